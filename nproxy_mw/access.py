@@ -1,0 +1,70 @@
+"""Who is asking, and what they may do. npm *scopes* are strings with ``@``; what a token may do is a `Grant`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from nproxy_mw.errors import Forbidden, Unauthenticated
+
+
+class Grant(StrEnum):
+    """What an API token may do. Neither implies the other."""
+
+    PROXY = "proxy"
+    """Install: read internal packages, and upstream packages where reads are not public."""
+    PUBLISH = "publish"
+    """Publish, unpublish, deprecate and tag internal packages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The caller of one request, as far as its Authorization header tells.
+
+    *token_hash* (SHA-256, hex) names the API token in the audit trail; the token itself goes no further than
+    Authenticate. *upstream_authorization* is a header that is not ours: it may go to the upstream with a publish, and
+    nowhere else; it is kept out of ``repr``.
+    """
+
+    name: str = ""
+    grants: frozenset[Grant] = frozenset()
+    token_id: str = ""
+    token_hash: str = ""
+    expires_at: datetime | None = None
+    upstream_authorization: str | None = field(default=None, repr=False)
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether no API token of ours was given."""
+        return not self.token_hash
+
+
+ANONYMOUS = Principal()
+
+
+class Tokens(Protocol):
+    """The API tokens of one organisation, as Authenticate asks for them."""
+
+    def find(self, secret: str) -> Principal | None:
+        """Who holds *secret* (a whole ``nproxy_...`` token); None when it is unknown, revoked or expired."""
+        ...
+
+
+def require(principal: Principal, grant: Grant) -> None:
+    """Passes when *principal* holds *grant*.
+
+    Raises:
+        Unauthenticated: no API token was given.
+        Forbidden: the token lacks the grant.
+    """
+    if principal.is_anonymous:
+        raise Unauthenticated(
+            f"This needs an API token of this registry with the scope '{grant}': put //<registry>/:_authToken=nproxy_... "
+            "into .npmrc."
+        )
+    if grant not in principal.grants:
+        raise Forbidden(
+            f"This token lacks the scope '{grant}': use a token that was created with it.", code="missing-scope"
+        )

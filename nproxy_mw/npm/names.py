@@ -1,0 +1,91 @@
+"""Package names: ``@scope/base`` and ``base``, as one parsed value.
+
+The grammar is npm's (https://docs.npmjs.com/cli/configuring-npm/package-json#name, and the rules of
+validate-npm-package-name), narrowed where a name would be unsafe as a storage key or in a URL.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from nproxy_mw.errors import BadRequest
+
+MAX_LENGTH = 214
+"""Characters of a whole name, scope included: npm's own limit."""
+
+# What encodeURIComponent leaves alone is what old packages may carry; a new one is lower case and plainer.
+_PART = re.compile(r"[A-Za-z0-9~!*'()-][A-Za-z0-9._~!*'()-]*", re.ASCII)
+_NEW_PART = re.compile(r"[a-z0-9-][a-z0-9._-]*", re.ASCII)
+_SCOPE_PART = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*", re.ASCII)
+_NEW_SCOPE_PART = re.compile(r"[a-z0-9_-][a-z0-9._-]*", re.ASCII)
+
+# Names that npm refuses, and names that are devices on a file system a store may be copied to.
+_RESERVED = frozenset({"node_modules", "favicon.ico", "-", "con", "prn", "aux", "nul"}) | {
+    f"{device}{digit}" for device in ("com", "lpt") for digit in range(1, 10)
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Name:
+    """A package's name. *scope* keeps its ``@`` (``"@acme"``) and is empty for an unscoped package."""
+
+    scope: str
+    base: str
+
+    def __str__(self) -> str:
+        return f"{self.scope}/{self.base}" if self.scope else self.base
+
+    @property
+    def wire(self) -> str:
+        """The name as npm puts it into a URL path: ``@acme%2futils``."""
+        return f"{self.scope}%2f{self.base}" if self.scope else self.base
+
+    @property
+    def is_publishable(self) -> bool:
+        """Whether npm would accept the name for a new package: lower case and no marks but ``-``, ``_`` and ``.``."""
+        return bool(
+            _NEW_PART.fullmatch(self.base) and (not self.scope or _NEW_SCOPE_PART.fullmatch(self.scope[1:]))
+        )
+
+    def tarball(self, version: str) -> str:
+        """The file name of a version's tarball, without the scope: ``utils-1.0.0.tgz``."""
+        return f"{self.base}-{version}.tgz"
+
+
+def parse_name(text: str) -> Name:
+    """Parses ``@scope/base`` or ``base``, already percent-decoded.
+
+    Raises:
+        BadRequest: it is not a package name.
+    """
+    if len(text) > MAX_LENGTH:
+        raise BadRequest(f"A package name has at most {MAX_LENGTH} characters.", code="invalid-name")
+    scope, slash, base = text.partition("/") if text.startswith("@") else ("", "", text)
+    if scope and not slash:
+        raise BadRequest("A scope alone is not a package name; npm names are @scope/name.", code="invalid-name")
+    if not _is_base(base) or (scope and not is_scope(scope)):
+        raise BadRequest(
+            "That is not a package name: npm names are name or @scope/name, made of letters, digits, '-', '_' and '.', "
+            "not beginning with '.' or '_'.",
+            code="invalid-name",
+        )
+    return Name(scope, base)
+
+
+def is_scope(text: str) -> bool:
+    """Whether *text* is a scope as npm writes it: ``@`` and a name part."""
+    return text.startswith("@") and bool(_SCOPE_PART.fullmatch(text[1:])) and _is_safe(text[1:])
+
+
+def is_internal_scope(text: str) -> bool:
+    """Whether *text* can be listed as an internal scope: packages can still be published under it."""
+    return is_scope(text) and bool(_NEW_SCOPE_PART.fullmatch(text[1:]))
+
+
+def _is_base(base: str) -> bool:
+    return bool(_PART.fullmatch(base)) and _is_safe(base)
+
+
+def _is_safe(part: str) -> bool:
+    return not part.endswith(".") and part.lower() not in _RESERVED

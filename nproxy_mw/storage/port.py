@@ -1,0 +1,84 @@
+"""The storage port: six verbs on whole objects, and what every back end promises of them.
+
+A key is a relative path of plain segments (``orgs/default/packages/@acme/utils/record.json``); `check_key` is its
+grammar. No key is both an object and the folder of another. The promises, held to by `nproxy_mw.testing.StorageContract`:
+
+- a reader sees the old object or the new one, whole;
+- ``create`` has exactly one winner; ``replace`` and ``delete`` with a stale revision change nothing and raise `Changed`;
+- what a call acknowledged survives the process, and the power going off;
+- a listing shows every object that was there before it began, and none of a sibling prefix.
+
+Errors of the port: `Missing`, `Exists`, `Changed`, and `StorageUnavailable` for everything that may pass (disk full,
+read-only, unreachable, throttled). Nothing else comes out; the cause is chained.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, NewType, Protocol
+
+Revision = NewType("Revision", str)
+"""Names one state of one object. Opaque; only equality has a meaning, and only within one key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object's bytes and the revision they were read at, from one read."""
+
+    data: bytes
+    revision: Revision
+
+
+class Storage(Protocol):
+    """What everything above stores things on."""
+
+    def read(self, key: str) -> Stored:
+        """Answers the whole object. Raises `Missing`."""
+        ...
+
+    def read_if_changed(self, key: str, revision: Revision) -> Stored | None:
+        """Answers the object, or None when its revision is still *revision*. Raises `Missing`.
+
+        Cheaper than `read` when nothing changed: one stat locally, one conditional request on S3.
+        """
+        ...
+
+    def open(self, key: str) -> BinaryIO:
+        """Opens the object for reading from its beginning, in pieces. Raises `Missing`. For objects that never change.
+
+        The caller closes it.
+        """
+        ...
+
+    def create(self, key: str, data: bytes) -> Revision:
+        """Writes a new object. Raises `Exists` when the key is taken."""
+        ...
+
+    def replace(self, key: str, data: bytes, revision: Revision) -> Revision:
+        """Writes over the object read at *revision*. Raises `Changed`, also when the object is gone."""
+        ...
+
+    def delete(self, key: str, revision: Revision | None = None) -> None:
+        """Removes the object, if it is still at *revision* when one is given. Raises `Missing`, `Changed`."""
+        ...
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """The keys under the folder *prefix* (no trailing slash; empty for all), at any depth, in no order."""
+        ...
+
+
+_SEGMENT = re.compile(r"@?[A-Za-z0-9~!*'()_+-][A-Za-z0-9._~!*'()+-]*", re.ASCII)
+MAX_KEY_LENGTH = 900  # S3 allows 1024 bytes; the rest is for the bucket's own prefix
+
+
+def check_key(key: str) -> str:
+    """Answers *key* when it is one.
+
+    Raises:
+        ValueError: it is not. A caller's bug: names are checked where they come in.
+    """
+    if len(key) > MAX_KEY_LENGTH or not all(_SEGMENT.fullmatch(segment) for segment in key.split("/")):
+        raise ValueError("not a storage key")
+    return key
