@@ -44,6 +44,17 @@ class Principal:
 ANONYMOUS = Principal()
 
 
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who changed something and from where: what every audit event carries beside its own fields."""
+
+    token_hash: str = ""
+    name: str = ""  # of an administrator or the command line; empty for an API token
+    request_id: str = ""
+    ip: str = ""
+    user_agent: str = ""
+
+
 class Tokens(Protocol):
     """The API tokens of one organisation, as Authenticate asks for them."""
 

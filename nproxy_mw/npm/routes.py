@@ -1,0 +1,154 @@
+"""Every path of the npm protocol, parsed once per request into a `Route`.
+
+The table below is the grammar. A path is matched after WSGI has percent-decoded it: ``%2f`` and ``/`` arrive the same,
+and a leading ``@`` keeps that unambiguous. A ``%`` that is still there was encoded twice and is refused, so one name
+never has two readings. A route says what a path *means*; the layers say who may do what to it by which verb.
+
+This file must not know which scopes are internal, nor any verb.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from nproxy_mw.errors import BadRequest
+from nproxy_mw.npm.names import Name, parse_name
+
+
+class Kind(Enum):
+    """What a path is about."""
+
+    ROOT = auto()
+    PACKUMENT = auto()
+    PACKUMENT_REVISION = auto()
+    MANIFEST = auto()
+    """One version, named by number or by tag."""
+    TARBALL = auto()
+    TARBALL_REVISION = auto()
+    DIST_TAGS = auto()
+    DIST_TAG = auto()
+    PACKAGE_ASPECT = auto()
+    """Access, owners, visibility, collaborators, trust, stars: what npm keeps beside a package."""
+    ATTESTATIONS = auto()
+    PING = auto()
+    WHOAMI = auto()
+    SEARCH = auto()
+    KEYS = auto()
+    ADVISORIES = auto()
+    """The bulk audit of npm 7 and newer."""
+    AUDIT = auto()
+    """The quick audit of older clients: a whole tree."""
+    PROFILE = auto()
+    TOKENS = auto()
+    TOKEN = auto()
+    LOGIN = auto()
+    LOGIN_DONE = auto()
+    USER = auto()
+    LOGOUT = auto()
+    UNKNOWN = auto()
+    """No path of the protocol; when it begins like a package's, it still carries the package's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A parsed path. *name* is the package it is about; the strings are empty where the path has no such part."""
+
+    kind: Kind
+    name: Name | None = None
+    version: str = ""  # a version or a dist-tag
+    filename: str = ""  # of a tarball, without a scope
+    tag: str = ""
+    revision: str = ""
+    rest: str = ""  # the part of a path that has no meaning here: a user, an aspect, an id
+
+
+# Longest first where one is the beginning of another. {name} takes two segments when the first begins with @.
+_TABLE: Sequence[tuple[str, Kind]] = (
+    ("-/ping", Kind.PING),
+    ("-/whoami", Kind.WHOAMI),
+    ("-/v1/search", Kind.SEARCH),
+    ("-/v1/login", Kind.LOGIN),
+    ("-/v1/login/done/{rest}", Kind.LOGIN_DONE),
+    ("-/npm/v1/keys", Kind.KEYS),
+    ("-/npm/v1/user", Kind.PROFILE),
+    ("-/npm/v1/tokens", Kind.TOKENS),
+    ("-/npm/v1/tokens/token/{rest}", Kind.TOKEN),
+    ("-/npm/v1/security/advisories/bulk", Kind.ADVISORIES),
+    ("-/npm/v1/security/audits", Kind.AUDIT),
+    ("-/npm/v1/security/audits/quick", Kind.AUDIT),
+    ("-/npm/v1/attestations/{name}@{version}", Kind.ATTESTATIONS),
+    ("-/npm/v1/oidc/token/exchange/package/{name}", Kind.PACKAGE_ASPECT),
+    ("-/stage/package/{name}", Kind.PACKAGE_ASPECT),
+    ("-/package/{name}/dist-tags", Kind.DIST_TAGS),
+    ("-/package/{name}/dist-tags/{tag}", Kind.DIST_TAG),
+    ("-/package/{name}/{rest}", Kind.PACKAGE_ASPECT),
+    ("-/user/package/{name}/star", Kind.PACKAGE_ASPECT),
+    ("-/user/token/{rest}", Kind.LOGOUT),
+    ("-/user/{rest}", Kind.USER),
+    ("-/user/{rest}/-rev/{revision}", Kind.USER),
+    ("{name}", Kind.PACKUMENT),
+    ("{name}/-rev/{revision}", Kind.PACKUMENT_REVISION),
+    ("{name}/-/{filename}", Kind.TARBALL),
+    ("{name}/-/{filename}/-rev/{revision}", Kind.TARBALL_REVISION),
+    ("{name}/{version}", Kind.MANIFEST),
+)
+
+# Visible ASCII but for what a URL gives another meaning or a file system reads differently. A '%' that is left after
+# decoding was encoded twice.
+_SEGMENT = re.compile(r"[A-Za-z0-9@._~!$&'()*+,:=-]+", re.ASCII)
+# A scoped tarball's file name, as clients write it into the document they publish: @acme/utils-1.0.0.tgz.
+_SCOPED_FILE = re.compile(r"(/-/)@[^/]+/([^/]+)(?=/-rev/|$)")
+
+
+def parse_route(path: str) -> Route:
+    """Parses a decoded path (WSGI's PATH_INFO).
+
+    Raises:
+        BadRequest: it holds a character or a segment that no path of the protocol has, or a name that is none.
+    """
+    if path in ("", "/"):
+        return Route(Kind.ROOT)
+    segments = _SCOPED_FILE.sub(r"\1\2", path).removeprefix("/").split("/")
+    if not path.startswith("/") or any(
+        not _SEGMENT.fullmatch(part) or part.strip(".") == "" for part in segments
+    ):
+        raise BadRequest("The path holds something no npm path has (an empty or dotted part, or a strange character).")
+    for pattern, kind in _TABLE:
+        values = _match(pattern.split("/"), segments)
+        if values is not None:
+            return _route(kind, values)
+    if segments[0] == "-":
+        return Route(Kind.UNKNOWN, rest="/".join(segments))
+    taken = 2 if segments[0].startswith("@") else 1
+    return Route(Kind.UNKNOWN, parse_name("/".join(segments[:taken])), rest="/".join(segments[taken:]))
+
+
+def _match(pattern: Sequence[str], segments: Sequence[str]) -> dict[str, str] | None:
+    """The values of a pattern's places, or None when the segments are not of its form."""
+    values: dict[str, str] = {}
+    at = 0
+    for expected in pattern:
+        is_name = expected.startswith("{name}")
+        width = 2 if is_name and at < len(segments) and segments[at].startswith("@") else 1
+        text = "/".join(segments[at : at + width])
+        at += width
+        if at > len(segments):
+            return None
+        if expected == "{name}@{version}":
+            values["name"], _, values["version"] = text[1:].partition("@")
+            values["name"] = text[0] + values["name"]
+        elif expected.startswith("{"):
+            if text == "-" or text == "-rev":
+                return None
+            values[expected[1:-1]] = text
+        elif text != expected:
+            return None
+    return values if at == len(segments) else None
+
+
+def _route(kind: Kind, values: dict[str, str]) -> Route:
+    name = values.pop("name", None)
+    return Route(kind, parse_name(name) if name is not None else None, **values)
