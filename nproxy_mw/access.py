@@ -77,5 +77,6 @@ def require(principal: Principal, grant: Grant) -> None:
         )
     if grant not in principal.grants:
         raise Forbidden(
-            f"This token lacks the scope '{grant}': use a token that was created with it.", code="missing-scope"
+            f"This token lacks the scope '{grant}': use a token that was created with it.",
+            code="missing-scope",
         )

@@ -63,7 +63,9 @@ def parse_name(text: str) -> Name:
         raise BadRequest(f"A package name has at most {MAX_LENGTH} characters.", code="invalid-name")
     scope, slash, base = text.partition("/") if text.startswith("@") else ("", "", text)
     if scope and not slash:
-        raise BadRequest("A scope alone is not a package name; npm names are @scope/name.", code="invalid-name")
+        raise BadRequest(
+            "A scope alone is not a package name; npm names are @scope/name.", code="invalid-name"
+        )
     if not _is_base(base) or (scope and not is_scope(scope)):
         raise BadRequest(
             "That is not a package name: npm names are name or @scope/name, made of letters, digits, '-', '_' and '.', "

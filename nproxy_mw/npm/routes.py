@@ -115,7 +115,9 @@ def parse_route(path: str) -> Route:
     if not path.startswith("/") or any(
         not _SEGMENT.fullmatch(part) or part.strip(".") == "" for part in segments
     ):
-        raise BadRequest("The path holds something no npm path has (an empty or dotted part, or a strange character).")
+        raise BadRequest(
+            "The path holds something no npm path has (an empty or dotted part, or a strange character)."
+        )
     for pattern, kind in _TABLE:
         values = _match(pattern.split("/"), segments)
         if values is not None:

@@ -66,7 +66,9 @@ def parse_version(text: str) -> Version:
     match = _VERSION.fullmatch(text) if len(text) <= MAX_LENGTH else None
     release = tuple(int(number) for number in match.groups()[:3]) if match else ()
     if match is None or len(release) != 3 or max(release) > MAX_NUMBER:
-        raise BadRequest("That is not a version: npm versions are like 1.2.3 or 1.2.3-beta.1.", code="invalid-version")
+        raise BadRequest(
+            "That is not a version: npm versions are like 1.2.3 or 1.2.3-beta.1.", code="invalid-version"
+        )
     prerelease, build = (tuple(part.split(".")) if part else () for part in match.groups()[3:])
     if any(part.isdigit() and int(part) > MAX_NUMBER for part in prerelease):
         raise BadRequest("A number in that version's prerelease is too large.", code="invalid-version")
@@ -93,6 +95,7 @@ def check_tag(text: str) -> str:
         raise BadRequest("That is not a dist-tag: use letters, digits, '-', '_' and '.'.", code="invalid-tag")
     if _RANGE_LIKE.fullmatch(text):
         raise BadRequest(
-            "A dist-tag must not look like a version or a range: npm could not tell them apart.", code="invalid-tag"
+            "A dist-tag must not look like a version or a range: npm could not tell them apart.",
+            code="invalid-tag",
         )
     return text
