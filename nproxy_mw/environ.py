@@ -42,9 +42,7 @@ class Key(Generic[T]):
             MissingLayer: the layer that leaves it does not stand above *by*.
         """
         if self.name not in environ:
-            raise MissingLayer(
-                f"{by} found no {self.name}: put {self.layer} outside {by} (see nproxy_mw/stack.py)."
-            )
+            raise MissingLayer(f"{by} found no {self.name}: put {self.layer} outside {by} (see nproxy_mw/stack.py).")
         return cast("T", environ[self.name])
 
 

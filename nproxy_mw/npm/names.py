@@ -44,9 +44,7 @@ class Name:
     @property
     def is_publishable(self) -> bool:
         """Whether npm would accept the name for a new package: lower case and no marks but ``-``, ``_`` and ``.``."""
-        return bool(
-            _NEW_PART.fullmatch(self.base) and (not self.scope or _NEW_SCOPE_PART.fullmatch(self.scope[1:]))
-        )
+        return bool(_NEW_PART.fullmatch(self.base) and (not self.scope or _NEW_SCOPE_PART.fullmatch(self.scope[1:])))
 
     def tarball(self, version: str) -> str:
         """The file name of a version's tarball, without the scope: ``utils-1.0.0.tgz``."""
@@ -63,9 +61,7 @@ def parse_name(text: str) -> Name:
         raise BadRequest(f"A package name has at most {MAX_LENGTH} characters.", code="invalid-name")
     scope, slash, base = text.partition("/") if text.startswith("@") else ("", "", text)
     if scope and not slash:
-        raise BadRequest(
-            "A scope alone is not a package name; npm names are @scope/name.", code="invalid-name"
-        )
+        raise BadRequest("A scope alone is not a package name; npm names are @scope/name.", code="invalid-name")
     if not _is_base(base) or (scope and not is_scope(scope)):
         raise BadRequest(
             "That is not a package name: npm names are name or @scope/name, made of letters, digits, '-', '_' and '.', "

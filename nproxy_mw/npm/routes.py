@@ -112,12 +112,8 @@ def parse_route(path: str) -> Route:
     if path in ("", "/"):
         return Route(Kind.ROOT)
     segments = _SCOPED_FILE.sub(r"\1\2", path).removeprefix("/").split("/")
-    if not path.startswith("/") or any(
-        not _SEGMENT.fullmatch(part) or part.strip(".") == "" for part in segments
-    ):
-        raise BadRequest(
-            "The path holds something no npm path has (an empty or dotted part, or a strange character)."
-        )
+    if not path.startswith("/") or any(not _SEGMENT.fullmatch(part) or part.strip(".") == "" for part in segments):
+        raise BadRequest("The path holds something no npm path has (an empty or dotted part, or a strange character).")
     for pattern, kind in _TABLE:
         values = _match(pattern.split("/"), segments)
         if values is not None:

@@ -51,9 +51,7 @@ class Version:
     @property
     def precedence(self) -> tuple[tuple[int, int, int], bool, tuple[tuple[bool, int, str], ...]]:
         """Sort key of semver section 11: a release is above its prereleases, numbers are below words."""
-        identifiers = tuple(
-            (False, int(part), "") if part.isdigit() else (True, 0, part) for part in self.prerelease
-        )
+        identifiers = tuple((False, int(part), "") if part.isdigit() else (True, 0, part) for part in self.prerelease)
         return self.release, self.is_stable, identifiers
 
 
@@ -66,9 +64,7 @@ def parse_version(text: str) -> Version:
     match = _VERSION.fullmatch(text) if len(text) <= MAX_LENGTH else None
     release = tuple(int(number) for number in match.groups()[:3]) if match else ()
     if match is None or len(release) != 3 or max(release) > MAX_NUMBER:
-        raise BadRequest(
-            "That is not a version: npm versions are like 1.2.3 or 1.2.3-beta.1.", code="invalid-version"
-        )
+        raise BadRequest("That is not a version: npm versions are like 1.2.3 or 1.2.3-beta.1.", code="invalid-version")
     prerelease, build = (tuple(part.split(".")) if part else () for part in match.groups()[3:])
     if any(part.isdigit() and int(part) > MAX_NUMBER for part in prerelease):
         raise BadRequest("A number in that version's prerelease is too large.", code="invalid-version")
