@@ -72,8 +72,8 @@ def require(principal: Principal, grant: Grant) -> None:
     """
     if principal.is_anonymous:
         raise Unauthenticated(
-            f"This needs an API token of this registry with the scope '{grant}': put //<registry>/:_authToken=nproxy_... "
-            "into .npmrc."
+            f"This needs an API token of this registry with the scope '{grant}': "
+            "put //<registry>/:_authToken=nproxy_... into .npmrc."
         )
     if grant not in principal.grants:
         raise Forbidden(

@@ -1,0 +1,163 @@
+"""Request bodies: read in pieces, counted, decoded and bounded, whatever the server does with them.
+
+Servers differ: some hand over a short body for a cut upload without an error, some let an application read past the
+end, some give a chunked body as empty (docs/servers.md). So every piece is counted here and compared with what the
+client announced.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+import zlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from nproxy_mw.errors import BadRequest, LengthRequired, PayloadTooLarge
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+    from _typeshed.wsgi import InputStream, WSGIEnvironment
+
+CHUNK = 64 * 1024  # bytes
+DRAIN_LIMIT = 2 * 52_428_800  # bytes read and thrown away before an error is answered
+DRAIN_SECONDS = 30.0
+
+_TOO_LARGE = (
+    "The request body is larger than {limit} bytes ({mib:.0f} MiB). A publish document carries its tarball in base64, "
+    "so that is room for a tarball of about {tarball:.0f} MB."
+)
+
+
+class CountedInput(io.RawIOBase):
+    """``wsgi.input`` with an end: never reads past Content-Length, and knows whether all of it came."""
+
+    def __init__(self, source: InputStream, length: int | None) -> None:
+        super().__init__()
+        self.source = source
+        self.remaining = length  # bytes; None for a body that ends by itself
+        self.is_at_end = length == 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer)
+        size = len(view) if self.remaining is None else min(len(view), self.remaining)
+        data = self.source.read(size) if size and not self.is_at_end else b""
+        if not data:
+            self.is_at_end = True
+            return 0
+        view[: len(data)] = data
+        if self.remaining is not None:
+            self.remaining -= len(data)
+        return len(data)
+
+
+def content_length(environ: WSGIEnvironment) -> int | None:
+    """The announced length in bytes: 0 without a body, None for a chunked one.
+
+    Raises:
+        BadRequest: Content-Length is not a number.
+        LengthRequired: the body is chunked and this server does not hand such bodies over.
+    """
+    if environ.get("HTTP_TRANSFER_ENCODING", "").strip().lower() == "chunked":
+        if not environ.get("wsgi.input_terminated"):
+            raise LengthRequired("This server needs a Content-Length: send the body whole instead of in chunks.")
+        return None
+    text = environ.get("CONTENT_LENGTH") or "0"
+    if not (text.isascii() and text.isdigit()):
+        raise BadRequest("The Content-Length is not a number.")
+    return int(text)
+
+
+def with_counted_input(environ: WSGIEnvironment) -> tuple[WSGIEnvironment, CountedInput]:
+    """A copy of *environ* whose input ends where the body does, and that input, to be drained by `drain`."""
+    counted = CountedInput(environ["wsgi.input"], content_length(environ))
+    return {**environ, "wsgi.input": io.BufferedReader(counted, CHUNK)}, counted
+
+
+def drain(counted: CountedInput) -> None:
+    """Reads what is left of a body and throws it away, bounded in bytes and time.
+
+    An answer that is sent while the client still writes reaches npm as a broken pipe instead of a sentence.
+    """
+    deadline = time.monotonic() + DRAIN_SECONDS
+    buffer = bytearray(CHUNK)
+    drained = 0
+    while drained < DRAIN_LIMIT and time.monotonic() < deadline:
+        try:
+            size = counted.readinto(buffer)
+        except OSError:  # the client went away; there is nobody left to answer
+            return
+        if not size:
+            return
+        drained += size
+
+
+def raw_chunks(environ: WSGIEnvironment, limit: int) -> Iterator[bytes]:
+    """The body as it came, in pieces.
+
+    Raises:
+        PayloadTooLarge: it is longer than *limit* bytes; said before the first byte is read when that is announced.
+        BadRequest: it ended before its Content-Length.
+        LengthRequired: see `content_length`.
+    """
+    length = content_length(environ)
+    if length is not None and length > limit:
+        raise too_large(limit)
+    source, taken = environ["wsgi.input"], 0
+    while length is None or taken < length:
+        chunk = source.read(CHUNK if length is None else min(CHUNK, length - taken))
+        if not chunk:
+            break
+        taken += len(chunk)
+        if taken > limit:
+            raise too_large(limit)
+        yield chunk
+    if length is not None and taken < length:
+        raise BadRequest("The request body ended before its Content-Length: send it again.", code="body-cut-short")
+
+
+def read_body(environ: WSGIEnvironment, limit: int) -> bytearray:
+    """The whole body with its Content-Encoding (gzip, deflate) undone; *limit* holds for both sides of it.
+
+    Raises:
+        PayloadTooLarge, BadRequest, LengthRequired: see `raw_chunks`; also for an encoding that is unknown or broken.
+    """
+    encoding = environ.get("HTTP_CONTENT_ENCODING", "").strip().lower()
+    chunks = raw_chunks(environ, limit)
+    if encoding in ("gzip", "x-gzip", "deflate"):
+        chunks = _inflated(chunks, limit)
+    elif encoding not in ("", "identity"):
+        raise BadRequest("Only gzip and deflate are understood as Content-Encoding of a request.")
+    body = bytearray()
+    for chunk in chunks:
+        body += chunk
+    return body
+
+
+def _inflated(chunks: Iterator[bytes], limit: int) -> Iterator[bytes]:
+    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # reads the header to tell gzip from zlib
+    taken = 0
+    try:
+        for chunk in chunks:
+            data = chunk
+            while data and not inflater.eof:
+                piece = inflater.decompress(data, CHUNK)
+                taken += len(piece)
+                if taken > limit:
+                    raise too_large(limit)
+                yield piece
+                data = inflater.unconsumed_tail
+            if data or inflater.unused_data:
+                raise BadRequest("Something follows the compressed request body.")
+    except zlib.error as error:
+        raise BadRequest("The request body is not what its Content-Encoding says.") from error
+    if not inflater.eof:
+        raise BadRequest("The compressed request body is cut short: send it again.", code="body-cut-short")
+
+
+def too_large(limit: int) -> PayloadTooLarge:
+    """The 413 for a body over *limit* bytes."""
+    return PayloadTooLarge(_TOO_LARGE.format(limit=limit, mib=limit / 2**20, tarball=limit * 0.74 / 1e6))

@@ -1,0 +1,189 @@
+"""Packuments: JSON mappings that are never changed in place. Each function answers a new one; unknown fields survive.
+
+Sources: https://github.com/npm/registry/blob/main/docs/responses/package-metadata.md for the two forms, and what the
+clients were seen to need (docs/protocol.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
+
+from nproxy_mw.errors import BadRequest, Conflict, NotFound
+from nproxy_mw.npm.names import Name
+from nproxy_mw.npm.versions import check_tag, parse_version
+
+Json: TypeAlias = Mapping[str, Any]
+
+# What an install needs of a version. `_npmUser` is for pnpm's trust policy.
+# fmt: off
+_ABBREVIATED_FIELDS = (
+    "name", "version", "deprecated", "dependencies", "optionalDependencies", "devDependencies", "bundleDependencies",
+    "bundledDependencies", "peerDependencies", "peerDependenciesMeta", "bin", "directories", "dist", "engines", "cpu",
+    "os", "libc", "funding", "acceptDependencies", "hasInstallScript", "_hasShrinkwrap", "_npmUser",
+)
+# fmt: on
+_INSTALL_SCRIPTS = ("preinstall", "install", "postinstall")
+# What a packument repeats from the manifest that `latest` names.
+_HOISTED = ("description", "homepage", "keywords", "repository", "author", "bugs", "license", "contributors")
+
+
+def utc_text(moment: datetime) -> str:
+    """A time as npm writes it: ``2026-01-31T12:00:00.000Z``."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
+
+
+def add_version(packument: Json | None, name: Name, manifest: Json, tags: Mapping[str, str], now: datetime) -> Json:
+    """Adds a version to a packument, or begins one.
+
+    Raises:
+        Conflict: the version is there already, or one that differs in build metadata alone.
+    """
+    old: Json = packument or {"_id": str(name), "name": str(name), "dist-tags": {}, "versions": {}, "time": {}}
+    version = str(manifest["version"])
+    check_free(version, old["versions"])
+    stamp = later(old, now)
+    return _hoisted(
+        {
+            **old,
+            "dist-tags": {**old["dist-tags"], **tags},
+            "versions": {**old["versions"], version: dict(manifest)},
+            "time": {"created": stamp, **old["time"], "modified": stamp, version: stamp},
+        }
+    )
+
+
+def check_free(version: str, taken: Mapping[str, Any] | frozenset[str]) -> None:
+    """Passes when no version in *taken* has the precedence of *version*.
+
+    Raises:
+        Conflict: one has. npm compares versions without build metadata, so 1.0.0+a would hide 1.0.0.
+    """
+    precedence = parse_version(version).precedence
+    if version in taken or any(parse_version(other).precedence == precedence for other in taken):
+        raise Conflict(
+            f"You cannot publish over the previously published version {version}: raise the version and publish again.",
+            code="version-exists",
+        )
+
+
+def later(packument: Json, now: datetime) -> str:
+    """*now* as npm writes it, or a millisecond after the last change when this host's clock is behind.
+
+    Clients take an old ``modified`` for "nothing new": it must move forward on every change.
+    """
+    modified = packument["time"].get("modified")
+    if modified is None:
+        return utc_text(now)
+    return max(utc_text(now), utc_text(datetime.fromisoformat(modified) + timedelta(milliseconds=1)))
+
+
+def with_tag(packument: Json, tag: str, version: str, now: datetime) -> Json:
+    """Points *tag* at *version*.
+
+    Raises:
+        BadRequest: that is no tag.
+        NotFound: there is no such version.
+    """
+    if version not in packument["versions"]:
+        raise NotFound("There is no such version to tag.", code="version-not-found")
+    return _hoisted(_changed(packument, now, {"dist-tags": {**packument["dist-tags"], check_tag(tag): version}}))
+
+
+def without_tag(packument: Json, tag: str, now: datetime) -> Json:
+    """Removes *tag*.
+
+    Raises:
+        BadRequest: it is ``latest``, which every package has.
+        NotFound: there is no such tag.
+    """
+    if tag == "latest":
+        raise BadRequest("The dist-tag 'latest' cannot be removed: point it at another version instead.")
+    if tag not in packument["dist-tags"]:
+        raise NotFound("There is no such dist-tag.", code="tag-not-found")
+    tags = {key: value for key, value in packument["dist-tags"].items() if key != tag}
+    return _changed(packument, now, {"dist-tags": tags})
+
+
+def with_deprecations(packument: Json, messages: Mapping[str, str], now: datetime) -> Json:
+    """Sets each version's deprecation message; an empty one takes it away."""
+    versions = dict(packument["versions"])
+    for version, message in messages.items():
+        manifest = {key: value for key, value in versions[version].items() if key != "deprecated"}
+        versions[version] = {**manifest, "deprecated": message} if message else manifest
+    return _changed(packument, now, {"versions": versions})
+
+
+def without_versions(packument: Json, gone: frozenset[str], now: datetime) -> Json:
+    """Removes versions, their times and their tags; ``latest`` moves to the highest that is left, stable ones first.
+
+    Raises:
+        ValueError: nothing would be left; that is an unpublish of the package.
+    """
+    versions = {key: value for key, value in packument["versions"].items() if key not in gone}
+    if not versions:
+        raise ValueError("no version would be left")
+    tags = {tag: version for tag, version in packument["dist-tags"].items() if version not in gone}
+    tags.setdefault("latest", max(versions, key=_stable_first))
+    times = {key: value for key, value in packument["time"].items() if key not in gone}
+    return _hoisted(_changed({**packument, "time": times}, now, {"versions": versions, "dist-tags": tags}))
+
+
+def resolve(packument: Json, version_or_tag: str) -> Json:
+    """The manifest that a version or a dist-tag names.
+
+    Raises:
+        NotFound: there is none.
+    """
+    version = packument["dist-tags"].get(version_or_tag, version_or_tag)
+    manifest: Json | None = packument["versions"].get(version)
+    if manifest is None:
+        raise NotFound("The package has no such version or dist-tag.", code="version-not-found")
+    return manifest
+
+
+def abbreviated(packument: Json) -> dict[str, Any]:
+    """The form that installs ask for. It carries ``time`` too, which clients that hold back young versions need."""
+    short: dict[str, Any] = {key: packument[key] for key in ("name", "dist-tags", "time") if key in packument}
+    modified = packument.get("modified") or packument.get("time", {}).get("modified")
+    if modified:
+        short["modified"] = modified
+    short["versions"] = {version: _short(manifest) for version, manifest in packument["versions"].items()}
+    return short
+
+
+def _short(manifest: Json) -> dict[str, Any]:
+    short = {key: manifest[key] for key in _ABBREVIATED_FIELDS if key in manifest}
+    scripts = manifest.get("scripts")
+    if isinstance(scripts, Mapping) and any(scripts.get(script) for script in _INSTALL_SCRIPTS):
+        short["hasInstallScript"] = True
+    return short
+
+
+def with_tarballs_at(packument: Json, base_url: str) -> dict[str, Any]:
+    """Computes every ``dist.tarball``: ``<base_url>/@scope/name/-/name-<version>.tgz``, with a literal slash."""
+    name: str = packument["name"]
+    prefix = f"{base_url}/{name}/-/{name.rpartition('/')[2]}-"
+    return {
+        **packument,
+        "versions": {
+            version: {**manifest, "dist": {**manifest["dist"], "tarball": f"{prefix}{version}.tgz"}}
+            for version, manifest in packument["versions"].items()
+        },
+    }
+
+
+def _changed(packument: Json, now: datetime, change: Json) -> Json:
+    return {**packument, **change, "time": {**packument["time"], "modified": later(packument, now)}}
+
+
+def _hoisted(packument: Json) -> Json:
+    latest = packument["versions"].get(packument["dist-tags"].get("latest"), {})
+    kept = {key: value for key, value in packument.items() if key not in _HOISTED}
+    return {**kept, **{key: latest[key] for key in _HOISTED if key in latest}}
+
+
+def _stable_first(version: str) -> Any:
+    parsed = parse_version(version)
+    return parsed.is_stable, parsed.precedence
