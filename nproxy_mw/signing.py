@@ -1,0 +1,171 @@
+"""Signatures over published versions: what is signed, by which kinds of key, and where npm looks for it.
+
+Each version is signed twice over ``name@version:integrity``. ECDSA P-256 goes to ``dist.signatures``, where npm and
+pnpm verify it. Ed25519, the organisation's own signature, goes to ``dist.nproxy.signatures``: npm verifies every entry
+of ``dist.signatures`` with SHA-256 and stops at a key that knows no such thing, so an Ed25519 entry there would make
+``npm audit signatures`` fail for the whole tree.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from typing import Any, Final, Protocol
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from nacl.exceptions import BadSignatureError
+from nacl.signing import SigningKey, VerifyKey
+
+from nproxy_mw.npm.packuments import Json
+
+ED25519: Final = "ed25519"
+P256: Final = "ecdsa-sha2-nistp256"
+"""npm's word for it. pnpm takes only keys whose ``keytype`` and ``scheme`` are exactly this."""
+
+# RFC 8410: an Ed25519 SubjectPublicKeyInfo is this, then the 32 bytes of the key.
+_ED25519_SPKI = bytes.fromhex("302a300506032b6570032100")
+
+
+class Signer(Protocol):
+    """A private key that signs, and the public key beside it."""
+
+    @property
+    def algorithm(self) -> str:
+        """`ED25519` or `P256`."""
+        ...
+
+    @property
+    def key_id(self) -> str:
+        """``SHA256:`` and the unpadded base64 of the SHA-256 of `public`."""
+        ...
+
+    @property
+    def public(self) -> bytes:
+        """The public key as DER SubjectPublicKeyInfo."""
+        ...
+
+    def sign(self, data: bytes) -> bytes:
+        """Answers the signature over *data*: 64 bytes for Ed25519, DER for P-256."""
+        ...
+
+
+class Ed25519Signer:
+    """Signs with Ed25519 (PyNaCl). *private* is the 32 bytes of the seed; if it is None, a new key is made."""
+
+    algorithm: Final = ED25519
+
+    def __init__(self, private: bytes | None = None) -> None:
+        self._key = SigningKey(private) if private is not None else SigningKey.generate()
+        self.public = _ED25519_SPKI + bytes(self._key.verify_key)
+        self.key_id = key_id(self.public)
+
+    def __repr__(self) -> str:
+        return f"Ed25519Signer({self.key_id})"
+
+    def sign(self, data: bytes) -> bytes:
+        """Answers the 64 bytes of the signature."""
+        return self._key.sign(data).signature
+
+    def private(self) -> bytes:
+        """The seed, for whoever stores the key."""
+        return bytes(self._key)
+
+
+class P256Signer:
+    """Signs with ECDSA P-256 over SHA-256. *private* is DER PKCS #8; if it is None, a new key is made."""
+
+    algorithm: Final = P256
+
+    def __init__(self, private: bytes | None = None) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1()) if private is None else _load_p256(private)
+        self.public = self._key.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        self.key_id = key_id(self.public)
+
+    def __repr__(self) -> str:
+        return f"P256Signer({self.key_id})"
+
+    def sign(self, data: bytes) -> bytes:
+        """Answers the signature as DER, the only form npm verifies."""
+        return self._key.sign(data, ec.ECDSA(hashes.SHA256()))
+
+    def private(self) -> bytes:
+        """The key as DER PKCS #8, for whoever stores it."""
+        return self._key.private_bytes(
+            serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+
+
+def key_id(public: bytes) -> str:
+    """The identifier of a public key, given as DER SubjectPublicKeyInfo; the form npm's own registry uses."""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(public).digest()).decode().rstrip("=")
+
+
+def public_record(algorithm: str, public: bytes, expires: str | None = None) -> dict[str, str | None]:
+    """A public key as ``/-/npm/v1/keys`` lists it. *expires* is a time; what was published before it stays valid."""
+    return {
+        "expires": expires,
+        "keyid": key_id(public),
+        "keytype": algorithm,
+        "scheme": algorithm,
+        "key": base64.b64encode(public).decode(),
+    }
+
+
+def message(name: str, version: str, integrity: str) -> bytes:
+    """What is signed of a version."""
+    return f"{name}@{version}:{integrity}".encode()
+
+
+def signatures(name: str, version: str, integrity: str, signers: Iterable[Signer]) -> dict[str, Any]:
+    """Answers the fields of ``dist`` that carry the signatures of one version; each is there, also when empty."""
+    signed = message(name, version, integrity)
+    entries: dict[str, list[dict[str, str]]] = {P256: [], ED25519: []}
+    for signer in signers:
+        signature = base64.b64encode(signer.sign(signed)).decode()
+        entries[signer.algorithm].append({"keyid": signer.key_id, "sig": signature})
+    return {"signatures": entries[P256], "nproxy": {"signatures": entries[ED25519]}}
+
+
+def verify(record: Json, data: bytes, signature: bytes | str) -> bool:
+    """Whether *signature* (bytes, or base64 as it is stored) over *data* is by the key of the public *record*.
+
+    False also for a record or a signature that is malformed, and for a record whose key is not the one its ``keyid``
+    names. Whether the key had expired is the caller's question.
+    """
+    try:
+        public = base64.b64decode(record["key"], validate=True)
+        raw = base64.b64decode(signature, validate=True) if isinstance(signature, str) else signature
+        if key_id(public) != record["keyid"]:
+            return False
+        _VERIFIERS[record["keytype"]](public, data, raw)
+    except (KeyError, TypeError, ValueError, UnsupportedAlgorithm, BadSignatureError, InvalidSignature):
+        return False
+    return True
+
+
+def _verify_ed25519(public: bytes, data: bytes, signature: bytes) -> None:
+    if not public.startswith(_ED25519_SPKI):
+        raise ValueError("not an Ed25519 key")
+    VerifyKey(public.removeprefix(_ED25519_SPKI)).verify(data, signature)
+
+
+def _verify_p256(public: bytes, data: bytes, signature: bytes) -> None:
+    key = serialization.load_der_public_key(public)
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise ValueError("not a P-256 key")
+    key.verify(signature, data, ec.ECDSA(hashes.SHA256()))
+
+
+_VERIFIERS = {ED25519: _verify_ed25519, P256: _verify_p256}
+
+
+def _load_p256(private: bytes) -> ec.EllipticCurvePrivateKey:
+    key = serialization.load_der_private_key(private, password=None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise ValueError("not a P-256 private key")
+    return key

@@ -1,0 +1,70 @@
+"""What an API token looks like: ``nproxy_``, 43 base62 characters of 32 random bytes, 6 of a checksum. Pure.
+
+The checksum is the CRC-32 of the 43 characters as they stand, in base62. It keeps no secret; it is there so that a
+mistyped or cut token is refused without asking the storage, and so that secret scanners know a token from a look-alike.
+A CRC-32 finds every error within 32 neighbouring bits, so any one wrong character is found for certain.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import zlib
+
+PREFIX = "nproxy_"
+SESSION_PREFIX = "session_"
+"""Sessions of the management API begin so: a session and an API token are never taken for each other."""
+
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_RANDOM_BYTES = 32
+_BODY = 43  # characters that hold 32 bytes in base62
+_CHECK = 6  # characters that hold 32 bits in base62
+_FORM = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{_BODY + _CHECK}}}", re.ASCII)
+_SECRET = re.compile(rf"({PREFIX}|{SESSION_PREFIX})[0-9A-Za-z]{{8,}}", re.ASCII)
+
+
+def make_secret() -> str:
+    """Answers a new token. It is shown once and never stored."""
+    body = _base62(secrets.token_bytes(_RANDOM_BYTES), _BODY)
+    return PREFIX + body + _checksum(body)
+
+
+def make_session_secret() -> str:
+    """Answers a new session's secret, of the same strength, without a checksum: people do not type it."""
+    return SESSION_PREFIX + _base62(secrets.token_bytes(_RANDOM_BYTES), _BODY)
+
+
+def looks_like_ours(text: str) -> bool:
+    """Whether *text* claims to be an API token of this registry, right or wrong: it never goes to the upstream."""
+    return text.startswith(PREFIX)
+
+
+def is_wellformed(text: str) -> bool:
+    """Whether *text* has a token's length, alphabet and checksum. Says nothing of whether it is known."""
+    if not _FORM.fullmatch(text):
+        return False
+    body, check = text[len(PREFIX) : -_CHECK], text[-_CHECK:]
+    return check == _checksum(body)
+
+
+def digest(secret: str) -> str:
+    """The SHA-256 of a whole secret, in hex: the only form in which one is stored or named."""
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+
+
+def redact(text: str) -> str:
+    """Answers *text* with everything in it that looks like a secret of ours cut to its prefix."""
+    return _SECRET.sub(r"\1[redacted]", text)
+
+
+def _checksum(body: str) -> str:
+    return _base62(zlib.crc32(body.encode()).to_bytes(4, "big"), _CHECK)
+
+
+def _base62(data: bytes, width: int) -> str:
+    number, characters = int.from_bytes(data, "big"), []
+    for _ in range(width):
+        number, rest = divmod(number, 62)
+        characters.append(_ALPHABET[rest])
+    return "".join(reversed(characters))
