@@ -1,15 +1,18 @@
 """The storage port: six verbs on whole objects, and what every back end promises of them.
 
 A key is a relative path of plain segments (``orgs/default/packages/@acme/utils/record.json``); `check_key` is its
-grammar. No key is both an object and the folder of another. The promises, held to by `nproxy_mw.testing.StorageContract`:
+grammar. No key is both an object and the folder of another. The promises, held to by
+`nproxy_mw.testing.StorageContract`:
 
 - a reader sees the old object or the new one, whole;
 - ``create`` has exactly one winner; ``replace`` and ``delete`` with a stale revision change nothing and raise `Changed`;
 - what a call acknowledged survives the process, and the power going off;
-- a listing shows every object that was there before it began, and none of a sibling prefix.
+- a listing shows every object that was there before it began, none of a sibling prefix, and nothing that is no key.
 
 Errors of the port: `Missing`, `Exists`, `Changed`, and `StorageUnavailable` for everything that may pass (disk full,
-read-only, unreachable, throttled). Nothing else comes out; the cause is chained.
+read-only, unreachable, throttled). Nothing else comes out; the cause is chained. `Missing`, `Exists` and `Changed` mean
+that nothing was written. `StorageUnavailable` from a write leaves that open: the write may have happened, whole, so a
+caller that tries again first reads.
 """
 
 from __future__ import annotations
@@ -53,7 +56,7 @@ class Storage(Protocol):
         ...
 
     def create(self, key: str, data: bytes) -> Revision:
-        """Writes a new object. Raises `Exists` when the key is taken."""
+        """Writes a new object. Raises `Exists` when the key is taken, whatever it holds."""
         ...
 
     def replace(self, key: str, data: bytes, revision: Revision) -> Revision:
@@ -69,8 +72,15 @@ class Storage(Protocol):
         ...
 
 
-_SEGMENT = re.compile(r"@?[A-Za-z0-9~!*'()_+-][A-Za-z0-9._~!*'()+-]*", re.ASCII)
+# No segment begins with a dot: such names are the adapters' own (temporary files, locks). 255 bytes is what file
+# systems allow one name.
+_SEGMENT = re.compile(r"@?[A-Za-z0-9~!*'()_+-][A-Za-z0-9._~!*'()+-]{0,253}", re.ASCII)
 MAX_KEY_LENGTH = 900  # S3 allows 1024 bytes; the rest is for the bucket's own prefix
+
+
+def is_key(text: str) -> bool:
+    """Whether *text* is a key an object may have."""
+    return len(text) <= MAX_KEY_LENGTH and all(_SEGMENT.fullmatch(segment) for segment in text.split("/"))
 
 
 def check_key(key: str) -> str:
@@ -79,6 +89,6 @@ def check_key(key: str) -> str:
     Raises:
         ValueError: it is not. A caller's bug: names are checked where they come in.
     """
-    if len(key) > MAX_KEY_LENGTH or not all(_SEGMENT.fullmatch(segment) for segment in key.split("/")):
+    if not is_key(key):
         raise ValueError("not a storage key")
     return key

@@ -1,0 +1,102 @@
+"""Storage on any fsspec file system, for one process: what memory:// stands on.
+
+fsspec gives bytes, not atomicity, so every operation takes its turn under one lock of this process, and a revision is
+the hash of the content. That holds the port's promises between threads, and none of them between processes or through a
+crash. For tests, for trying things out, and for a single process on a file system that has no adapter of its own.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import BinaryIO
+
+from fsspec import AbstractFileSystem
+
+from nproxy_mw.errors import Changed, Exists, Missing
+from nproxy_mw.storage.port import Revision, Stored, check_key, is_key
+from nproxy_mw.storage.reasons import explained
+
+# One for all: fsspec shares its file systems within a process, and two storages may stand on one.
+_TURN = threading.RLock()
+
+
+class FsspecStorage:
+    """The objects below *root* of one fsspec file system."""
+
+    def __init__(self, fs: AbstractFileSystem, root: str = "") -> None:
+        self.fs = fs
+        self.root = fs._strip_protocol(root).rstrip("/")
+
+    def __repr__(self) -> str:
+        return f"FsspecStorage({type(self.fs).__name__}, {self.root!r})"
+
+    def read(self, key: str) -> Stored:
+        path = self.path(key)
+        with explained(), _TURN:
+            try:
+                data = bytes(self.fs.cat_file(path))
+            except (FileNotFoundError, IsADirectoryError) as error:
+                raise Missing("There is no such object.") from error
+        return Stored(data, revision_of(data))
+
+    def read_if_changed(self, key: str, revision: Revision) -> Stored | None:
+        stored = self.read(key)
+        return None if stored.revision == revision else stored
+
+    def open(self, key: str) -> BinaryIO:
+        return io.BytesIO(self.read(key).data)
+
+    def create(self, key: str, data: bytes) -> Revision:
+        with _TURN:
+            if self.find(key) is not None:
+                raise Exists("The key is taken.")
+            return self.write(key, data)
+
+    def replace(self, key: str, data: bytes, revision: Revision) -> Revision:
+        with _TURN:
+            if self.find(key) != revision:
+                raise Changed("The object has another revision, or is gone.")
+            return self.write(key, data)
+
+    def delete(self, key: str, revision: Revision | None = None) -> None:
+        with explained(), _TURN:
+            if self.read(key).revision != revision and revision is not None:
+                raise Changed("The object has another revision.")
+            self.fs.rm_file(self.path(key))
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        folder = self.path(prefix) if prefix else self.root
+        with explained(), _TURN:
+            try:
+                found = self.fs.find(folder or "/")
+            except FileNotFoundError:
+                found = []
+        keys = [path[len(self.root) :].removeprefix("/") for path in found if path != folder]
+        return iter([key for key in keys if is_key(key)])
+
+    def path(self, key: str) -> str:
+        """Where the object of *key* lies."""
+        return f"{self.root}/{check_key(key)}"
+
+    def find(self, key: str) -> Revision | None:
+        """The revision the object is at, or None."""
+        try:
+            return self.read(key).revision
+        except Missing:
+            return None
+
+    def write(self, key: str, data: bytes) -> Revision:
+        """Writes without looking; to be called in turn."""
+        path = self.path(key)
+        with explained():
+            self.fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+            self.fs.pipe_file(path, data)
+        return revision_of(data)
+
+
+def revision_of(data: bytes) -> Revision:
+    """The revision of an object that holds *data*."""
+    return Revision(sha256(data).hexdigest())

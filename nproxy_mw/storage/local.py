@@ -1,0 +1,206 @@
+"""Storage in a folder of this machine, for any number of its threads and processes.
+
+*Strategy:* an object's file is never written in place. Its bytes go into a temporary file beside it, on to the disk,
+and only then get the object's name: by a hard link when the object is new (one link wins), by a rename over the old
+file under a lock when it is not. A killed process leaves at most a temporary file, which nobody reads;
+`LocalStorage.sweep` removes it.
+
+A revision is the file's modification time, which we set ourselves to the nanosecond, its inode and its size: one look
+at the folder tells whether an object has changed. So the file system must keep times to 100 ns or better (ext4, XFS,
+Btrfs, ZFS and APFS do) and have hard links and file locks: a local disk, not a network share.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from nproxy_mw.errors import Busy, Changed, Exists, Missing, StorageUnavailable
+from nproxy_mw.locks import FileLocks
+from nproxy_mw.storage.port import Revision, Stored, check_key, is_key
+from nproxy_mw.storage.reasons import explained
+
+_TEMPORARY = ".new-"
+_LOCK_TIMEOUT = 10.0  # seconds; a holder needs a millisecond
+_ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+
+
+class LocalStorage:
+    """A folder that holds one file per object."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root).absolute()
+        self._locks = FileLocks(self.root / ".locks" / "writes", names=256)
+
+    def __repr__(self) -> str:
+        return f"LocalStorage({str(self.root)!r})"
+
+    def read(self, key: str) -> Stored:
+        with explained(), self.opened(key) as file:
+            return Stored(data=file.read(), revision=revision_of(os.fstat(file.fileno())))
+
+    def read_if_changed(self, key: str, revision: Revision) -> Stored | None:
+        with explained():
+            return None if self.revision(key) == revision else self.read(key)
+
+    def open(self, key: str) -> BinaryIO:
+        with explained():
+            return self.opened(key)
+
+    def create(self, key: str, data: bytes) -> Revision:
+        target = self.path(key)
+        with explained():
+            if target.exists():
+                raise Exists("The key is taken.")
+            with written_beside(target, data) as (temporary, new):
+                try:
+                    target.hardlink_to(temporary)
+                except FileExistsError as error:
+                    raise Exists("The key is taken.") from error
+                sync_folder(target.parent)
+                return new
+
+    def replace(self, key: str, data: bytes, revision: Revision) -> Revision:
+        target = self.path(key)
+        with explained():
+            self.expect(key, revision)
+            with written_beside(target, data) as (temporary, new):
+                with self.alone(key):
+                    self.expect(key, revision)
+                    temporary.replace(target)
+                sync_folder(target.parent)
+                return new
+
+    def delete(self, key: str, revision: Revision | None = None) -> None:
+        target = self.path(key)
+        # Under the lock as well without a revision: a `replace` that has just looked must not bring the object back.
+        with explained(), self.alone(key):
+            found = self.revision(key)
+            if revision is not None and found != revision:
+                raise Changed("The object has another revision.")
+            target.unlink()
+            sync_folder(target.parent)
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        folder = self.path(prefix) if prefix else self.root
+        return walk(folder, f"{prefix}/" if prefix else "")
+
+    def sweep(self, older_than: float = 86_400.0) -> int:
+        """Removes temporary files that killed processes left more than *older_than* seconds ago; answers how many."""
+        swept = 0
+        with explained():
+            for file in self.root.rglob(f"{_TEMPORARY}*"):
+                if time.time() - file.stat().st_mtime > older_than:
+                    file.unlink(missing_ok=True)
+                    swept += 1
+        return swept
+
+    def path(self, key: str) -> Path:
+        """Where the object of *key* lies."""
+        return self.root / check_key(key)
+
+    def opened(self, key: str) -> BinaryIO:
+        """The object's file. What was opened stays whole: its bytes are never written again."""
+        try:
+            return self.path(key).open("rb")
+        except _ABSENT as error:
+            raise Missing("There is no such object.") from error
+
+    def revision(self, key: str) -> Revision:
+        """The revision an object is at now."""
+        try:
+            return revision_of(self.path(key).stat())
+        except _ABSENT as error:
+            raise Missing("There is no such object.") from error
+
+    def expect(self, key: str, revision: Revision) -> None:
+        """Passes when the object is at *revision*; raises `Changed`."""
+        try:
+            found = self.revision(key)
+        except Missing as error:
+            raise Changed("The object is gone.") from error
+        if found != revision:
+            raise Changed("The object has another revision.")
+
+    @contextmanager
+    def alone(self, key: str) -> Iterator[None]:
+        """Keeps other writers of *key* out."""
+        try:
+            with self._locks.hold(key, _LOCK_TIMEOUT):
+                yield
+        except Busy as error:
+            raise StorageUnavailable("The storage did not get to writing in time: its disk is slow.") from error
+
+
+def revision_of(status: os.stat_result) -> Revision:
+    """The revision of a file."""
+    return Revision(f"{status.st_mtime_ns:x}-{status.st_ino:x}-{status.st_size:x}")
+
+
+@contextmanager
+def written_beside(target: Path, data: bytes) -> Iterator[tuple[Path, Revision]]:
+    """A temporary file in *target*'s folder that holds *data* and is on the disk; gone at the end of the block."""
+    temporary = target.with_name(f"{_TEMPORARY}{secrets.token_hex(16)}")
+    try:
+        with open_new(temporary) as file:
+            file.write(data)
+            file.flush()
+            now = time.time_ns()
+            os.utime(file.fileno(), ns=(now, now))
+            os.fsync(file.fileno())
+            revision = revision_of(os.fstat(file.fileno()))
+        yield temporary, revision
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def open_new(path: Path) -> BinaryIO:
+    """Opens a new file, readable by this user only, and makes its folder where that is missing."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except FileNotFoundError:
+        make_folder(path.parent)
+        descriptor = os.open(path, flags, 0o600)
+    return os.fdopen(descriptor, "wb")
+
+
+def make_folder(folder: Path) -> None:
+    """Makes *folder* and those above it, each on the disk before anything lies in it."""
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except FileNotFoundError:
+        make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Brings the folder's names to the disk: a rename is not safe before its folder is."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def walk(folder: Path, above: str) -> Iterator[str]:
+    """The keys in *folder*, whose own key is *above*; nothing for a folder that is not there."""
+    with explained():
+        try:
+            with os.scandir(folder) as entries:
+                found = [(entry.name, entry.is_dir()) for entry in entries]
+        except (FileNotFoundError, NotADirectoryError):
+            return
+    for name, is_folder in found:
+        if not is_key(above + name):
+            continue
+        if is_folder:
+            yield from walk(folder / name, f"{above}{name}/")
+        else:
+            yield above + name
