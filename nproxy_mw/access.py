@@ -49,7 +49,7 @@ class Actor:
     """Who changed something and from where: what every audit event carries beside its own fields."""
 
     token_hash: str = ""
-    name: str = ""  # of an administrator or the command line; empty for an API token
+    name: str = ""  # of the token, of the administrator, or "command line"
     request_id: str = ""
     ip: str = ""
     user_agent: str = ""

@@ -142,20 +142,27 @@ def _inflated(chunks: Iterator[bytes], limit: int) -> Iterator[bytes]:
     taken = 0
     try:
         for chunk in chunks:
-            data = chunk
-            while data and not inflater.eof:
-                piece = inflater.decompress(data, CHUNK)
+            for piece in _pieces(inflater, chunk):
                 taken += len(piece)
                 if taken > limit:
                     raise too_large(limit)
                 yield piece
-                data = inflater.unconsumed_tail
-            if data or inflater.unused_data:
+            if inflater.unused_data:
                 raise BadRequest("Something follows the compressed request body.")
     except zlib.error as error:
         raise BadRequest("The request body is not what its Content-Encoding says.") from error
     if not inflater.eof:
         raise BadRequest("The compressed request body is cut short: send it again.", code="body-cut-short")
+
+
+def _pieces(inflater: zlib._Decompress, data: bytes) -> Iterator[bytes]:
+    """All that *data* inflates to, never more than a chunk at once: a small body may inflate a thousandfold."""
+    while True:
+        piece = inflater.decompress(data, CHUNK)
+        yield piece
+        data = inflater.unconsumed_tail
+        if len(piece) < CHUNK and not data:
+            return
 
 
 def too_large(limit: int) -> PayloadTooLarge:

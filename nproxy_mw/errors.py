@@ -31,7 +31,7 @@ Outside the tree: ``MissingLayer`` is a mistake in the host's composition, and a
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class NproxyError(Exception):
@@ -49,6 +49,10 @@ class NproxyError(Exception):
     def headers(self) -> list[tuple[str, str]]:
         """Response headers this error asks for beside the JSON body."""
         return []
+
+    def details(self) -> dict[str, Any]:
+        """Members of the JSON body beside ``error`` and ``code``."""
+        return {}
 
 
 class ClientError(NproxyError):
@@ -192,3 +196,5 @@ class Changed(StorageError):
 
 class MissingLayer(RuntimeError):
     """A layer was composed without one it needs above it. The message names the cure."""
+
+    status = 500

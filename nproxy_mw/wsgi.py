@@ -39,7 +39,7 @@ def method(environ: WSGIEnvironment) -> str:
 
 def is_head(environ: WSGIEnvironment) -> bool:
     """Whether only the headers were asked for."""
-    return environ["REQUEST_METHOD"] == "HEAD"
+    return bool(environ["REQUEST_METHOD"] == "HEAD")
 
 
 def base_url(environ: WSGIEnvironment, public_url: str | None = None) -> str:
@@ -78,7 +78,7 @@ def accepts_gzip(environ: WSGIEnvironment) -> bool:
 
 @lru_cache(maxsize=256)
 def _takes_gzip(accept: str) -> bool:
-    return parse_accept_header(accept)["gzip"] > 0
+    return float(parse_accept_header(accept)["gzip"]) > 0
 
 
 def etag_matches(environ: WSGIEnvironment, etag: str) -> bool:

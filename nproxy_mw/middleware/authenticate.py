@@ -1,0 +1,69 @@
+"""Authenticate: who is asking?
+
+Leaves a `Principal` for the layers below, and takes the Authorization header off the request: an API token of ours goes no
+further than this layer. A header that is not ours belongs to the upstream and travels in the principal, to be used for a
+public publish alone. A wrong, revoked or expired ``nproxy_`` token is refused here, whatever it was for.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from nproxy_mw.access import ANONYMOUS, Principal, Tokens
+from nproxy_mw.environ import PRINCIPAL, REQUEST_ID
+from nproxy_mw.errors import Unauthenticated
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+PREFIX = "nproxy_"
+
+
+class Authenticate:
+    """Finds the holder of the request's API token in *tokens*."""
+
+    def __init__(self, app: WSGIApplication, *, tokens: Tokens) -> None:
+        self.app = app
+        self.tokens = tokens
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        REQUEST_ID.require(environ, by="Authenticate")
+        principal = self._principal(environ.get("HTTP_AUTHORIZATION", "").strip())
+        inner = PRINCIPAL.leave(environ, principal)
+        inner.pop("HTTP_AUTHORIZATION", None)
+        return self.app(inner, start_response)
+
+    def _principal(self, header: str) -> Principal:
+        if not header:
+            return ANONYMOUS
+        secret = _secret(header)
+        if secret is None:
+            return Principal(upstream_authorization=header)
+        principal = self.tokens.find(secret)
+        if principal is None:
+            raise Unauthenticated(
+                "This API token is unknown, revoked or expired: ask for a new one and put it into .npmrc.",
+                code="invalid-token",
+            )
+        return principal
+
+
+def _secret(header: str) -> str | None:
+    """The API token of ours that an Authorization header holds, or None when it holds none.
+
+    Whatever mentions our prefix counts as ours, so that a token in an unusual place is refused and never sent on.
+    """
+    scheme, _, credentials = header.partition(" ")
+    credentials = credentials.strip()
+    if scheme.lower() != "basic":
+        return credentials if PREFIX in header else None
+    try:
+        user, _, password = base64.b64decode(credentials, validate=True).decode("latin-1").partition(":")
+    except (binascii.Error, ValueError):
+        return credentials if PREFIX in header else None
+    if password.startswith(PREFIX):
+        return password
+    return user if PREFIX in user + password + header else None

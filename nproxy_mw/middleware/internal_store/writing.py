@@ -1,0 +1,153 @@
+"""How internal packages are changed: publish, deprecate, tag, unpublish.
+
+npm sends several of these as one kind of document under one path. What is told apart here is told by the document: with
+``_attachments`` it is a publish; without, its versions are compared with those that are stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from nproxy_mw import wsgi
+from nproxy_mw.access import Actor
+from nproxy_mw.bodies import read_body
+from nproxy_mw.environ import PRINCIPAL, REQUEST_ID
+from nproxy_mw.errors import BadRequest, MethodNotAllowed, NotFound
+from nproxy_mw.npm.names import Name
+from nproxy_mw.npm.packuments import Json
+from nproxy_mw.npm.publication import is_publish, parse_publication
+from nproxy_mw.npm.routes import Route
+from nproxy_mw.npm.strict_json import parse_object, parse_value
+from nproxy_mw.npm.versions import check_tag
+from nproxy_mw.packages import Packages
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+PUBLISH_LIMIT = 52_428_800
+"""Bytes of a publish request's body, after any Content-Encoding is undone: 50 MiB."""
+TAG_LIMIT = 4096  # bytes of a dist-tag request's body: one version as a JSON string
+
+
+class Writing:
+    """Answers the changes of InternalStore. *version_unpublish* tells whether single versions can be removed."""
+
+    def __init__(self, packages: Packages, version_unpublish: Callable[[], bool]) -> None:
+        self.packages = packages
+        self.version_unpublish = version_unpublish
+
+    def put_packument(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
+        """A publish, or the whole packument with other deprecation messages."""
+        name = _name(route)
+        document = parse_object(read_body(environ, PUBLISH_LIMIT))
+        if not is_publish(document):
+            return self._put_changed(environ, start_response, name, document, str(document.get("_rev", "")))
+        publication = parse_publication(name, document)
+        del document  # the tarball in base64: up to 50 MiB that nobody needs any more
+        self.packages.publish(publication, _actor(environ))
+        return _done(environ, start_response, HTTPStatus.CREATED)
+
+    def put_revision(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
+        """The whole packument with fewer versions (npm unpublish of one), or with other deprecation messages."""
+        document = parse_object(read_body(environ, PUBLISH_LIMIT))
+        return self._put_changed(environ, start_response, _name(route), document, route.revision)
+
+    def _put_changed(
+        self,
+        environ: WSGIEnvironment,
+        start_response: StartResponse,
+        name: Name,
+        document: Json,
+        revision: str,
+    ) -> Iterable[bytes]:
+        stored = self.packages.read(name)[0]["versions"]
+        sent = document.get("versions")
+        if sent is None:
+            raise MethodNotAllowed("This registry keeps no owners and no stars.", allow=("GET", "HEAD", "PUT"))
+        if not isinstance(sent, Mapping) or not sent or not all(isinstance(one, Mapping) for one in sent.values()):
+            raise BadRequest("The document's 'versions' is not an object of manifests.")
+        if sent.keys() - stored.keys():
+            raise BadRequest("The document names a version that is not published, and carries no tarball of it.")
+        gone = frozenset(stored.keys() - sent.keys())
+        if gone:
+            self._check_version_unpublish()
+            self.packages.unpublish_versions(name, gone, revision, _actor(environ))
+        else:
+            self.packages.deprecate(name, _deprecations(stored, sent), revision, _actor(environ))
+        return _done(environ, start_response)
+
+    def delete_package(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
+        """Unpublishes the whole package (``npm unpublish --force``)."""
+        self.packages.unpublish(_name(route), route.revision, _actor(environ))
+        return _done(environ, start_response)
+
+    def delete_tarball(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
+        """The last step of unpublishing one version: the bytes went with the version, so there is nothing left to do."""
+        self._check_version_unpublish()
+        name = _name(route)
+        version = route.filename.removeprefix(f"{name.base}-").removesuffix(".tgz")
+        if version in self.packages.read(name)[0]["versions"]:
+            raise BadRequest("That version is still in the packument: remove it there first.")
+        return _done(environ, start_response)
+
+    def put_tag(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
+        """Points a dist-tag at the version in the body."""
+        version = parse_value(read_body(environ, TAG_LIMIT))
+        if not isinstance(version, str):
+            raise BadRequest('The body of a dist-tag request is a version as a JSON string, like "1.0.0".')
+        self.packages.tag(_name(route), check_tag(route.tag), version, _actor(environ))
+        return _done(environ, start_response, HTTPStatus.CREATED)
+
+    def delete_tag(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
+        """Removes a dist-tag."""
+        self.packages.untag(_name(route), route.tag, _actor(environ))
+        return _done(environ, start_response)
+
+    def _check_version_unpublish(self) -> None:
+        # Never 404: npm takes that for success while unpublishing.
+        if not self.version_unpublish():
+            raise MethodNotAllowed(
+                "Single versions cannot be unpublished here: deprecate the version, or unpublish the whole package with "
+                "npm unpublish --force.",
+                allow=("GET", "HEAD"),
+                code="version-unpublish-not-allowed",
+            )
+
+
+def _name(route: Route) -> Name:
+    if route.name is None:
+        raise NotFound("This registry keeps nothing under that path.", code="route-not-found")
+    return route.name
+
+
+def _deprecations(stored: Json, sent: Json) -> dict[str, str]:
+    """The messages in *sent* that differ from those stored."""
+    messages: dict[str, str] = {}
+    for version, manifest in sent.items():
+        message = manifest.get("deprecated", "")
+        if not isinstance(message, str):
+            raise BadRequest("A version's 'deprecated' is its message as a string; an empty one takes it away.")
+        if message != stored[version].get("deprecated", ""):
+            messages[version] = message
+    return messages
+
+
+def _actor(environ: WSGIEnvironment) -> Actor:
+    principal = PRINCIPAL.require(environ, by="InternalStore")
+    agent: str = environ.get("HTTP_USER_AGENT", "")
+    return Actor(
+        token_hash=principal.token_hash,
+        name=principal.name,
+        request_id=REQUEST_ID.require(environ, by="InternalStore"),
+        ip=environ.get("REMOTE_ADDR", ""),
+        user_agent="".join(character for character in agent[:256] if character.isprintable()),
+    )
+
+
+def _done(
+    environ: WSGIEnvironment, start_response: StartResponse, status: HTTPStatus = HTTPStatus.OK
+) -> Iterable[bytes]:
+    answer: dict[str, Any] = {"ok": True}
+    return wsgi.send_json(environ, start_response, answer, status=status)

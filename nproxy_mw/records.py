@@ -1,0 +1,106 @@
+"""A package's stored record: its packument, the audit chain that tells how it came about, and what is never used again.
+
+One object holds all of it, so that one compare-and-swap changes a package together with the event that says so: a
+version without its event cannot exist (docs/decisions/0002-one-record-per-package.md). Pure: how it is stored is the
+business of `packages`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import orjson
+
+from nproxy_mw.npm.names import Name, parse_name
+from nproxy_mw.npm.packuments import Json
+
+FORMAT = 1
+"""Of the stored JSON. A reader refuses a number it does not know."""
+
+PREFIX = "packages"
+TARBALLS = "tarballs"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is stored of one package. *packument* is None when the package is unpublished, and it reads as absent.
+
+    *nonce* makes every written state unique, so that a writer who lost the answer can tell its own write from another's.
+    *tarballs* maps a version to ``{"key", "size"}`` of its bytes. *burnt* are the numbers of versions once unpublished.
+    """
+
+    packument: Json | None = None
+    tarballs: Mapping[str, Json] = field(default_factory=dict)
+    burnt: frozenset[str] = frozenset()
+    chain: Sequence[Json] = ()
+    generation: int = 0
+    nonce: str = ""
+
+    @property
+    def revision(self) -> str:
+        """npm's ``_rev``: opaque, and another after each change."""
+        return f"{self.generation}-{self.nonce}"
+
+    @property
+    def taken(self) -> frozenset[str]:
+        """Every version number that cannot be published again."""
+        return self.burnt | self.tarballs.keys()
+
+    def next(self, changed: Record, chain: Sequence[Json]) -> Record:
+        """The state to store after this one: what *changed* says, told by *chain*."""
+        return replace(changed, chain=chain, generation=self.generation + 1, nonce=secrets.token_hex(8))
+
+
+def record_key(name: Name) -> str:
+    """Where a package's record is stored."""
+    return f"{PREFIX}/{name}/record.json"
+
+
+def record_name(key: str) -> Name:
+    """The package whose record is stored under *key*."""
+    return parse_name(key.removeprefix(f"{PREFIX}/").removesuffix("/record.json"))
+
+
+def tarball_key(name: Name, file: str) -> str:
+    """Where a tarball's bytes are stored; *file* is the record's ``key`` of it."""
+    return f"{TARBALLS}/{name}/{file}"
+
+
+def encode(record: Record) -> bytes:
+    """The record as it is stored."""
+    return orjson.dumps(
+        {
+            "format": FORMAT,
+            "generation": record.generation,
+            "nonce": record.nonce,
+            "packument": record.packument,
+            "tarballs": record.tarballs,
+            "burnt": sorted(record.burnt),
+            "chain": record.chain,
+        },
+        option=orjson.OPT_APPEND_NEWLINE,
+    )
+
+
+def decode(data: bytes) -> Record:
+    """The record that `encode` stored.
+
+    Raises:
+        ValueError: the bytes are not a record of this format.
+    """
+    document = orjson.loads(data)
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise ValueError("not a package record of a format this version reads")
+    try:
+        return Record(
+            packument=document["packument"],
+            tarballs=document["tarballs"],
+            burnt=frozenset(document["burnt"]),
+            chain=document["chain"],
+            generation=document["generation"],
+            nonce=document["nonce"],
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError("a package record lacks a part") from error
