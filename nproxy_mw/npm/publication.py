@@ -1,0 +1,187 @@
+"""A publish document, checked whole and turned into a value: what ``npm publish`` puts to ``/<name>``.
+
+::
+
+    {"_id": name, "name": name, "dist-tags": {tag: version}, "access": null,
+     "versions": {version: manifest},
+     "_attachments": {"<name>-<version>.tgz": {"data": base64, "length": n},
+                      "<name>-<version>.sigstore": {"data": json}}}
+
+Every name, version and digest in it is said more than once. Here they must all say the same, and what only a registry
+may say (who published, when, signatures, digests) is dropped or computed. The document alone cannot know which
+versions are stored, so its tags may name the version it brings and no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nproxy_mw.errors import BadRequest
+from nproxy_mw.npm.attachments import parse_attachments
+from nproxy_mw.npm.digests import Digests, check_claims, digests
+from nproxy_mw.npm.manifests import check_same, install_script
+from nproxy_mw.npm.names import Name
+from nproxy_mw.npm.strict_json import dumps
+from nproxy_mw.npm.tarballs import Contents, inspect
+from nproxy_mw.npm.versions import check_tag, parse_version
+
+MAX_MANIFEST = 4 * 1024 * 1024
+"""Bytes of a version's manifest as JSON, without the readme. Every reader of the package loads all its manifests; the
+largest real ones have some 100 KB."""
+
+MAX_README = 2 * 1024 * 1024
+"""Bytes of a readme. It is stored once per package."""
+
+NO_README = "ERROR: No README data found!"
+"""What npm sends when there is no readme."""
+
+_OURS = frozenset({"_attachments", "_hasShrinkwrap", "_id", "_npmUser", "_rev", "dist", "hasInstallScript", "time"})
+_LEAKS = frozenset({"_from", "_integrity", "_resolved", "_where"})  # paths of the publisher's machine
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One new version of a package, and the tags that shall name it."""
+
+    name: Name
+    version: str
+    manifest: dict[str, Any]
+    """As it came, without the readme and what clients must not say; with a ``dist`` of our own."""
+    tags: dict[str, str]
+    tarball: bytes
+    integrity: str  # sha512-<base64>
+    shasum: str  # SHA-1 in hex
+    file_count: int
+    unpacked_size: int  # bytes
+    has_install_script: bool
+    """Whether an install runs something: a script, or node-gyp because there is a ``*.gyp`` file."""
+    readme: str
+    readme_filename: str
+    provenance: str | None
+    """A sigstore bundle, as JSON."""
+    access: str | None
+
+
+def is_publish(document: Mapping[str, Any]) -> bool:
+    """Whether a document put to a package brings a version, rather than changing what is there.
+
+    ``npm deprecate`` puts the whole packument without attachments, ``npm star`` and ``npm owner`` parts of it.
+    """
+    return "_attachments" in document
+
+
+def parse_publication(name: Name, document: Mapping[str, Any]) -> Publication:
+    """Checks the document put to the package *name*.
+
+    Raises:
+        BadRequest: it contradicts the URL, itself or its tarball, or is not a publish document.
+    """
+    _check_name(name, document)
+    version, manifest = _only_version(name, document)
+    tags = _tags(version, document)
+    attachments = parse_attachments(name, version, document.get("_attachments"))
+    found = digests(attachments.tarball)
+    check_claims(_object(manifest.get("dist", {}), "dist of the version"), found)
+    contents = inspect(attachments.tarball)
+    check_same(manifest, contents)
+    return Publication(
+        name=name,
+        version=version,
+        manifest=_cleaned(name, version, manifest, found, contents),
+        tags=tags,
+        tarball=attachments.tarball,
+        integrity=found.integrity,
+        shasum=found.shasum,
+        file_count=contents.file_count,
+        unpacked_size=contents.unpacked_size,
+        has_install_script=install_script(contents),
+        readme=_readme(manifest, document),
+        readme_filename=_text(manifest.get("readmeFilename"), "readmeFilename"),
+        provenance=attachments.provenance,
+        access=_access(document),
+    )
+
+
+def _check_name(name: Name, document: Mapping[str, Any]) -> None:
+    if not name.is_publishable:
+        raise BadRequest(
+            "That name cannot be published: a new package's name is lower case, of letters, digits, '-', '_' and '.'.",
+            code="invalid-name",
+        )
+    if document.get("name") != str(name) or document.get("_id", str(name)) != str(name):
+        raise _refusal("names another package than the URL")
+
+
+def _only_version(name: Name, document: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    versions = _object(document.get("versions"), "versions")
+    if len(versions) != 1:
+        raise _refusal("must bring exactly one version")
+    ((version, given),) = versions.items()
+    parse_version(version)
+    manifest = _object(given, "version")
+    if manifest.get("name") != str(name) or manifest.get("version") != version:
+        raise _refusal("has a version whose manifest has another name or version")
+    if manifest.get("_id", f"{name}@{version}") != f"{name}@{version}":
+        raise _refusal("has a version whose _id is not name@version")
+    return version, manifest
+
+
+def _tags(version: str, document: Mapping[str, Any]) -> dict[str, str]:
+    tags = _object(document.get("dist-tags", {}), "dist-tags")
+    for tag, target in tags.items():
+        check_tag(tag)
+        if target != version:
+            raise _refusal("has a dist-tag that names an absent version: a publish can tag only the version it brings")
+    return dict(tags)
+
+
+def _cleaned(name: Name, version: str, manifest: dict[str, Any], found: Digests, contents: Contents) -> dict[str, Any]:
+    kept = {
+        key: value
+        for key, value in manifest.items()
+        if key != "readme" and key not in _OURS and key not in _LEAKS and not key.startswith("_nproxy")
+    }
+    kept["_id"] = f"{name}@{version}"
+    if contents.has_shrinkwrap:
+        kept["_hasShrinkwrap"] = True
+    kept["dist"] = {
+        "integrity": found.integrity,
+        "shasum": found.shasum,
+        "fileCount": contents.file_count,
+        "unpackedSize": contents.unpacked_size,
+    }
+    if len(dumps(kept)) > MAX_MANIFEST:
+        raise _refusal(f"has a manifest of more than {MAX_MANIFEST // 2**20} MiB; take what is not needed out of it")
+    return kept
+
+
+def _readme(manifest: Mapping[str, Any], document: Mapping[str, Any]) -> str:
+    readme = _text(manifest.get("readme"), "readme") or _text(document.get("readme"), "readme")
+    if len(readme.encode()) > MAX_README:
+        raise _refusal(f"has a readme of more than {MAX_README // 2**20} MiB; shorten it")
+    return "" if readme == NO_README else readme
+
+
+def _access(document: Mapping[str, Any]) -> str | None:
+    access = document.get("access")
+    if access not in (None, "public", "restricted"):
+        raise _refusal('has an access that is neither "public" nor "restricted"')
+    return access
+
+
+def _object(value: Any, what: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise _refusal(f"must have an object as its {what}")
+    return value
+
+
+def _text(value: Any, what: str) -> str:
+    if value is not None and not isinstance(value, str):
+        raise _refusal(f"must have a string as its {what}")
+    return value or ""
+
+
+def _refusal(what: str) -> BadRequest:
+    return BadRequest(f"The publish document {what}.", code="invalid-publication")

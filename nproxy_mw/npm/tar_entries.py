@@ -1,0 +1,188 @@
+"""The entries of a tar stream, read strictly: a header that two readers understand differently is refused.
+
+The standard library's tarfile forgives: it takes a damaged header for the end of the archive, reads on behind it when
+told to, and lets a PAX record override a size. npm's own reader forgives other things. Here only what is plain comes
+through: regular files and folders, in ustar or GNU form, with PAX or GNU long names; every other kind is refused by
+name. After the end-of-archive marker only zeros may follow, so no second archive hides there.
+
+Format: POSIX.1-2017, pax, "ustar Interchange Format" and "pax Extended Header".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nproxy_mw.errors import BadRequest
+from nproxy_mw.npm.gunzip import Gunzip
+
+BLOCK = 512
+MAX_PATH = 1024
+"""Bytes of one path. Windows and macOS end there or below."""
+
+MAX_EXTENSION = 64 * 1024
+"""Bytes of one PAX header or GNU long name."""
+
+_FILE, _FOLDER = (b"0", b"\0"), b"5"
+_PAX, _PAX_GLOBAL, _GNU_LONG_NAME = b"x", b"g", b"L"
+_REFUSED = {
+    b"1": "a hard link",
+    b"2": "a symbolic link",
+    b"3": "a character device",
+    b"4": "a block device",
+    b"6": "a named pipe",
+    b"K": "a link",
+    b"S": "a sparse file",
+}
+_USTAR, _GNU = b"ustar\x0000", b"ustar  \0"
+_OCTAL = re.compile(rb" *([0-7]+)[ \0]*")
+_RECORD = re.compile(rb"([1-9][0-9]{0,5}) ([^=\n]+)=")
+# What a PAX record may say: times and owners, which nobody reads, a name, and the size the header has anyway.
+_HARMLESS = re.compile(
+    r"(?:path|size|comment|[amc]time|[ug]id|[ug]name|SCHILY\.(?:dev|ino|nlink)|(?:LIBARCHIVE|SCHILY\.xattr)\..+)"
+)
+_SET_USER_OR_GROUP = 0o6000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file or folder. *path* is as it stands in the archive, without a folder's closing slash."""
+
+    path: str
+    is_folder: bool
+    size: int  # bytes
+
+
+def entries(stream: Gunzip) -> Iterator[Entry]:
+    """The entries of the archive in *stream*.
+
+    A caller reads an entry's bytes from *stream* before it asks for the next one, or leaves them.
+
+    Raises:
+        BadRequest: something in the archive is not plain.
+    """
+    long_name: str | None = None
+    extension: dict[str, str] = {}
+    while (header := stream.read(BLOCK)).strip(b"\0"):
+        kind, size = _check_header(header), _octal(header[124:136])
+        end = stream.position + -(-size // BLOCK) * BLOCK
+        if kind == _GNU_LONG_NAME:
+            _refuse_second(long_name is not None or bool(extension))
+            long_name = _text(_body(stream, size))
+        elif kind == _PAX:
+            _refuse_second(long_name is not None or bool(extension))
+            extension = _records(_body(stream, size))
+        elif kind == _PAX_GLOBAL:
+            _check_global(_records(_body(stream, size)))
+        else:
+            _check_size(extension, size)
+            yield _entry(header, kind, extension.get("path", long_name), size)
+            long_name, extension = None, {}
+        stream.skip(end - stream.position)
+    if long_name is not None or extension:
+        raise _refusal("ends behind a header that names no entry")
+    _check_end(stream)
+
+
+def _entry(header: bytes, kind: bytes, name: str | None, size: int) -> Entry:
+    path = name if name is not None else _name(header)
+    is_folder = kind == _FOLDER
+    if is_folder and size:
+        raise _refusal("has a folder with bytes of its own")
+    if not is_folder and path.endswith("/"):
+        raise _refusal("has an entry that is both a file and a folder")
+    if len(path.encode()) > MAX_PATH:
+        raise _refusal(f"has a path of more than {MAX_PATH} bytes")
+    return Entry(path.removesuffix("/") if is_folder else path, is_folder, size)
+
+
+def _check_header(header: bytes) -> bytes:
+    """Answers the entry's type when the header is whole and of a kind that is let through."""
+    if _octal(header[148:156]) != sum(header[:148]) + 8 * ord(" ") + sum(header[156:]):
+        raise _refusal("is damaged: a header's checksum does not match")
+    if header[257:265] not in (_USTAR, _GNU):
+        raise _refusal("is of an old or unknown tar form")
+    kind = header[156:157]
+    if kind in _REFUSED:
+        raise _refusal(f"has {_REFUSED[kind]}; npm packages hold files and folders only")
+    if kind not in (*_FILE, _FOLDER, _PAX, _PAX_GLOBAL, _GNU_LONG_NAME):
+        raise _refusal("has an entry of an unknown kind; npm packages hold files and folders only")
+    if _octal(header[100:108]) & _SET_USER_OR_GROUP and kind in _FILE:
+        raise _refusal("has a file with the setuid or setgid bit")
+    return kind
+
+
+def _octal(field: bytes) -> int:
+    """A number of a header. GNU's binary form, which can be negative, is not needed below 8 GiB."""
+    match = _OCTAL.fullmatch(field)
+    if match is None:
+        raise _refusal("has a header with a number that is not octal")
+    return int(match.group(1), 8)
+
+
+def _name(header: bytes) -> str:
+    name = _text(header[:100])
+    prefix = _text(header[345:500].partition(b"\0")[0]) if header[257:265] == _USTAR else ""
+    return f"{prefix}/{name}" if prefix else name
+
+
+def _text(field: bytes) -> str:
+    text, _, behind = field.partition(b"\0")
+    if behind.strip(b"\0"):
+        raise _refusal("has a name with a NUL in it")
+    try:
+        return text.decode()
+    except UnicodeDecodeError as error:
+        raise _refusal("has a name that is not UTF-8") from error
+
+
+def _body(stream: Gunzip, size: int) -> bytes:
+    if size > MAX_EXTENSION:
+        raise _refusal(f"has an extended header of more than {MAX_EXTENSION // 1024} KiB")
+    return stream.read(size)
+
+
+def _records(body: bytes) -> dict[str, str]:
+    """The records of a PAX header. npm reads them by line, so a value with a line break would have two readings."""
+    records: dict[str, str] = {}
+    at = 0
+    while at < len(body):
+        match = _RECORD.match(body, at)
+        end = at + int(match.group(1)) if match else 0
+        if match is None or not match.end() < end <= len(body) or body[end - 1 : end] != b"\n":
+            raise _refusal("has an extended header that cannot be read")
+        key, value = _text(match.group(2)), body[match.end() : end - 1]
+        if key in records or not _HARMLESS.fullmatch(key) or b"\n" in value:
+            raise _refusal("has an extended header that says more than a name")
+        records[key] = _text(value) if key in ("path", "size") else ""
+        at = end
+    return records
+
+
+def _check_global(records: dict[str, str]) -> None:
+    if set(records) - {"comment"}:
+        raise _refusal("has a global header that changes its entries")
+
+
+def _check_size(extension: dict[str, str], size: int) -> None:
+    # npm writes the size into the PAX header of a long name too; there it says what the header says.
+    if extension.get("size", str(size)) != str(size):
+        raise _refusal("has an extended header that overrides an entry's size")
+
+
+def _refuse_second(is_second: bool) -> None:
+    if is_second:
+        raise _refusal("has an entry with two extended headers")
+
+
+def _check_end(stream: Gunzip) -> None:
+    if stream.read(BLOCK).strip(b"\0"):
+        raise _refusal("goes on behind its end-of-archive marker")
+    while piece := stream.read_some(64 * 1024):
+        if piece.strip(b"\0"):
+            raise _refusal("goes on behind its end-of-archive marker")
+
+
+def _refusal(what: str) -> BadRequest:
+    return BadRequest(f"The tarball {what}.", code="invalid-tarball")
