@@ -5,7 +5,7 @@ grammar. No key is both an object and the folder of another. The promises, held 
 `nproxy_mw.testing.StorageContract`:
 
 - a reader sees the old object or the new one, whole;
-- ``create`` has exactly one winner; ``replace`` and ``delete`` with a stale revision change nothing and raise `Changed`;
+- ``create`` has exactly one winner; ``replace`` and ``delete`` with a stale revision raise `Changed` and do nothing;
 - what a call acknowledged survives the process, and the power going off;
 - a listing shows every object that was there before it began, none of a sibling prefix, and nothing that is no key.
 
