@@ -87,15 +87,15 @@ def extend(chain: Sequence[Json], events: Iterable[Json], *, previous: str = "")
     """Answers *chain* with *events* hung to its end, in their order. *previous* is what an empty chain goes on from."""
     longer = list(chain)
     for event in events:
-        last = longer[-1]["hash"] if longer else previous
-        linked = {**event, "previous": last}
+        linked = {**event, "previous": head(longer) if longer else previous}
         longer.append({**linked, "hash": hash_of(linked)})
     return longer
 
 
-def head(chain: Sequence[Json]) -> str:
-    """The hash that stands for all of *chain*; empty for an empty one."""
-    return str(chain[-1]["hash"]) if chain else ""
+def head(chain: Sequence[Any]) -> str:
+    """The hash that stands for all of *chain*; empty for an empty one, and for one whose end is no event."""
+    last = chain[-1] if chain else {}
+    return str(last.get("hash", "")) if isinstance(last, dict) else ""
 
 
 def verify(chain: Sequence[Any], *, previous: str = "") -> list[Flaw]:

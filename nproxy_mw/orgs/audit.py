@@ -1,0 +1,176 @@
+"""The audit trail of one organisation: its administration's own chain, and the index of all its events.
+
+Packages hang their events into chains of their own, in the same write as what they tell of, so publishers of different
+packages never wait for each other. Everything else that happens is told here, in one chain that all hosts append to by
+compare-and-swap. A long chain goes on in a new object: full ones are set aside, numbered, and never written again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nproxy_mw import events
+from nproxy_mw.access import Actor
+from nproxy_mw.errors import Busy, Changed, Exists, Missing, NproxyError
+from nproxy_mw.npm.packuments import Json
+from nproxy_mw.orgs import audit_index, objects
+from nproxy_mw.storage.port import Storage, Stored
+
+ADMINISTRATION = "administration"
+"""The name of the chain beside the packages' own."""
+
+CURRENT = "audit/administration.json"
+FULL = 500
+"""Events in one object of the chain: each append writes that object anew."""
+
+ATTEMPTS = 40
+"""An append always loses to another append that won, so this many hosts at once are served."""
+
+# How far the clocks of two hosts may be apart: an event is not looked for in objects that are older by more than that.
+_SKEW = 24 * 60 * 60 * 1000  # milliseconds
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One object of the administration's chain. *previous* is the last hash of the segment before it."""
+
+    number: int = 1
+    previous: str = ""
+    chain: Sequence[Json] = ()
+
+    def document(self) -> dict[str, Any]:
+        """The segment as it is stored."""
+        return {"number": self.number, "previous": self.previous, "chain": self.chain}
+
+
+class Trail:
+    """Tells what happens in *org*. *storage* is the organisation's own."""
+
+    def __init__(self, storage: Storage, *, org: str, clock: events.Clock = events.utc_now) -> None:
+        self.storage = storage
+        self.org = org
+        self.clock = clock
+
+    def new(self, kind: str, actor: Actor, **fields: Any) -> dict[str, Any]:
+        """An event of this moment that is told nowhere yet: for the one who stores it beside what it tells of."""
+        return events.new_event(kind, org=self.org, actor=actor, time=self.clock(), **fields)
+
+    def record(self, kind: str, actor: Actor, **fields: Any) -> None:
+        """Tells one event that is stored nowhere else.
+
+        Raises:
+            Busy: too many hosts are telling something at once.
+        """
+        self.append([self.new(kind, actor, **fields)])
+
+    def append(self, told: Iterable[Json]) -> None:
+        """Hangs events into the administration's chain, those that hang in its present object already left out.
+
+        Raises:
+            Busy: too many hosts are telling something at once.
+        """
+        told = list(told)
+        for _ in range(ATTEMPTS):
+            if self._append_once(told):
+                return
+        raise Busy("The audit trail is being written by too many at once: try again.")
+
+    def settle(self, told: Iterable[Json]) -> bool:
+        """Hangs in those of *told* that no object of the chain holds: what a crash left untold. Whether there were any.
+
+        *told* are events as they were stored beside what they tell of.
+        """
+        untold = [event for event in told if not self._holds(event)]
+        if untold:
+            self.append(untold)
+        return bool(untold)
+
+    def index(self, told: Iterable[Json]) -> None:
+        """Puts events of any chain into the index. A failure is logged, and repaired by ``reindex``."""
+        for event in told:
+            try:
+                audit_index.write(self.storage, event)
+            except NproxyError as error:
+                _log.warning("event %s is missing in the audit index: %s", event["id"], error)
+
+    def page(
+        self, after: str | None = None, limit: int = 50, event: str | None = None, package: str | None = None
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Answers events, newest first, and the cursor of the next page. Raises `BadRequest`."""
+        return audit_index.page(self.storage, now=self.clock(), after=after, limit=limit, event=event, package=package)
+
+    def chain(self) -> list[Json]:
+        """The administration's whole chain, oldest first. Objects that were removed are simply not there."""
+        return [event for segment in reversed(list(self.segments())) for event in segment.chain]
+
+    def segments(self) -> Iterator[Segment]:
+        """The objects of the chain, newest first, one read each."""
+        segment = self._segment(CURRENT)
+        yield segment
+        for number in range(segment.number - 1, 0, -1):
+            yield self._segment(_set_aside(number))
+
+    def _append_once(self, told: Sequence[Json]) -> bool:
+        stored = self._read(CURRENT)
+        segment = _decode(stored)
+        present = {event["id"] for event in segment.chain}
+        missing = [event for event in told if event["id"] not in present]
+        if not missing:
+            return True
+        if stored and len(segment.chain) >= FULL and self._archive(segment.number, stored):
+            segment = Segment(segment.number + 1, events.head(segment.chain))
+        chain = events.extend(segment.chain, missing, previous=segment.previous)
+        data = objects.encode(Segment(segment.number, segment.previous, chain).document())
+        try:
+            if stored:
+                self.storage.replace(CURRENT, data, stored.revision)
+            else:
+                self.storage.create(CURRENT, data)
+        except (Exists, Changed):
+            return False
+        self.index(chain[-len(missing) :])
+        return True
+
+    def _archive(self, number: int, stored: Stored) -> bool:
+        """Sets a full object aside. Nobody appends to a full one, so all who try at once write the same bytes."""
+        try:
+            self.storage.create(_set_aside(number), stored.data)
+        except Exists:
+            return self.storage.read(_set_aside(number)).data == stored.data
+        return True
+
+    def _holds(self, event: Json) -> bool:
+        for segment in self.segments():
+            if any(hung["id"] == event["id"] for hung in segment.chain):
+                return True
+            if segment.chain and _milliseconds(segment.chain[0]) < _milliseconds(event) - _SKEW:
+                return False
+        return False
+
+    def _segment(self, key: str) -> Segment:
+        return _decode(self._read(key))
+
+    def _read(self, key: str) -> Stored | None:
+        try:
+            return self.storage.read(key)
+        except Missing:
+            return None
+
+
+def _decode(stored: Stored | None) -> Segment:
+    if stored is None:
+        return Segment()
+    document = objects.decode(stored.data)
+    return Segment(document["number"], document["previous"], document["chain"])
+
+
+def _milliseconds(event: Json) -> int:
+    return int(event["id"][:12], 16)
+
+
+def _set_aside(number: int) -> str:
+    return f"audit/{ADMINISTRATION}/{number:06}.json"

@@ -1,0 +1,124 @@
+"""The audit events by time: one object per event under a dated key. Derived from the chains, and repaired from them.
+
+A key tells the event's time, identifier and kind, so that a page is found by listing the days it covers, and events of
+one kind without opening the others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+
+from nproxy_mw.errors import BadRequest, Exists, Missing
+from nproxy_mw.npm.packuments import Json
+from nproxy_mw.storage.port import Storage
+
+FOLDER = "audit/events"
+FIRST_YEAR = 2020
+"""No event is older than this project."""
+
+MAX_LIMIT = 200
+"""Events on one page at most."""
+
+MAX_OPENED = 1000
+"""Events opened for one page at most: a rare package may give a short page with a cursor to go on from."""
+
+_CURSOR = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{3}Z-[0-9a-f]{32}", re.ASCII)
+
+
+def index_key(event: Json) -> str:
+    """Where the index keeps *event*."""
+    time = str(event["time"])
+    return f"{FOLDER}/{time[:10].replace('-', '/')}/{_cursor_of(event)}-{event['event']}.json"
+
+
+def write(storage: Storage, event: Json) -> None:
+    """Puts *event* into the index; it may be there already."""
+    try:
+        storage.create(index_key(event), orjson.dumps(event))
+    except Exists:
+        return
+
+
+def page(
+    storage: Storage,
+    *,
+    now: datetime,
+    after: str | None = None,
+    limit: int = 50,
+    event: str | None = None,
+    package: str | None = None,
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Answers events, newest first, and the cursor to give as *after* for the next page; None when there is none.
+
+    Raises:
+        BadRequest: *after* is not a cursor, or *limit* is out of bounds.
+    """
+    if not 1 <= limit <= MAX_LIMIT:
+        raise BadRequest(f"A page has between 1 and {MAX_LIMIT} events.", code="invalid-limit")
+    if after is not None and not _CURSOR.fullmatch(after):
+        raise BadRequest("That is not a cursor: give 'next' of the page before.", code="invalid-cursor")
+    found: list[dict[str, Any]] = []
+    opened, cursor = 0, None
+    for key in keys_before(storage, after, now):
+        if len(found) == limit or opened == MAX_OPENED:
+            return found, cursor
+        cursor = _cursor_in(key)
+        if event is not None and not key.endswith(f"-{event}.json"):
+            continue
+        opened += 1
+        read = _read(storage, key)
+        if read is not None and package in (None, read.get("package")):
+            found.append(read)
+    return found, None
+
+
+def keys_before(storage: Storage, cursor: str | None, now: datetime) -> Iterator[str]:
+    """The keys of the index, newest first, a day at a time; only those older than *cursor* when one is given."""
+    # The clock of another host may be a little ahead of ours, and its midnight earlier.
+    newest = _day_of(cursor) if cursor else (now + timedelta(days=1)).strftime("%Y/%m/%d")
+    for day in _days(storage, newest):
+        keys = sorted(storage.list(f"{FOLDER}/{day}"), reverse=True)
+        yield from (key for key in keys if cursor is None or _cursor_in(key) < cursor)
+
+
+def _days(storage: Storage, newest: str) -> Iterator[str]:
+    """Folders of days that may hold events, newest first; empty years and months cost one question each."""
+    for year in range(int(newest[:4]), FIRST_YEAR - 1, -1):
+        if _is_empty(storage, f"{year}"):
+            continue
+        for month in _below(newest, [f"{year}/{number:02}" for number in range(12, 0, -1)]):
+            if not _is_empty(storage, month):
+                yield from _below(newest, [f"{month}/{number:02}" for number in range(31, 0, -1)])
+
+
+def _below(newest: str, folders: Iterable[str]) -> Iterator[str]:
+    return (folder for folder in folders if folder <= newest[: len(folder)])
+
+
+def _is_empty(storage: Storage, folder: str) -> bool:
+    return next(iter(storage.list(f"{FOLDER}/{folder}")), None) is None
+
+
+def _read(storage: Storage, key: str) -> dict[str, Any] | None:
+    try:
+        event = orjson.loads(storage.read(key).data)
+    except (Missing, ValueError):  # removed or damaged: verification tells, a page goes on
+        return None
+    return event if isinstance(event, dict) else None
+
+
+def _cursor_of(event: Json) -> str:
+    return f"{str(event['time']).replace('-', '').replace(':', '')}-{event['id']}"
+
+
+def _cursor_in(key: str) -> str:
+    return "-".join(key.rpartition("/")[2].split("-")[:2])
+
+
+def _day_of(cursor: str) -> str:
+    return f"{cursor[:4]}/{cursor[4:6]}/{cursor[6:8]}"

@@ -1,0 +1,131 @@
+"""What is stored of one API token, and what a token may be called, may do and how long it may live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from nproxy_mw import events
+from nproxy_mw.access import Grant, Principal
+from nproxy_mw.errors import BadRequest
+from nproxy_mw.npm.packuments import Json
+from nproxy_mw.orgs import objects
+
+MAX_NAME = 100  # characters
+ID_LENGTH = 16  # hex digits: 64 bits, so two tokens of one organisation do not share one
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRecord:
+    """What is known of one API token. *hash* is the SHA-256 of the whole token."""
+
+    hash: str
+    name: str
+    grants: frozenset[Grant]
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
+    told: tuple[Json, ...] = ()  # the audit events of this token, as written together with it
+
+    @property
+    def id(self) -> str:
+        """Names the token towards people."""
+        return self.hash[:ID_LENGTH]
+
+    @property
+    def principal(self) -> Principal:
+        """The caller that holds this token."""
+        return Principal(self.name, self.grants, self.id, self.hash, self.expires_at)
+
+    def holds(self, now: datetime) -> bool:
+        """Whether the token opens anything: neither revoked nor expired."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+    def to_document(self) -> dict[str, Any]:
+        """The token as the management API shows it."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "scopes": sorted(self.grants),
+            "createdAt": events.timestamp(self.created_at),
+            "expiresAt": _text(self.expires_at),
+            "lastUsedAt": _text(self.last_used_at),
+            "revokedAt": _text(self.revoked_at),
+        }
+
+
+def check_name(name: object) -> str:
+    """Answers a token's name when it is one. Raises `BadRequest`."""
+    if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME or not name.isprintable():
+        raise BadRequest(f"A token's name has 1 to {MAX_NAME} printable characters.", code="invalid-token-name")
+    return name
+
+
+def check_grants(grants: object) -> frozenset[Grant]:
+    """Answers what a token may do when it is something. Raises `BadRequest`."""
+    if isinstance(grants, Iterable) and not isinstance(grants, str | bytes):
+        given = list(grants)
+        if given and all(isinstance(grant, str) and grant in set(Grant) for grant in given):
+            return frozenset(Grant(grant) for grant in given)
+    raise BadRequest("A token's scopes are a list of 'proxy', 'publish' or both.", code="invalid-token-scopes")
+
+
+def check_expiry(expires_at: datetime | None, now: datetime) -> datetime | None:
+    """Answers a token's expiry when it lies ahead. Raises `BadRequest`."""
+    if expires_at is not None and (expires_at.tzinfo is None or expires_at <= now):
+        raise BadRequest("A token expires at a time in the future, given with its zone.", code="invalid-expiry")
+    return expires_at.astimezone(UTC) if expires_at else None
+
+
+def named(record: TokenRecord) -> dict[str, Any]:
+    """The token as an audit event names it."""
+    return {
+        "id": record.id,
+        "hash": record.hash,
+        "name": record.name,
+        "scopes": sorted(record.grants),
+        "expiresAt": _text(record.expires_at),
+    }
+
+
+def stored_document(record: TokenRecord) -> dict[str, Any]:
+    """The token as it is stored."""
+    return record.to_document() | {"hash": record.hash, "events": record.told}
+
+
+def encode(record: TokenRecord) -> bytes:
+    """The bytes that are stored."""
+    return objects.encode(stored_document(record))
+
+
+def decode(data: bytes) -> TokenRecord:
+    """The token that `encode` stored. Raises `StorageUnavailable` when it is damaged."""
+    return from_document(objects.decode(data))
+
+
+def from_document(document: Json) -> TokenRecord:
+    """The token that `stored_document` described. Raises `StorageUnavailable` when it is damaged."""
+    try:
+        return TokenRecord(
+            hash=document["hash"],
+            name=document["name"],
+            grants=frozenset(Grant(scope) for scope in document["scopes"]),
+            created_at=datetime.fromisoformat(document["createdAt"]),
+            expires_at=_time(document["expiresAt"]),
+            revoked_at=_time(document["revokedAt"]),
+            last_used_at=_time(document["lastUsedAt"]),
+            told=tuple(document["events"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise objects.damaged() from error
+
+
+def _text(time: datetime | None) -> str | None:
+    return events.timestamp(time) if time else None
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,167 @@
+"""API tokens: created once in plaintext, kept as a hash, found in one read, revoked one by one.
+
+A token's record lies under its SHA-256, so that whoever holds the token finds it in one read, and whoever reads the
+storage cannot make a token of it. Its identifier is the beginning of that hash: it tells nothing of the token, and
+names it in the audit trail. A revoked token's record stays, so that old audit events can still be explained.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from hmac import compare_digest
+from typing import Any
+
+from nproxy_mw import events, token_format
+from nproxy_mw.access import Actor, Grant, Principal
+from nproxy_mw.errors import Changed, Missing, NotFound, NproxyError
+from nproxy_mw.npm.packuments import Json
+from nproxy_mw.orgs import objects, token_records
+from nproxy_mw.orgs.audit import Trail
+from nproxy_mw.orgs.token_records import ID_LENGTH, TokenRecord, check_expiry, check_grants, check_name, named
+from nproxy_mw.storage.port import Revision, Storage
+from nproxy_mw.storage.remembered import Remembered
+
+FOLDER = "tokens"
+LAST_USE = timedelta(hours=1)
+"""How coarse "last used" is: a token in use is written to at most so often."""
+
+_log = logging.getLogger(__name__)
+
+
+class TokenStore:
+    """The API tokens of *org* on *storage*, the organisation's own; the `Tokens` port of `access`."""
+
+    def __init__(self, storage: Storage, *, org: str, trail: Trail, clock: events.Clock = events.utc_now) -> None:
+        self.storage = storage
+        self.org = org
+        self.trail = trail
+        self.clock = clock
+        self._remembered = Remembered(storage, token_records.decode)
+        self._used: dict[str, datetime] = {}  # hash -> when this process last wrote a last use
+
+    def create(
+        self, name: str, grants: Iterable[Grant | str], *, actor: Actor, expires_at: datetime | None = None
+    ) -> tuple[str, TokenRecord]:
+        """Makes a token; answers its plaintext, which is kept nowhere, and its record.
+
+        Raises:
+            BadRequest: the name, the scopes or the expiry will not do.
+        """
+        now = self.clock()
+        secret = token_format.make_secret()
+        record = TokenRecord(
+            token_format.digest(secret), check_name(name), check_grants(grants), now, check_expiry(expires_at, now)
+        )
+        told = self.trail.new("token.created", actor, token=named(record))
+        record = replace(record, told=(told,))
+        self.storage.create(_key(record.hash), token_records.encode(record))
+        # A crash here leaves a record whose token nobody has ever seen: it opens nothing, and `repair` tells of it.
+        self.trail.append([told])
+        return secret, record
+
+    def list(self, *, revoked: bool = False) -> list[TokenRecord]:
+        """The tokens, newest first; expired ones too, revoked ones only when asked for."""
+        records = [record for record in self._records() if revoked or record.revoked_at is None]
+        return sorted(records, key=lambda record: (record.created_at, record.hash), reverse=True)
+
+    def revoke(self, token_id: str, *, actor: Actor) -> None:
+        """Ends a token, named by its identifier or its whole hash, then tells of it.
+
+        A call that ended the token and failed to tell of it may be repeated.
+
+        Raises:
+            NotFound: there is no such token, or it is revoked already and told of.
+        """
+        hashes = [found for found in self._hashes() if token_id in {found, found[:ID_LENGTH]}]
+        if len(hashes) != 1:
+            raise _unknown()
+        key = _key(hashes[0])
+        before = self._remembered.get(key)
+        if before.revoked_at is not None:
+            if self.trail.settle(before.told):
+                return
+            raise _unknown()
+        told = self.trail.new("token.revoked", actor, token=named(before))
+
+        def revoked(document: dict[str, Any] | None) -> Json | None:
+            record = token_records.from_document(document) if document else before
+            if record.revoked_at is not None:
+                return None
+            return token_records.stored_document(replace(record, revoked_at=self.clock(), told=(*record.told, told)))
+
+        objects.change(self.storage, key, revoked)
+        self._remembered.forget(key)
+        self.trail.append(self._remembered.get(key).told[1:])
+
+    def find(self, secret: str) -> Principal | None:
+        """Who holds *secret*; None when it is malformed, unknown, revoked or expired. One read, or one look."""
+        if not token_format.is_wellformed(secret):
+            return None
+        digest = token_format.digest(secret)
+        try:
+            record, revision = self._remembered.get_with_revision(_key(digest))
+        except Missing:
+            return None
+        now = self.clock()
+        # The key is the hash, so this compares what storage answered with what was asked: a moved record opens nothing.
+        if not compare_digest(record.hash, digest) or not record.holds(now):
+            return None
+        self._note_use(record, revision, now)
+        return record.principal
+
+    def repair(self) -> int:
+        """Tells of changes that a crash left untold. Answers how many tokens were concerned."""
+        return sum(self.trail.settle(record.told) for record in self._records())
+
+    def _note_use(self, record: TokenRecord, revision: Revision, now: datetime) -> None:
+        """Writes the last use, at most once in `LAST_USE`. That it failed is no reason to refuse the request."""
+        last = max(filter(None, (record.last_used_at, self._used.get(record.hash))), default=None)
+        if last is not None and now < last + LAST_USE:
+            return
+        self._used[record.hash] = now
+        try:
+            self.storage.replace(_key(record.hash), token_records.encode(replace(record, last_used_at=now)), revision)
+        except Changed:
+            pass  # another process was quicker, or the token was just revoked
+        except NproxyError as error:
+            _log.warning("the last use of token %s was not written: %s", record.id, error)
+
+    def _records(self) -> Iterator[TokenRecord]:
+        for found in self._hashes():
+            try:
+                yield self._remembered.get(_key(found))
+            except Missing:
+                continue
+
+    def _hashes(self) -> Iterator[str]:
+        return (key.rpartition("/")[2].removesuffix(".json") for key in self.storage.list(FOLDER))
+
+
+class StaticTokens:
+    """API tokens from the host's own code: for tests, and for hosts that keep tokens themselves. Nothing is stored."""
+
+    def __init__(self, principals: Mapping[str, Principal]) -> None:
+        if not all(token_format.looks_like_ours(secret) for secret in principals):
+            raise ValueError(f"An API token begins with '{token_format.PREFIX}': others belong to the upstream.")
+        self._principals = {
+            digest: replace(principal, token_hash=digest, token_id=principal.token_id or digest[:ID_LENGTH])
+            for digest, principal in ((token_format.digest(secret), who) for secret, who in principals.items())
+        }
+
+    def __repr__(self) -> str:
+        return f"StaticTokens({len(self._principals)} tokens)"
+
+    def find(self, secret: str) -> Principal | None:
+        """Who holds *secret*, or None. The time limits of the principals are the host's matter."""
+        return self._principals.get(token_format.digest(secret))
+
+
+def _unknown() -> NotFound:
+    return NotFound("There is no token with that id: list the tokens to see theirs.", code="unknown-token")
+
+
+def _key(digest: str) -> str:
+    return f"{FOLDER}/{digest}.json"

@@ -1,0 +1,278 @@
+"""API tokens on storage."""
+
+import logging
+from datetime import datetime, timedelta
+
+import pytest
+
+from nproxy_mw import token_format
+from nproxy_mw.access import Grant, Principal
+from nproxy_mw.errors import BadRequest, NotFound, StorageUnavailable
+from nproxy_mw.orgs.tokens import LAST_USE, StaticTokens, TokenStore
+
+BOTH = [Grant.PROXY, Grant.PUBLISH]
+BROKEN = StorageUnavailable("The storage is full.")
+
+
+@pytest.fixture
+def tokens(storage, trail, clock):
+    return TokenStore(storage, org="acme", trail=trail, clock=clock)
+
+
+def told(trail):
+    return [event["event"] for event in trail.chain()]
+
+
+def test_created_token_is_found(tokens, actor):
+    """Whoever holds the plaintext is the principal the record describes."""
+    secret, record = tokens.create("ci", ["publish"], actor=actor)
+    assert tokens.find(secret) == Principal("ci", frozenset({Grant.PUBLISH}), record.id, token_format.digest(secret))
+    assert token_format.is_wellformed(secret)
+
+
+def test_token_is_found_by_another_process(tokens, storage, trail, clock, actor):
+    """Nothing but the storage is shared: another store finds the token."""
+    secret, record = tokens.create("ci", BOTH, actor=actor)
+    other = TokenStore(storage, org="acme", trail=trail, clock=clock)
+    assert other.find(secret).token_id == record.id
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        pytest.param(token_format.make_secret(), id="unknown"),
+        pytest.param("", id="empty"),
+        pytest.param("nproxy_../../settings", id="path"),
+        pytest.param("nproxy_" + "é" * 49, id="not ascii"),
+        pytest.param("npm_" + "a" * 36, id="npm's"),
+    ],
+)
+def test_other_text_is_nobody(tokens, secret):
+    """What is no token of this store is nobody."""
+    assert tokens.find(secret) is None
+
+
+def test_mistyped_token_asks_no_storage(tokens, storage, actor):
+    """A token with a wrong checksum is refused without a look-up."""
+    secret, _ = tokens.create("ci", BOTH, actor=actor)
+    storage.calls.clear()
+    assert tokens.find(secret[:-1] + ("a" if secret[-1] != "a" else "b")) is None
+    assert storage.calls == []
+
+
+def test_hot_token_costs_one_look(tokens, storage, actor):
+    """A token in use costs one question whether its record changed, and no write."""
+    secret, _ = tokens.create("ci", BOTH, actor=actor)
+    tokens.find(secret)
+    tokens.find(secret)
+    storage.calls.clear()
+    for _ in range(5):
+        assert tokens.find(secret)
+    assert [verb for verb, _ in storage.calls] == ["read_if_changed"] * 5
+
+
+def test_token_expires(tokens, clock, actor):
+    """A token opens everything until its expiry, and nothing from then on."""
+    secret, _ = tokens.create("ci", BOTH, actor=actor, expires_at=clock.now + timedelta(days=1))
+    clock.forward(hours=23, minutes=59)
+    assert tokens.find(secret)
+    clock.forward(minutes=1)
+    assert tokens.find(secret) is None
+
+
+def test_revoked_token_ends_at_once_everywhere(tokens, storage, trail, clock, actor):
+    """A revoked token is nobody in the next look-up, here and in another process."""
+    other = TokenStore(storage, org="acme", trail=trail, clock=clock)
+    secret, record = tokens.create("ci", BOTH, actor=actor)
+    assert other.find(secret)
+    tokens.revoke(record.id, actor=actor)
+    assert tokens.find(secret) is None
+    assert other.find(secret) is None
+
+
+def test_revoking_leaves_others_alone(tokens, actor):
+    """Tokens are revoked one by one."""
+    first, record = tokens.create("one", BOTH, actor=actor)
+    second, _ = tokens.create("one", BOTH, actor=actor)
+    tokens.revoke(record.id, actor=actor)
+    assert (tokens.find(first), bool(tokens.find(second))) == (None, True)
+
+
+@pytest.mark.parametrize("token_id", ["", "0" * 16, "0" * 64, "../settings", "x"])
+def test_unknown_id_is_not_found(tokens, actor, token_id):
+    """An identifier of no token is 404, whatever it looks like."""
+    tokens.create("ci", BOTH, actor=actor)
+    with pytest.raises(NotFound):
+        tokens.revoke(token_id, actor=actor)
+
+
+def test_token_is_revoked_by_its_whole_hash(tokens, actor):
+    """The hash that audit events name a token by revokes it too."""
+    secret, _ = tokens.create("ci", BOTH, actor=actor)
+    tokens.revoke(token_format.digest(secret), actor=actor)
+    assert tokens.find(secret) is None
+
+
+def test_second_revocation_is_not_found(tokens, trail, actor):
+    """A revoked token cannot be revoked again, and is told of once."""
+    _, record = tokens.create("ci", BOTH, actor=actor)
+    tokens.revoke(record.id, actor=actor)
+    with pytest.raises(NotFound):
+        tokens.revoke(record.id, actor=actor)
+    assert told(trail) == ["token.created", "token.revoked"]
+
+
+def test_list_is_newest_first(tokens, clock, actor):
+    """Tokens are listed newest first; the revoked only when asked for."""
+    records = []
+    for name in ("a", "b", "c"):
+        records.append(tokens.create(name, ["proxy"], actor=actor)[1])
+        clock.forward(seconds=1)
+    tokens.revoke(records[1].id, actor=actor)
+    assert [record.name for record in tokens.list()] == ["c", "a"]
+    assert [record.name for record in tokens.list(revoked=True)] == ["c", "b", "a"]
+
+
+def test_record_as_shown(tokens, actor):
+    """What the management API shows names neither the plaintext nor the hash."""
+    secret, record = tokens.create("ci", BOTH, actor=actor)
+    assert record.to_document() == {
+        "id": token_format.digest(secret)[:16],
+        "name": "ci",
+        "scopes": ["proxy", "publish"],
+        "createdAt": "2026-11-22T12:00:00.000Z",
+        "expiresAt": None,
+        "lastUsedAt": None,
+        "revokedAt": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "grants", "expires_at"),
+    [
+        pytest.param("", BOTH, None, id="no name"),
+        pytest.param("   ", BOTH, None, id="blank name"),
+        pytest.param("x" * 101, BOTH, None, id="long name"),
+        pytest.param("a\nb", BOTH, None, id="newline"),
+        pytest.param("a\x1b[31m", BOTH, None, id="escape"),
+        pytest.param("\ud800", BOTH, None, id="surrogate"),
+        pytest.param(5, BOTH, None, id="number"),
+        pytest.param("ci", [], None, id="no scopes"),
+        pytest.param("ci", ["admin"], None, id="unknown scope"),
+        pytest.param("ci", "proxy", None, id="text for a list"),
+        pytest.param("ci", [["proxy"]], None, id="nested"),
+        pytest.param("ci", 7, None, id="number for a list"),
+        pytest.param("ci", BOTH, datetime.fromisoformat("2026-11-22T12:00:00+00:00"), id="expires now"),
+        pytest.param("ci", BOTH, datetime(2027, 1, 1), id="expiry without a zone"),  # noqa: DTZ001
+    ],
+)
+def test_bad_wish_is_refused(tokens, storage, trail, actor, name, grants, expires_at):
+    """What will not do is refused, and nothing is stored or told."""
+    with pytest.raises(BadRequest):
+        tokens.create(name, grants, actor=actor, expires_at=expires_at)
+    assert list(storage.list()) == []
+
+
+def test_events_name_token_and_actor(tokens, trail, actor):
+    """The trail says which token, with what scopes, and by whom."""
+    _, record = tokens.create("ci", BOTH, actor=actor)
+    tokens.revoke(record.id, actor=actor)
+    created, revoked = trail.chain()
+    assert created["token"] == {
+        "id": record.id,
+        "hash": record.hash,
+        "name": "ci",
+        "scopes": ["proxy", "publish"],
+        "expiresAt": None,
+    }
+    assert (created["by"], revoked["by"], revoked["token"]["id"]) == ("ann", "ann", record.id)
+
+
+def test_last_use_is_written_once_an_hour(tokens, storage, clock, actor):
+    """The last use is coarse: one write an hour, however often the token is used."""
+    secret, record = tokens.create("ci", BOTH, actor=actor)
+    storage.calls.clear()
+    for _ in range(8):
+        tokens.find(secret)
+        clock.forward(minutes=15)
+    assert [verb for verb, _ in storage.calls if verb == "replace"] == ["replace"] * 2
+    assert tokens.list()[0].last_used_at >= record.created_at + LAST_USE
+
+
+def test_failing_last_use_refuses_nobody(tokens, storage, actor, caplog):
+    """On a storage that takes no writes tokens work on, and the failure is tried and logged once an hour."""
+    secret, _ = tokens.create("ci", BOTH, actor=actor)
+    storage.broken["replace", "tokens/"] = BROKEN
+    storage.calls.clear()
+    with caplog.at_level(logging.WARNING):
+        assert all(tokens.find(secret) for _ in range(5))
+    assert [verb for verb, _ in storage.calls].count("replace") == 1
+    assert len(caplog.records) == 1
+    assert secret not in caplog.text
+
+
+def test_crash_before_the_event_is_repaired(tokens, storage, trail, actor):
+    """A token created by a process that died before telling of it is told of by repair, once."""
+    storage.broken["create", "audit/administration"] = BROKEN
+    with pytest.raises(StorageUnavailable):
+        tokens.create("ci", BOTH, actor=actor)
+    storage.broken.clear()
+    assert told(trail) == []
+    assert tokens.repair() == 1
+    assert tokens.repair() == 0
+    assert told(trail) == ["token.created"]
+
+
+def test_half_done_revocation_is_ended_by_a_repeat(tokens, storage, trail, actor):
+    """Access ends before the event is written; a repeated call tells of it."""
+    secret, record = tokens.create("ci", BOTH, actor=actor)
+    storage.broken["replace", "audit/administration"] = BROKEN
+    with pytest.raises(StorageUnavailable):
+        tokens.revoke(record.id, actor=actor)
+    assert tokens.find(secret) is None
+    storage.broken.clear()
+    tokens.revoke(record.id, actor=actor)
+    assert told(trail) == ["token.created", "token.revoked"]
+
+
+def test_moved_record_opens_nothing(tokens, storage, actor):
+    """A record copied under another token's hash does not make that token good."""
+    _, record = tokens.create("ci", BOTH, actor=actor)
+    other = token_format.make_secret()
+    storage.create(f"tokens/{token_format.digest(other)}.json", storage.read(f"tokens/{record.hash}.json").data)
+    assert tokens.find(other) is None
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"[]", b'{"format":1}', b'{"format":2}', b"\xff"])
+def test_damaged_record_is_no_absent_one(tokens, storage, data):
+    """A damaged record is an error of the storage: the token is neither good nor unknown."""
+    secret = token_format.make_secret()
+    storage.create(f"tokens/{token_format.digest(secret)}.json", data)
+    with pytest.raises(StorageUnavailable, match="damaged"):
+        tokens.find(secret)
+
+
+def test_plaintext_is_nowhere(tokens, storage, trail, actor, caplog):
+    """No stored object, listing, event, repr or log line holds a token."""
+    with caplog.at_level(logging.DEBUG):
+        secret, record = tokens.create("ci", BOTH, actor=actor)
+        tokens.find(secret)
+        tokens.revoke(record.id, actor=actor)
+    places = [storage.read(key).data.decode() for key in storage.list()] + list(storage.list())
+    places += [repr(record), repr(tokens), repr(vars(tokens)), repr(trail.chain()), caplog.text]
+    assert not any(secret[7:50] in place for place in places)
+
+
+def test_static_tokens_find_their_principals():
+    """Tokens given by the host are found, carry their hash, and are not shown."""
+    secret = token_format.make_secret()
+    tokens = StaticTokens({secret: Principal("ci", frozenset(Grant))})
+    assert tokens.find(secret).token_hash == token_format.digest(secret)
+    assert tokens.find(secret + "x") is None
+    assert secret not in repr(tokens) + repr(vars(tokens))
+
+
+def test_static_token_must_be_ours():
+    """A token that looks like the upstream's is refused at start."""
+    with pytest.raises(ValueError, match="nproxy_"):
+        StaticTokens({"npm_abc": Principal()})
