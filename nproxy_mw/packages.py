@@ -17,18 +17,19 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import BinaryIO, NoReturn
 
 from nproxy_mw import events, signing
 from nproxy_mw.access import Actor
 from nproxy_mw.errors import Busy, Changed, Conflict, Exists, Missing, NotFound, NproxyError
-from nproxy_mw.events import Event
+from nproxy_mw.events import Clock, utc_now
 from nproxy_mw.locks import Locks, ThreadLocks
 from nproxy_mw.npm import packuments
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.packuments import Json
 from nproxy_mw.npm.publication import Publication
+from nproxy_mw.npm.releases import release
 from nproxy_mw.records import PREFIX, Record, decode, encode, record_key, record_name, tarball_key
 from nproxy_mw.signing import Signer
 from nproxy_mw.storage.port import Revision, Storage
@@ -40,7 +41,7 @@ ATTEMPTS = 3
 """How often one change is tried as a whole: read, change, swap."""
 LOCK_SECONDS = 15.0
 
-Change = Callable[[Record, datetime], tuple[Record, Sequence[Event]]]
+Change = Callable[[Record, datetime], tuple[Record, Sequence[Json]]]
 """A pure step from one record to the next, and the events that tell of it."""
 
 
@@ -51,11 +52,6 @@ class Tarball:
     stream: BinaryIO
     size: int  # bytes
     integrity: str
-
-
-def utc_now() -> datetime:
-    """The time now, in UTC."""
-    return datetime.now(UTC)
 
 
 class Packages:
@@ -71,9 +67,9 @@ class Packages:
         *,
         locks: Locks | None = None,
         signers: Callable[[], Sequence[Signer]] = tuple,
-        index: Callable[[Sequence[Event]], None] = lambda _: None,
+        index: Callable[[Sequence[Json]], None] = lambda _: None,
         org: str = "default",
-        clock: Callable[[], datetime] = utc_now,
+        clock: Clock = utc_now,
     ) -> None:
         self.storage = storage
         self.locks = locks or ThreadLocks()
@@ -143,20 +139,17 @@ class Packages:
         file = f"{hashlib.sha512(publication.tarball).hexdigest()[:32]}-{secrets.token_hex(4)}.tgz"
         self.storage.create(tarball_key(name, file), publication.tarball)
         signers = self.signers()
-        manifest = _manifest(
-            publication, actor, signing.dist_signatures(signers, str(name), version, publication.integrity)
-        )
+        signatures = signing.signatures(str(name), version, publication.integrity, signers) if signers else {}
         entry = {"key": file, "size": len(publication.tarball)}
 
-        def add(record: Record, now: datetime) -> tuple[Record, Sequence[Event]]:
+        def add(record: Record, now: datetime) -> tuple[Record, Sequence[Json]]:
             packuments.check_free(version, record.taken)
             told = [self._event("package.published", actor, now, package=str(name), version=version)]
             told += [
                 self._event("package.signed", actor, now, package=str(name), version=version, keyId=signer.key_id)
                 for signer in signers
             ]
-            packument = packuments.add_version(record.packument, name, manifest, publication.tags, now)
-            packument = _with_maintainer(_with_readme(packument, publication), actor)
+            packument = release(record.packument, publication, actor.name, signatures, now)
             return replace(record, packument=packument, tarballs={**record.tarballs, version: entry}), told
 
         try:
@@ -177,7 +170,7 @@ class Packages:
         """
         gone: list[str] = []
 
-        def forget(record: Record, now: datetime) -> tuple[Record, Sequence[Event]]:
+        def forget(record: Record, now: datetime) -> tuple[Record, Sequence[Json]]:
             _check_revision(record, revision)
             gone[:] = [entry["key"] for entry in record.tarballs.values()]
             told = [self._event("package.unpublished", actor, now, package=str(name))]
@@ -194,7 +187,7 @@ class Packages:
         """
         gone: list[str] = []
 
-        def forget(record: Record, now: datetime) -> tuple[Record, Sequence[Event]]:
+        def forget(record: Record, now: datetime) -> tuple[Record, Sequence[Json]]:
             packument = _check_revision(record, revision)
             gone[:] = [entry["key"] for version, entry in record.tarballs.items() if version in versions]
             kept = {version: entry for version, entry in record.tarballs.items() if version not in versions}
@@ -211,7 +204,7 @@ class Packages:
     def tag(self, name: Name, tag: str, version: str, actor: Actor) -> None:
         """Points a dist-tag at a version. Raises `NotFound`, `BadRequest` (not a tag)."""
 
-        def point(record: Record, now: datetime) -> tuple[Record, Sequence[Event]]:
+        def point(record: Record, now: datetime) -> tuple[Record, Sequence[Json]]:
             packument = packuments.with_tag(_present(record), tag, version, now)
             told = self._event("package.tagged", actor, now, package=str(name), tag=tag, version=version)
             return replace(record, packument=packument), [told]
@@ -221,7 +214,7 @@ class Packages:
     def untag(self, name: Name, tag: str, actor: Actor) -> None:
         """Removes a dist-tag. Raises `NotFound`, `BadRequest` (``latest`` stays)."""
 
-        def drop(record: Record, now: datetime) -> tuple[Record, Sequence[Event]]:
+        def drop(record: Record, now: datetime) -> tuple[Record, Sequence[Json]]:
             packument = packuments.without_tag(_present(record), tag, now)
             return replace(record, packument=packument), [
                 self._event("package.untagged", actor, now, package=str(name), tag=tag)
@@ -236,7 +229,7 @@ class Packages:
             NotFound, Conflict: see `unpublish`.
         """
 
-        def mark(record: Record, now: datetime) -> tuple[Record, Sequence[Event]]:
+        def mark(record: Record, now: datetime) -> tuple[Record, Sequence[Json]]:
             packument = packuments.with_deprecations(_check_revision(record, revision), messages, now)
             told = self._event("package.deprecated", actor, now, package=str(name), versions=sorted(messages))
             return replace(record, packument=packument), [told]
@@ -271,14 +264,14 @@ class Packages:
             return Record(), None
         return decode(stored.data), stored.revision
 
-    def _tell(self, told: Sequence[Event]) -> None:
+    def _tell(self, told: Sequence[Json]) -> None:
         try:
             self.index(told)
         except NproxyError:
             # The events are safe in the record; the index is derived from it and repaired by `nproxy-mw check`.
             _log.warning("events of %s are not indexed yet", told[0].get("package"), exc_info=True)
 
-    def _event(self, kind: str, actor: Actor, now: datetime, **fields: object) -> Event:
+    def _event(self, kind: str, actor: Actor, now: datetime, **fields: object) -> Json:
         return events.new_event(kind, org=self.org, actor=actor, time=now, **fields)
 
     def _names_tarball(self, name: Name, version: str, file: str) -> bool:
@@ -313,30 +306,3 @@ def _check_revision(record: Record, revision: str) -> Json:
     if revision != record.revision:
         raise Conflict("The package was changed since you read it: read it again and repeat.", code="stale-revision")
     return packument
-
-
-def _manifest(publication: Publication, actor: Actor, signatures: Json) -> Json:
-    """The stored manifest: what the client sent, and the fields that are ours."""
-    dist = {
-        "integrity": publication.integrity,
-        "shasum": publication.shasum,
-        "fileCount": publication.file_count,
-        "unpackedSize": publication.unpacked_size,
-        **signatures,
-    }
-    return {**publication.manifest, "_npmUser": {"name": actor.name}, "dist": dist}
-
-
-def _with_readme(packument: Json, publication: Publication) -> Json:
-    """The packument with the README of its latest version, kept once and not in each manifest."""
-    if not publication.readme or packument["dist-tags"].get("latest") != publication.version:
-        return packument
-    return {**packument, "readme": publication.readme, "readmeFilename": publication.readme_filename}
-
-
-def _with_maintainer(packument: Json, actor: Actor) -> Json:
-    """The packument with its publisher among the maintainers, once."""
-    maintainers = packument.get("maintainers", [])
-    if any(maintainer["name"] == actor.name for maintainer in maintainers):
-        return packument
-    return {**packument, "maintainers": [*maintainers, {"name": actor.name, "email": ""}]}

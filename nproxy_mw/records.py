@@ -27,7 +27,7 @@ TARBALLS = "tarballs"
 class Record:
     """What is stored of one package. *packument* is None when the package is unpublished, and it reads as absent.
 
-    *nonce* makes every written state unique, so that a writer who lost the answer can tell its own write from another's.
+    *nonce* makes every written state unique: a writer who lost the answer can tell its own write from another's.
     *tarballs* maps a version to ``{"key", "size"}`` of its bytes. *burnt* are the numbers of versions once unpublished.
     """
 

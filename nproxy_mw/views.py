@@ -59,7 +59,7 @@ class Views:
         self._lock = Lock()
 
     def get(self, key: Hashable, make: Callable[[], View]) -> View:
-        """The view under *key*; *make* finishes it when it is not kept. Two threads may both make it: the bytes are equal."""
+        """The view under *key*, finished by *make* when it is not kept. Two threads may both make it: no harm."""
         with self._lock:
             view = self._kept.get(key)
             if view is not None:

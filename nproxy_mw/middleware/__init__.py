@@ -1,1 +1,1 @@
-"""The layers, in the order a request meets them. Siblings: none imports another; `nproxy_mw.stack` puts them together."""
+"""The layers. Siblings: none imports another; `nproxy_mw.stack` puts them in the order a request meets them."""

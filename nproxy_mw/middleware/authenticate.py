@@ -1,8 +1,8 @@
 """Authenticate: who is asking?
 
-Leaves a `Principal` for the layers below, and takes the Authorization header off the request: an API token of ours goes no
-further than this layer. A header that is not ours belongs to the upstream and travels in the principal, to be used for a
-public publish alone. A wrong, revoked or expired ``nproxy_`` token is refused here, whatever it was for.
+Leaves a `Principal` for the layers below, and takes the Authorization header off the request: an API token of ours goes
+no further than this layer. A header that is not ours belongs to the upstream and travels in the principal, to be used
+for a public publish alone. A wrong, revoked or expired ``nproxy_`` token is refused here, whatever it was for.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING
 from nproxy_mw.access import ANONYMOUS, Principal, Tokens
 from nproxy_mw.environ import PRINCIPAL, REQUEST_ID
 from nproxy_mw.errors import Unauthenticated
+from nproxy_mw.token_format import PREFIX
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-PREFIX = "nproxy_"
 
 
 class Authenticate:

@@ -1,9 +1,9 @@
 """ErrorResponses: the one place where an error becomes an answer.
 
-Every error body is ``{"error": "<one sentence>", "code": "<kebab-case>", "requestId": "..."}``: npm shows ``error``, and
-yarn classic takes a 4xx without it for success. An error outside the tree of `nproxy_mw.errors` is a bug: it is logged
-with its traceback and answered 500 without details. A body the client is still sending is read to its end first (bounded),
-or npm would show a broken pipe instead of the sentence.
+Every error body is ``{"error": "<one sentence>", "code": "<kebab-case>", "requestId": "..."}``: npm shows ``error``,
+and yarn classic takes a 4xx without it for success. An error outside the tree of `nproxy_mw.errors` is a bug: it is
+logged with its traceback and answered 500 without details. A body the client is still sending is read to its end first
+(bounded), or npm would show a broken pipe instead of the sentence.
 """
 
 from __future__ import annotations

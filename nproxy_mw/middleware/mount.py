@@ -5,8 +5,8 @@
     app.wsgi_app = Mount(app.wsgi_app, "/npm", registry(...))             # Flask
     application = Mount(get_wsgi_application(), "/npm", registry(...))    # Django
 
-Requests under the prefix go to the registry, with SCRIPT_NAME and PATH_INFO moved on a copy of the environ; all others go
-to the host, untouched.
+Requests under the prefix go to the registry, with SCRIPT_NAME and PATH_INFO moved on a copy of the environ; all others
+go to the host, untouched.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from nproxy_mw.errors import BadRequest
+from nproxy_mw.errors import BadRequest, NotFound
 from nproxy_mw.npm.names import Name, parse_name
 
 
@@ -63,6 +63,17 @@ class Route:
     tag: str = ""
     revision: str = ""
     rest: str = ""  # the part of a path that has no meaning here: a user, an aspect, an id
+
+    @property
+    def package(self) -> Name:
+        """The package that the path is about.
+
+        Raises:
+            NotFound: it is about none.
+        """
+        if self.name is None:
+            raise NotFound("This registry keeps nothing under that path.", code="route-not-found")
+        return self.name
 
 
 # Longest first where one is the beginning of another. {name} takes two segments when the first begins with @.

@@ -1,7 +1,8 @@
-"""InternalStore: answers everything about internal packages from the organisation's storage, and about the registry itself.
+"""InternalStore: answers for internal packages from the organisation's storage, and for the registry itself.
 
-Reading needs the scope ``proxy``, changing needs ``publish``; a read that npm makes as part of a change (``?write=true``)
-is open to either. What is internal ends here: an absent package is a 404, whatever the upstream has under that name.
+Reading needs the scope ``proxy``, changing needs ``publish``; a read that npm makes as part of a change
+(``?write=true``) is open to either. What is internal ends here: an absent package is a 404, whatever the upstream has
+under that name.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ class UnpublishSettingsSource(Protocol):
 class InternalStore:
     """Serves *packages*, and ping, whoami and search.
 
-    If *public_url* is None, tarball URLs are made from what the server says of each request. If *settings* is None, single
-    versions cannot be unpublished. If *views* is None, finished answers are kept in 64 MiB of this layer's own.
+    If *public_url* is None, tarball URLs are made from what the server says of each request. If *settings* is None,
+    single versions cannot be unpublished. If *views* is None, finished answers are kept in 64 MiB of this layer's own.
     """
 
     def __init__(

@@ -39,8 +39,7 @@ class Reading:
 
     def packument(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
         """The packument in the form and encoding that the client asks for."""
-        name = route.name
-        assert name is not None  # noqa: S101 - InternalStore routes only paths that carry a name
+        name = route.package
         packument, revision = self.packages.read(name)
         abbreviated, gzipped = wsgi.wants_abbreviated(environ), wsgi.accepts_gzip(environ)
         base = wsgi.base_url(environ, self.public_url)
@@ -67,8 +66,7 @@ class Reading:
 
     def tarball(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
         """A version's bytes."""
-        assert route.name is not None  # noqa: S101
-        tarball = self.packages.open_tarball(route.name, route.filename)
+        tarball = self.packages.open_tarball(route.package, route.filename)
         etag = f'"{tarball.integrity}"'
         if wsgi.etag_matches(environ, etag):
             tarball.stream.close()
@@ -91,8 +89,7 @@ class Reading:
         raise NotFound("This registry keeps nothing under that path.", code="route-not-found")
 
     def _packument(self, route: Route) -> Json:
-        assert route.name is not None  # noqa: S101
-        return self.packages.read(route.name)[0]
+        return self.packages.read(route.package)[0]
 
 
 class FileChunks:

@@ -14,7 +14,7 @@ from nproxy_mw import wsgi
 from nproxy_mw.access import Actor
 from nproxy_mw.bodies import read_body
 from nproxy_mw.environ import PRINCIPAL, REQUEST_ID
-from nproxy_mw.errors import BadRequest, MethodNotAllowed, NotFound
+from nproxy_mw.errors import BadRequest, MethodNotAllowed
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.packuments import Json
 from nproxy_mw.npm.publication import is_publish, parse_publication
@@ -40,7 +40,7 @@ class Writing:
 
     def put_packument(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
         """A publish, or the whole packument with other deprecation messages."""
-        name = _name(route)
+        name = route.package
         document = parse_object(read_body(environ, PUBLISH_LIMIT))
         if not is_publish(document):
             return self._put_changed(environ, start_response, name, document, str(document.get("_rev", "")))
@@ -52,7 +52,7 @@ class Writing:
     def put_revision(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
         """The whole packument with fewer versions (npm unpublish of one), or with other deprecation messages."""
         document = parse_object(read_body(environ, PUBLISH_LIMIT))
-        return self._put_changed(environ, start_response, _name(route), document, route.revision)
+        return self._put_changed(environ, start_response, route.package, document, route.revision)
 
     def _put_changed(
         self,
@@ -80,13 +80,13 @@ class Writing:
 
     def delete_package(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
         """Unpublishes the whole package (``npm unpublish --force``)."""
-        self.packages.unpublish(_name(route), route.revision, _actor(environ))
+        self.packages.unpublish(route.package, route.revision, _actor(environ))
         return _done(environ, start_response)
 
     def delete_tarball(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
-        """The last step of unpublishing one version: the bytes went with the version, so there is nothing left to do."""
+        """The last step of unpublishing one version: its bytes are gone already, there is nothing left to do."""
         self._check_version_unpublish()
-        name = _name(route)
+        name = route.package
         version = route.filename.removeprefix(f"{name.base}-").removesuffix(".tgz")
         if version in self.packages.read(name)[0]["versions"]:
             raise BadRequest("That version is still in the packument: remove it there first.")
@@ -97,29 +97,23 @@ class Writing:
         version = parse_value(read_body(environ, TAG_LIMIT))
         if not isinstance(version, str):
             raise BadRequest('The body of a dist-tag request is a version as a JSON string, like "1.0.0".')
-        self.packages.tag(_name(route), check_tag(route.tag), version, _actor(environ))
+        self.packages.tag(route.package, check_tag(route.tag), version, _actor(environ))
         return _done(environ, start_response, HTTPStatus.CREATED)
 
     def delete_tag(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
         """Removes a dist-tag."""
-        self.packages.untag(_name(route), route.tag, _actor(environ))
+        self.packages.untag(route.package, route.tag, _actor(environ))
         return _done(environ, start_response)
 
     def _check_version_unpublish(self) -> None:
         # Never 404: npm takes that for success while unpublishing.
         if not self.version_unpublish():
             raise MethodNotAllowed(
-                "Single versions cannot be unpublished here: deprecate the version, or unpublish the whole package with "
-                "npm unpublish --force.",
+                "Single versions cannot be unpublished here: deprecate the version, or unpublish the whole package "
+                "with npm unpublish --force.",
                 allow=("GET", "HEAD"),
                 code="version-unpublish-not-allowed",
             )
-
-
-def _name(route: Route) -> Name:
-    if route.name is None:
-        raise NotFound("This registry keeps nothing under that path.", code="route-not-found")
-    return route.name
 
 
 def _deprecations(stored: Json, sent: Json) -> dict[str, str]:

@@ -1,0 +1,44 @@
+"""How a publication becomes part of its package's packument: what the client sent, and the fields that are ours."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from nproxy_mw.npm.packuments import Json, add_version
+from nproxy_mw.npm.publication import Publication
+
+
+def release(packument: Json | None, publication: Publication, publisher: str, signatures: Json, now: datetime) -> Json:
+    """The packument with the published version in it, by *publisher*; *signatures* join the fields of its ``dist``.
+
+    Raises:
+        Conflict: the version is there already.
+    """
+    added = add_version(
+        packument, publication.name, _manifest(publication, publisher, signatures), publication.tags, now
+    )
+    return _with_maintainer(_with_readme(added, publication), publisher)
+
+
+def _manifest(publication: Publication, publisher: str, signatures: Json) -> Json:
+    manifest = {
+        **publication.manifest,
+        "_npmUser": {"name": publisher},
+        "dist": {**publication.manifest["dist"], **signatures},
+    }
+    return {**manifest, "hasInstallScript": True} if publication.has_install_script else manifest
+
+
+def _with_readme(packument: Json, publication: Publication) -> Json:
+    """The packument with the README of its latest version, kept once and not in each manifest."""
+    if not publication.readme or packument["dist-tags"].get("latest") != publication.version:
+        return packument
+    return {**packument, "readme": publication.readme, "readmeFilename": publication.readme_filename}
+
+
+def _with_maintainer(packument: Json, publisher: str) -> Json:
+    """The packument with its publisher among the maintainers, once."""
+    maintainers = packument.get("maintainers", [])
+    if any(maintainer["name"] == publisher for maintainer in maintainers):
+        return packument
+    return {**packument, "maintainers": [*maintainers, {"name": publisher, "email": ""}]}
