@@ -12,6 +12,7 @@ from nproxy_mw.errors import UpstreamUnavailable
 Headers = Sequence[tuple[str, str]]
 
 CHUNK = 64 * 1024  # bytes
+PIECE = 1024 * 1024  # bytes that are inflated at once
 
 
 class Answer:
@@ -83,9 +84,11 @@ def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
     inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # reads the header to tell gzip from zlib
     try:
         for chunk in chunks:
-            data = chunk
-            while data and not inflater.eof:
-                yield inflater.decompress(data, 16 * CHUNK)
+            data, piece = chunk, b""
+            # A full piece may have more behind it, even when all of the input is taken.
+            while data or len(piece) == PIECE:
+                piece = inflater.decompress(data, PIECE)
+                yield piece
                 data = inflater.unconsumed_tail
     except zlib.error as error:
         raise UpstreamUnavailable("The upstream registry's answer is not what its encoding says.") from error

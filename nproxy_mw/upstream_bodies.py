@@ -1,0 +1,110 @@
+"""Bodies between a client and the upstream: documents finished for the client, tarballs and uploads on their way."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Iterable, Iterator
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from nproxy_mw import wsgi
+from nproxy_mw.answers import Answer
+from nproxy_mw.bodies import raw_chunks
+from nproxy_mw.errors import NproxyError
+from nproxy_mw.npm.upstream_answers import OF_TARBALLS, passed
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+GZIP_LEVEL = 1  # made anew for each request: speed before size
+GZIP_FROM = 1024  # bytes
+
+_TARBALL: wsgi.Headers = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Content-Security-Policy", "sandbox"),
+    # The bytes of a version never change. Who may have them can depend on who asks, so shared caches stay out.
+    ("Cache-Control", "private, max-age=31536000, immutable"),
+)
+
+
+def send_document(
+    environ: WSGIEnvironment, start_response: StartResponse, body: bytes, content_type: str = wsgi.JSON
+) -> Iterable[bytes]:
+    """Answers *body*, gzipped when the client takes that, or 304; tagged by its bytes and its encoding."""
+    encoded = len(body) >= GZIP_FROM and wsgi.accepts_gzip(environ)
+    # The same bytes are always encoded the same, so the ETag need not wait for the encoding.
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}{"-gzip" if encoded else ""}"'
+    if wsgi.method(environ) == "GET" and wsgi.etag_matches(environ, etag):
+        return wsgi.send_not_modified(start_response, etag, wsgi.PRIVATE)
+    headers = [("Content-Type", content_type), *wsgi.PRIVATE, ("ETag", etag)]
+    if encoded:
+        body = gzip.compress(body, GZIP_LEVEL, mtime=0)
+        headers.append(("Content-Encoding", "gzip"))
+    return wsgi.send(environ, start_response, 200, headers, body)
+
+
+def send_tarball(environ: WSGIEnvironment, start_response: StartResponse, answer: Answer) -> Iterable[bytes]:
+    """Streams a tarball of the upstream (200, 206, 304 or 416) down; closes *answer* in the end."""
+    try:
+        headers = passed(by_name(answer), OF_TARBALLS)
+        if answer.status == 416:
+            headers = [header for header in headers if header[0] == "Content-Range"]
+            refused = {"error": "The tarball has no such range.", "code": "invalid-range"}
+            return closing(answer, wsgi.send_json(environ, start_response, refused, status=416, headers=headers))
+        if answer.status == 304:  # describes no content
+            headers = [header for header in headers if header[0] != "Content-Length"]
+        else:
+            headers.append(("Content-Type", "application/octet-stream"))
+        start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", [*_TARBALL, *headers])
+    except BaseException:
+        answer.close()
+        raise
+    return closing(answer, []) if wsgi.is_head(environ) or answer.status == 304 else Streamed(answer)
+
+
+def closing(answer: Answer, body: Iterable[bytes]) -> Iterable[bytes]:
+    """*body*, with the *answer* it does not need closed at once."""
+    answer.close()
+    return body
+
+
+def by_name(answer: Answer) -> dict[str, str]:
+    """The answer's headers by lower-case name; the first of several."""
+    return {name.lower(): value for name, value in reversed(answer.headers)}
+
+
+class Streamed:
+    """A tarball on its way down. Closing it gives the upstream's connection back, wherever the client stopped."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self._chunks = answer.stream()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._chunks
+
+    def close(self) -> None:
+        """Ends the request to the upstream."""
+        self._answer.close()
+
+
+class Upload:
+    """A request body on its way up, bounded while it streams; what the upstream does not take can be drained."""
+
+    def __init__(self, environ: WSGIEnvironment, limit: int) -> None:
+        self._chunks = raw_chunks(environ, limit)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self._chunks)
+
+    def drain(self) -> None:
+        """Reads what is left: a client that is answered while it still sends shows a broken pipe, not the answer."""
+        try:
+            for _ in self._chunks:
+                pass
+        except (NproxyError, OSError):  # the upstream has answered already; the client's fault is of no interest now
+            return
