@@ -23,7 +23,7 @@ def release(packument: Json | None, publication: Publication, publisher: str, si
 def _manifest(publication: Publication, publisher: str, signatures: Json) -> Json:
     manifest = {
         **publication.manifest,
-        "_npmUser": {"name": publisher},
+        "_npmUser": {"name": publisher, "email": ""},
         "dist": {**publication.manifest["dist"], **signatures},
     }
     return {**manifest, "hasInstallScript": True} if publication.has_install_script else manifest

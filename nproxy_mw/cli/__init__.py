@@ -1,0 +1,43 @@
+"""The program ``nproxy-mw``: one file per command. Beside the house: it composes what the library offers."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from nproxy_mw import __version__
+from nproxy_mw.cli import serve, token
+from nproxy_mw.cli.options import UsageError
+from nproxy_mw.errors import NproxyError
+
+COMMANDS = (serve, token)
+"""Each is a module with ``add_to(commands)``, which sets ``run`` on its parsers."""
+
+_DESCRIPTION = "Private npm packages beside the public registry, behind one URL."
+_EPILOG = """\
+start here:
+  nproxy-mw serve --scope @acme                               a registry for @acme/*, in ./nproxy-data
+  nproxy-mw token create --scope proxy --scope publish        a token for .npmrc
+
+Every option can also be given as a variable: --storage is NPROXY_STORAGE, and so on.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the program. Answers its exit code: 0 done, 1 the answer is no, 2 it could not be done as asked."""
+    parser = argparse.ArgumentParser(
+        prog="nproxy-mw", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=f"nproxy-mw {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add_to(commands)
+    try:
+        parsed = parser.parse_args(arguments)
+        return int(parsed.run(parsed))
+    except (UsageError, NproxyError) as error:
+        print(f"nproxy-mw: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,63 @@
+"""What the commands share: options with variables behind them, and the organisation they are about."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from nproxy_mw.npm.names import is_internal_scope
+from nproxy_mw.organisation import Organisation, organisation_at
+
+if TYPE_CHECKING:
+    Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+DEFAULT_STORAGE = "nproxy-data"
+DEFAULT_ORG = "default"
+
+
+class UsageError(Exception):
+    """The program was asked for something it cannot do. One sentence; exit code 2."""
+
+
+def add_option(parser: argparse.ArgumentParser, flag: str, default: Any = None, **how: Any) -> None:
+    """Adds *flag*, whose default is its ``NPROXY_`` variable when that is set, else *default*."""
+    variable = "NPROXY_" + flag.removeprefix("--").replace("-", "_").upper()
+    given = os.environ.get(variable) or default
+    shown = f" (default: {default})" if default is not None else ""
+    parser.add_argument(flag, default=given, **{**how, "help": f"{how['help']}{shown} [{variable}]"})
+
+
+def add_store_options(parser: argparse.ArgumentParser) -> None:
+    """Adds --storage and --org, which every command has."""
+    add_option(
+        parser, "--storage", DEFAULT_STORAGE, metavar="URL", help="where everything is kept: a folder or an fsspec URL"
+    )
+    add_option(parser, "--org", DEFAULT_ORG, metavar="ID", help="the organisation")
+
+
+def organisation_of(parsed: argparse.Namespace) -> Organisation:
+    """The organisation that the options name, on its storage, read strictly.
+
+    Raises:
+        UsageError: there is no such kind of storage.
+    """
+    try:
+        return organisation_at(parsed.storage, parsed.org, freshness=0)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def scopes_of(parsed: argparse.Namespace) -> list[str]:
+    """The npm scopes given by --scope, or by NPROXY_SCOPE with spaces or commas between them.
+
+    Raises:
+        UsageError: one of them is not a scope.
+    """
+    given = parsed.scope if parsed.scope is not None else os.environ.get("NPROXY_SCOPE", "").replace(",", " ").split()
+    for scope in given:
+        if not is_internal_scope(scope):
+            raise UsageError(
+                f"{scope!r} is not an npm scope that packages can be published under: one looks like @acme."
+            )
+    return list(dict.fromkeys(given))

@@ -1,0 +1,97 @@
+"""gunicorn, told what it needs to know; and what the operator reads in the terminal."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from nproxy_mw.cli.options import UsageError
+from nproxy_mw.cli.places import Bind
+from nproxy_mw.cli.welcome import welcome
+from nproxy_mw.organisation import organisation_at
+from nproxy_mw.stack import registry
+
+try:
+    from gunicorn.app.base import BaseApplication
+except ImportError as error:
+    raise UsageError("The server needs gunicorn: pip install 'nproxy_mw[server]'.") from error
+
+KEEP_ALIVE = 30  # seconds; longer than npm keeps an idle connection, so that it never writes to one just closed
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Everything that a worker needs to build the registry, and the operator to be greeted."""
+
+    bind: Bind
+    storage: str
+    org: str
+    upstream: str | None
+    public_url: str | None
+    workers: int
+    threads: int
+    is_new: bool
+    remark: str
+
+
+def check_port(bind: Bind) -> None:
+    """Tries the port once: gunicorn would try for seconds and say it in many lines.
+
+    Raises:
+        UsageError: it is taken, or not ours to take.
+    """
+    family = socket.AF_INET6 if ":" in bind.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((bind.host, bind.port))
+        except OSError as error:
+            raise UsageError(f"Cannot listen on {bind}: {error.strerror}. Give another place with --bind.") from error
+
+
+class Server(BaseApplication):
+    """The registry as a gunicorn application. Each worker builds its own: nothing is shared but the storage."""
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self.settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        """gunicorn's own settings; called by its constructor."""
+        settings = {
+            "bind": str(self.settings.bind),
+            "workers": self.settings.workers,
+            "threads": self.settings.threads,
+            "worker_class": "gthread",
+            "keepalive": KEEP_ALIVE,
+            "control_socket_disable": True,  # it would lie in HOME, which a service may not have
+            "loglevel": "warning",
+            "proc_name": "nproxy-mw",
+            "when_ready": self.greet,
+            "on_exit": self.part,
+        }
+        for name, value in settings.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """The WSGI application; called in each worker."""
+        own = self.settings
+        return registry(organisation_at(own.storage, own.org), upstream=own.upstream, public_url=own.public_url)
+
+    def greet(self, arbiter: Any) -> None:
+        """Tells, once the port is open, where the registry is and what to do next."""
+        host, port = arbiter.LISTENERS[0].sock.getsockname()[:2]
+        url = self.settings.public_url or f"http://{Bind(_reachable(host), port)}"
+        scopes = organisation_at(self.settings.storage, self.settings.org).settings.get().internal_scopes
+        print(welcome(url, self.settings, scopes), flush=True)
+
+    def part(self, arbiter: Any) -> None:
+        """Says that it is over."""
+        print("Stopped.", file=sys.stderr, flush=True)
+
+
+def _reachable(host: str) -> str:
+    """An address that a client on this machine can use for one that means all of them."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104

@@ -1,0 +1,60 @@
+"""One organisation: everything that is its own, on its part of the storage.
+
+Its storage is `Prefixed`: no key built above can name another organisation's object, so isolation does not hang on each
+layer's care.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nproxy_mw.events import Clock, utc_now
+from nproxy_mw.locks import Locks, locks_for
+from nproxy_mw.orgs.audit import Trail
+from nproxy_mw.orgs.settings import SettingsStore
+from nproxy_mw.orgs.tokens import TokenStore
+from nproxy_mw.packages import Packages
+from nproxy_mw.storage import open_storage
+from nproxy_mw.storage.port import Storage
+from nproxy_mw.storage.prefixed import Prefixed
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """The parts of one organisation, each bound to the same storage."""
+
+    id: str
+    storage: Storage
+    trail: Trail
+    settings: SettingsStore
+    tokens: TokenStore
+    packages: Packages
+
+    def is_new(self) -> bool:
+        """Whether nothing was ever stored for it."""
+        return next(iter(self.storage.list()), None) is None
+
+
+def open_organisation(storage: Storage, locks: Locks, org: str = "default", *, clock: Clock = utc_now) -> Organisation:
+    """The organisation *org* on the whole storage *storage*. Nothing is read or written yet."""
+    own = Prefixed(storage, f"orgs/{org}")
+    trail = Trail(own, org=org, clock=clock)
+    return Organisation(
+        id=org,
+        storage=own,
+        trail=trail,
+        settings=SettingsStore(own, trail=trail, clock=clock),
+        tokens=TokenStore(own, org=org, trail=trail, clock=clock),
+        packages=Packages(own, locks=locks, index=trail.index, org=org, clock=clock),
+    )
+
+
+def organisation_at(url: str, org: str = "default", *, freshness: float = 1.0) -> Organisation:
+    """The organisation *org* on the storage at *url*, with the locks that suit it.
+
+    *freshness*: see `open_storage`.
+
+    Raises:
+        ValueError: the URL is none, or of a kind that is not supported.
+    """
+    return open_organisation(open_storage(url, freshness=freshness), locks_for(url), org)

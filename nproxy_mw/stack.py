@@ -1,0 +1,109 @@
+"""The building: which layer stands on which. Read this file first.
+
+A request enters at the top and goes down until a layer answers it. The standard stack of one organisation::
+
+    ErrorResponses    every error becomes npm's JSON; the request gets an id
+    Authenticate      who is asking?                          leaves PRINCIPAL
+    ScopeRouter       whose package is it?                    leaves ROUTE and DESTINATION
+    InternalStore     internal packages, from storage
+    Forwarder         everything else, from the upstream; refuses anything marked internal
+
+`registry` is nothing but this stack on one storage; a host that wants a layer of its own between them composes it by
+hand with `stack`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
+
+from nproxy_mw.access import Actor, Tokens
+from nproxy_mw.errors import NotFound
+from nproxy_mw.middleware.authenticate import Authenticate
+from nproxy_mw.middleware.error_responses import ErrorResponses
+from nproxy_mw.middleware.forwarder import Forwarder
+from nproxy_mw.middleware.internal_store import InternalStore
+from nproxy_mw.middleware.no_upstream import NoUpstream
+from nproxy_mw.middleware.scope_router import ScopeRouter
+from nproxy_mw.organisation import Organisation, organisation_at
+from nproxy_mw.transport import Transport, Urllib3Transport
+from nproxy_mw.views import Views
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+Layer: TypeAlias = "Callable[[WSGIApplication], WSGIApplication]"
+"""What `stack` puts together: a layer class, or a `functools.partial` of one that still wants its *app*."""
+
+DEPLOYMENT = Actor(name="deployment")
+"""Who the audit trail says it was when the code that builds a registry changed its settings."""
+
+
+def stack(*layers: Layer, on: WSGIApplication) -> WSGIApplication:
+    """Puts *layers* on the application *on*, the first outermost: top to bottom is the way of a request."""
+    app = on
+    for layer in reversed(layers):
+        app = layer(app)
+    return app
+
+
+def layers(
+    organisation: Organisation,
+    transport: Transport | None,
+    *,
+    tokens: Tokens | None = None,
+    public_url: str | None = None,
+    views: Views | None = None,
+) -> tuple[Layer, ...]:
+    """The standard stack of one organisation, for a host that puts layers of its own between them.
+
+    If *transport* is None, there are internal packages only. If *tokens* is None, they are the organisation's own. If
+    *public_url* is None, URLs in answers follow the request. If *views* is None, finished answers are kept in 64 MiB.
+    """
+    settings = organisation.settings
+    bottom: Layer = (
+        partial(Forwarder, transport=transport, settings=settings, public_url=public_url)
+        if transport is not None
+        else NoUpstream
+    )
+    return (
+        ErrorResponses,
+        partial(Authenticate, tokens=tokens or organisation.tokens),
+        partial(ScopeRouter, settings=settings),
+        partial(InternalStore, packages=organisation.packages, public_url=public_url, settings=settings, views=views),
+        bottom,
+    )
+
+
+def registry(
+    storage: str | Organisation,
+    *,
+    internal_scopes: Iterable[str] = (),
+    upstream: str | Transport | None = None,
+    tokens: Tokens | None = None,
+    public_url: str | None = None,
+    on: WSGIApplication | None = None,
+) -> WSGIApplication:
+    """The whole registry of one organisation as a WSGI application.
+
+    *storage* is an fsspec URL or a folder (``"file:///srv/npm"``, ``"s3://bucket/npm"``). *internal_scopes* are added
+    to the organisation's stored settings. *upstream* is a registry's URL; if it is None, there are internal packages
+    only. If *tokens* is None, they are those made by ``nproxy-mw token create``. *public_url* is where clients reach
+    the registry; if it is None, URLs in answers follow the request. *on* is a host application that is handed the root
+    path.
+
+    Raises:
+        ValueError: *storage* or *upstream* is not a URL of a kind that is supported.
+        SettingsError: one of *internal_scopes* is not a scope.
+        StorageUnavailable: the scopes cannot be stored.
+    """
+    organisation = storage if isinstance(storage, Organisation) else organisation_at(storage)
+    organisation.settings.ensure_scopes(internal_scopes, actor=DEPLOYMENT)
+    transport = Urllib3Transport(upstream) if isinstance(upstream, str) else upstream
+    return stack(*layers(organisation, transport, tokens=tokens, public_url=public_url), on=on or nothing)
+
+
+def nothing(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """What lies below a registry that stands alone: a 404."""
+    raise NotFound("This registry has nothing at that path.", code="route-not-found")
