@@ -1,0 +1,130 @@
+"""The settings of one organisation on Storage: effective at the next request, in every process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from nproxy_mw import events
+from nproxy_mw.access import Actor
+from nproxy_mw.errors import Missing
+from nproxy_mw.npm.packuments import Json
+from nproxy_mw.orgs import objects
+from nproxy_mw.orgs.audit import Trail
+from nproxy_mw.orgs.settings_fields import Settings, SettingsError, changed, from_document, stored_document
+from nproxy_mw.storage.port import Storage
+from nproxy_mw.storage.remembered import Remembered
+
+__all__ = ["Settings", "SettingsError", "SettingsSource", "SettingsStore", "StaticSettings"]
+
+KEY = "settings.json"
+_DEFAULTS = Settings()
+
+
+class SettingsSource(Protocol):
+    """Whoever knows an organisation's settings."""
+
+    def get(self) -> Settings:
+        """The settings as they are now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StaticSettings:
+    """Settings from the host's own code: they never change."""
+
+    settings: Settings = _DEFAULTS
+
+    def get(self) -> Settings:
+        """The settings."""
+        return self.settings
+
+
+class SettingsStore:
+    """The settings on *storage*, the organisation's own. While nothing is stored, they are the defaults."""
+
+    def __init__(self, storage: Storage, *, trail: Trail, clock: events.Clock = events.utc_now) -> None:
+        self.storage = storage
+        self.trail = trail
+        self.clock = clock
+        self._remembered = Remembered(storage, _decode)
+
+    def get(self) -> Settings:
+        """The settings as they are now: one look at the storage.
+
+        Raises:
+            StorageUnavailable: they cannot be read, or are damaged. They never fall back to the defaults: an internal
+                scope that is forgotten for a moment would be asked of the upstream.
+        """
+        try:
+            return self._remembered.get(KEY)
+        except Missing:
+            return _DEFAULTS
+
+    def change(self, document: object, *, actor: Actor) -> Settings:
+        """Changes the settings that *document* names, in the management API's words; answers all of them.
+
+        Raises:
+            SettingsError: something in it will not do; nothing was changed.
+            Busy: others are changing them at the same time.
+        """
+        return self._change(lambda _: document, actor)
+
+    def ensure_scopes(self, scopes: Iterable[str], *, actor: Actor) -> Settings:
+        """Adds those of *scopes* that are not internal yet: what a start with ``internal_scopes=`` does.
+
+        Raises:
+            SettingsError: one is not a scope.
+        """
+        wanted = dict.fromkeys(scopes)
+
+        def more(settings: Settings) -> Json:
+            return {"internalScopes": list(dict.fromkeys([*settings.internal_scopes, *wanted]))}
+
+        return self._change(more, actor)
+
+    def repair(self) -> bool:
+        """Tells of a change that a crash left untold. Whether there was one."""
+        document = objects.find(self.storage, KEY)
+        return document is not None and self.trail.settle(document["events"])
+
+    def _change(self, wish: Callable[[Settings], object], actor: Actor) -> Settings:
+        told: list[Json] = []
+        result = _DEFAULTS
+
+        def step(document: dict[str, Any] | None) -> Json | None:
+            nonlocal result
+            told[:] = []
+            before = _of(document)
+            result = changed(before, wish(before), author=actor.name, now=self.clock())
+            if result == before:
+                return None
+            if document:
+                self.trail.settle(document["events"])  # what is overwritten now must have been told
+            told[:] = [self.trail.new("settings.changed", actor, **_difference(before, result))]
+            return {"settings": stored_document(result), "events": told}
+
+        objects.change(self.storage, KEY, step)
+        self._remembered.forget(KEY)
+        self.trail.append(told)
+        return result
+
+
+def _difference(before: Settings, after: Settings) -> dict[str, Any]:
+    old, new = before.to_document(), after.to_document()
+    keys = [key for key in new if old[key] != new[key]]
+    return {"old": {key: old[key] for key in keys}, "new": {key: new[key] for key in keys}}
+
+
+def _decode(data: bytes) -> Settings:
+    return _of(objects.decode(data))
+
+
+def _of(document: Json | None) -> Settings:
+    if document is None:
+        return _DEFAULTS
+    try:
+        return from_document(document["settings"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise objects.damaged() from error
