@@ -1,26 +1,143 @@
-"""Manifest confusion."""
+"""Whether a manifest says what the ``package.json`` in its tarball says: against manifest confusion.
+
+Clients decide by the manifest what to install, and scanners what to warn of; what is then run comes from the tarball.
+A field in which the two differ more than clients' own corrections (`nproxy_mw.npm.package_json`) explain is refused.
+A script of the author's that changes ``package.json`` only while it is packed makes an honest document that is refused
+too: its manifest does describe another package than its tarball.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from nproxy_mw.errors import BadRequest
+from nproxy_mw.npm import package_json as corrected
+from nproxy_mw.npm.hosted_git import meaning
 from nproxy_mw.npm.tarballs import Contents
 
+Fields = Mapping[str, Any]
 
-def check_same(manifest: Mapping[str, Any], contents: Contents) -> None:
-    """Checks that a manifest says what the tarball says.
+_ABSENT = object()
+_INSTALL_SCRIPTS = ("preinstall", "install", "postinstall")
+
+
+def check_same(manifest: Fields, package: Fields, contents: Contents) -> None:
+    """Compares *manifest* with *package*, the package.json among *contents*.
 
     Raises:
-        BadRequest: it does not.
+        BadRequest: they differ in what an install does.
     """
-    if contents.package_json.get("name") != manifest["name"]:
-        raise BadRequest(
-            "The manifest and the package.json in the tarball differ in their name.", code="manifest-confusion"
-        )
+    for field, is_same in _FIELDS.items():
+        if not is_same(manifest, package):
+            raise _differ(field)
+    if not _same_scripts(manifest, package, contents):
+        raise _differ("scripts")
 
 
-def install_script(contents: Contents) -> bool:
-    """Whether an install runs something."""
-    return contents.has_gyp
+def runs_on_install(package: Fields, contents: Contents) -> bool:
+    """Whether an install of the package runs something: a script, or node-gyp for a ``*.gyp`` file."""
+    scripts = corrected.scripts(package)
+    return any(scripts.get(name) for name in _INSTALL_SCRIPTS) or (
+        contents.has_gyp and corrected.builds_by_gyp(package)
+    )
+
+
+def _differ(field: str) -> BadRequest:
+    return BadRequest(
+        f"The manifest and the package.json in the tarball differ in {field}; publish again with the client's own "
+        "publish command, and without a script that changes package.json while it is packed.",
+        code="manifest-confusion",
+    )
+
+
+def _same_name(manifest: Fields, package: Fields) -> bool:
+    return manifest.get("name") == corrected.name(package)
+
+
+def _same_version(manifest: Fields, package: Fields) -> bool:
+    given = manifest.get("version")
+    return given is not None and given in (package.get("version"), corrected.version(package))
+
+
+def _same_dependencies(manifest: Fields, package: Fields) -> bool:
+    """npm below 7 copies optional dependencies here, npm takes them out of here, and adds what is bundled."""
+    ours, theirs = corrected.dependencies(manifest, "dependencies"), corrected.dependencies(package, "dependencies")
+    optional, bundled = corrected.dependencies(package, "optionalDependencies"), _bundled(package)
+    return all(
+        _same_entry(ours.get(name, _ABSENT), theirs.get(name, _ABSENT))
+        or _same_entry(ours.get(name, _ABSENT), optional.get(name, _ABSENT))
+        or (name in optional and name not in ours)
+        or (name in bundled and name not in theirs and ours.get(name) == "*")
+        for name in {*ours, *theirs}
+    )
+
+
+def _same_optional(manifest: Fields, package: Fields) -> bool:
+    ours = corrected.dependencies(manifest, "optionalDependencies")
+    theirs = corrected.dependencies(package, "optionalDependencies")
+    return all(_same_entry(ours.get(name, _ABSENT), theirs.get(name, _ABSENT)) for name in {*ours, *theirs})
+
+
+def _same_entry(ours: object, theirs: object) -> bool:
+    """Clients drop a specifier that is no string, and rewrite one that names a repository."""
+    if isinstance(ours, str) and isinstance(theirs, str):
+        return meaning(ours) == meaning(theirs)
+    return ours == theirs or (ours is _ABSENT and not isinstance(theirs, str))
+
+
+def _same_bundled(manifest: Fields, package: Fields) -> bool:
+    expected = _bundled(package)
+    return _bundled(manifest) == expected and all(
+        corrected.bundled(manifest, field) == expected or manifest[field] == package.get(field)
+        for field in ("bundleDependencies", "bundledDependencies")
+        if field in manifest
+    )
+
+
+def _bundled(package: Fields) -> frozenset[str]:
+    field = "bundleDependencies" if "bundleDependencies" in package else "bundledDependencies"
+    return corrected.bundled(package, field)
+
+
+def _same_as_is(field: str) -> Callable[[Fields, Fields], bool]:
+    return lambda manifest, package: (manifest.get(field) or {}) == (package.get(field) or {})
+
+
+def _same_binaries(manifest: Fields, package: Fields) -> bool:
+    folder = corrected.binaries_folder(package)
+    ours, theirs = corrected.binaries(manifest), corrected.binaries(package)
+    if corrected.binaries_folder(manifest) != folder:
+        return False
+    if ours == theirs:
+        return True
+    # npm lists the files of directories.bin, also those that it then leaves out of the tarball.
+    return not theirs and bool(folder) and all(_is_listed(folder, *entry) for entry in ours.items())
+
+
+def _is_listed(folder: str, command: str, path: str) -> bool:
+    return path.startswith(f"{folder}/") and path.rpartition("/")[2] == command
+
+
+def _same_scripts(manifest: Fields, package: Fields, contents: Contents) -> bool:
+    ours, theirs = corrected.scripts(manifest), corrected.scripts(package)
+    added = {"start": "node server.js"} if not theirs.get("start") else {}
+    if corrected.builds_by_gyp(package) and (contents.has_gyp or manifest.get("gypfile") is True):
+        added["install"] = "node-gyp rebuild"
+    return all(
+        ours.get(name) == theirs.get(name) or (name in ours and ours[name] == added.get(name))
+        for name in {*ours, *theirs}
+    )
+
+
+_FIELDS: Mapping[str, Callable[[Fields, Fields], bool]] = {
+    "name": _same_name,
+    "version": _same_version,
+    "dependencies": _same_dependencies,
+    "optionalDependencies": _same_optional,
+    "peerDependencies": _same_as_is("peerDependencies"),
+    "peerDependenciesMeta": _same_as_is("peerDependenciesMeta"),
+    "dependenciesMeta": _same_as_is("dependenciesMeta"),
+    "bundleDependencies": _same_bundled,
+    "bin": _same_binaries,
+}

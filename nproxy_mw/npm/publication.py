@@ -21,7 +21,7 @@ from typing import Any
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.npm.attachments import parse_attachments
 from nproxy_mw.npm.digests import Digests, check_claims, digests
-from nproxy_mw.npm.manifests import check_same, install_script
+from nproxy_mw.npm.manifests import check_same, runs_on_install
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.strict_json import dumps
 from nproxy_mw.npm.tarballs import Contents, inspect
@@ -85,7 +85,7 @@ def parse_publication(name: Name, document: Mapping[str, Any]) -> Publication:
     found = digests(attachments.tarball)
     check_claims(_object(manifest.get("dist", {}), "dist of the version"), found)
     contents = inspect(attachments.tarball)
-    check_same(manifest, contents)
+    check_same(manifest, contents.package_json, contents)
     return Publication(
         name=name,
         version=version,
@@ -96,7 +96,7 @@ def parse_publication(name: Name, document: Mapping[str, Any]) -> Publication:
         shasum=found.shasum,
         file_count=contents.file_count,
         unpacked_size=contents.unpacked_size,
-        has_install_script=install_script(contents),
+        has_install_script=runs_on_install(contents.package_json, contents),
         readme=_readme(manifest, document),
         readme_filename=_text(manifest.get("readmeFilename"), "readmeFilename"),
         provenance=attachments.provenance,
