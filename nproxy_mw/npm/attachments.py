@@ -44,14 +44,20 @@ def parse_attachments(name: Name, version: str, value: Any) -> Attachments:
 
 
 def _take(left: dict[str, Any], name: Name, version: str, suffix: str) -> Mapping[str, Any] | None:
-    """Takes the attachment of that suffix out of *left*. Some clients leave the scope out of its name."""
-    spellings = [text for text in {f"{name}-{version}{suffix}", f"{name.base}-{version}{suffix}"} if text in left]
-    if not spellings:
+    """Takes an attachment of that suffix out of *left*. Some clients leave the scope out of its name."""
+    stems = (f"{name}-{version}", f"{name.base}-{version}")
+    found = [key for key in left if key.endswith(suffix) and _without_build(key.removesuffix(suffix), version) in stems]
+    if not found:
         return None
-    attachment = left.pop(spellings[0])
+    attachment = left.pop(found[0])
     if not isinstance(attachment, dict) or not isinstance(attachment.get("data"), str):
         raise _refusal("has an attachment that is not an object with a string as its data")
     return attachment
+
+
+def _without_build(stem: str, version: str) -> str:
+    """bun drops a version's build part everywhere but in this name."""
+    return stem if "+" in version else stem.partition("+")[0]
 
 
 def _decode(attachment: Mapping[str, Any]) -> bytes:

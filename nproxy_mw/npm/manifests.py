@@ -19,11 +19,12 @@ from nproxy_mw.npm.tarballs import Contents
 Fields = Mapping[str, Any]
 
 _ABSENT = object()
+_ADDED = {"install": "node-gyp rebuild", "start": "node server.js"}
 _INSTALL_SCRIPTS = ("preinstall", "install", "postinstall")
 
 
-def check_same(manifest: Fields, package: Fields, contents: Contents) -> None:
-    """Compares *manifest* with *package*, the package.json among *contents*.
+def check_same(manifest: Fields, package: Fields) -> None:
+    """Compares *manifest* with *package*, the package.json of its tarball.
 
     Raises:
         BadRequest: they differ in what an install does.
@@ -31,8 +32,6 @@ def check_same(manifest: Fields, package: Fields, contents: Contents) -> None:
     for field, is_same in _FIELDS.items():
         if not is_same(manifest, package):
             raise _differ(field)
-    if not _same_scripts(manifest, package, contents):
-        raise _differ("scripts")
 
 
 def runs_on_install(package: Fields, contents: Contents) -> bool:
@@ -105,27 +104,26 @@ def _same_as_is(field: str) -> Callable[[Fields, Fields], bool]:
 
 
 def _same_binaries(manifest: Fields, package: Fields) -> bool:
-    folder = corrected.binaries_folder(package)
+    folder, kept = corrected.binaries_folder(package), corrected.binaries_folder(manifest)
     ours, theirs = corrected.binaries(manifest), corrected.binaries(package)
-    if corrected.binaries_folder(manifest) != folder:
-        return False
     if ours == theirs:
-        return True
-    # npm lists the files of directories.bin, also those that it then leaves out of the tarball.
-    return not theirs and bool(folder) and all(_is_listed(folder, *entry) for entry in ours.items())
+        return folder == kept
+    # npm lists the files of directories.bin, those it does not pack too; yarn 1 then drops the folder.
+    return not theirs and kept in (folder, "") and all(_is_listed(folder, *entry) for entry in ours.items())
 
 
 def _is_listed(folder: str, command: str, path: str) -> bool:
-    return path.startswith(f"{folder}/") and path.rpartition("/")[2] == command
+    return bool(folder) and path.startswith(f"{folder}/") and path.rpartition("/")[2] == command
 
 
-def _same_scripts(manifest: Fields, package: Fields, contents: Contents) -> bool:
+def _same_scripts(manifest: Fields, package: Fields) -> bool:
+    """Clients add two scripts for files they see beside package.json, also for files that they do not pack.
+
+    To say that an install runs node-gyp when it does not hides nothing.
+    """
     ours, theirs = corrected.scripts(manifest), corrected.scripts(package)
-    added = {"start": "node server.js"} if not theirs.get("start") else {}
-    if corrected.builds_by_gyp(package) and (contents.has_gyp or manifest.get("gypfile") is True):
-        added["install"] = "node-gyp rebuild"
     return all(
-        ours.get(name) == theirs.get(name) or (name in ours and ours[name] == added.get(name))
+        ours.get(name) == theirs.get(name) or (not theirs.get(name) and ours.get(name) == _ADDED.get(name, _ABSENT))
         for name in {*ours, *theirs}
     )
 
@@ -140,4 +138,5 @@ _FIELDS: Mapping[str, Callable[[Fields, Fields], bool]] = {
     "dependenciesMeta": _same_as_is("dependenciesMeta"),
     "bundleDependencies": _same_bundled,
     "bin": _same_binaries,
+    "scripts": _same_scripts,
 }

@@ -85,7 +85,7 @@ def parse_publication(name: Name, document: Mapping[str, Any]) -> Publication:
     found = digests(attachments.tarball)
     check_claims(_object(manifest.get("dist", {}), "dist of the version"), found)
     contents = inspect(attachments.tarball)
-    check_same(manifest, contents.package_json, contents)
+    check_same(manifest, contents.package_json)
     return Publication(
         name=name,
         version=version,

@@ -40,7 +40,7 @@ _OCTAL = re.compile(rb" *([0-7]+)[ \0]*")
 _RECORD = re.compile(rb"([1-9][0-9]{0,5}) ([^=\n]+)=")
 # What a PAX record may say: times and owners, which nobody reads, a name, and the size the header has anyway.
 _HARMLESS = re.compile(
-    r"(?:path|size|comment|[amc]time|[ug]id|[ug]name|SCHILY\.(?:dev|ino|nlink)|(?:LIBARCHIVE|SCHILY\.xattr)\..+)"
+    r"(?:path|size|comment|hdrcharset|[amc]time|[ug]id|[ug]name|SCHILY\.(?:dev|ino|nlink)|(?:LIBARCHIVE|SCHILY\.xattr)\..+)"
 )
 _SET_USER_OR_GROUP = 0o6000
 
@@ -76,7 +76,7 @@ def entries(stream: Gunzip) -> Iterator[Entry]:
         elif kind == _PAX_GLOBAL:
             _check_global(_records(_body(stream, size)))
         else:
-            _check_size(extension, size)
+            _check_extension(extension, size)
             yield _entry(header, kind, extension.get("path", long_name), size)
             long_name, extension = None, {}
         stream.skip(end - stream.position)
@@ -155,7 +155,7 @@ def _records(body: bytes) -> dict[str, str]:
         key, value = _text(match.group(2)), body[match.end() : end - 1]
         if key in records or not _HARMLESS.fullmatch(key) or b"\n" in value:
             raise _refusal("has an extended header that says more than a name")
-        records[key] = _text(value) if key in ("path", "size") else ""
+        records[key] = _text(value) if key in ("path", "size", "hdrcharset") else ""
         at = end
     return records
 
@@ -165,10 +165,13 @@ def _check_global(records: dict[str, str]) -> None:
         raise _refusal("has a global header that changes its entries")
 
 
-def _check_size(extension: dict[str, str], size: int) -> None:
+def _check_extension(extension: dict[str, str], size: int) -> None:
     # npm writes the size into the PAX header of a long name too; there it says what the header says.
     if extension.get("size", str(size)) != str(size):
         raise _refusal("has an extended header that overrides an entry's size")
+    # bun says so of a name that is not ASCII, and writes UTF-8 all the same.
+    if extension.get("hdrcharset", "BINARY") != "BINARY":
+        raise _refusal("has a name in an unknown character set")
 
 
 def _refuse_second(is_second: bool) -> None:
