@@ -65,8 +65,7 @@ def _same_dependencies(manifest: Fields, package: Fields) -> bool:
     optional, bundled = corrected.dependencies(package, "optionalDependencies"), _bundled(package)
     return all(
         _same_entry(ours.get(name, _ABSENT), theirs.get(name, _ABSENT))
-        or _same_entry(ours.get(name, _ABSENT), optional.get(name, _ABSENT))
-        or (name in optional and name not in ours)
+        or (name in optional and (name not in ours or _same_entry(ours[name], optional[name])))
         or (name in bundled and name not in theirs and ours.get(name) == "*")
         for name in {*ours, *theirs}
     )

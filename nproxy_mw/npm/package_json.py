@@ -23,7 +23,7 @@ _LOOSE = re.compile(
 )
 _LIST_MARKS = re.compile(r"[\s,]+")
 _NAME_END = re.compile(r"(:?[@\s><=])")
-_LOCAL_BINARY = re.compile(r"(?:\.[/\\])?node_modules[/\\].bin[\\/]")
+_LOCAL_BINARY = re.compile(r"\A(?:\.[/\\])?node_modules[/\\].bin[\\/]")
 
 
 def name(package: Fields) -> str | None:
@@ -67,8 +67,7 @@ def scripts(package: Fields) -> dict[str, str]:
     """Scripts that are strings, without a path to the local binaries, which npm finds by itself."""
     given = package.get("scripts")
     pairs = given.items() if isinstance(given, dict) else ()
-    return {key: _LOCAL_BINARY.sub("", text, count=1) if _LOCAL_BINARY.match(text) else text
-            for key, text in pairs if isinstance(text, str)}  # fmt: skip
+    return {key: _LOCAL_BINARY.sub("", text) for key, text in pairs if isinstance(text, str)}
 
 
 def binaries(package: Fields) -> dict[str, str]:
@@ -78,8 +77,9 @@ def binaries(package: Fields) -> dict[str, str]:
         given = {name(package) or "": given} if given else {}
     elif isinstance(given, list):
         given = {_base(entry): entry for entry in given if isinstance(entry, str)}
-    cleaned: dict[str, str] = {}
-    for key, target in given.items() if isinstance(given, dict) else ():
+    cleaned = dict(given) if isinstance(given, dict) else {}
+    for key in list(cleaned):  # in place, as npm does: when two keys mean one command, the first one's file stays
+        target = cleaned.pop(key)
         command, path = _base(inner_path(key)), inner_path(target) if isinstance(target, str) else ""
         if command and path:
             cleaned[command] = path

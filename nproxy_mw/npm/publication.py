@@ -34,6 +34,9 @@ largest real ones have some 100 KB."""
 MAX_README = 2 * 1024 * 1024
 """Bytes of a readme. It is stored once per package."""
 
+MAX_TAGS = 20
+"""Tags that one publish may set. Clients send one."""
+
 NO_README = "ERROR: No README data found!"
 """What npm sends when there is no readme."""
 
@@ -130,6 +133,8 @@ def _only_version(name: Name, document: Mapping[str, Any]) -> tuple[str, dict[st
 
 def _tags(version: str, document: Mapping[str, Any]) -> dict[str, str]:
     tags = _object(document.get("dist-tags", {}), "dist-tags")
+    if len(tags) > MAX_TAGS:
+        raise _refusal(f"has more than {MAX_TAGS} dist-tags; add them one by one")
     for tag, target in tags.items():
         check_tag(tag)
         if target != version:

@@ -23,10 +23,11 @@ _VERSION = re.compile(
     rf"({_NUMBER})\.({_NUMBER})\.({_NUMBER})(?:-({_IDENTIFIER}(?:\.{_IDENTIFIER})*))?(?:\+([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?",
     re.ASCII,
 )
-# What npm's semver reads as a range, of what the characters of a tag can spell: v1, 1.x, ~2, *, 1.2.3-beta.
-_X = r"(?:[0-9]+|[xX*])"
+# What npm's semver reads as a range, of what the characters of a tag can spell: v1, 1.x, ~2, 1.2.3-beta.
+_X = r"(?:[0-9]+|[xX])"
 _RANGE_LIKE = re.compile(rf"~?v*{_X}(?:\.{_X}(?:\.{_X}(?:-?[0-9A-Za-z.-]+)?)?)?", re.ASCII)
-_TAG = re.compile(r"[A-Za-z0-9_~!*'()-][A-Za-z0-9._~!*'()-]*", re.ASCII)
+# Without '*', which semver skips over wherever it stands before a version: '*1.2.3' is a range.
+_TAG = re.compile(r"[A-Za-z0-9_~!'()-][A-Za-z0-9._~!'()-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
