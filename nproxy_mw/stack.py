@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
+from nproxy_mw import wsgi
 from nproxy_mw.access import Actor, Tokens
-from nproxy_mw.errors import NotFound
 from nproxy_mw.middleware.authenticate import Authenticate
 from nproxy_mw.middleware.error_responses import ErrorResponses
 from nproxy_mw.middleware.forwarder import Forwarder
@@ -91,7 +91,7 @@ def registry(
     to the organisation's stored settings. *upstream* is a registry's URL; if it is None, there are internal packages
     only. If *tokens* is None, they are those made by ``nproxy-mw token create``. *public_url* is where clients reach
     the registry; if it is None, URLs in answers follow the request. *on* is a host application that is handed the root
-    path.
+    path; if it is None, the root says where the registry is.
 
     Raises:
         ValueError: *storage* or *upstream* is not a URL of a kind that is supported.
@@ -101,9 +101,9 @@ def registry(
     organisation = storage if isinstance(storage, Organisation) else organisation_at(storage)
     organisation.settings.ensure_scopes(internal_scopes, actor=DEPLOYMENT)
     transport = Urllib3Transport(upstream) if isinstance(upstream, str) else upstream
-    return stack(*layers(organisation, transport, tokens=tokens, public_url=public_url), on=on or nothing)
+    return stack(*layers(organisation, transport, tokens=tokens, public_url=public_url), on=on or front_page)
 
 
-def nothing(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """What lies below a registry that stands alone: a 404."""
-    raise NotFound("This registry has nothing at that path.", code="route-not-found")
+def front_page(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """What a registry that stands alone says at its root: where it is."""
+    return wsgi.send_json(environ, start_response, {"registry": f"{wsgi.base_url(environ)}/"})

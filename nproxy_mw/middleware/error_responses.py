@@ -3,16 +3,16 @@
 Every error body is ``{"error": "<one sentence>", "code": "<kebab-case>", "requestId": "..."}``: npm shows ``error``,
 and yarn classic takes a 4xx without it for success. An error outside the tree of `nproxy_mw.errors` is a bug: it is
 logged with its traceback and answered 500 without details. A body the client is still sending is read to its end first
-(bounded), or npm would show a broken pipe instead of the sentence.
+(bounded), or npm would show a broken pipe instead of the sentence. An error that comes up after an answer was begun,
+like an upstream that goes away in the middle of a tarball, is left to the server: it ends the connection, so that nothing
+looks whole.
 """
 
 from __future__ import annotations
 
 import logging
-import sys
 import uuid
 from collections.abc import Iterable
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -50,14 +50,8 @@ def _answer(environ: WSGIEnvironment, start_response: StartResponse, error: Exce
     request_id = environ[REQUEST_ID.name]
     status, headers, document = _explained(error, request_id)
     body = orjson.dumps({**document, "requestId": request_id})
-    length = ("Content-Length", str(len(body)))
-    # exc_info lets this answer take the place of one that was begun but not sent yet.
-    start_response(
-        f"{status} {HTTPStatus(status).phrase}",
-        [("Content-Type", wsgi.JSON), ("Cache-Control", "no-store"), *headers, length],
-        sys.exc_info(),
-    )
-    return [] if wsgi.is_head(environ) else [body]
+    all_headers = [("Content-Type", wsgi.JSON), ("Cache-Control", "no-store"), *headers]
+    return wsgi.send(environ, start_response, status, all_headers, body)
 
 
 def _explained(error: Exception, request_id: str) -> tuple[int, list[tuple[str, str]], dict[str, Any]]:

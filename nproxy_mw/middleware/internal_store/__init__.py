@@ -63,9 +63,8 @@ class InternalStore:
         self.app = app
         reading = Reading(packages, views or Views(), public_url)
         writing = Writing(packages, lambda: settings is not None and settings.get().version_unpublish)
-        desk = Desk(packages, public_url)
+        desk = Desk(packages)
         self._desk: Mapping[Kind, Mapping[str, Answer]] = {
-            Kind.ROOT: {"GET": desk.root},
             Kind.PING: {"GET": desk.ping},
             Kind.WHOAMI: {"GET": desk.whoami},
             Kind.SEARCH: {"GET": desk.search},

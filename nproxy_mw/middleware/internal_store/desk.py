@@ -1,4 +1,4 @@
-"""What a registry says of itself: ping, whoami, search, and its root."""
+"""What a registry says of itself: ping, whoami, search."""
 
 from __future__ import annotations
 
@@ -25,13 +25,8 @@ SEARCH_LIMIT = 250  # results of one page, as the public registry allows
 class Desk:
     """Answers the routes of InternalStore that are about no package."""
 
-    def __init__(self, packages: Packages, public_url: str | None) -> None:
+    def __init__(self, packages: Packages) -> None:
         self.packages = packages
-        self.public_url = public_url
-
-    def root(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
-        """Where this registry is."""
-        return wsgi.send_json(environ, start_response, {"registry": f"{wsgi.base_url(environ, self.public_url)}/"})
 
     def ping(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
         """An empty object."""

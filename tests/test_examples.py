@@ -1,0 +1,75 @@
+"""Every file in examples/ runs, and publishes and serves a package."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from werkzeug.test import Client
+
+from nproxy_mw import Grant, organisation_at
+from nproxy_mw.access import Actor
+from nproxy_mw.testing.documents import publish_document
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def load(name: str) -> Any:
+    """An example, imported anew: what it builds depends on its environment."""
+    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # Django looks its URLs up by module name
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def headers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """A new store for the example, and the header of a token that may do everything in it."""
+    monkeypatch.setenv("NPROXY_STORAGE", str(tmp_path))
+    secret, _ = organisation_at(str(tmp_path)).tokens.create("ci", list(Grant), actor=Actor())
+    yield {"Authorization": f"Bearer {secret}"}
+    for name in [name for name in sys.modules if name.startswith("example_")]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    ("example", "application", "prefix"),
+    [
+        pytest.param("with_gunicorn", "application", "", id="gunicorn"),
+        pytest.param("with_flask", "app", "/npm", id="flask"),
+        pytest.param("with_django", "application", "/npm", id="django"),
+        pytest.param("composed_by_hand", "application", "", id="composed by hand"),
+    ],
+)
+def test_an_example_publishes_and_serves_a_package(
+    headers: dict[str, str], example: str, application: str, prefix: str
+) -> None:
+    """Each example is a registry, at its root or under /npm."""
+    client = Client(getattr(load(example), application))
+    document = publish_document("@acme/utils", "1.0.0")
+    assert client.put(f"{prefix}/@acme/utils", json=document, headers=headers).status_code == 201
+    packument = client.get(f"{prefix}/@acme/utils", headers=headers).json
+    assert packument["versions"]["1.0.0"]["dist"]["tarball"].endswith(f"{prefix}/@acme/utils/-/utils-1.0.0.tgz")
+
+
+@pytest.mark.parametrize(("example", "application"), [("with_flask", "app"), ("with_django", "application")])
+def test_a_host_keeps_its_own_pages(headers: dict[str, str], example: str, application: str) -> None:
+    """Requests outside /npm are the host's."""
+    answer = Client(getattr(load(example), application)).get("/")
+    assert b"Our packages are under /npm/" in answer.data
+
+
+def test_a_layer_of_the_host_stands_between_ours(headers: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hand-made stack refuses to publish over the holidays, and goes on serving."""
+    monkeypatch.setenv("HOLIDAYS", "1")
+    client = Client(load("composed_by_hand").application)
+    refused = client.put("/@acme/utils", json=publish_document("@acme/utils", "1.0.0"), headers=headers)
+    assert (refused.status_code, refused.json["code"]) == (403, "forbidden")
+    assert client.get("/@acme/utils", headers=headers).status_code == 404
