@@ -95,7 +95,7 @@ def registry(
 
     Raises:
         ValueError: *storage* or *upstream* is not a URL of a kind that is supported.
-        SettingsError: one of *internal_scopes* is not a scope.
+        BadRequest: one of *internal_scopes* is not a scope.
         StorageUnavailable: the scopes cannot be stored.
     """
     organisation = storage if isinstance(storage, Organisation) else organisation_at(storage)
