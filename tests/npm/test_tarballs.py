@@ -1,0 +1,281 @@
+"""Tarballs: what is found in a plain one, and that no other comes through."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import random
+import tarfile
+import time
+import tracemalloc
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from raw_tar import PACKAGE_JSON, entry, package, packed, records
+
+from nproxy_mw.errors import BadRequest
+from nproxy_mw.npm import gunzip
+from nproxy_mw.npm.tarballs import MAX_ENTRIES, MAX_PACKAGE_JSON, inspect
+from nproxy_mw.testing.documents import tarball
+
+LONG = "package/" + "d" * 90 + "/" + "f" * 90 + ".js"
+
+
+def test_inspect_finds_what_a_package_holds() -> None:
+    """Files are counted, their sizes summed, and package.json is read."""
+    contents = inspect(
+        tarball({"name": "a", "version": "1.0.0"}, {"index.js": "12345", "lib/x.gyp": "", "é/日.js": "1"})
+    )
+    assert contents.package_json == {"name": "a", "version": "1.0.0"}
+    assert contents.file_count == 4
+    assert contents.unpacked_size == 6 + len('{\n  "name": "a",\n  "version": "1.0.0"\n}\n')
+    assert contents.root_files == {"package.json", "a.js"}
+    assert not contents.has_shrinkwrap
+    assert not contents.has_gyp
+
+
+def test_inspect_sees_the_files_that_change_an_install() -> None:
+    """A lock of the package's own and a node-gyp build are seen beside package.json."""
+    contents = inspect(tarball({}, {"npm-shrinkwrap.json": "{}", "binding.gyp": "{}"}))
+    assert contents.has_shrinkwrap
+    assert contents.has_gyp
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(packed(entry(b"package/", kind=b"5", mode=b"0040755\0"), package()), id="folder entries"),
+        pytest.param(packed(package(), entry(b"package/a", kind=b"\0")), id="a file of the old kind"),
+        pytest.param(packed(package(), entry(kind=b"x", data=records(path=LONG)), entry(LONG[:99].encode())), id="PAX"),
+        pytest.param(
+            packed(package(), entry(kind=b"x", data=records(path=LONG, size="3", mtime="1.5")), entry(data=b"abc")),
+            id="PAX with the header's own size",
+        ),
+        pytest.param(packed(entry(kind=b"g", data=records(comment="c0ffee")), package()), id="a global comment"),
+        pytest.param(packed(package(), entry(kind=b"L", data=LONG.encode() + b"\0"), entry()), id="GNU long name"),
+        pytest.param(packed(package(), entry(magic=b"ustar  \0")), id="GNU header"),
+        pytest.param(packed(package(), entry(b"f.js", prefix=b"package/lib")), id="prefix"),
+        pytest.param(packed(package(b"\xef\xbb\xbf" + PACKAGE_JSON)), id="a byte order mark"),
+        pytest.param(packed(package(), end=bytes(10240)), id="padded to ten KiB"),
+        pytest.param(packed(package(), entry(b"package/node_modules/a/package.json", b"{}")), id="bundled package"),
+        pytest.param(packed(package(), entry(b"package/A.js"), entry(b"package/a.js")), id="names that differ in case"),
+    ],
+)
+def test_inspect_takes_what_clients_write(data: bytes) -> None:
+    """Every form that a client writes is read."""
+    assert inspect(data).package_json["name"] == "@acme/utils"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"not gzip", id="not gzip"),
+        pytest.param(packed(package())[:-1], id="cut in the trailer"),
+        pytest.param(packed(package())[:40], id="cut in the middle"),
+        pytest.param(packed(package()) + b"x", id="a byte behind"),
+        pytest.param(packed(package()) + bytes(512), id="zeros behind"),
+        pytest.param(packed(package()) + packed(package()), id="two members"),
+        pytest.param(packed(package())[:-8] + bytes(8), id="wrong checksum of gzip"),
+        pytest.param(gzip.compress(b""), id="empty gzip"),
+        pytest.param(gzip.compress(b"hello"), id="gzip of no tar"),
+        pytest.param(gzip.compress(packed(package())), id="gzip of gzip"),
+        pytest.param(packed(), id="no entries"),
+        pytest.param(packed(package(), end=b""), id="no end-of-archive marker"),
+        pytest.param(packed(package(), end=bytes(512)), id="half an end-of-archive marker"),
+        pytest.param(packed(package(), end=bytes(512) + entry() + bytes(1024)), id="an entry behind half a marker"),
+        pytest.param(packed(package(), end=bytes(1024) + package() + bytes(1024)), id="a second archive"),
+        pytest.param(packed(package(), end=bytes(9000) + b"x"), id="a byte behind the marker"),
+    ],
+)
+def test_inspect_refuses_what_is_not_one_archive(data: bytes) -> None:
+    """One gzip member, one archive, and nothing behind either."""
+    with pytest.raises(BadRequest, match=r"^The tarball .+\.$"):
+        inspect(data)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param(entry(kind=b"1", link=b"/etc/passwd"), id="hard link"),
+        pytest.param(entry(kind=b"2", link=b"../../x"), id="symbolic link"),
+        pytest.param(entry(kind=b"3"), id="character device"),
+        pytest.param(entry(kind=b"4"), id="block device"),
+        pytest.param(entry(kind=b"6"), id="named pipe"),
+        pytest.param(entry(kind=b"7"), id="contiguous file"),
+        pytest.param(entry(kind=b"S"), id="sparse file"),
+        pytest.param(entry(kind=b"K", data=b"x\0"), id="long link"),
+        pytest.param(entry(kind=b"Z"), id="unknown kind"),
+        pytest.param(entry(mode=b"0004755\0"), id="setuid"),
+        pytest.param(entry(mode=b"0002755\0"), id="setgid"),
+        pytest.param(entry(mode=b"9999999\0"), id="mode not octal"),
+        pytest.param(entry(size=b"-0000000001\0"), id="negative size"),
+        pytest.param(entry(size=b"\xff" * 12), id="negative size in binary"),
+        pytest.param(entry(size=b"\x80" + bytes(10) + b"\1", data=b"x"), id="size in binary"),
+        pytest.param(entry(size=b"\0" * 12), id="no size"),
+        pytest.param(entry(size=b"77777777777\0"), id="a size beyond the end"),
+        pytest.param(entry(size=b"00000002000\0", data=b"x"), id="a size over the next header"),
+        pytest.param(entry(checksum=b"000000\0 "), id="wrong checksum"),
+        pytest.param(entry(magic=bytes(8)), id="old tar"),
+        pytest.param(entry(kind=b"x", data=records(path=LONG, size="0")) + entry(data=b"abc"), id="PAX size"),
+        pytest.param(entry(kind=b"x", data=records(linkpath="/x")) + entry(), id="PAX link"),
+        pytest.param(entry(kind=b"x", data=records(GNU_sparse_major="1")) + entry(), id="PAX sparse"),
+        pytest.param(entry(kind=b"x", data=records(SCHILY_realsize="1")) + entry(), id="PAX real size"),
+        pytest.param(entry(kind=b"x", data=records(hdrcharset="KOI8")) + entry(), id="PAX character set"),
+        pytest.param(entry(kind=b"x", data=records(comment="a\n19 path=package/b")) + entry(), id="PAX hidden line"),
+        pytest.param(entry(kind=b"x", data=b"19 path=package/b\n" * 2) + entry(), id="PAX key twice"),
+        pytest.param(entry(kind=b"x", data=b"99 path=package/b\n") + entry(), id="PAX length too long"),
+        pytest.param(entry(kind=b"x", data=b"7 path=package/b\n") + entry(), id="PAX length too short"),
+        pytest.param(entry(kind=b"x", data=b"rubbish") + entry(), id="PAX rubbish"),
+        pytest.param(entry(kind=b"x", data=b"9 \xff\xff\xff\xff=a\n") + entry(), id="PAX key not UTF-8"),
+        pytest.param(entry(kind=b"x", data=records(path="package/a\0b")) + entry(), id="PAX path with NUL"),
+        pytest.param(entry(kind=b"x", data=records(comment="x" * 70_000)) + entry(), id="PAX too long"),
+        pytest.param(entry(kind=b"x", data=records(path=LONG)) * 2 + entry(), id="PAX twice"),
+        pytest.param(
+            entry(kind=b"x", data=records(path=LONG)) + entry(kind=b"L", data=b"package/x") + entry(), id="two names"
+        ),
+        pytest.param(entry(kind=b"x", data=records(path=LONG)), id="PAX for no entry"),
+        pytest.param(entry(kind=b"g", data=records(path=LONG)) + entry(), id="global path"),
+        pytest.param(entry(b"/package/x"), id="absolute"),
+        pytest.param(entry(b"package//etc/passwd"), id="absolute within"),
+        pytest.param(entry(b"package/../../x"), id="dots"),
+        pytest.param(entry(b"../x"), id="dots first"),
+        pytest.param(entry(b"./package/x"), id="dot first"),
+        pytest.param(entry(b"package/./x"), id="dot within"),
+        pytest.param(entry(b"package/a\\..\\..\\x"), id="backslashes"),
+        pytest.param(entry(b"package/C:/x"), id="drive letter"),
+        pytest.param(entry(b"package/a\nb"), id="line break"),
+        pytest.param(entry(b"package/a\x7fb"), id="DEL"),
+        pytest.param(entry(b"package/a\0b"), id="NUL in the name"),
+        pytest.param(entry(b"package/\xff"), id="name not UTF-8"),
+        pytest.param(entry(b""), id="no name"),
+        pytest.param(entry(b"package"), id="a file named package"),
+        pytest.param(entry(b"other/index.js"), id="another root"),
+        pytest.param(entry(b"other/package.json", b"{}"), id="package.json under another root"),
+        pytest.param(entry(b"package.json", b"{}"), id="package.json at the top"),
+        pytest.param(package(), id="package.json twice"),
+        pytest.param(entry(b"./package/package.json", b"{}"), id="package.json with a dot"),
+        pytest.param(entry(b"package/Package.JSON", b"{}"), id="package.json in capitals"),
+        pytest.param(entry("package/pac\u212aage.json".encode(), b"{}"), id="package.json with a Kelvin sign"),
+        pytest.param(entry("package/package\u200c.json".encode(), b"{}"), id="package.json with a joiner"),
+        pytest.param(entry(b"package/package.json.", b"{}"), id="package.json with a dot behind"),
+        pytest.param(entry(b"package/PACKAGE.json/x", b"{}"), id="package.json in capitals as a folder"),
+        pytest.param(entry(b"package/package.json/x", b"{}"), id="package.json as a folder"),
+        pytest.param(entry(b"package/package.json", kind=b"5"), id="package.json as a folder entry"),
+        pytest.param(entry(b"package/a") + entry(b"package/a/b"), id="a file that is a folder"),
+        pytest.param(entry(b"package/a/b") + entry(b"package/a"), id="a folder that is a file"),
+        pytest.param(entry(b"package/a") * 2, id="a file twice"),
+        pytest.param(entry(b"package/a/"), id="a file with a slash"),
+        pytest.param(entry(b"package/a", kind=b"5", data=b"x"), id="a folder with bytes"),
+        pytest.param(entry(b"package//", kind=b"5"), id="a folder with two slashes"),
+        pytest.param(entry(kind=b"L", data=b"package/" + b"x" * 2000), id="a path too long"),
+    ],
+)
+def test_inspect_refuses_what_readers_differ_on(bad: bytes) -> None:
+    """A second entry that is not plain is refused, although the first one is a good package.json."""
+    with pytest.raises(BadRequest, match=r"^The tarball .+\.$"):
+        inspect(packed(package(), bad))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"[]", id="a list"),
+        pytest.param(b'{"name":"a","name":"b"}', id="a key twice"),
+        pytest.param(b'{"__proto__":{}}', id="__proto__"),
+        pytest.param(b"\xff\xfe{\0}\0", id="UTF-16"),
+        pytest.param(b'{"a":"' + b" " * MAX_PACKAGE_JSON + b'"}', id="too large"),
+    ],
+)
+def test_inspect_refuses_a_package_json_that_is_none(data: bytes) -> None:
+    """package/package.json is a JSON object with one reading."""
+    with pytest.raises(BadRequest, match=r"package\.json"):
+        inspect(packed(package(data)))
+
+
+def test_inspect_misses_package_json() -> None:
+    """A tarball without package/package.json is refused."""
+    with pytest.raises(BadRequest, match=r"no package/package\.json"):
+        inspect(packed(entry()))
+
+
+def test_inspect_refuses_too_many_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files and folders are counted, also the folders that a path only implies."""
+    monkeypatch.setattr("nproxy_mw.npm.tarballs.MAX_ENTRIES", 5)
+    files = {f"a/b/{number}": "" for number in range(2)}
+    with pytest.raises(BadRequest, match="more than 5"):
+        inspect(tarball({}, files))
+    assert MAX_ENTRIES == 100_000
+
+
+def bomb(size: int) -> bytes:
+    """A tarball with one file of zeros."""
+    archive = io.BytesIO()
+    with gzip.GzipFile(fileobj=archive, mode="wb", mtime=0) as member:
+        member.write(package() + entry(b"package/zeros", size=b"%011o\0" % size))
+        for _ in range(size // 2**20):
+            member.write(bytes(2**20))
+        member.write(bytes(1024))
+    return archive.getvalue()
+
+
+def test_inspect_refuses_a_bomb_by_its_ratio() -> None:
+    """A file of zeros is let through while it is small, and refused before much of a large one came out."""
+    assert inspect(bomb(8 * 2**20)).file_count == 2
+    with pytest.raises(BadRequest, match="times its size"):
+        inspect(bomb(64 * 2**20))
+
+
+def test_inspect_refuses_what_unpacks_to_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sum of what comes out has a cap, whatever the ratio."""
+    monkeypatch.setattr(gunzip, "MAX_UNPACKED", 2**20)
+    with pytest.raises(BadRequest, match="more than 1 MiB"):
+        inspect(tarball({}, {"noise": random.Random(1).randbytes(2**20)}))
+
+
+def test_inspect_holds_little() -> None:
+    """What is unpacked is passed over in pieces, never held."""
+    data = tarball({}, {"noise": random.Random(1).randbytes(8 * 2**20)})
+    tracemalloc.start()
+    try:
+        inspect(data)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2 * 2**20
+
+
+def test_inspect_is_fast_with_many_entries() -> None:
+    """Ten thousand files take a fraction of a second."""
+    data = packed(package(), *(entry(b"package/%d/f" % number) for number in range(10_000)))
+    start = time.perf_counter()
+    assert inspect(data).file_count == 10_001
+    assert time.perf_counter() - start < 2
+
+
+PLAIN = packed(package(), entry(data=b"hello" * 200), entry(b"package/lib/", kind=b"5"))
+
+
+@given(st.integers(0, len(gzip.decompress(PLAIN)) - 1), st.integers(1, 255))
+def test_a_changed_byte_never_escapes(at: int, change: int) -> None:
+    """Whatever byte of an archive is changed, it is read or refused, and no other package.json comes out."""
+    archive = bytearray(gzip.decompress(PLAIN))
+    archive[at] ^= change
+    try:
+        contents = inspect(gzip.compress(archive))
+    except BadRequest:
+        return
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        files = [member for member in tar if member.isfile()]
+    assert contents.file_count == len(files)
+    assert contents.unpacked_size == sum(member.size for member in files)
+
+
+@given(st.binary(max_size=2000))
+def test_any_bytes_are_refused(data: bytes) -> None:
+    """Nothing but BadRequest comes out of rubbish, packed or not."""
+    for rubbish in (data, gzip.compress(data)):
+        with pytest.raises(BadRequest):
+            inspect(rubbish)
