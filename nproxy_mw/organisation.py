@@ -6,11 +6,14 @@ layer's care.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from nproxy_mw.events import Clock, utc_now
 from nproxy_mw.locks import Locks, locks_for
 from nproxy_mw.orgs.audit import Trail
+from nproxy_mw.orgs.keys import KeyStore
+from nproxy_mw.orgs.sealing import Seal
 from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.orgs.tokens import TokenStore
 from nproxy_mw.packages import Packages
@@ -28,6 +31,7 @@ class Organisation:
     trail: Trail
     settings: SettingsStore
     tokens: TokenStore
+    keys: KeyStore
     packages: Packages
 
     def is_new(self) -> bool:
@@ -35,26 +39,35 @@ class Organisation:
         return next(iter(self.storage.list()), None) is None
 
 
-def open_organisation(storage: Storage, locks: Locks, org: str = "default", *, clock: Clock = utc_now) -> Organisation:
-    """The organisation *org* on the whole storage *storage*. Nothing is read or written yet."""
+def open_organisation(
+    storage: Storage, locks: Locks, org: str = "default", *, seal: Seal | None = None, clock: Clock = utc_now
+) -> Organisation:
+    """The organisation *org* on the whole storage *storage*. Nothing is read or written yet.
+
+    If *seal* is None, private signing keys are stored as they are.
+    """
     own = Prefixed(storage, f"orgs/{org}")
     trail = Trail(own, org=org, clock=clock)
+    keys = KeyStore(own, trail=trail, seal=seal, clock=clock)
     return Organisation(
         id=org,
         storage=own,
         trail=trail,
         settings=SettingsStore(own, trail=trail, clock=clock),
         tokens=TokenStore(own, org=org, trail=trail, clock=clock),
-        packages=Packages(own, locks=locks, index=trail.index, org=org, clock=clock),
+        keys=keys,
+        packages=Packages(own, locks=locks, signers=keys.signers, index=trail.index, org=org, clock=clock),
     )
 
 
 def organisation_at(url: str, org: str = "default", *, freshness: float = 1.0) -> Organisation:
     """The organisation *org* on the storage at *url*, with the locks that suit it.
 
-    *freshness*: see `open_storage`.
+    *freshness*: see `open_storage`. Private signing keys are sealed with the key in ``NPROXY_SEAL_KEY`` when it is set.
 
     Raises:
-        ValueError: the URL is none, or of a kind that is not supported.
+        ValueError: the URL is none, or of a kind that is not supported; or ``NPROXY_SEAL_KEY`` is not a key.
     """
-    return open_organisation(open_storage(url, freshness=freshness), locks_for(url), org)
+    seal_key = os.environ.get("NPROXY_SEAL_KEY")
+    seal = Seal.from_text(seal_key) if seal_key else None
+    return open_organisation(open_storage(url, freshness=freshness), locks_for(url), org, seal=seal)

@@ -71,7 +71,14 @@ def layers(
         ErrorResponses,
         partial(Authenticate, tokens=tokens or organisation.tokens),
         partial(ScopeRouter, settings=settings),
-        partial(InternalStore, packages=organisation.packages, public_url=public_url, settings=settings, views=views),
+        partial(
+            InternalStore,
+            packages=organisation.packages,
+            public_url=public_url,
+            settings=settings,
+            keys=organisation.keys.public_keys,
+            views=views,
+        ),
         bottom,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from werkzeug.http import parse_accept_header, parse_etags
 from nproxy_mw.errors import BadRequest
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 Headers = Sequence[tuple[str, str]]
 
@@ -108,3 +108,23 @@ def send_not_modified(start_response: StartResponse, etag: str, headers: Headers
     """Answers 304: what the client has still holds."""
     start_response("304 Not Modified", [("ETag", etag), *headers])
     return []
+
+
+def ask(app: WSGIApplication, environ: WSGIEnvironment) -> tuple[int, bytes]:
+    """What *app* answers to a plain GET of the path in *environ*: the status and the whole body, not encoded."""
+    status = ""
+
+    def start(line: str, headers: Any, exc_info: Any = None) -> Callable[[bytes], object]:
+        nonlocal status
+        status = line
+        return lambda data: None
+
+    dropped = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_ACCEPT_ENCODING", "HTTP_RANGE")
+    plain = {key: value for key, value in environ.items() if key not in dropped}
+    chunks = app({**plain, "REQUEST_METHOD": "GET"}, start)
+    try:
+        body = b"".join(chunks)
+    finally:
+        if hasattr(chunks, "close"):
+            chunks.close()
+    return int(status[:3]), body

@@ -3,9 +3,10 @@
 Every error body is ``{"error": "<one sentence>", "code": "<kebab-case>", "requestId": "..."}``: npm shows ``error``,
 and yarn classic takes a 4xx without it for success. An error outside the tree of `nproxy_mw.errors` is a bug: it is
 logged with its traceback and answered 500 without details. A body the client is still sending is read to its end first
-(bounded), or npm would show a broken pipe instead of the sentence. An error that comes up after an answer was begun,
-like an upstream that goes away in the middle of a tarball, is left to the server: it ends the connection, so that nothing
-looks whole.
+(bounded), or npm would show a broken pipe instead of the sentence.
+
+An error that comes up after an answer was begun, like an upstream that goes away in the middle of a tarball, is left to
+the server: it ends the connection, so that nothing looks whole.
 """
 
 from __future__ import annotations

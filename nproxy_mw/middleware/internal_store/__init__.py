@@ -7,7 +7,7 @@ under that name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from nproxy_mw import wsgi
@@ -15,8 +15,10 @@ from nproxy_mw.access import Grant, Principal, require
 from nproxy_mw.environ import DESTINATION, PRINCIPAL, ROUTE, Destination
 from nproxy_mw.errors import MethodNotAllowed, NotFound
 from nproxy_mw.middleware.internal_store.desk import Desk
+from nproxy_mw.middleware.internal_store.keys import Keys
 from nproxy_mw.middleware.internal_store.reading import Reading
 from nproxy_mw.middleware.internal_store.writing import Writing
+from nproxy_mw.npm.packuments import Json
 from nproxy_mw.npm.routes import Kind, Route
 from nproxy_mw.packages import Packages
 from nproxy_mw.views import Views
@@ -45,10 +47,11 @@ class UnpublishSettingsSource(Protocol):
 
 
 class InternalStore:
-    """Serves *packages*, and ping, whoami and search.
+    """Serves *packages*, and ping, whoami, search and signing keys.
 
     If *public_url* is None, tarball URLs are made from what the server says of each request. If *settings* is None,
-    single versions cannot be unpublished. If *views* is None, finished answers are kept in 64 MiB of this layer's own.
+    single versions cannot be unpublished. *keys* answers the public keys that versions are signed with; the upstream's
+    are listed beside them. If *views* is None, finished answers are kept in 64 MiB of this layer's own.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class InternalStore:
         packages: Packages,
         public_url: str | None = None,
         settings: UnpublishSettingsSource | None = None,
+        keys: Callable[[], Sequence[Json]] = tuple,
         views: Views | None = None,
     ) -> None:
         self.app = app
@@ -68,6 +72,7 @@ class InternalStore:
             Kind.PING: {"GET": desk.ping},
             Kind.WHOAMI: {"GET": desk.whoami},
             Kind.SEARCH: {"GET": desk.search},
+            Kind.KEYS: {"GET": Keys(keys, app).keys},
         }
         self._packages: Mapping[Kind, Mapping[str, Answer]] = {
             Kind.PACKUMENT: {"GET": reading.packument, "PUT": writing.put_packument},
