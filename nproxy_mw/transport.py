@@ -33,7 +33,8 @@ Body = bytes | Iterable[bytes] | None
 
 MAX_REDIRECTS = 3
 DRAINED = 64 * 1024  # bytes of an unread body that are worth reading to keep the connection
-USER_AGENT = f"nproxy_mw/{version('nproxy_mw')}"
+USER_AGENT = f"nproxy-mw/{version('nproxy_mw')}"
+"""With a dash: what leaves for the upstream can then be searched for ``nproxy_``, which our tokens begin with."""
 
 _SAFE = frozenset({"GET", "HEAD"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})

@@ -105,7 +105,7 @@ def test_own_user_agent_and_nothing_else_is_sent(upstream: RecordingUpstream) ->
     """The upstream learns which program asks, and that it takes bytes as they are."""
     read(Urllib3Transport(upstream.url).send("GET", "/x"))
     sent = dict(upstream.requests[0].headers)
-    assert sent.pop("user-agent").startswith("nproxy_mw/")
+    assert sent.pop("user-agent").startswith("nproxy-mw/")
     assert sorted(sent) == ["accept-encoding", "host"]
 
 
