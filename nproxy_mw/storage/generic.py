@@ -38,7 +38,7 @@ class FsspecStorage:
         with explained(), _TURN:
             try:
                 data = bytes(self.fs.cat_file(path))
-            except (FileNotFoundError, IsADirectoryError) as error:
+            except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
                 raise Missing("There is no such object.") from error
         return Stored(data, revision_of(data))
 

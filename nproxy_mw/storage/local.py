@@ -90,14 +90,22 @@ class LocalStorage:
         folder = self.path(prefix) if prefix else self.root
         return walk(folder, f"{prefix}/" if prefix else "")
 
-    def sweep(self, older_than: float = 86_400.0) -> int:
-        """Removes temporary files that killed processes left more than *older_than* seconds ago; answers how many."""
+    def sweep(self, older_than: float = 86_400.0, *, dry_run: bool = False) -> int:
+        """Removes temporary files that killed processes left more than *older_than* seconds ago; answers how many.
+
+        With *dry_run* they are only counted.
+        """
         swept = 0
         with explained():
             for file in self.root.rglob(f"{_TEMPORARY}*"):
-                if time.time() - file.stat().st_mtime > older_than:
+                try:
+                    if time.time() - file.stat().st_mtime < older_than:
+                        continue
+                except FileNotFoundError:  # its writer has just finished
+                    continue
+                if not dry_run:
                     file.unlink(missing_ok=True)
-                    swept += 1
+                swept += 1
         return swept
 
     def path(self, key: str) -> Path:

@@ -29,7 +29,7 @@ T = TypeVar("T")
 Kind: TypeAlias = Literal["fail", "lost-answer", "truncate", "delay", "kill"]
 """What happens at the chosen operation.
 
-``fail``: nothing is done, and `StorageUnavailable` raised. ``lost-answer``: it is done, and `StorageUnavailable` raised.
+``fail``: nothing is done, and `StorageUnavailable` raised. ``lost-answer``: it is done, and raised all the same.
 ``truncate``: a stream breaks off half-way with `StorageUnavailable`; another operation fails. ``delay``: *meanwhile* is
 called first, and may wait or do what another process might do. ``kill``: this process dies on the spot, as by SIGKILL.
 """

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
 from nproxy_mw.storage import FsspecStorage, open_storage
@@ -25,6 +28,14 @@ class TestFsspecStorage(StorageContract):
         fs = MemoryFileSystem(global_store=False, skip_instance_cache=True)
         fs.pipe_file("/some/where-else/a", b"")
         return FsspecStorage(fs, "some/where")
+
+
+class TestFsspecStorageOnDisk(StorageContract):
+    """The contract on another of fsspec's file systems, between threads."""
+
+    @pytest.fixture
+    def storage(self, tmp_path: Path) -> FsspecStorage:
+        return FsspecStorage(LocalFileSystem(), str(tmp_path / "store"))
 
 
 def test_url_names_one_storage_of_the_process() -> None:

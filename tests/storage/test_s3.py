@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -92,7 +93,9 @@ def test_storage_made_before_a_fork_works_after_it(folder_url: str) -> None:
     """A storage that was used before a fork works in the child and goes on working in the parent."""
     storage = open_storage(folder_url)
     revision = storage.create("a", b"parent")
-    child = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # that there are threads is the point
+        child = os.fork()
     if child == 0:
         try:
             storage.replace("a", b"child", revision)
