@@ -117,7 +117,7 @@ class Trail:
     def _append_once(self, told: Sequence[Json]) -> bool:
         stored = self._read(CURRENT)
         segment = _decode(stored)
-        present = {event["id"] for event in segment.chain}
+        present = _ids(segment.chain)
         missing = [event for event in told if event["id"] not in present]
         if not missing:
             return True
@@ -145,9 +145,10 @@ class Trail:
 
     def _holds(self, event: Json) -> bool:
         for segment in self.segments():
-            if any(hung["id"] == event["id"] for hung in segment.chain):
+            ids = _ids(segment.chain)
+            if event["id"] in ids:
                 return True
-            if segment.chain and _milliseconds(segment.chain[0]) < _milliseconds(event) - _SKEW:
+            if ids and _milliseconds(min(ids)) < _milliseconds(event["id"]) - _SKEW:
                 return False
         return False
 
@@ -165,11 +166,22 @@ def _decode(stored: Stored | None) -> Segment:
     if stored is None:
         return Segment()
     document = objects.decode(stored.data)
-    return Segment(document["number"], document["previous"], document["chain"])
+    try:
+        return Segment(document["number"], document["previous"], list(document["chain"]))
+    except (KeyError, TypeError) as error:
+        raise objects.damaged() from error
 
 
-def _milliseconds(event: Json) -> int:
-    return int(event["id"][:12], 16)
+def _ids(chain: Sequence[Any]) -> set[str]:
+    """The identifiers in a stored chain. Whatever was done to it, the trail goes on, and `verify` tells."""
+    return {str(event["id"]) for event in chain if isinstance(event, dict) and "id" in event}
+
+
+def _milliseconds(event_id: str) -> int:
+    try:
+        return int(event_id[:12], 16)
+    except ValueError:
+        return 0
 
 
 def _set_aside(number: int) -> str:

@@ -17,6 +17,7 @@ FORMAT = 1
 ATTEMPTS = 3
 """How often a change is tried before its caller is told to come again."""
 
+DAMAGED_CODE = "damaged-object"
 DAMAGED = (
     "An object in the storage is damaged or of a newer format: run 'nproxy-mw check' and restore it from a backup."
 )
@@ -44,7 +45,7 @@ def decode(data: bytes) -> dict[str, Any]:
 
 def damaged() -> StorageUnavailable:
     """What is raised for a stored object that cannot be understood."""
-    return StorageUnavailable(DAMAGED, code="damaged-object", retry_after=60)
+    return StorageUnavailable(DAMAGED, code=DAMAGED_CODE, retry_after=60)
 
 
 def find(storage: Storage, key: str) -> dict[str, Any] | None:

@@ -1,0 +1,284 @@
+"""The verification of the audit trail, and the checkpoints over it."""
+
+import base64
+from datetime import timedelta
+
+import orjson
+import pytest
+
+from nproxy_mw import events, signing
+from nproxy_mw.orgs import audit_index, verification
+from nproxy_mw.orgs.audit import ADMINISTRATION
+from nproxy_mw.orgs.checkpoints import Checkpoints
+from nproxy_mw.orgs.keys import KeyStore
+from nproxy_mw.signing import Ed25519Signer, P256Signer, public_record
+
+
+class Organisation:
+    """An organisation with an administration of three events and two packages of three, two checkpoints over it."""
+
+    def __init__(self, storage, trail, clock, actor):
+        self.storage, self.trail, self.clock, self.actor = storage, trail, clock, actor
+        self.keys = KeyStore(storage, trail=trail, clock=clock)
+        self.checkpoints = Checkpoints(storage, org="acme", clock=clock)
+        self.signer = self.keys.checkpoint_signer(actor=actor)
+        for package in ("@acme/one", "@acme/two"):
+            self.publish(package, 3)
+        self.checkpoint()
+        trail.record("settings.changed", actor)
+        self.publish("@acme/one", 1)
+        self.checkpoint()
+
+    def publish(self, package, times):
+        key = f"packages/{package}/record.json"
+        for _ in range(times):
+            event = self.trail.new("package.published", self.actor, package=package)
+            if key not in set(self.storage.list()):
+                self.storage.create(key, orjson.dumps({"chain": []}))
+            chain = events.extend(self.chain(key), [event])
+            self.write(key, {"chain": chain})
+            self.trail.index(chain[-1:])
+
+    def checkpoint(self):
+        self.clock.forward(days=1)
+        return self.checkpoints.take(verification.all_chains(self.trail), self.signer)
+
+    def chain(self, key):
+        return orjson.loads(self.storage.read(key).data)["chain"]
+
+    def write(self, key, document):
+        data = document if isinstance(document, bytes) else orjson.dumps(document)
+        self.storage.replace(key, data, self.storage.read(key).revision)
+
+    def write_chain(self, key, chain):
+        self.write(key, orjson.loads(self.storage.read(key).data) | {"chain": chain})
+
+    def findings(self, *, keys=None, witness=None):
+        keys = self.keys.public_keys() if keys is None else keys
+        chains = verification.all_chains(self.trail)
+        return [
+            str(finding) for finding in verification.verify(self.trail, chains, self.checkpoints, keys, witness=witness)
+        ]
+
+
+@pytest.fixture
+def org(storage, trail, clock, actor):
+    return Organisation(storage, trail, clock, actor)
+
+
+ADMIN = "audit/administration.json"
+ONE = "packages/@acme/one/record.json"
+FIRST = "audit/checkpoints/00000001.json"
+SECOND = "audit/checkpoints/00000002.json"
+
+
+def test_untouched_trail_has_no_findings(org):
+    """A trail as it was written has nothing to find, also after more was written and keys were rotated."""
+    assert org.findings() == []
+    org.keys.rotate(actor=org.actor)
+    org.publish("@acme/three", 1)
+    org.signer = org.keys.checkpoint_signer(actor=org.actor)
+    assert org.checkpoint()
+    assert org.findings() == []
+
+
+@pytest.mark.parametrize("key", [pytest.param(ADMIN, id="administration"), pytest.param(ONE, id="package")])
+@pytest.mark.parametrize(
+    ("how", "found"),
+    [
+        pytest.param(lambda chain: [chain[0] | {"ip": "::1"}, *chain[1:]], "was edited", id="edited"),
+        pytest.param(lambda chain: [chain[0], *chain[2:]], "does not follow", id="dropped"),
+        pytest.param(lambda chain: chain[1:], "does not follow", id="first dropped"),
+        pytest.param(lambda chain: [chain[1], chain[0], *chain[2:]], "does not follow", id="reordered"),
+        pytest.param(lambda chain: [*chain, chain[0]], "twice", id="repeated"),
+        pytest.param(lambda chain: [*chain, None], "not an event", id="rubbish"),
+        pytest.param(lambda chain: chain[:-1], "end was cut off", id="end cut off"),
+        pytest.param(lambda chain: [], "end was cut off", id="emptied"),
+        pytest.param(
+            lambda chain: events.extend([], [event | {"ip": "::1"} for event in chain]), "written anew", id="rewritten"
+        ),
+    ],
+)
+def test_tampered_chain_is_found(org, key, how, found):
+    """Editing, dropping, reordering, repeating, cutting off or rewriting events is found, in whatever chain."""
+    org.write_chain(key, how(org.chain(key)))
+    name = ADMINISTRATION if key == ADMIN else "@acme/one"
+    assert any(found in finding and finding.startswith(name) for finding in org.findings())
+
+
+def test_cut_and_regrown_chain_is_found(org):
+    """A chain that was cut and has grown again is not what the checkpoints saw."""
+    chain = org.chain(ONE)[:2]
+    more = [org.trail.new("package.published", org.actor, package="@acme/one") for _ in range(5)]
+    org.write_chain(ONE, events.extend(chain, more))
+    assert any("written anew" in finding for finding in org.findings())
+
+
+def test_dropped_chain_is_found(org):
+    """A package's record that was removed whole is missed by the checkpoints, and its events by the index."""
+    org.storage.delete(ONE)
+    findings = org.findings()
+    assert "@acme/one: the chain is gone: a checkpoint saw it" in findings
+    assert sum("no chain holds this event" in finding for finding in findings) == 4
+
+
+def test_damaged_record_is_found(org):
+    """A record that cannot be read is a finding, not an exception."""
+    org.write(ONE, b"\xff")
+    assert any("not an event" in finding for finding in org.findings())
+
+
+def test_damaged_administration_is_found(org):
+    """An administration's chain that cannot be read is a finding, not an exception."""
+    org.write(ADMIN, b"\xff")
+    assert "administration, event 1: this is not an event" in org.findings()
+
+
+@pytest.mark.parametrize(("member", "value"), [("org", "other"), ("package", "@acme/two")])
+def test_chain_of_another_place_is_found(org, member, value):
+    """A sound chain that tells of another organisation or package does not belong here."""
+    event = org.trail.new("package.published", org.actor, package="@acme/new") | {member: value}
+    org.storage.create("packages/@acme/new/record.json", orjson.dumps({"chain": events.extend([], [event])}))
+    assert any("another organisation or package" in finding for finding in org.findings())
+
+
+def test_index_is_held_against_the_chains(org):
+    """An entry that is missing, altered, damaged or of no chain is found; reindex mends what the chains can tell."""
+    keys = [audit_index.index_key(event) for event in org.chain(ONE)]
+    org.storage.delete(keys[0])
+    org.write(keys[1], orjson.loads(org.storage.read(keys[1]).data) | {"ip": "::1"})
+    org.write(keys[2], b"\xff")
+    alien = org.trail.new("package.published", org.actor, package="@acme/one")
+    audit_index.write(org.storage, alien)
+    findings = org.findings()
+    for found in ("lacks", "otherwise", "damaged", "no chain holds"):
+        assert sum(found in finding for finding in findings) == 1
+    assert verification.reindex(org.trail, verification.all_chains(org.trail)) == 3
+    assert [finding for finding in org.findings() if "no chain" not in finding] == []
+    assert verification.reindex(org.trail, verification.all_chains(org.trail)) == 0
+
+
+def test_flawed_events_are_not_indexed(org):
+    """What was tampered with in a chain is not copied into the index."""
+    chain = org.chain(ONE)
+    org.write_chain(ONE, [chain[0] | {"ip": "::1"}, *chain[1:]])
+    assert verification.reindex(org.trail, verification.all_chains(org.trail)) == 0
+
+
+def test_events_written_meanwhile_are_no_findings(org):
+    """Publishing while a verification runs gives no false alarm."""
+
+    def chains():
+        yield from verification.all_chains(org.trail)
+        org.publish("@acme/late", 2)
+        org.checkpoint()
+        yield "@acme/late", org.chain("packages/@acme/late/record.json")
+
+    assert list(verification.verify(org.trail, chains(), org.checkpoints, org.keys.public_keys())) == []
+
+
+def edited(org, key, **changes):
+    document = orjson.loads(org.storage.read(key).data)
+    document["checkpoint"] |= changes
+    org.write(key, document)
+    return document
+
+
+@pytest.mark.parametrize(
+    ("key", "changes"),
+    [
+        pytest.param(SECOND, {"heads": {}}, id="heads"),
+        pytest.param(FIRST, {"time": "2020-01-01T00:00:00.000Z"}, id="time"),
+    ],
+)
+def test_edited_checkpoint_is_found(org, key, changes):
+    """A checkpoint cannot be edited."""
+    edited(org, key, **changes)
+    assert any(finding.startswith(key) and "edited" in finding for finding in org.findings())
+
+
+def test_checkpoint_signed_by_a_stranger_is_found(org):
+    """A checkpoint that was edited and signed anew with another key is not the organisation's."""
+    stranger = Ed25519Signer()
+    document = edited(org, SECOND, heads={})
+    signature = base64.b64encode(stranger.sign(events.canonical(document["checkpoint"]))).decode()
+    org.write(SECOND, document | {"keyid": stranger.key_id, "sig": signature})
+    assert any("not the organisation's" in finding for finding in org.findings())
+
+
+def test_checkpoint_of_an_expired_key_is_found(org):
+    """A key that has expired signs no checkpoints any more."""
+    keys = [public_record(signing.ED25519, org.signer.public, "2026-11-24T00:00:00.000Z")]
+    findings = org.findings(keys=keys)
+    assert [finding for finding in findings if "had expired" in finding] == [
+        f"{SECOND}: this checkpoint is signed with a key that had expired"
+    ]
+
+
+def test_moved_checkpoint_is_found(org):
+    """A sound checkpoint in another one's place is found."""
+    org.write(SECOND, org.storage.read(FIRST).data)
+    assert any(finding.startswith(SECOND) and "another place" in finding for finding in org.findings())
+
+
+def test_missing_checkpoint_is_found(org):
+    """A checkpoint removed from between is missed."""
+    org.checkpoint()
+    org.storage.delete(SECOND)
+    assert f"{SECOND}: this checkpoint is missing" in org.findings()
+
+
+def test_damaged_checkpoint_is_found(org):
+    """A checkpoint that cannot be read is a finding, not an exception."""
+    org.write(SECOND, b"{}")
+    assert any(finding.startswith(SECOND) and "damaged" in finding for finding in org.findings())
+
+
+def test_removed_newest_checkpoint_is_found_by_a_witness(org):
+    """Only a copy kept elsewhere tells that the newest checkpoints are gone, or that all of them were made anew."""
+    witness = org.checkpoints.newest()
+    org.storage.delete(SECOND)
+    assert org.findings() == []
+    assert len(org.findings(witness=witness)) == 1
+    org.checkpoint()
+    assert len(org.findings(witness=witness)) == 1
+
+
+def test_witness_of_a_sound_trail_is_content(org):
+    """A copy kept elsewhere fits also after more checkpoints were taken."""
+    witness = org.checkpoints.newest()
+    org.checkpoint()
+    assert org.findings(witness=witness) == []
+    assert witness["number"] == 2
+
+
+def test_checkpoint_is_due_once_a_day(org):
+    """A checkpoint is due when the newest is a day old, and when there is none."""
+    assert not org.checkpoints.is_due()
+    org.clock.forward(hours=24)
+    assert org.checkpoints.is_due()
+    assert not org.checkpoints.is_due(timedelta(days=2))
+    assert Checkpoints(org.storage, org="acme", clock=org.clock).newest()["number"] == 2
+
+
+def test_checkpoint_taken_at_once_by_two_is_taken_once(org):
+    """Of two processes that take the same checkpoint one writes it, and the other is content."""
+
+    def chains():
+        yield from verification.all_chains(org.trail)
+        assert org.checkpoint()
+
+    assert org.checkpoints.take(chains(), org.signer) is False
+    assert org.findings() == []
+
+
+def test_checkpoint_needs_ed25519(org):
+    """A checkpoint is signed with the organisation's own signature alone."""
+    with pytest.raises(ValueError, match="Ed25519"):
+        org.checkpoints.take([], P256Signer())
+
+
+def test_no_checkpoints_at_all_are_none(storage, clock):
+    """Before the first checkpoint there is none to show, and one is due."""
+    checkpoints = Checkpoints(storage, org="acme", clock=clock)
+    assert (checkpoints.newest(), checkpoints.is_due()) == (None, True)
