@@ -43,14 +43,19 @@ def quick_without(body: Any, is_internal: IsInternal) -> dict[str, Any]:
     Raises:
         BadRequest: *body* is not an object.
     """
-    found: dict[str, list[str]] = {}
+    found: dict[str, dict[str, None]] = {}  # versions in the order they were met
     for key, version in _nodes(_object(body)):
         name = _public(key, is_internal)
-        if name is not None and _is_strict(version) and version not in found.setdefault(str(name), []):
-            found[str(name)].append(version)
-    root = _group(found, 0)
-    for index in range(1, max(map(len, found.values()), default=0)):
-        root["dependencies"][f".{index}"] = {"version": "0.0.0", **_group(found, index)}
+        if name is not None and _is_strict(version):
+            found.setdefault(str(name), {})[version] = None
+    groups: list[dict[str, str]] = [{}]
+    for name_text, versions in found.items():
+        groups += [{} for _ in range(len(versions) - len(groups))]
+        for group, version in zip(groups, versions, strict=False):
+            group[name_text] = version
+    root = _tree(groups[0])
+    for index, group in enumerate(groups[1:], 1):
+        root["dependencies"][f".{index}"] = {"version": "0.0.0", **_tree(group)}
         root["requires"][f".{index}"] = "0.0.0"
     return {"name": "project", "version": "0.0.0", "install": [], "remove": [], "metadata": {}, **root}
 
@@ -76,8 +81,7 @@ def empty_report() -> dict[str, Any]:
     }
 
 
-def _group(found: Mapping[str, list[str]], index: int) -> dict[str, Any]:
-    members = {name: versions[index] for name, versions in found.items() if len(versions) > index}
+def _tree(members: Mapping[str, str]) -> dict[str, Any]:
     nodes = {name: {"version": version, "requires": {}, "dependencies": {}} for name, version in members.items()}
     return {"requires": dict(members), "dependencies": nodes}
 
@@ -89,8 +93,14 @@ def _nodes(tree: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         dependencies = waiting.pop().get("dependencies")
         for key, node in dependencies.items() if isinstance(dependencies, dict) else ():
             if isinstance(node, dict):
-                yield key, node.get("version")
                 waiting.append(node)
+                if not _is_member(node):
+                    yield key, node.get("version")
+
+
+def _is_member(node: Mapping[str, Any]) -> bool:
+    # pnpm lists a workspace's members so, under the names of their folders: those are the project's own business.
+    return node.get("version") == "0.0.0" and not isinstance(node.get("integrity"), str)
 
 
 def _object(body: Any) -> Mapping[str, Any]:
