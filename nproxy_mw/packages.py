@@ -236,6 +236,30 @@ class Packages:
 
         self._change(name, mark)
 
+    def sign(self, name: Name, actor: Actor) -> list[str]:
+        """Signs the versions that have no signature, as those from before there were keys. Answers which.
+
+        Raises:
+            NotFound: there is no such package.
+        """
+        signers = self.signers()
+        signed: list[str] = []
+
+        def complete(record: Record, now: datetime) -> tuple[Record, Sequence[Json]]:
+            packument = _present(record)
+            added = unsigned(packument, signers)
+            signed[:] = added
+            told = [
+                self._event("package.signed", actor, now, package=str(name), version=version, keyId=signer.key_id)
+                for version in added
+                for signer in signers
+            ]
+            return replace(record, packument={**packument, "versions": {**packument["versions"], **added}}), told
+
+        if unsigned(self.read(name)[0], signers):
+            self._change(name, complete)
+        return signed
+
     def _change(self, name: Name, change: Change) -> None:
         """Reads, changes and swaps the record, at most `ATTEMPTS` times, then tells of it."""
         key = record_key(name)
@@ -306,3 +330,18 @@ def _check_revision(record: Record, revision: str) -> Json:
     if revision != record.revision:
         raise Conflict("The package was changed since you read it: read it again and repeat.", code="stale-revision")
     return packument
+
+
+def unsigned(packument: Json, signers: Sequence[Signer]) -> dict[str, Json]:
+    """The manifests that have no signature, each with those of *signers*."""
+    return {
+        version: {
+            **manifest,
+            "dist": {
+                **manifest["dist"],
+                **signing.signatures(packument["name"], version, manifest["dist"]["integrity"], signers),
+            },
+        }
+        for version, manifest in packument["versions"].items()
+        if not manifest["dist"].get("signatures")
+    }
