@@ -1,0 +1,153 @@
+"""What one call of the management API is about, and what is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from urllib.parse import parse_qsl
+
+from nproxy_mw import wsgi
+from nproxy_mw.access import Actor
+from nproxy_mw.bodies import read_body
+from nproxy_mw.environ import REQUEST_ID
+from nproxy_mw.errors import BadRequest, PayloadTooLarge
+from nproxy_mw.npm.strict_json import parse_object
+from nproxy_mw.orgs.audit import Trail
+from nproxy_mw.orgs.rule_table import shown
+from nproxy_mw.orgs.settings import SettingsStore
+from nproxy_mw.orgs.tokens import TokenStore
+from nproxy_mw.packages import Packages
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+BODY_LIMIT = 2 * 2**20
+"""Bytes of a request's body: a thousand exceptions with their reasons have about one mebibyte."""
+
+MAX_FIELDS = 20  # parameters of a query, and sentences about them
+
+
+class Tenant(Protocol):
+    """The parts of one organisation that the management API is about."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def settings(self) -> SettingsStore: ...
+    @property
+    def tokens(self) -> TokenStore: ...
+    @property
+    def trail(self) -> Trail: ...
+    @property
+    def packages(self) -> Packages: ...
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who calls the management API. *organisations* are those that may be managed; None means all, and making more."""
+
+    name: str
+    organisations: frozenset[str] | None = None
+
+    def manages(self, org: str) -> bool:
+        """Whether the organisation *org* may be managed, if there is one."""
+        return self.organisations is None or org in self.organisations
+
+
+Authenticator: TypeAlias = "Callable[[WSGIEnvironment], User | None]"
+"""Tells from a request who is signed in: the host application's own login, or the sessions of this server."""
+
+
+class InvalidFields(BadRequest):
+    """400: some fields of a request will not do. *fields* has a sentence per field, by its path."""
+
+    code = "invalid-fields"
+
+    def __init__(self, fields: Mapping[str, str], *, code: str | None = None) -> None:
+        sentences = " ".join(f"{path}: {sentence}" for path, sentence in fields.items())
+        super().__init__(f"Nothing was changed. {sentences}", code=code)
+        self.fields = dict(fields)
+
+    def details(self) -> dict[str, Any]:
+        return {"fields": self.fields}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is answered: *document* as JSON, or no body at all when it is None."""
+
+    document: Any = None
+    status: int = 200
+    headers: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One authenticated call. *rest* is the part of the path that names one of several things."""
+
+    environ: WSGIEnvironment = field(repr=False)
+    user: User
+    rest: str = ""
+
+    @property
+    def actor(self) -> Actor:
+        """The caller, as the audit trail names him."""
+        return actor_of(self.environ, self.user.name)
+
+    def document(self, *known: str) -> dict[str, Any]:
+        """The body, a JSON object whose keys are among *known*; any keys when none are given.
+
+        Raises:
+            BadRequest: it is no JSON object, or has another key.
+            PayloadTooLarge: it is over `BODY_LIMIT`.
+        """
+        return read_document(self.environ, *known)
+
+    def query(self, *known: str) -> dict[str, str]:
+        """The parameters after the question mark, each at most once and among *known*. Raises `InvalidFields`."""
+        text = self.environ.get("QUERY_STRING", "")
+        try:
+            pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
+        except ValueError as error:
+            raise BadRequest("The query of this URL is not valid.", code="invalid-query") from error
+        _refuse_others([key for key, _ in pairs], known, "parameter")
+        return dict(pairs)
+
+
+def read_document(environ: WSGIEnvironment, *known: str) -> dict[str, Any]:
+    """The body of a request; see `Call.document`."""
+    try:
+        body = read_body(environ, BODY_LIMIT)
+    except PayloadTooLarge as error:
+        raise PayloadTooLarge("The request body is larger than anything this call takes.") from error
+    document = parse_object(body)
+    if known:
+        _refuse_others(list(document), known, "field")
+    return document
+
+
+def actor_of(environ: WSGIEnvironment, name: str) -> Actor:
+    """The caller of that name, and where the call came from."""
+    return Actor(
+        name=name,
+        request_id=REQUEST_ID.require(environ, by="Management"),
+        ip=environ.get("REMOTE_ADDR", ""),
+        user_agent=environ.get("HTTP_USER_AGENT", ""),
+    )
+
+
+def verb(environ: WSGIEnvironment) -> str:
+    """The verb to look a call up by; HEAD is answered as GET."""
+    return wsgi.method(environ)
+
+
+def _refuse_others(given: Sequence[str], known: Sequence[str], what: str) -> None:
+    fields = {
+        shown(key): f"There is no such {what} here; there is {' and '.join(known) or 'none'}."
+        for key in given
+        if key not in known
+    }
+    fields |= {shown(key): f"This {what} is given twice." for key in known if given.count(key) > 1}
+    if fields:
+        raise InvalidFields(dict(list(fields.items())[:MAX_FIELDS]))

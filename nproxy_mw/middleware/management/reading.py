@@ -1,0 +1,94 @@
+"""The calls that only read: the audit trail, and the internal packages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from nproxy_mw.errors import BadRequest
+from nproxy_mw.middleware.management.calls import Call, InvalidFields, Reply, Tenant
+from nproxy_mw.npm.names import Name, parse_name
+from nproxy_mw.npm.packuments import Json
+from nproxy_mw.orgs.audit_index import MAX_LIMIT
+
+PAGE = 50  # entries of a page when nothing else is asked for
+
+
+def audit(call: Call, organisation: Tenant) -> Reply:
+    """One page of the audit trail, newest first."""
+    query = call.query("after", "limit", "event", "package")
+    try:
+        events, cursor = organisation.trail.page(
+            after=query.get("after"), limit=_limit(query), event=query.get("event"), package=query.get("package")
+        )
+    except BadRequest as error:
+        raise InvalidFields({"after": error.message}, code=error.code) from error
+    return Reply({"events": events, "next": cursor})
+
+
+def list_packages(call: Call, organisation: Tenant) -> Reply:
+    """One page of the internal packages, by name."""
+    query = call.query("after", "limit")
+    limit, after = _limit(query), _name(query.get("after"))
+    names = (name for name in organisation.packages.names() if after is None or name > after)
+    page = list(islice(names, limit + 1))
+    return Reply(
+        {
+            "packages": [_short(organisation.packages.read(name)[0]) for name in page[:limit]],
+            "next": str(page[limit - 1]) if len(page) > limit else None,
+        }
+    )
+
+
+def show_package(call: Call, organisation: Tenant) -> Reply:
+    """One internal package and all its versions."""
+    call.query()
+    packument, _ = organisation.packages.read(parse_name(call.rest))
+    return Reply(
+        {
+            **_short(packument),
+            "createdAt": packument["time"].get("created"),
+            "distTags": packument["dist-tags"],
+            "versions": list(_versions(packument)),
+        }
+    )
+
+
+def _limit(query: dict[str, str]) -> int:
+    text = query.get("limit", str(PAGE))
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    if not 1 <= number <= MAX_LIMIT:
+        raise InvalidFields({"limit": f"This is a whole number from 1 to {MAX_LIMIT}."}, code="invalid-limit")
+    return number
+
+
+def _name(text: str | None) -> Name | None:
+    if text is None:
+        return None
+    try:
+        return parse_name(text)
+    except BadRequest as error:
+        raise InvalidFields({"after": "This is 'next' of the page before."}, code="invalid-cursor") from error
+
+
+def _short(packument: Json) -> dict[str, Any]:
+    return {
+        "name": packument["name"],
+        "description": packument.get("description") or "",
+        "latest": packument["dist-tags"].get("latest"),
+        "versionCount": len(packument["versions"]),
+        "modifiedAt": packument["time"].get("modified"),
+    }
+
+
+def _versions(packument: Json) -> Iterator[dict[str, Any]]:
+    for version, manifest in packument["versions"].items():
+        yield {
+            "version": version,
+            "publishedAt": packument["time"].get(version),
+            "publishedBy": manifest.get("_npmUser", {}).get("name"),
+            "integrity": manifest["dist"].get("integrity"),
+            "size": manifest["dist"].get("unpackedSize"),
+            "deprecated": manifest.get("deprecated") or None,
+        }

@@ -1,0 +1,76 @@
+"""How an administrator of a standalone server signs in and out, and how a session is told from a request.
+
+A session travels in the Authorization header alone. Cookies are never looked at, so a browser that is lured here by a
+page of another site brings nothing along.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from nproxy_mw import events
+from nproxy_mw.errors import Unauthenticated
+from nproxy_mw.middleware.management.calls import InvalidFields, Reply, User, actor_of, read_document
+from nproxy_mw.orgs.sessions import Administrator, SessionStore
+from nproxy_mw.token_format import looks_like_ours
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+LONGEST = 1024  # characters of a name or a password that are looked at
+
+
+class Administrators(Protocol):
+    """Who knows the administrators' passwords."""
+
+    def verify(self, name: str, password: str, *, ip: str) -> Administrator:
+        """Who *name* is when *password* is theirs.
+
+        Raises:
+            Unauthenticated: it is not, or there is nobody of that name.
+            TooManyRequests: there were too many attempts.
+        """
+        ...
+
+
+class SignedIn:
+    """The `Authenticator` of a server with administrators of its own: who is signed in is told by *sessions*."""
+
+    def __init__(self, administrators: Administrators, sessions: SessionStore) -> None:
+        self.administrators = administrators
+        self.sessions = sessions
+
+    def __call__(self, environ: WSGIEnvironment) -> User | None:
+        secret = _bearer(environ)
+        if looks_like_ours(secret):
+            raise Unauthenticated(
+                "An API token does not open the management API: sign in with POST /api/v1/sessions.",
+                code="not-a-session",
+            )
+        administrator = self.sessions.find(secret)
+        return User(administrator.name) if administrator is not None else None
+
+    def sign_in(self, environ: WSGIEnvironment) -> Reply:
+        """A session for a name and its password."""
+        document = read_document(environ, "username", "password")
+        fields = {key: "This is text." for key in ("username", "password") if not _is_text(document.get(key))}
+        if fields:
+            raise InvalidFields(fields)
+        name, password = document["username"], document["password"]
+        administrator = self.administrators.verify(name, password, ip=environ.get("REMOTE_ADDR", ""))
+        secret, expires_at = self.sessions.create(administrator, actor=actor_of(environ, administrator.name))
+        return Reply({"session": secret, "expiresAt": events.timestamp(expires_at)}, 201)
+
+    def sign_out(self, environ: WSGIEnvironment, user: User) -> Reply:
+        """Ends the session that the call came with."""
+        self.sessions.revoke(_bearer(environ), actor=actor_of(environ, user.name))
+        return Reply(status=204)
+
+
+def _bearer(environ: WSGIEnvironment) -> str:
+    scheme, _, secret = environ.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else ""
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= LONGEST

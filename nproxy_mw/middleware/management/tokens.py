@@ -1,0 +1,68 @@
+"""The calls about API tokens."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from nproxy_mw.errors import BadRequest
+from nproxy_mw.middleware.management.calls import Call, InvalidFields, Reply, Tenant
+from nproxy_mw.orgs.token_records import check_grants, check_name
+
+_TIME = "This is a time with its zone in the future, such as 2027-01-31T00:00:00Z; left out, the token never expires."
+
+
+def list_tokens(call: Call, organisation: Tenant) -> Reply:
+    """The tokens that are not revoked, newest first."""
+    call.query()
+    return Reply({"tokens": [record.to_document() for record in organisation.tokens.list()]})
+
+
+def create_token(call: Call, organisation: Tenant) -> Reply:
+    """Makes a token. Its plaintext is in this answer and nowhere else."""
+    document = call.document("name", "scopes", "expiresAt")
+    fields: dict[str, str] = {}
+    name = _checked("name", lambda: check_name(document.get("name")), fields)
+    grants = _checked("scopes", lambda: check_grants(_texts(document.get("scopes"))), fields)
+    expires_at = _checked("expiresAt", lambda: _time(document.get("expiresAt")), fields)
+    if fields:
+        raise InvalidFields(fields, code="invalid-token")
+    secret, record = organisation.tokens.create(name, grants, expires_at=expires_at, actor=call.actor)
+    shown = record.to_document()
+    answer = {"id": shown["id"], "token": secret} | {
+        key: shown[key] for key in ("name", "scopes", "createdAt", "expiresAt")
+    }
+    return Reply(answer, 201)
+
+
+def revoke_token(call: Call, organisation: Tenant) -> Reply:
+    """Ends a token, at once and for good."""
+    call.query()
+    organisation.tokens.revoke(call.rest, actor=call.actor)
+    return Reply(status=204)
+
+
+def _checked(key: str, check: Any, fields: dict[str, str]) -> Any:
+    try:
+        return check()
+    except BadRequest as error:
+        fields[key] = error.message
+        return None
+
+
+def _texts(value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise BadRequest("This is a list with 'proxy', 'publish' or both.")
+    return value
+
+
+def _time(value: Any) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        time = datetime.fromisoformat(value)
+        if time.tzinfo is None or not time.astimezone(UTC) > datetime.now(UTC):
+            raise ValueError
+    except (TypeError, ValueError, OverflowError) as error:
+        raise BadRequest(_TIME) from error
+    return time
