@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Prints *rows* under *titles*. Control characters are shown as question marks."""
-    plain = [[_plain(cell) for cell in row] for row in (titles, *rows)]
+    plain = [[plain(cell) for cell in row] for row in (titles, *rows)]
     widths = [max(map(len, column)) for column in zip(*plain, strict=True)]
     for row in plain:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _plain(cell: str) -> str:
+def plain(cell: str) -> str:
+    """Text that a terminal takes for nothing but text."""
     return "".join(character if character.isprintable() else "?" for character in cell)

@@ -1,0 +1,41 @@
+"""What the commands share that are about a whole store, and not about one organisation."""
+
+from __future__ import annotations
+
+import argparse
+
+from nproxy_mw.cli.options import DEFAULT_STORAGE, UsageError, add_option
+from nproxy_mw.orgs.organisations import is_slug
+from nproxy_mw.storage import open_storage
+from nproxy_mw.storage.port import Storage
+
+
+def add_upkeep_options(parser: argparse.ArgumentParser) -> None:
+    """Adds --storage, and --org for one organisation of all."""
+    add_option(
+        parser, "--storage", DEFAULT_STORAGE, metavar="URL", help="where everything is kept: a folder or an fsspec URL"
+    )
+    add_option(parser, "--org", metavar="ID", help="one organisation only (default: all of them)")
+
+
+def organisations_asked_for(parsed: argparse.Namespace) -> list[str]:
+    """The organisation that --org names; none when all are meant.
+
+    Raises:
+        UsageError: it cannot be one.
+    """
+    if parsed.org and not is_slug(parsed.org):
+        raise UsageError(f"--org {parsed.org!r} is not an organisation's id, like acme.")
+    return [parsed.org] if parsed.org else []
+
+
+def open_store(url: str) -> Storage:
+    """The whole storage at *url*, read strictly.
+
+    Raises:
+        UsageError: there is no such kind of storage.
+    """
+    try:
+        return open_storage(url, freshness=0)
+    except ValueError as error:
+        raise UsageError(str(error)) from error

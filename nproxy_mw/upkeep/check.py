@@ -1,0 +1,193 @@
+"""Reads a whole store and tells everything in it that is not as it should be.
+
+*Strategy:* every record is read once, with the bytes of all its tarballs, several packages at a time; its chain is
+handed on to the verification of the audit trail while it is at hand. What looks wrong in a record is looked at again
+when the record has changed meanwhile: a store may be checked while it is served.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from nproxy_mw.errors import Missing, NproxyError, StorageUnavailable
+from nproxy_mw.orgs import audit, objects, verification
+from nproxy_mw.orgs.audit import Trail
+from nproxy_mw.orgs.checkpoints import Checkpoints
+from nproxy_mw.orgs.findings import Finding
+from nproxy_mw.records import PREFIX, Record, decode, record_key, record_name, tarball_key
+from nproxy_mw.storage.port import Storage
+from nproxy_mw.storage.prefixed import Prefixed
+from nproxy_mw.upkeep.layout import HOMES, Kind, place_of
+from nproxy_mw.upkeep.orphans import is_orphan, orphans
+from nproxy_mw.upkeep.package_flaws import record_flaws, tarball_flaws
+from nproxy_mw.upkeep.progress import Progress
+from nproxy_mw.upkeep.spreading import spread
+from nproxy_mw.upkeep.state_flaws import state_findings, state_keys, untold
+
+DAMAGED = "this is damaged or of a newer format: restore it from a backup"
+_LOOKS = 3  # at a package that changes while it is looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan(Finding):
+    """A tarball that no record names: harmless, and removed by ``nproxy-mw gc``."""
+
+
+def check(
+    storage: Storage, orgs: Iterable[str] = (), *, repair: bool = False, progress: Progress | None = None
+) -> Iterator[Finding]:
+    """Yields everything that is wrong in *storage*, a whole store; each finding names the key it is about.
+
+    If *orgs* is empty, it is about all of them. With *repair*, what is derived is first mended: events that a crash
+    left untold, and the index of events.
+
+    Raises:
+        StorageUnavailable: the storage cannot be listed.
+    """
+    progress = progress or Progress()
+    wanted = set(orgs)
+    found: set[str] = set()
+    for key in _keys(storage, wanted):
+        progress.count("objects")
+        place = place_of(key)
+        if place.org is not None:
+            found.add(place.org)
+        if place.kind is Kind.UNKNOWN:
+            yield Finding(key, "this is none of the objects that a store has")
+        elif place.kind in (Kind.ORGANISATION, Kind.ADMINISTRATOR):
+            yield from _decoded(storage, key)
+    for org in sorted(wanted or found):
+        yield from check_organisation(storage, org, repair=repair, progress=progress)
+
+
+def check_organisation(storage: Storage, org: str, *, repair: bool, progress: Progress) -> Iterator[Finding]:
+    """Yields everything that is wrong in one organisation."""
+    own = Prefixed(storage, f"{HOMES}/{org}")
+    trail = Trail(own, org=org)
+    if repair:
+        mend(trail, progress)
+    for finding in _organisation_findings(trail, progress):
+        yield replace(finding, where=own.inner(_key_of(finding.where)))
+
+
+def mend(trail: Trail, progress: Progress) -> None:
+    """Tells of changes that a crash left untold, and completes the index. What is damaged is left as it is."""
+    for key in state_keys(trail.storage):
+        with suppress(NproxyError, KeyError, TypeError):
+            if trail.settle(untold(trail, key)):
+                progress.count("untold changes told")
+    with suppress(StorageUnavailable):
+        if mended := verification.reindex(trail, verification.all_chains(trail)):
+            progress.count("events put into the index", mended)
+
+
+def _organisation_findings(trail: Trail, progress: Progress) -> Iterator[Finding]:
+    yield from state_findings(trail, progress)
+    in_packages: deque[Finding] = deque()
+    for finding in verification.verify(
+        trail, _chains(trail, in_packages, progress), Checkpoints(trail.storage, org=trail.org), _keys_of(trail.storage)
+    ):
+        while in_packages:
+            yield in_packages.popleft()
+        yield finding
+    yield from in_packages
+    # Looked at once more at the end: most publishes that were under way are through by now.
+    for key in list(orphans(trail.storage)):
+        with suppress(ValueError, Missing):
+            if is_orphan(trail.storage, key):
+                yield Orphan(key, "no record names this tarball: a publish is under way, or was cut short")
+
+
+def _chains(trail: Trail, findings: deque[Finding], progress: Progress) -> Iterator[tuple[str, Sequence[Any]]]:
+    """Every chain of an organisation; what is wrong with the packages meanwhile goes into *findings*."""
+    try:
+        yield audit.ADMINISTRATION, trail.chain()
+    except StorageUnavailable:
+        yield audit.ADMINISTRATION, [None]
+    keys = (key for key in trail.storage.list(PREFIX) if key.endswith("/record.json"))
+    for package in spread(lambda key: look_at(trail.storage, key), keys):
+        progress.count("packages")
+        progress.count("versions", package.versions)
+        findings.extend(package.findings)
+        yield package.name, package.chain
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What a look at one package showed."""
+
+    name: str
+    chain: Sequence[Any] = ()
+    versions: int = 0
+    findings: Sequence[Finding] = ()
+
+
+def look_at(storage: Storage, key: str) -> Package:
+    """Reads a package's record and the bytes of all its tarballs."""
+    package = Package(key.removeprefix(f"{PREFIX}/").removesuffix("/record.json"))
+    for _ in range(_LOOKS):
+        try:
+            stored = storage.read(key)
+        except StorageUnavailable as error:
+            return replace(package, chain=[None], findings=[Finding(key, f"this cannot be read: {error.message}")])
+        package = _described(storage, package.name, key, stored.data)
+        with suppress(NproxyError):
+            if not package.findings or storage.read_if_changed(key, stored.revision) is None:
+                break
+    return package
+
+
+def _described(storage: Storage, name: str, key: str, data: bytes) -> Package:
+    try:
+        record = decode(data)
+        findings = list(_package_findings(storage, key, record))
+    except (NproxyError, ValueError, KeyError, TypeError, AttributeError):
+        return Package(name, verification.chain_in(data), findings=[Finding(key, DAMAGED)])
+    return Package(name, record.chain, len(record.tarballs), findings)
+
+
+def _package_findings(storage: Storage, key: str, record: Record) -> Iterator[Finding]:
+    name = record_name(key)
+    yield from (Finding(key, flaw) for flaw in record_flaws(name, record))
+    versions = record.packument["versions"] if record.packument else {}
+    for version, entry in record.tarballs.items():
+        dist = versions.get(version, {}).get("dist", {})
+        for flaw in tarball_flaws(storage, name, entry, dist):
+            yield Finding(tarball_key(name, entry["key"]), f"version {version}: {flaw}")
+
+
+def _keys(storage: Storage, orgs: set[str]) -> Iterator[str]:
+    if not orgs:
+        yield from storage.list()
+    for org in sorted(orgs):
+        yield from storage.list(f"{HOMES}/{org}")
+
+
+def _decoded(storage: Storage, key: str) -> Iterator[Finding]:
+    with suppress(Missing):
+        try:
+            objects.decode(storage.read(key).data)
+        except StorageUnavailable as error:
+            yield Finding(key, DAMAGED if error.code == objects.DAMAGED_CODE else error.message)
+
+
+def _keys_of(storage: Storage) -> Sequence[Any]:
+    """The organisation's public keys; none when they cannot be read, which is a finding of its own."""
+    try:
+        document = objects.find(storage, "keys.json")
+        return list(document["keys"]) if document else []
+    except (StorageUnavailable, KeyError, TypeError):
+        return []
+
+
+def _key_of(where: str) -> str:
+    """The key of what the verification names: a chain by its name, anything else by its key."""
+    if where == audit.ADMINISTRATION:
+        return audit.CURRENT
+    if "." in where.rpartition("/")[2] and not where.startswith("@"):
+        return where
+    return record_key(record_name(f"{PREFIX}/{where}/record.json"))

@@ -1,0 +1,43 @@
+"""Tarballs that no record names: what a publish or an unpublish left behind that was cut short."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from nproxy_mw.errors import BadRequest, Missing
+from nproxy_mw.npm.names import Name, parse_name
+from nproxy_mw.records import TARBALLS, Record, decode, record_key
+from nproxy_mw.storage.port import Storage
+
+
+def orphans(storage: Storage) -> Iterator[str]:
+    """The keys of all orphans on *storage*, an organisation's own.
+
+    The bytes of a publish that is under way are among them: whoever removes any waits and looks again. Those of a
+    package whose record is damaged are not: once the record is mended they will be wanted.
+    """
+    # A listing has no order, but every back end gives a folder's keys together; did it not, records are read twice.
+    for package, keys in groupby(storage.list(TARBALLS), lambda key: key.rpartition("/")[0]):
+        try:
+            named = _named(storage, parse_name(package.removeprefix(f"{TARBALLS}/")))
+        except (BadRequest, ValueError):
+            continue
+        yield from (key for key in keys if key.rpartition("/")[2] not in named)
+
+
+def is_orphan(storage: Storage, key: str) -> bool:
+    """Whether the tarball under *key* is named by no record now. Raises `ValueError` when its record is damaged."""
+    package, _, file = key.removeprefix(f"{TARBALLS}/").rpartition("/")
+    return file not in _named(storage, parse_name(package))
+
+
+def _named(storage: Storage, name: Name) -> frozenset[str]:
+    try:
+        record = decode(storage.read(record_key(name)).data)
+    except Missing:
+        record = Record()
+    try:
+        return frozenset(entry["key"] for entry in record.tarballs.values())
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError("the record's tarballs are not what they should be") from error

@@ -1,0 +1,32 @@
+"""The same work on many things, a few at a time: what makes a store on the network bearable to read as a whole."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+THREADS = 8
+
+
+def spread(work: Callable[[Item], Result], items: Iterable[Item], *, threads: int = THREADS) -> Iterator[Result]:
+    """Yields the answer of *work* for each of *items*, in their order.
+
+    At most twice *threads* items are taken ahead of what was yielded, so *items* may be endless. The first exception of
+    *work* comes out in its turn, and ends it.
+    """
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="upkeep")
+    under_way: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            under_way.append(pool.submit(work, item))
+            if len(under_way) >= 2 * threads:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
