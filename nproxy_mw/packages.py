@@ -14,35 +14,31 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO
 
-from nproxy_mw import events, signing
+from nproxy_mw import events, signing, steps
 from nproxy_mw.access import Actor
-from nproxy_mw.errors import Busy, Changed, Conflict, Exists, Missing, NotFound, NproxyError
+from nproxy_mw.errors import Busy, Changed, Exists, Missing, NotFound, NproxyError, StorageUnavailable
 from nproxy_mw.events import Clock, utc_now
 from nproxy_mw.locks import Locks, ThreadLocks
-from nproxy_mw.npm import packuments
 from nproxy_mw.npm.names import Name
-from nproxy_mw.npm.packuments import Json
+from nproxy_mw.npm.packuments import Json, check_free
 from nproxy_mw.npm.publication import Publication
-from nproxy_mw.npm.releases import release
 from nproxy_mw.records import PREFIX, Record, decode, encode, record_key, record_name, tarball_key
 from nproxy_mw.signing import Signer
+from nproxy_mw.steps import Step, Tell
 from nproxy_mw.storage.port import Revision, Storage
 from nproxy_mw.storage.remembered import Remembered
 
 _log = logging.getLogger(__name__)
 
 ATTEMPTS = 3
-"""How often one change is tried as a whole: read, change, swap."""
+"""How often one change is tried as a whole: read, step, swap."""
 LOCK_SECONDS = 15.0
-
-Change = Callable[[Record, datetime], tuple[Record, Sequence[Json]]]
-"""A pure step from one record to the next, and the events that tell of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +54,7 @@ class Packages:
     """The internal packages on one organisation's storage.
 
     If *locks* is None, writers of this process alone are ordered. *signers* are asked at each publish; *index* is
-    handed the events of each change after it is stored, and may fail without harm.
+    handed the events of each change after it is stored, and raises nothing.
     """
 
     def __init__(
@@ -86,9 +82,7 @@ class Packages:
             NotFound: there is no such package, or it is unpublished.
         """
         record, revision = self.record(name)
-        if record.packument is None:
-            _absent()
-        return {**record.packument, "_rev": record.revision}, revision
+        return {**steps.present(record), "_rev": record.revision}, revision
 
     def record(self, name: Name) -> tuple[Record, Revision]:
         """The whole stored record.
@@ -99,7 +93,7 @@ class Packages:
         try:
             return self._records.get_with_revision(record_key(name))
         except Missing:
-            _absent()
+            steps.absent()
 
     def names(self) -> Iterator[Name]:
         """Every package that can be read, in the order of their names."""
@@ -135,28 +129,18 @@ class Packages:
         """
         name, version = publication.name, publication.version
         with suppress(NotFound):
-            packuments.check_free(version, self.record(name)[0].taken)
-        file = f"{hashlib.sha512(publication.tarball).hexdigest()[:32]}-{secrets.token_hex(4)}.tgz"
-        self.storage.create(tarball_key(name, file), publication.tarball)
+            check_free(version, self.record(name)[0].taken)
         signers = self.signers()
         signatures = signing.signatures(str(name), version, publication.integrity, signers) if signers else {}
+        file = f"{hashlib.sha512(publication.tarball).hexdigest()[:32]}-{secrets.token_hex(4)}.tgz"
         entry = {"key": file, "size": len(publication.tarball)}
-
-        def add(record: Record, now: datetime) -> tuple[Record, Sequence[Json]]:
-            packuments.check_free(version, record.taken)
-            told = [self._event("package.published", actor, now, package=str(name), version=version)]
-            told += [
-                self._event("package.signed", actor, now, package=str(name), version=version, keyId=signer.key_id)
-                for signer in signers
-            ]
-            packument = release(record.packument, publication, actor.name, signatures, now)
-            return replace(record, packument=packument, tarballs={**record.tarballs, version: entry}), told
-
+        step = steps.publish(publication, actor.name, entry, signatures, signers, self._tell(name, actor))
+        self.storage.create(tarball_key(name, file), publication.tarball)
         try:
-            self._change(name, add)
+            self._change(name, step)
         except NproxyError:
-            # After an error of the storage the swap may have been written all the same: only a definite refusal
-            # makes the bytes an orphan. What is left behind is found by `nproxy-mw gc`.
+            # After an error of the storage the swap may have been written all the same: only bytes that no record
+            # names are removed. What is left behind is found by `nproxy-mw gc`.
             if not self._names_tarball(name, version, file):
                 self._remove(name, [file])
             raise
@@ -168,73 +152,23 @@ class Packages:
             NotFound: there is no such package.
             Conflict: it was changed since *revision* was read.
         """
-        gone: list[str] = []
-
-        def forget(record: Record, now: datetime) -> tuple[Record, Sequence[Json]]:
-            _check_revision(record, revision)
-            gone[:] = [entry["key"] for entry in record.tarballs.values()]
-            told = [self._event("package.unpublished", actor, now, package=str(name))]
-            return replace(record, packument=None, tarballs={}, burnt=record.taken), told
-
-        self._change(name, forget)
-        self._remove(name, gone)
+        self._change(name, steps.unpublish(revision, self._tell(name, actor)))
 
     def unpublish_versions(self, name: Name, versions: frozenset[str], revision: str, actor: Actor) -> None:
-        """Removes some versions of several, their bytes after the record forgot them.
-
-        Raises:
-            NotFound, Conflict: see `unpublish`.
-        """
-        gone: list[str] = []
-
-        def forget(record: Record, now: datetime) -> tuple[Record, Sequence[Json]]:
-            packument = _check_revision(record, revision)
-            gone[:] = [entry["key"] for version, entry in record.tarballs.items() if version in versions]
-            kept = {version: entry for version, entry in record.tarballs.items() if version not in versions}
-            told = [
-                self._event("package.unpublished", actor, now, package=str(name), version=version)
-                for version in sorted(versions)
-            ]
-            packument = packuments.without_versions(packument, versions, now)
-            return replace(record, packument=packument, tarballs=kept, burnt=record.burnt | versions), told
-
-        self._change(name, forget)
-        self._remove(name, gone)
+        """Removes some versions of several, their bytes after the record forgot them. Raises as `unpublish` does."""
+        self._change(name, steps.unpublish_versions(versions, revision, self._tell(name, actor)))
 
     def tag(self, name: Name, tag: str, version: str, actor: Actor) -> None:
         """Points a dist-tag at a version. Raises `NotFound`, `BadRequest` (not a tag)."""
-
-        def point(record: Record, now: datetime) -> tuple[Record, Sequence[Json]]:
-            packument = packuments.with_tag(_present(record), tag, version, now)
-            told = self._event("package.tagged", actor, now, package=str(name), tag=tag, version=version)
-            return replace(record, packument=packument), [told]
-
-        self._change(name, point)
+        self._change(name, steps.tag(tag, version, self._tell(name, actor)))
 
     def untag(self, name: Name, tag: str, actor: Actor) -> None:
         """Removes a dist-tag. Raises `NotFound`, `BadRequest` (``latest`` stays)."""
+        self._change(name, steps.untag(tag, self._tell(name, actor)))
 
-        def drop(record: Record, now: datetime) -> tuple[Record, Sequence[Json]]:
-            packument = packuments.without_tag(_present(record), tag, now)
-            return replace(record, packument=packument), [
-                self._event("package.untagged", actor, now, package=str(name), tag=tag)
-            ]
-
-        self._change(name, drop)
-
-    def deprecate(self, name: Name, messages: dict[str, str], revision: str, actor: Actor) -> None:
-        """Sets each version's deprecation message; an empty one takes it away.
-
-        Raises:
-            NotFound, Conflict: see `unpublish`.
-        """
-
-        def mark(record: Record, now: datetime) -> tuple[Record, Sequence[Json]]:
-            packument = packuments.with_deprecations(_check_revision(record, revision), messages, now)
-            told = self._event("package.deprecated", actor, now, package=str(name), versions=sorted(messages))
-            return replace(record, packument=packument), [told]
-
-        self._change(name, mark)
+    def deprecate(self, name: Name, messages: Mapping[str, str], revision: str, actor: Actor) -> None:
+        """Sets each version's deprecation message; an empty one takes it away. Raises as `unpublish` does."""
+        self._change(name, steps.deprecate(messages, revision, self._tell(name, actor)))
 
     def sign(self, name: Name, actor: Actor) -> list[str]:
         """Signs the versions that have no signature, as those from before there were keys. Answers which.
@@ -242,106 +176,68 @@ class Packages:
         Raises:
             NotFound: there is no such package.
         """
-        signers = self.signers()
-        signed: list[str] = []
+        versions = self.read(name)[0]["versions"]
+        unsigned = [version for version, manifest in versions.items() if not manifest["dist"].get("signatures")]
+        if unsigned:
+            self._change(name, steps.sign(self.signers(), self._tell(name, actor)))
+        return unsigned
 
-        def complete(record: Record, now: datetime) -> tuple[Record, Sequence[Json]]:
-            packument = _present(record)
-            added = unsigned(packument, signers)
-            signed[:] = added
-            told = [
-                self._event("package.signed", actor, now, package=str(name), version=version, keyId=signer.key_id)
-                for version in added
-                for signer in signers
-            ]
-            return replace(record, packument={**packument, "versions": {**packument["versions"], **added}}), told
-
-        if unsigned(self.read(name)[0], signers):
-            self._change(name, complete)
-        return signed
-
-    def _change(self, name: Name, change: Change) -> None:
-        """Reads, changes and swaps the record, at most `ATTEMPTS` times, then tells of it."""
-        key = record_key(name)
+    def _change(self, name: Name, step: Step) -> None:
+        """Reads, steps and swaps, at most `ATTEMPTS` times; then removes what is named no more, and tells of it."""
         with self.locks.hold(f"{self.org}/{name}", LOCK_SECONDS):
             for _ in range(ATTEMPTS):
-                record, revision = self._stored(key)
-                changed, told = change(record, self.clock())
-                chain = events.extend(record.chain, told)
-                data = encode(record.next(changed, chain))
-                try:
-                    if revision is None:
-                        self.storage.create(key, data)
-                    else:
-                        self.storage.replace(key, data, revision)
-                except (Exists, Changed):
-                    continue
-                break
+                before, revision = self._stored(name)
+                changed, told = step(before, self.clock())
+                after = before.next(changed, events.extend(before.chain, told))
+                if self._swap(name, after, revision):
+                    break
             else:
                 raise Busy(f"Others changed this package {ATTEMPTS} times meanwhile; nothing is stored. Try again.")
-        self._tell(chain[len(record.chain) :])
+        self._remove(name, before.files - after.files)
+        # The events are safe in the record; the index is derived from it and repaired by `nproxy-mw check`.
+        self.index(after.chain[len(before.chain) :])
 
-    def _stored(self, key: str) -> tuple[Record, Revision | None]:
+    def _stored(self, name: Name) -> tuple[Record, Revision | None]:
         try:
-            stored = self.storage.read(key)
+            stored = self.storage.read(record_key(name))
         except Missing:
             return Record(), None
         return decode(stored.data), stored.revision
 
-    def _tell(self, told: Sequence[Json]) -> None:
+    def _swap(self, name: Name, after: Record, revision: Revision | None) -> bool:
+        """Writes the record if it is still at *revision*. Whether it was."""
+        key, data = record_key(name), encode(after)
         try:
-            self.index(told)
-        except NproxyError:
-            # The events are safe in the record; the index is derived from it and repaired by `nproxy-mw check`.
-            _log.warning("events of %s are not indexed yet", told[0].get("package"), exc_info=True)
+            if revision is None:
+                self.storage.create(key, data)
+            else:
+                self.storage.replace(key, data, revision)
+        except (Exists, Changed):
+            return False
+        except StorageUnavailable:
+            # The answer was lost, perhaps not the write: the nonce tells.
+            if self._stored(name)[0].nonce != after.nonce:
+                raise
+        return True
 
-    def _event(self, kind: str, actor: Actor, now: datetime, **fields: object) -> Json:
-        return events.new_event(kind, org=self.org, actor=actor, time=now, **fields)
+    def _tell(self, name: Name, actor: Actor) -> Tell:
+        def tell(kind: str, now: datetime, **fields: object) -> Json:
+            return events.new_event(kind, org=self.org, actor=actor, time=now, package=str(name), **fields)
+
+        return tell
 
     def _names_tarball(self, name: Name, version: str, file: str) -> bool:
         """Whether the record names *file*, also when that cannot be told just now."""
         try:
-            record, _ = self._stored(record_key(name))
+            record, _ = self._stored(name)
         except NproxyError:
             return True
         return bool(record.tarballs.get(version, {}).get("key") == file)
 
-    def _remove(self, name: Name, files: Sequence[str]) -> None:
+    def _remove(self, name: Name, files: Iterable[str]) -> None:
         """Removes bytes that no record names any more. What cannot be removed is an orphan for `nproxy-mw gc`."""
         for file in files:
             try:
                 self.storage.delete(tarball_key(name, file))
             except NproxyError:
                 _log.warning("a tarball of %s is left behind", name, exc_info=True)
-
-
-def _absent() -> NoReturn:
-    raise NotFound("There is no such package in this registry.", code="package-not-found")
-
-
-def _present(record: Record) -> Json:
-    if record.packument is None:
-        _absent()
-    return record.packument
-
-
-def _check_revision(record: Record, revision: str) -> Json:
-    packument = _present(record)
-    if revision != record.revision:
-        raise Conflict("The package was changed since you read it: read it again and repeat.", code="stale-revision")
-    return packument
-
-
-def unsigned(packument: Json, signers: Sequence[Signer]) -> dict[str, Json]:
-    """The manifests that have no signature, each with those of *signers*."""
-    return {
-        version: {
-            **manifest,
-            "dist": {
-                **manifest["dist"],
-                **signing.signatures(packument["name"], version, manifest["dist"]["integrity"], signers),
-            },
-        }
-        for version, manifest in packument["versions"].items()
-        if not manifest["dist"].get("signatures")
-    }
