@@ -23,10 +23,15 @@ CHUNK = 64 * 1024  # bytes
 DRAIN_LIMIT = 2 * 52_428_800  # bytes read and thrown away before an error is answered
 DRAIN_SECONDS = 30.0
 
-_TOO_LARGE = (
-    "The request body is larger than {limit} bytes ({mib:.0f} MiB). A publish document carries its tarball in base64, "
-    "so that is room for a tarball of about {tarball:.0f} MB."
+PUBLISH_LIMIT = 52_428_800
+"""Bytes of a publish request's body, after any Content-Encoding is undone: 50 MB."""
+
+_TOO_LARGE = "The request body is larger than {limit} bytes."
+_PUBLISH_TOO_LARGE = (
+    "The publish document is larger than 50 MB ({limit} bytes). It carries the tarball in base64, which leaves about "
+    "37 MB for the tarball: take what is not needed out of the package."
 )
+_CUT_SHORT = "The request body ended before its end was due: send it again."
 
 
 class CountedInput(io.RawIOBase):
@@ -44,7 +49,7 @@ class CountedInput(io.RawIOBase):
     def readinto(self, buffer: WriteableBuffer) -> int:
         view = memoryview(buffer)
         size = len(view) if self.remaining is None else min(len(view), self.remaining)
-        data = self.source.read(size) if size and not self.is_at_end else b""
+        data = self.take(size) if size and not self.is_at_end else b""
         if not data:
             self.is_at_end = True
             return 0
@@ -52,6 +57,14 @@ class CountedInput(io.RawIOBase):
         if self.remaining is not None:
             self.remaining -= len(data)
         return len(data)
+
+    def take(self, size: int) -> bytes:
+        """Asks the server once. Raises `BadRequest` for a connection or a chunk that breaks, however it says so."""
+        try:
+            return self.source.read(size)
+        except (OSError, ValueError) as error:
+            self.is_at_end = True
+            raise BadRequest(_CUT_SHORT, code="body-cut-short") from error
 
 
 def content_length(environ: WSGIEnvironment) -> int | None:
@@ -88,7 +101,7 @@ def drain(counted: CountedInput) -> None:
     while drained < DRAIN_LIMIT and time.monotonic() < deadline:
         try:
             size = counted.readinto(buffer)
-        except OSError:  # the client went away; there is nobody left to answer
+        except BadRequest:  # the client went away
             return
         if not size:
             return
@@ -100,7 +113,7 @@ def raw_chunks(environ: WSGIEnvironment, limit: int) -> Iterator[bytes]:
 
     Raises:
         PayloadTooLarge: it is longer than *limit* bytes; said before the first byte is read when that is announced.
-        BadRequest: it ended before its Content-Length.
+        BadRequest: it ended before its Content-Length, or broke off.
         LengthRequired: see `content_length`.
     """
     length = content_length(environ)
@@ -116,7 +129,7 @@ def raw_chunks(environ: WSGIEnvironment, limit: int) -> Iterator[bytes]:
             raise too_large(limit)
         yield chunk
     if length is not None and taken < length:
-        raise BadRequest("The request body ended before its Content-Length: send it again.", code="body-cut-short")
+        raise BadRequest(_CUT_SHORT, code="body-cut-short")
 
 
 def read_body(environ: WSGIEnvironment, limit: int) -> bytearray:
@@ -152,7 +165,7 @@ def _inflated(chunks: Iterator[bytes], limit: int) -> Iterator[bytes]:
     except zlib.error as error:
         raise BadRequest("The request body is not what its Content-Encoding says.") from error
     if not inflater.eof:
-        raise BadRequest("The compressed request body is cut short: send it again.", code="body-cut-short")
+        raise BadRequest(_CUT_SHORT, code="body-cut-short")
 
 
 def _pieces(inflater: zlib._Decompress, data: bytes) -> Iterator[bytes]:
@@ -167,4 +180,4 @@ def _pieces(inflater: zlib._Decompress, data: bytes) -> Iterator[bytes]:
 
 def too_large(limit: int) -> PayloadTooLarge:
     """The 413 for a body over *limit* bytes."""
-    return PayloadTooLarge(_TOO_LARGE.format(limit=limit, mib=limit / 2**20, tarball=limit * 0.74 / 1e6))
+    return PayloadTooLarge((_PUBLISH_TOO_LARGE if limit == PUBLISH_LIMIT else _TOO_LARGE).format(limit=limit))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nproxy_mw import wsgi
 from nproxy_mw.access import Actor
-from nproxy_mw.bodies import read_body
+from nproxy_mw.bodies import PUBLISH_LIMIT, read_body
 from nproxy_mw.environ import PRINCIPAL, REQUEST_ID
 from nproxy_mw.errors import BadRequest, MethodNotAllowed
 from nproxy_mw.npm.names import Name
@@ -26,8 +26,6 @@ from nproxy_mw.packages import Packages
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-PUBLISH_LIMIT = 52_428_800
-"""Bytes of a publish request's body, after any Content-Encoding is undone: 50 MiB."""
 TAG_LIMIT = 4096  # bytes of a dist-tag request's body: one version as a JSON string
 
 
