@@ -8,7 +8,7 @@ for a public publish alone. A wrong, revoked or expired ``nproxy_`` token is ref
 from __future__ import annotations
 
 import base64
-import binascii
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,9 @@ from nproxy_mw.token_format import PREFIX
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]", re.ASCII)
+_URL_SAFE = str.maketrans("-_", "+/")
 
 
 class Authenticate:
@@ -55,14 +58,16 @@ def _secret(header: str) -> str | None:
 
     Whatever mentions our prefix counts as ours, so that a token in an unusual place is refused and never sent on.
     """
-    scheme, _, credentials = header.partition(" ")
-    credentials = credentials.strip()
-    if scheme.lower() != "basic":
-        return credentials if PREFIX in header else None
-    try:
-        user, _, password = base64.b64decode(credentials, validate=True).decode("latin-1").partition(":")
-    except (binascii.Error, ValueError):
-        return credentials if PREFIX in header else None
-    if password.startswith(PREFIX):
-        return password
-    return user if PREFIX in user + password + header else None
+    scheme, _, credentials = header.replace("\t", " ").partition(" ")
+    decoded = _decoded(credentials)
+    if scheme.lower() == "basic" and PREFIX in decoded:
+        user, _, password = decoded.partition(":")
+        return password if password.startswith(PREFIX) else user
+    return credentials.strip() if PREFIX in header or PREFIX in decoded else None
+
+
+def _decoded(text: str) -> str:
+    """What *text* says in base64 to a forgiving reader: in either alphabet, with or without padding."""
+    plain = _NOT_BASE64.sub("", text.translate(_URL_SAFE))
+    whole = plain[:-1] if len(plain) % 4 == 1 else plain
+    return base64.b64decode(whole + "=" * (-len(whole) % 4)).decode("latin-1")

@@ -1,0 +1,84 @@
+"""What holds for every test: only the loopback is dialled, and nothing of this machine's configuration leaks in."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from house import House
+
+_FOREIGN = ("NPROXY_", "AWS_", "NPM_CONFIG_", "NODE_")
+_KEPT = ("NPROXY_TEST_",)  # what a person running the tests asks of them
+
+
+class NetworkRefused(RuntimeError):
+    """A test dialled something that is not the loopback. No OSError: code that expects those must not hide it."""
+
+
+def _is_live(session: pytest.Session) -> bool:
+    return bool(session.items) and all(item.get_closest_marker("live") for item in session.items)
+
+
+def _is_loopback(host: object) -> bool:
+    name = host.decode() if isinstance(host, bytes) else host
+    if name in (None, "", "localhost", socket.gethostname()):
+        return True
+    try:
+        return ipaddress.ip_address(str(name).partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(autouse=True, scope="session")
+def fresh_environment(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[pytest.MonkeyPatch]:
+    """An empty HOME and no variable of ours, of npm's or of AWS's, for the tests and the programs they start."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not _is_live(request.session):
+            for name in list(os.environ):
+                if name.upper().startswith(_FOREIGN) and not name.startswith(_KEPT):
+                    patch.delenv(name)
+            patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        yield patch
+
+
+@pytest.fixture(autouse=True, scope="session")
+def only_loopback(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever is not the loopback has no address, and cannot be connected to."""
+    real_lookup, real_connect, real_connect_ex = socket.getaddrinfo, socket.socket.connect, socket.socket.connect_ex
+
+    def lookup(host: Any, *arguments: Any, **keywords: Any) -> Any:
+        numeric = host in ("0.0.0.0", "::")  # noqa: S104 - an address to listen at
+        if not (numeric or _is_loopback(host)):
+            raise socket.gaierror(socket.EAI_NONAME, "no test asks for the address of another machine")
+        return real_lookup(host, *arguments, **keywords)
+
+    def check(family: int, address: Any) -> None:
+        if family != socket.AF_UNIX and not _is_loopback(address[0]):
+            raise NetworkRefused(f"a test dialled {address!r}; mark it live if it must")
+
+    def connect(self: socket.socket, address: Any) -> None:
+        check(self.family, address)
+        real_connect(self, address)
+
+    def connect_ex(self: socket.socket, address: Any) -> int:
+        check(self.family, address)
+        return real_connect_ex(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        if not _is_live(request.session):
+            patch.setattr(socket, "getaddrinfo", lookup)
+            patch.setattr(socket.socket, "connect", connect)
+            patch.setattr(socket.socket, "connect_ex", connect_ex)
+        yield
+
+
+@pytest.fixture
+def house() -> House:
+    """A registry in memory with the internal scope @acme."""
+    return House()

@@ -1,0 +1,91 @@
+"""A whole registry for a test: one organisation, an upstream that remembers what it was asked, clients with tokens."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from wsgi_client import Client, Response, validated
+
+from nproxy_mw.access import Actor
+from nproxy_mw.answers import Answer
+from nproxy_mw.locks import Locks, ThreadLocks
+from nproxy_mw.organisation import Organisation, open_organisation
+from nproxy_mw.stack import layers, front_page
+from nproxy_mw.storage import open_storage
+from nproxy_mw.storage.port import Storage
+from nproxy_mw.testing.documents import publish_document
+
+ACTOR = Actor(name="tests")
+
+
+class SilentUpstream:
+    """A transport that has front_page, and remembers what it was asked."""
+
+    upstream_url = "https://upstream.example"
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, dict[str, str], bytes]] = []
+
+    def send(self, method: str, target: str, headers: Any = (), body: bytes | Iterable[bytes] | None = None) -> Answer:
+        data = body if isinstance(body, bytes) else b"".join(body or ())
+        self.asked.append((method, target, {name.lower(): value for name, value in headers}, data))
+        return Answer(404, [], lambda size: iter([b"{}"]))
+
+    def fetch(self, method: str, url: str, headers: Any = ()) -> Answer:
+        return self.send(method, url, headers)
+
+
+class House:
+    """The standard stack on *storage*, between validators. Settings are given in the management API's words."""
+
+    def __init__(
+        self,
+        storage: Storage | None = None,
+        *,
+        public_url: str | None = None,
+        locks: Locks | None = None,
+        clock: Any = None,
+        **settings: Any,
+    ) -> None:
+        self.storage = storage or open_storage(f"memory://{uuid.uuid4().hex}")
+        clocks = {"clock": clock} if clock else {}
+        self.organisation: Organisation = open_organisation(self.storage, locks or ThreadLocks(), **clocks)
+        self.organisation.settings.change({"internalScopes": ["@acme"], **settings}, actor=ACTOR)
+        self.upstream = SilentUpstream()
+        self.layers = layers(self.organisation, self.upstream, public_url=public_url)
+        self.app = validated(self.layers, on=front_page)
+
+    @property
+    def packages(self) -> Any:
+        return self.organisation.packages
+
+    def token(self, *grants: str, name: str = "ann", **how: Any) -> str:
+        return self.organisation.tokens.create(name, grants or ("proxy", "publish"), actor=ACTOR, **how)[0]
+
+    def client(self, *grants: str, **environ: Any) -> Client:
+        """A client with a new token that may do all of *grants*; everything when none is named."""
+        return Client(self.app, self.token(*grants), environ=environ)
+
+    def stranger(self, **environ: Any) -> Client:
+        """A client without a token."""
+        return Client(self.app, environ=environ)
+
+    def keys(self) -> list[str]:
+        """Everything that is stored below packages and tarballs."""
+        found = self.organisation.storage.list()
+        return sorted(key for key in found if key.startswith(("packages/", "tarballs/")))
+
+
+def publish(client: Client, name: str = "@acme/utils", version: str = "1.0.0", **how: Any) -> Response:
+    """Publishes as npm does."""
+    return client.put(f"/{name.replace('/', '%2f')}", publish_document(name, version, **how))
+
+
+def snapshot(folder: Path) -> dict[str, str]:
+    """Every file below *folder* with the hash of its bytes; locks, which hold none, left out."""
+    files = (path for path in folder.rglob("*") if path.is_file() and ".locks" not in path.parts)
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

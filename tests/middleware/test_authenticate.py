@@ -1,0 +1,192 @@
+"""Authenticate: whose token it is, and that none of ours ever looks like the upstream's."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from house import ACTOR, House, publish
+from hypothesis import given
+from hypothesis import strategies as st
+from wsgi_client import Client, validated
+
+from nproxy_mw import token_format, wsgi
+from nproxy_mw.access import ANONYMOUS, Grant, Principal
+from nproxy_mw.environ import PRINCIPAL
+from nproxy_mw.errors import Unauthenticated
+from nproxy_mw.middleware.authenticate import Authenticate
+from nproxy_mw.middleware.error_responses import ErrorResponses
+from nproxy_mw.orgs.tokens import StaticTokens
+
+TOKEN = token_format.make_secret()
+OTHER = token_format.make_secret()
+
+
+def basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+class Door:
+    """Authenticate alone, and what it left for the layers below."""
+
+    def __init__(self, tokens=None):
+        self.principals = []
+        self.environs = []
+        tokens = tokens or StaticTokens({TOKEN: Principal(name="ann", grants=frozenset({Grant.PROXY}))})
+        self.layer = Authenticate(self.inner, tokens=tokens)
+        self.client = Client(validated([ErrorResponses, lambda app: self.layer], on=self.inner))
+
+    def inner(self, environ, start_response):
+        self.principals.append(PRINCIPAL.require(environ, by="tests"))
+        self.environs.append(environ)
+        return wsgi.send_json(environ, start_response, {})
+
+    def open(self, authorization: str | None):
+        return self.client.get("/x", environ={"HTTP_AUTHORIZATION": authorization})
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        pytest.param(f"Bearer {TOKEN}", id="Bearer"),
+        pytest.param(f"bearer {TOKEN}", id="bearer in lower case"),
+        pytest.param(f"  Bearer   {TOKEN}  ", id="with spaces"),
+        pytest.param(f"Bearer\t{TOKEN}", id="with a tab"),
+        pytest.param(basic("ann", TOKEN), id="password of Basic"),
+        pytest.param(basic("", TOKEN), id="password of Basic without a user"),
+        pytest.param(basic("ann", TOKEN).replace("Basic", "BASIC"), id="BASIC in upper case"),
+        pytest.param(basic(TOKEN, ""), id="user of Basic"),
+        pytest.param(basic("user", TOKEN).rstrip("="), id="Basic without padding"),
+        pytest.param(f"Basic {TOKEN}", id="Basic not encoded"),
+    ],
+)
+def test_token_is_found_where_npm_puts_it(header):
+    """Bearer, and Basic with the token as the password, name the token's holder."""
+    door = Door()
+    assert door.open(header).status == 200
+    (principal,) = door.principals
+    assert (principal.name, principal.token_hash) == ("ann", token_format.digest(TOKEN))
+    assert principal.upstream_authorization is None
+    assert "HTTP_AUTHORIZATION" not in door.environs[0]
+
+
+@pytest.mark.parametrize("header", [None, "", "   "], ids=["absent", "empty", "blank"])
+def test_nothing_given_is_anonymous(header):
+    """Whether something needs a token is not decided here."""
+    door = Door()
+    assert door.open(header).status == 200
+    assert door.principals == [ANONYMOUS]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        pytest.param("Bearer npm_" + "a" * 36, id="npm's token"),
+        pytest.param(basic("joe", "secret"), id="Basic of the upstream"),
+        pytest.param("Bearer 00000000-0000-0000-0000-000000000000", id="an old npm token"),
+        pytest.param("Negotiate abc", id="another scheme"),
+        pytest.param("Bearer", id="a scheme alone"),
+    ],
+)
+def test_other_authorization_belongs_to_the_upstream(header):
+    """A header that is not ours travels in the principal, and is out of the environ and of repr."""
+    door = Door()
+    assert door.open(header).status == 200
+    (principal,) = door.principals
+    assert principal.upstream_authorization == header
+    assert principal.is_anonymous
+    assert header not in repr(principal)
+    assert "HTTP_AUTHORIZATION" not in door.environs[0]
+
+
+def mistyped(token: str) -> str:
+    return token[:-10] + ("a" if token[-10] != "a" else "b") + token[-9:]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        pytest.param(f"Bearer {OTHER}", id="unknown"),
+        pytest.param(f"Bearer {mistyped(TOKEN)}", id="mistyped"),
+        pytest.param(f"Bearer {TOKEN[:-1]}", id="cut"),
+        pytest.param(f"Bearer {TOKEN}x", id="one more"),
+        pytest.param("Bearer nproxy_", id="prefix alone"),
+        pytest.param(f"Bearer {TOKEN}, {TOKEN}", id="twice"),
+        pytest.param(f"Bearer npm_x {TOKEN}", id="behind another"),
+        pytest.param(f"Token {OTHER}", id="another scheme"),
+        pytest.param(OTHER, id="no scheme"),
+        pytest.param(basic("ann", OTHER), id="Basic"),
+        pytest.param(basic(OTHER, "x"), id="user of Basic"),
+        pytest.param(basic("ann", f"x{TOKEN}"), id="inside a password"),
+        pytest.param("Bearer " + basic("ann", TOKEN)[6:], id="Bearer of a Basic value"),
+        pytest.param(basic("ann", OTHER).rstrip("="), id="Basic without padding"),
+        pytest.param(basic("ann", "?>?" + OTHER).replace("+", "-").replace("/", "_"), id="url-safe alphabet"),
+        pytest.param(basic("ann", OTHER).replace("Basic ", "Basic\t"), id="behind a tab"),
+        pytest.param(basic("annabel", OTHER)[:20] + " " + basic("annabel", OTHER)[20:], id="a space within"),
+    ],
+)
+def test_token_of_ours_that_opens_nothing_is_401(header):
+    """A wrong token is refused whatever it was for, with the sentence in the body and in the challenge."""
+    door = Door()
+    response = door.open(header)
+    assert (response.status, response.code, door.principals) == (401, "invalid-token", [])
+    challenge = response.headers["www-authenticate"]
+    assert challenge.startswith('Bearer realm="nproxy"')
+    assert response.error in challenge
+    assert "nproxy_" not in challenge + response.body.decode()
+
+
+@given(
+    before=st.text("aB3 :,=\"'/+-_.\t", max_size=12),
+    after=st.text("aB3 :,=\"'/+-_.\t", max_size=12),
+    form=st.sampled_from(["plain", "bearer", "basic", "basic without padding", "url-safe", "token"]),
+)
+def test_prefix_anywhere_never_belongs_to_the_upstream(before, after, form):
+    """Wherever ``nproxy_`` stands in a header, as it is or in base64, the header never goes upstream."""
+    text = f"{before}nproxy_{after}"
+    encoded = base64.b64encode(f"u:{text}".encode()).decode()
+    header = {
+        "plain": text,
+        "bearer": f"Bearer {text}",
+        "basic": f"Basic {encoded}",
+        "basic without padding": f"basic  {encoded.rstrip('=')}",
+        "url-safe": "Basic " + encoded.replace("+", "-").replace("/", "_"),
+        "token": f"Token {encoded}",
+    }[form]
+    try:
+        principal = Authenticate(lambda environ, start: [], tokens=StaticTokens({}))._principal(header.strip())
+    except Unauthenticated:
+        return
+    raise AssertionError(principal)
+
+
+@given(st.text(st.characters(max_codepoint=255), max_size=40))
+def test_any_header_has_an_answer(header):
+    """No header makes the layer itself fail."""
+    try:
+        principal = Authenticate(lambda environ, start: [], tokens=StaticTokens({}))._principal(header.strip())
+    except Unauthenticated:
+        return
+    assert principal.upstream_authorization in (None, header.strip())
+
+
+@pytest.mark.parametrize("path", ["/lodash", "/-/ping", "/-/whoami", "/@acme/utils", "/-/v1/search?text=x"])
+@pytest.mark.parametrize("state", ["revoked", "expired", "mistyped", "unknown"])
+def test_dead_token_is_401_everywhere(state, path):
+    """A revoked, expired, mistyped or unknown token is refused on public reads too, and nobody is asked."""
+    moment = [datetime(2026, 1, 1, tzinfo=UTC)]
+    house = House(clock=lambda: moment[0])
+    expires = moment[0] + timedelta(hours=1)
+    token = house.token("proxy", "publish", expires_at=expires if state == "expired" else None)
+    client = Client(house.app, token)
+    assert publish(client).status == 201
+    if state == "revoked":
+        house.organisation.tokens.revoke(token_format.digest(token), actor=ACTOR)
+    moment[0] += timedelta(hours=2)
+    client.token = {"mistyped": mistyped(token), "unknown": OTHER}.get(state, token)
+    path, _, query = path.partition("?")
+    assert client.get(path, query=query).status == 401
+    assert client.head(path, query=query).status == 401
+    assert publish(client, "lodash").status == 401
+    assert house.upstream.asked == []
