@@ -48,6 +48,11 @@ class Record:
         """Every version number that cannot be published again."""
         return self.burnt | self.tarballs.keys()
 
+    @property
+    def files(self) -> frozenset[str]:
+        """The names of all stored tarballs."""
+        return frozenset(entry["key"] for entry in self.tarballs.values())
+
     def next(self, changed: Record, chain: Sequence[Json]) -> Record:
         """The state to store after this one: what *changed* says, told by *chain*."""
         return replace(changed, chain=chain, generation=self.generation + 1, nonce=secrets.token_hex(8))
