@@ -127,6 +127,11 @@ def _same_scripts(manifest: Fields, package: Fields) -> bool:
     )
 
 
+def _same_gypfile(manifest: Fields, package: Fields) -> bool:
+    """False switches off an implied build; npm sets it to true for one that it saw."""
+    return (manifest.get("gypfile") is False) == (package.get("gypfile") is False)
+
+
 _FIELDS: Mapping[str, Callable[[Fields, Fields], bool]] = {
     "name": _same_name,
     "version": _same_version,
@@ -138,4 +143,5 @@ _FIELDS: Mapping[str, Callable[[Fields, Fields], bool]] = {
     "bundleDependencies": _same_bundled,
     "bin": _same_binaries,
     "scripts": _same_scripts,
+    "gypfile": _same_gypfile,
 }

@@ -109,8 +109,6 @@ def _place(tree: Folder, parts: list[str], is_folder: bool) -> int:
 
 def _is_package_json(parts: list[str]) -> bool:
     """Whether the path is the package's own package.json; refuses one that only some file systems take for it."""
-    if len(parts) < 2:
-        return False
     if parts[1] == "package.json":  # with more parts it is a folder, and then no file
         return len(parts) == 2
     visible = "".join(character for character in parts[1] if unicodedata.category(character) != "Cf")

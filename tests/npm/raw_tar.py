@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 
 PACKAGE_JSON = b'{"name":"@acme/utils","version":"1.0.0"}'
+LONG = "package/" + "d" * 90 + "/" + "f" * 90 + ".js"
+"""A path that does not fit into a header's name."""
 
 
 def entry(
