@@ -1,0 +1,135 @@
+"""Sessions of the management API."""
+
+import logging
+
+import orjson
+import pytest
+
+from nproxy_mw import token_format
+from nproxy_mw.access import Grant
+from nproxy_mw.errors import StorageUnavailable
+from nproxy_mw.orgs.sessions import LIFETIME, Administrator, SessionStore
+from nproxy_mw.orgs.tokens import TokenStore
+
+ANN = Administrator("ann")
+
+
+@pytest.fixture
+def epochs():
+    return {"ann": "e1", "bob": "e1"}
+
+
+@pytest.fixture
+def sessions(storage, trail, clock, epochs):
+    return SessionStore(storage, epoch_of=epochs.get, trail=trail, clock=clock)
+
+
+def test_session_is_its_administrator(sessions, storage, trail, clock, epochs, actor):
+    """Who holds the secret is the administrator, in every process."""
+    secret, expires_at = sessions.create(ANN, actor=actor)
+    other = SessionStore(storage, epoch_of=epochs.get, trail=trail, clock=clock)
+    assert sessions.find(secret) == other.find(secret) == ANN
+    assert expires_at == clock.now + LIFETIME
+
+
+def test_session_ends_after_its_lifetime(sessions, clock, actor):
+    """A session is good for twelve hours, and not a moment more."""
+    secret, expires_at = sessions.create(ANN, actor=actor)
+    clock.now = expires_at.replace(microsecond=0)
+    assert sessions.find(secret) is None
+    clock.forward(seconds=-1)
+    assert sessions.find(secret)
+
+
+def test_signed_out_session_has_ended_everywhere(sessions, storage, trail, clock, epochs, actor):
+    """A session that was signed out is unknown in the next request; others go on."""
+    other = SessionStore(storage, epoch_of=epochs.get, trail=trail, clock=clock)
+    first, second = (sessions.create(ANN, actor=actor)[0] for _ in range(2))
+    assert other.find(first)
+    sessions.revoke(first, actor=actor)
+    assert (sessions.find(first), other.find(first)) == (None, None)
+    assert other.find(second)
+    sessions.revoke(first, actor=actor)
+    assert [event["event"] for event in trail.chain()] == ["session.created"] * 2 + ["session.ended"]
+
+
+@pytest.mark.parametrize("epoch", ["e2", None])
+def test_changed_password_ends_sessions(sessions, epochs, actor, epoch):
+    """With another password, or without the administrator, the session has ended; those of others go on."""
+    secret, _ = sessions.create(ANN, actor=actor)
+    other, _ = sessions.create(Administrator("bob"), actor=actor)
+    epochs["ann"] = epoch
+    assert sessions.find(secret) is None
+    assert sessions.find(other)
+
+
+def test_session_of_nobody_is_a_mistake(sessions, actor):
+    """No session begins for somebody who is not there."""
+    with pytest.raises(ValueError, match="administrator"):
+        sessions.create(Administrator("eve"), actor=actor)
+
+
+@pytest.mark.parametrize("secret", ["", "session_", "session_" + "a" * 43, "session_../x", token_format.make_secret()])
+def test_other_text_is_no_session(sessions, actor, secret):
+    """What nobody signed in as is no session."""
+    sessions.create(ANN, actor=actor)
+    assert sessions.find(secret) is None
+    sessions.revoke(secret, actor=actor)
+
+
+def test_token_is_no_session_and_session_no_token(sessions, storage, trail, clock, actor):
+    """An API token never opens the management API, and a session never the registry, also on one storage."""
+    tokens = TokenStore(storage, org="acme", trail=trail, clock=clock)
+    token, _ = tokens.create("ci", list(Grant), actor=actor)
+    session, _ = sessions.create(ANN, actor=actor)
+    assert (sessions.find(token), tokens.find(session)) == (None, None)
+    stored = storage.read(f"sessions/{token_format.digest(session)}.json").data
+    storage.create(f"sessions/{token_format.digest(token)}.json", stored)
+    assert sessions.find(token) is None
+
+
+def test_moved_session_opens_nothing(sessions, storage, actor):
+    """A session's record copied under another secret's hash does not make that secret good."""
+    secret, _ = sessions.create(ANN, actor=actor)
+    other = token_format.make_session_secret()
+    stored = storage.read(f"sessions/{token_format.digest(secret)}.json").data
+    storage.create(f"sessions/{token_format.digest(other)}.json", stored)
+    assert sessions.find(other) is None
+
+
+def test_untold_session_does_not_begin(sessions, storage, actor):
+    """A session that cannot be told of is not stored."""
+    storage.broken["create", "audit/administration"] = StorageUnavailable("full")
+    with pytest.raises(StorageUnavailable):
+        sessions.create(ANN, actor=actor)
+    assert list(storage.list("sessions")) == []
+
+
+def test_sweep_removes_what_has_expired(sessions, storage, clock, actor):
+    """Expired sessions are removed from the storage, others stay."""
+    sessions.create(ANN, actor=actor)
+    clock.forward(hours=6)
+    secret, _ = sessions.create(ANN, actor=actor)
+    clock.forward(hours=6)
+    assert (sessions.sweep(), sessions.sweep()) == (1, 0)
+    assert sessions.find(secret)
+
+
+@pytest.mark.parametrize("data", [b"", b'{"format":1}', b'{"format":1,"expiresAt":5}'])
+def test_damaged_session_is_no_absent_one(sessions, storage, data):
+    """A session that cannot be read is an error of the storage."""
+    secret = token_format.make_session_secret()
+    storage.create(f"sessions/{token_format.digest(secret)}.json", data)
+    with pytest.raises(StorageUnavailable):
+        sessions.find(secret)
+
+
+def test_secret_is_nowhere(sessions, storage, trail, actor, caplog):
+    """No stored object, event, repr or log line holds a session's secret."""
+    with caplog.at_level(logging.DEBUG):
+        secret, _ = sessions.create(ANN, actor=actor)
+        sessions.find(secret)
+    places = [storage.read(key).data.decode() for key in storage.list()] + list(storage.list())
+    places += [repr(trail.chain()), repr(vars(sessions)), caplog.text]
+    assert not any(secret[8:] in place for place in places)
+    assert orjson.loads(storage.read(f"sessions/{token_format.digest(secret)}.json").data)["administrator"] == "ann"
