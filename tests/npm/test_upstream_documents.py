@@ -160,6 +160,20 @@ def test_our_own_urls_stay_where_both_share_an_origin() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (f"{OURS}/x", f"{UPSTREAM}/x"),
+        ("http://npm.acme.example/npm/x", f"{UPSTREAM}/x"),
+        ("https://npm.acme.example/npmx", "https://npm.acme.example/npmx"),
+        ("https://npm.acme.example/", "https://npm.acme.example/"),
+    ],
+)
+def test_our_urls_are_turned_back(before: str, after: str) -> None:
+    """What a client sends back says of the upstream what the upstream said."""
+    assert json.loads(Readdressing(UPSTREAM, OURS).returned(json.dumps([before]).encode())) == [after]
+
+
 def test_sentences_do_not_name_the_host() -> None:
     """Not even without a scheme."""
     text = Readdressing(UPSTREAM, OURS).readdressed_text("upstream.example says: see https://upstream.example/help.")
