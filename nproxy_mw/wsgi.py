@@ -56,7 +56,8 @@ def base_url(environ: WSGIEnvironment, public_url: str | None = None) -> str:
     host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
     if not _HOST.fullmatch(host):
         raise BadRequest("The Host header is not a host name.", code="invalid-host")
-    return f"{environ['wsgi.url_scheme']}://{host}{quote(environ.get('SCRIPT_NAME', ''), safe='/@~!*()')}".rstrip("/")
+    prefix = quote(environ.get("SCRIPT_NAME", "").encode("latin-1"), safe="/@~!*()")
+    return f"{environ['wsgi.url_scheme']}://{host}{prefix}".rstrip("/")
 
 
 def wants_abbreviated(environ: WSGIEnvironment) -> bool:

@@ -14,7 +14,7 @@ from nproxy_mw.access import Actor
 from nproxy_mw.answers import Answer
 from nproxy_mw.locks import Locks, ThreadLocks
 from nproxy_mw.organisation import Organisation, open_organisation
-from nproxy_mw.stack import layers, front_page
+from nproxy_mw.stack import front_page, layers
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.testing.documents import publish_document
