@@ -10,15 +10,21 @@ import pytest
 from nproxy_mw.storage.s3_requests import S3Requests
 from nproxy_mw.testing.engines import ACCESS_KEY, SECRET_KEY, EngineFailed, find_weed, seaweedfs
 
+_GIVEN = "NPROXY_TEST_AWS_"
+
 
 @pytest.fixture(scope="session")
 def s3_url() -> Iterator[str]:
     """The URL of an empty bucket, ``s3://bucket`` or below, with the AWS variables set for it.
 
-    ``NPROXY_TEST_S3_URL=s3://bucket/prefix`` names another one, found as the standard AWS variables say.
+    ``NPROXY_TEST_S3_URL=s3://bucket/prefix`` names another one on this machine, ``NPROXY_TEST_AWS_ENDPOINT_URL`` and so
+    on where it is: no test sees this machine's own AWS variables.
     """
     if "NPROXY_TEST_S3_URL" in os.environ:
-        yield os.environ["NPROXY_TEST_S3_URL"]
+        with pytest.MonkeyPatch.context() as patch:
+            for name in [name for name in os.environ if name.startswith(_GIVEN)]:
+                patch.setenv(name.removeprefix("NPROXY_TEST_"), os.environ[name])
+            yield os.environ["NPROXY_TEST_S3_URL"]
         return
     weed = find_weed()
     if weed is None:
