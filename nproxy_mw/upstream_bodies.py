@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING
 
 from nproxy_mw import wsgi
 from nproxy_mw.answers import Answer
-from nproxy_mw.bodies import raw_chunks
+from nproxy_mw.bodies import content_length, raw_chunks, too_large
 from nproxy_mw.errors import NproxyError
 from nproxy_mw.npm.upstream_answers import OF_TARBALLS, passed
+from nproxy_mw.npm.upstream_documents import Readdressing
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 GZIP_LEVEL = 1  # made anew for each request: speed before size
 GZIP_FROM = 1024  # bytes
+READDRESSED = 16 * 2**20  # bytes of an upload that is read whole to put its URLs right
 
 _TARBALL: wsgi.Headers = (
     ("X-Content-Type-Options", "nosniff"),
@@ -90,10 +92,27 @@ class Streamed:
 
 
 class Upload:
-    """A request body on its way up, bounded while it streams; what the upstream does not take can be drained."""
+    """A client's document on its way up: bounded, streamed, and drained when the upstream does not take all of it.
 
-    def __init__(self, environ: WSGIEnvironment, limit: int) -> None:
+    A small one is read whole, so that the URLs it took from our packuments are the upstream's again: what npm sends to
+    deprecate a version is the packument it was given. *length* is in bytes; None for a body that ends by itself.
+    """
+
+    def __init__(self, environ: WSGIEnvironment, limit: int, readdressing: Readdressing) -> None:
+        self.length = content_length(environ)
+        # Said here, before the upstream hears of the request.
+        if self.length is not None and self.length > limit:
+            raise too_large(limit)
         self._chunks = raw_chunks(environ, limit)
+        if self.length is not None and self.length <= READDRESSED and not environ.get("HTTP_CONTENT_ENCODING"):
+            whole = readdressing.returned(b"".join(self._chunks))
+            self.length = len(whole)
+            self._chunks = iter([whole] if whole else [])
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """Content-Length, where it is known."""
+        return [] if self.length is None else [("Content-Length", str(self.length))]
 
     def __iter__(self) -> Iterator[bytes]:
         return self

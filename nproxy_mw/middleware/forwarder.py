@@ -27,7 +27,7 @@ import orjson
 
 from nproxy_mw import wsgi
 from nproxy_mw.answers import Answer
-from nproxy_mw.bodies import content_length, read_body, too_large
+from nproxy_mw.bodies import read_body
 from nproxy_mw.environ import DESTINATION, PRINCIPAL, REQUEST_ID, ROUTE, Destination
 from nproxy_mw.errors import BadRequest, Forbidden, MethodNotAllowed, MissingLayer, NotFound, ServerError
 from nproxy_mw.npm import upstream_answers as passing
@@ -183,12 +183,8 @@ class Forwarder:
         authorization = PRINCIPAL.require(environ, by="Forwarder").upstream_authorization
         if authorization is not None:
             headers.append(("Authorization", authorization))
-        length = content_length(environ)
-        if length is not None:
-            if length > self.max_publish:  # before the upstream hears of it
-                raise too_large(self.max_publish)
-            headers.append(("Content-Length", str(length)))
-        upload = Upload(environ, self.max_publish)
+        upload = Upload(environ, self.max_publish, self._readdressing(environ))
+        headers += upload.headers
         answer, raw = self.upstream.write(str(environ["REQUEST_METHOD"]), route, headers, upload)
         upload.drain()
         _log.info("the upstream answered %s to %s of %s", answer.status, environ["REQUEST_METHOD"], route.name)

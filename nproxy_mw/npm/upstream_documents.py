@@ -139,6 +139,13 @@ class Readdressing:
             return text
         return re.sub(_origin(self.upstream_url), lambda _: base, text)
 
+    def returned(self, text: bytes) -> bytes:
+        """*text* with our URLs turned back into the upstream's: a packument that a client changed and sends back."""
+        rest = self.base_url.partition("://")[2]
+        # By either scheme: npm writes a tarball's URL with http, whatever the registry's is.
+        ours = rb"https?://" + re.escape(rest.encode()) + rb"(?=[/\"?#\s\\]|$)"
+        return re.sub(ours, lambda _: self.upstream_url.encode(), text)
+
     def readdressed_text(self, text: str) -> str:
         """The same for a sentence, where the bare host name is hidden too."""
         text = self.readdressed(text.encode("utf-8", "replace")).decode()

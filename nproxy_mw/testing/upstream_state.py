@@ -137,16 +137,31 @@ class UpstreamState:
     def _write(self, request: Recorded, path: str) -> Reply:
         if request.headers.get("authorization") != f"Bearer {self.token}":
             return json_reply({"error": "You must be logged in to publish packages."}, 401, WWW_Authenticate="Bearer")
-        if request.method == "PUT" and not path.startswith("/-/") and "/-rev/" not in path:
-            document = json.loads(request.body)
-            known = self.packuments.setdefault(path[1:], {"name": path[1:], "dist-tags": {}, "versions": {}})
-            if document.get("_attachments") and set(document["versions"]) & set(known["versions"]):
-                return json_reply({"error": "You cannot publish over the previously published versions."}, 403)
-            known["versions"].update(document.get("versions", {}))
-            known["dist-tags"].update(document.get("dist-tags", {}))
-            for filename, attachment in document.get("_attachments", {}).items():
-                self.tarballs[f"{path}/-/{filename.rpartition('/')[2]}"] = base64.b64decode(attachment["data"])
-        return json_reply({"ok": True, "id": path[1:], "rev": "1-0"}, 201 if request.method == "PUT" else 200)
+        tag = re.fullmatch(r"/-/package/(.+)/dist-tags/([^/]+)", path)
+        name = tag[1] if tag else re.split(r"/-(?:rev)?/", path)[0][1:]
+        known = self.packuments.get(name, {"name": name, "dist-tags": {}, "versions": {}})
+        if tag and request.method == "PUT":
+            known["dist-tags"][tag[2]] = json.loads(request.body)
+        elif tag:
+            known["dist-tags"].pop(tag[2], None)
+        elif request.method == "PUT":
+            return self._put(json.loads(request.body), known, path)
+        elif "/-/" not in path:
+            self.packuments.pop(name, None)
+        return json_reply({"ok": True})
+
+    def _put(self, document: dict[str, Any], known: dict[str, Any], path: str) -> Reply:
+        """A publish adds to what is known; a document without attachments is a packument that was changed."""
+        attachments = document.get("_attachments", {})
+        if set(document.get("versions", {})) & set(known["versions"]) and attachments:
+            return json_reply({"error": "You cannot publish over the previously published versions."}, 403)
+        known["versions"].update(document.get("versions", {}))
+        known["dist-tags"].update(document.get("dist-tags", {}))
+        known["_rev"] = f"{len(known['versions'])}-0"
+        self.packuments[known["name"]] = known
+        for filename, attachment in attachments.items():
+            self.tarballs[f"{path}/-/{filename.rpartition('/')[2]}"] = base64.b64decode(attachment["data"])
+        return json_reply({"ok": True, "id": known["name"], "rev": known["_rev"]}, 201)
 
     def _audit(self, request: Recorded, path: str) -> Reply:
         if self.is_poor:

@@ -8,10 +8,12 @@ import hashlib
 import io
 import json
 import logging
+import socket
+import tracemalloc
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from threading import Event
+from threading import Event, Thread
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
@@ -19,6 +21,7 @@ from wsgiref.validate import validator
 import pytest
 
 from nproxy_mw.access import Grant, Principal
+from nproxy_mw.answers import Answer, Headers
 from nproxy_mw.environ import DESTINATION, PRINCIPAL, ROUTE, Destination
 from nproxy_mw.errors import MissingLayer, UpstreamUnavailable
 from nproxy_mw.middleware.authenticate import Authenticate
@@ -29,7 +32,7 @@ from nproxy_mw.npm.routes import parse_route
 from nproxy_mw.testing.documents import publish_document
 from nproxy_mw.testing.upstream import RecordingUpstream, Reply, json_reply
 from nproxy_mw.token_format import make_secret
-from nproxy_mw.transport import Urllib3Transport
+from nproxy_mw.transport import Body, Urllib3Transport
 
 BASE = "https://npm.acme.example/npm"
 READS = ("/lodash", "/lodash/latest", "/lodash/-/lodash-1.0.0.tgz", "/-/package/lodash/dist-tags", "/-/npm/v1/keys")
@@ -671,6 +674,56 @@ def test_one_time_password_challenge_comes_down(upstream: RecordingUpstream, cli
     assert response.headers["npm-notice"] == f"See {BASE}/help"
 
 
+def test_packument_that_comes_back_names_the_upstream_again(upstream: RecordingUpstream, client: Client) -> None:
+    """To deprecate a version, npm sends the packument it was given: our address is not the upstream's business."""
+    upstream.publish("lodash", "1.0.0", {"homepage": f"{upstream.url}/about"})
+    given = client.get("/lodash?write=true").json
+    given["versions"]["1.0.0"]["deprecated"] = "old"
+    client.ask("PUT", "/lodash", given, Authorization="Bearer npm_upstream")
+    sent = upstream.requests[-1]
+    assert b"npm.acme.example" not in sent.body
+    manifest = json.loads(sent.body)["versions"]["1.0.0"]
+    assert manifest["dist"]["tarball"] == f"{upstream.url}/lodash/-/lodash-1.0.0.tgz"
+    assert (manifest["homepage"], manifest["deprecated"]) == (f"{upstream.url}/about", "old")
+
+
+def test_large_publish_is_streamed(upstream: RecordingUpstream, client: Client) -> None:
+    """As it came, and to its end when the upstream has long refused it."""
+    body = json.dumps({"data": "x" * 17 * 2**20}).encode()
+    assert client.ask("PUT", "/lodash", body).status == 401
+    assert upstream.requests[-1].body == body
+
+
+def test_upstream_that_refuses_early_is_heard() -> None:
+    """It need not take the whole body to say no; the client's is read to its end all the same."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def refuse() -> None:
+            with server.accept()[0] as connection:
+                connection.recv(1000)
+                connection.sendall(b"HTTP/1.1 403 No\r\nContent-Length: 15\r\n\r\n" + b'{"error": "no"}')
+                connection.shutdown(socket.SHUT_RDWR)
+
+        thread = Thread(target=refuse)
+        thread.start()
+        client = Client(f"http://127.0.0.1:{server.getsockname()[1]}")
+        source = io.BytesIO(b"x" * 30 * 2**20)
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": "PUT",
+            "SCRIPT_NAME": "",
+            "PATH_INFO": "/lodash",
+            "QUERY_STRING": "",
+        }
+        environ |= {"CONTENT_LENGTH": str(30 * 2**20), "wsgi.input": source}
+        setup_testing_defaults(environ)
+        seen: list[str] = []
+        chunks = client.app(environ, lambda status, headers, exc_info=None: seen.append(status))
+        chunks.close()
+        thread.join()
+    assert seen[0][:3] in {"403", "502"}  # the kernel may drop an answer whose connection is reset
+    assert source.read() == b""
+
+
 def test_too_large_publish_is_refused_before_the_upstream_hears_of_it(upstream: RecordingUpstream) -> None:
     """Decided by Content-Length where there is one."""
     client = Client(upstream.url, max_publish=1000)
@@ -693,6 +746,46 @@ def test_cut_publish_never_looks_complete_to_the_upstream(upstream: RecordingUps
     chunks = client.app(environ, lambda status, headers, exc_info=None: seen.append(status))
     chunks.close()
     assert seen == ["400 Bad Request"]
+
+
+class Endless:
+    """A transport that makes and swallows what is asked of it, piece by piece; and an upload of that size."""
+
+    upstream_url = "http://upstream.example"
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def send(self, method: str, target: str, headers: Headers = (), body: Body = None) -> Answer:
+        if method == "PUT":
+            assert body is not None
+            assert sum(len(piece) for piece in body if isinstance(piece, bytes)) == self.size
+            return Answer(201, [], lambda _: iter([]))
+        pieces = self.size // 2**16
+        return Answer(200, [("Content-Length", str(self.size))], lambda _: (bytes(2**16) for _ in range(pieces)))
+
+    fetch = send
+
+    def read(self, size: int = -1) -> bytes:
+        return bytes(size)
+
+
+def test_memory_stays_flat_both_ways() -> None:
+    """100 MiB down, 100 MiB up: a tarball is never held, whatever its size."""
+    size = 100 * 2**20
+    endless = Endless(size)
+    forwarder = Forwarder(transport=endless, max_publish=size, public_url=BASE)
+    app: Any = ErrorResponses(Authenticate(ScopeRouter(forwarder, settings=Settings()), tokens=Tokens()))
+    tracemalloc.start()
+    for method, path, length in (("GET", "/lodash/-/lodash-1.0.0.tgz", 0), ("PUT", "/lodash", size)):
+        environ: dict[str, Any] = {"REQUEST_METHOD": method, "PATH_INFO": path, "CONTENT_LENGTH": str(length)}
+        environ["wsgi.input"] = endless
+        setup_testing_defaults(environ)
+        chunks = app(environ, lambda status, headers, exc_info=None: None)
+        assert sum(map(len, chunks)) == (size if method == "GET" else 2)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * 2**20
 
 
 # Keys, attestations, audits

@@ -60,7 +60,13 @@ def test_publish_needs_the_token() -> None:
         assert ask(url, "PUT", body=body, headers=headers).status == 201
         assert ask(url, "PUT", body=body, headers=headers).status == 403
         assert ask(f"{url}/-/lodash-1.0.0.tgz").status == 200
+        tag = f"{upstream.url}/-/package/lodash/dist-tags/next"
+        assert ask(tag, "PUT", body=b'"1.0.0"', headers=headers).status == 200
+        assert ask(url).json()["dist-tags"] == {"latest": "1.0.0", "next": "1.0.0"}
+        assert ask(tag, "DELETE", headers=headers).status == 200
+        assert ask(url).json()["dist-tags"] == {"latest": "1.0.0"}
         assert ask(f"{url}/-rev/1", "DELETE", headers=headers).status == 200
+        assert ask(url).status == 404
 
 
 def test_poor_mirror_knows_packuments_and_tarballs() -> None:
