@@ -27,6 +27,7 @@ from nproxy_mw.middleware.internal_store import InternalStore
 from nproxy_mw.middleware.no_upstream import NoUpstream
 from nproxy_mw.middleware.scope_router import ScopeRouter
 from nproxy_mw.organisation import Organisation, organisation_at
+from nproxy_mw.storage.probe import probe
 from nproxy_mw.transport import Transport, Urllib3Transport
 from nproxy_mw.views import Views
 
@@ -94,21 +95,31 @@ def registry(
 ) -> WSGIApplication:
     """The whole registry of one organisation as a WSGI application.
 
-    *storage* is an fsspec URL or a folder (``"file:///srv/npm"``, ``"s3://bucket/npm"``). *internal_scopes* are added
-    to the organisation's stored settings. *upstream* is a registry's URL; if it is None, there are internal packages
-    only. If *tokens* is None, they are those made by ``nproxy-mw token create``. *public_url* is where clients reach
-    the registry; if it is None, URLs in answers follow the request. *on* is a host application that is handed the root
-    path; if it is None, the root says where the registry is.
+    *storage* is an fsspec URL or a folder (``"file:///srv/npm"``, ``"s3://bucket/npm"``), which is tried at once; or an
+    organisation, of which nothing is asked before the first request. *internal_scopes* are added to the organisation's
+    stored settings. *upstream* is a registry's URL; if it is None, there are internal packages only. If *tokens* is
+    None, they are those made by ``nproxy-mw token create``. *public_url* is where clients reach the registry; if it is
+    None, URLs in answers follow the request. *on* is a host application that is handed the root path; if it is None,
+    the root says where the registry is.
 
     Raises:
-        ValueError: *storage* or *upstream* is not a URL of a kind that is supported.
+        ValueError: *storage* or *upstream* is not a URL of a kind that is supported; or the storage lets writers
+            overwrite each other.
         BadRequest: one of *internal_scopes* is not a scope.
-        StorageUnavailable: the scopes cannot be stored.
+        StorageUnavailable: the storage cannot be written to.
     """
-    organisation = storage if isinstance(storage, Organisation) else organisation_at(storage)
-    organisation.settings.ensure_scopes(internal_scopes, actor=DEPLOYMENT)
+    organisation = storage if isinstance(storage, Organisation) else probed(organisation_at(storage))
+    scopes = list(internal_scopes)
+    if scopes:
+        organisation.settings.ensure_scopes(scopes, actor=DEPLOYMENT)
     transport = Urllib3Transport(upstream) if isinstance(upstream, str) else upstream
     return stack(*layers(organisation, transport, tokens=tokens, public_url=public_url), on=on or front_page)
+
+
+def probed(organisation: Organisation) -> Organisation:
+    """Answers *organisation* when its storage keeps what writers rely on; raises as `nproxy_mw.storage.probe` does."""
+    probe(organisation.storage)
+    return organisation
 
 
 def front_page(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from nproxy_mw.cli.options import add_option, add_store_options, organisation_of, scopes_of
+from nproxy_mw.cli.options import add_option, add_store_options, check_storage, organisation_of, scopes_of
 from nproxy_mw.cli.places import check_public_url, check_upstream, parse_bind
 from nproxy_mw.cli.token import ACTOR
 
@@ -63,6 +63,7 @@ def run(parsed: argparse.Namespace) -> int:
     upstream = check_upstream(parsed.upstream, bind, public_url)
     check_port(bind)
     organisation = organisation_of(parsed)
+    check_storage(organisation)
     is_new = organisation.is_new()
     organisation.settings.ensure_scopes(scopes, actor=ACTOR)
     settings = ServerSettings(
