@@ -138,9 +138,11 @@ class Packages:
         self.storage.create(tarball_key(name, file), publication.tarball)
         try:
             self._change(name, step)
+        except StorageUnavailable:
+            # The swap may have been written all the same, or be written yet: a request can outlive the wait for its
+            # answer. So the bytes stay, and if no record ever names them, `nproxy-mw gc` finds them.
+            raise
         except NproxyError:
-            # After an error of the storage the swap may have been written all the same: only bytes that no record
-            # names are removed. What is left behind is found by `nproxy-mw gc`.
             if not self._names_tarball(name, version, file):
                 self._remove(name, [file])
             raise
