@@ -24,7 +24,7 @@ from nproxy_mw.token_format import redact
 Clock: TypeAlias = Callable[[], datetime]
 """Answers the present time, with a time zone."""
 
-MAX_USER_AGENT = 256  # characters kept of what the client calls itself
+MAX_LENGTH = 256  # characters kept of what a client says of itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +49,15 @@ def new_event(kind: str, *, org: str, actor: Actor, time: datetime, **fields: An
     """Answers an event that hangs in no chain yet.
 
     *fields* are named as they are stored, in camelCase. The token or the person behind *actor* is named when there is
-    one. What a client calls itself is cut to size, and freed of anything that looks like a token.
+    one. What a client says of itself is cut to size, and freed of anything that looks like a token.
     """
     event = {
         "id": event_id(time),
         "time": timestamp(time),
         "org": org,
         "event": kind,
-        "requestId": actor.request_id,
-        "ip": actor.ip,
+        "requestId": _plain(actor.request_id),
+        "ip": _plain(actor.ip),
         "userAgent": _plain(actor.user_agent),
     }
     if actor.token_hash:
@@ -133,4 +133,4 @@ def _fits(event: Json) -> bool:
 
 
 def _plain(text: str) -> str:
-    return redact(text[:MAX_USER_AGENT].encode("utf-8", "replace").decode("utf-8"))
+    return redact(text[:MAX_LENGTH].encode("utf-8", "replace").decode("utf-8"))

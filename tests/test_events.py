@@ -71,7 +71,7 @@ def test_user_agent_is_cut_and_redacted():
     """What a client calls itself is bounded, can be stored whatever it holds, and carries no token into the trail."""
     secret = token_format.make_secret()
     made = events.new_event("x", org="a", actor=Actor(user_agent=f"{secret} \udce4" + "x" * 9000), time=NOON)
-    assert len(made["userAgent"]) <= events.MAX_USER_AGENT
+    assert len(made["userAgent"]) <= events.MAX_LENGTH
     assert secret[7:] not in made["userAgent"]
     assert orjson.dumps(made)
 

@@ -115,9 +115,9 @@ class AdministratorStore:
         return [Administrator(name) for name in names if self._find(name)]
 
     def repair(self) -> int:
-        """Tells of changes that a crash left untold. Answers how many administrators were concerned."""
+        """Tells of changes that a crash left untold. Answers how many there were."""
         documents = [objects.find(self.storage, key) for key in self.storage.list(FOLDER)]
-        return sum(self.trail.settle(document["events"]) for document in documents if document)
+        return self.trail.settle(event for document in documents if document for event in document["events"])
 
     @cached_property
     def _nobody(self) -> str:

@@ -79,15 +79,21 @@ class Trail:
                 return
         raise Busy("The audit trail is being written by too many at once: try again.")
 
-    def settle(self, told: Iterable[Json]) -> bool:
-        """Hangs in those of *told* that no object of the chain holds: what a crash left untold. Whether there were any.
+    def settle(self, told: Iterable[Json]) -> int:
+        """Hangs in those of *told* that no object of the chain holds: what a crash left untold. Answers how many.
 
         *told* are events as they were stored beside what they tell of.
         """
-        untold = [event for event in told if not self._holds(event)]
+        untold = {event["id"]: event for event in told}
+        for segment in self.segments() if untold else ():
+            ids = _ids(segment.chain)
+            untold = {key: event for key, event in untold.items() if key not in ids}
+            # Nothing is hung in before it happened: an object whose newest event is older by far holds none of these.
+            if not untold or (ids and _milliseconds(max(ids)) < _milliseconds(min(untold)) - _SKEW):
+                break
         if untold:
-            self.append(untold)
-        return bool(untold)
+            self.append(untold.values())
+        return len(untold)
 
     def index(self, told: Iterable[Json]) -> None:
         """Puts events of any chain into the index. A failure is logged, and repaired by ``reindex``."""
@@ -142,15 +148,6 @@ class Trail:
         except Exists:
             return self.storage.read(_set_aside(number)).data == stored.data
         return True
-
-    def _holds(self, event: Json) -> bool:
-        for segment in self.segments():
-            ids = _ids(segment.chain)
-            if event["id"] in ids:
-                return True
-            if ids and _milliseconds(min(ids)) < _milliseconds(event["id"]) - _SKEW:
-                return False
-        return False
 
     def _segment(self, key: str) -> Segment:
         return _decode(self._read(key))

@@ -93,7 +93,7 @@ class KeyStore:
     def repair(self) -> bool:
         """Tells of keys that a crash left untold. Whether there were any."""
         document = objects.find(self.storage, KEY)
-        return document is not None and self.trail.settle(document["events"])
+        return document is not None and bool(self.trail.settle(document["events"]))
 
     def _change(self, actor: Actor, *, make: Callable[[Json | None], bool]) -> None:
         """Writes a new pair in front of the old keys, if *make* says so of the document as it is; and tells of it."""

@@ -116,7 +116,7 @@ class Organisations:
     def repair(self, org: str) -> bool:
         """Tells of a creation that a crash left untold. Whether it was."""
         document = objects.find(self.storage, _key(org))
-        return document is not None and self.trail(org).settle(document["events"])
+        return document is not None and bool(self.trail(org).settle(document["events"]))
 
 
 def is_slug(text: str) -> bool:

@@ -87,7 +87,7 @@ class SettingsStore:
     def repair(self) -> bool:
         """Tells of a change that a crash left untold. Whether there was one."""
         document = objects.find(self.storage, KEY)
-        return document is not None and self.trail.settle(document["events"])
+        return document is not None and bool(self.trail.settle(document["events"]))
 
     def _change(self, wish: Callable[[Settings], object], actor: Actor) -> Settings:
         told: list[Json] = []

@@ -113,8 +113,8 @@ class TokenStore:
         return record.principal
 
     def repair(self) -> int:
-        """Tells of changes that a crash left untold. Answers how many tokens were concerned."""
-        return sum(self.trail.settle(record.told) for record in self._records())
+        """Tells of changes that a crash left untold. Answers how many there were."""
+        return self.trail.settle(event for record in self._records() for event in record.told)
 
     def _note_use(self, record: TokenRecord, revision: Revision, now: datetime) -> None:
         """Writes the last use, at most once in `LAST_USE`. That it failed is no reason to refuse the request."""

@@ -337,6 +337,17 @@ def test_address_is_what_one_host_has(ip, network):
     assert network_of(ip) == network
 
 
+@pytest.mark.parametrize("key", ["administrators/ann.json", "attempts/name/c92.json"])
+def test_damaged_objects_open_nothing(administrators, storage, ann, actor, key):
+    """A damaged record or count is an error of the storage: it neither lets in nor forgets."""
+    fail(administrators, 1)
+    keys = [found for found in storage.list() if found.rpartition("/")[0] == key.rpartition("/")[0]]
+    for found in keys:
+        storage.replace(found, b'{"format":1}', storage.read(found).revision)
+    with pytest.raises(StorageUnavailable):
+        administrators.verify("ann", PASSWORD, ip=IP)
+
+
 def test_password_is_nowhere(administrators, storage, trail, ann, actor, caplog):
     """No stored object, event, repr or log line holds a password; no event, repr or log line its hash."""
     with caplog.at_level(logging.DEBUG):

@@ -112,10 +112,32 @@ def test_settle_hangs_in_what_is_missing(short, trail, clock, actor):
     for number in range(8):
         clock.forward(hours=20)
         trail.record(f"a.{number}", actor)
-    assert trail.settle([old, untold]) is True
-    assert trail.settle([old, untold]) is False
+    assert (trail.settle([old, untold]), trail.settle([old, untold])) == (1, 0)
     assert kinds(trail.chain()).count("a.old") == kinds(trail.chain()).count("a.untold") == 1
     assert events.verify(trail.chain()) == []
+
+
+def test_event_settled_late_hides_no_others(short, trail, clock, actor):
+    """An old event that was hung in late does not make later ones, further back in the chain, look untold."""
+    late = trail.new("a.late", actor)
+    clock.forward(days=30)
+    event = trail.new("a.event", actor)
+    trail.append([event])
+    for number in range(7):
+        trail.record(f"a.{number}", actor)
+    trail.settle([late])
+    assert trail.settle([event]) == 0
+    assert events.verify(trail.chain()) == []
+
+
+def test_chain_with_foreign_ids_can_be_settled(trail, storage, actor):
+    """Identifiers that are none of ours, in a chain that was tampered with, do not stop the repair."""
+    trail.record("a.one", actor)
+    stored = storage.read("audit/administration.json")
+    document = orjson.loads(stored.data)
+    document["chain"] = [{"id": "zzz"}]
+    storage.replace("audit/administration.json", orjson.dumps(document), stored.revision)
+    assert trail.settle([trail.new("a.two", actor)]) == 1
 
 
 def test_settle_does_not_read_far_back(short, trail, storage, clock, actor):

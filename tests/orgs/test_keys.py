@@ -180,6 +180,23 @@ def test_altered_sealed_keys_are_found(store, storage, clock, actor, how):
             attempt()
 
 
+@pytest.mark.parametrize("field", ["org", "keys", "private"])
+def test_altered_unsealed_keys_are_damaged(store, storage, actor, field):
+    """Unsealed keys whose private part does not fit the public one, or the organisation, are not used."""
+    store().signers(actor=actor)
+    stored = storage.read("keys.json")
+    document = orjson.loads(stored.data)
+    secret = orjson.loads(base64.b64decode(document["private"]["data"]))
+    fresh = {"ed25519": base64.b64encode(os.urandom(32)).decode()}
+    secret |= {"org": "other"} if field == "org" else {"keys": []} if field == "keys" else {}
+    if field == "private":
+        secret["private"] |= fresh
+    document["private"]["data"] = base64.b64encode(orjson.dumps(secret)).decode()
+    storage.replace("keys.json", orjson.dumps(document), stored.revision)
+    with pytest.raises(StorageUnavailable, match="damaged"):
+        store().signers(actor=actor)
+
+
 @pytest.mark.parametrize(
     "stored",
     [

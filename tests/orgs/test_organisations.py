@@ -71,6 +71,20 @@ def test_ensure_makes_once(organisations, actor):
     assert len(organisations.trail("default").chain()) == 1
 
 
+def test_ensure_finds_what_another_makes_meanwhile(organisations, storage, actor):
+    """Of two servers that start at once one makes the organisation, and the other finds it."""
+    find = organisations.find
+
+    def find_and_lose(org):
+        found = find(org)
+        if found is None:
+            Organisations(storage).create(org, "theirs", actor=actor)
+        return found
+
+    organisations.find = find_and_lose
+    assert organisations.ensure("default", actor=actor).name == "theirs"
+
+
 def test_homes_do_not_mix(organisations):
     """What one organisation stores, another does not see."""
     organisations.home("a").create("settings.json", b"1")

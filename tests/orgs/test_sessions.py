@@ -7,7 +7,7 @@ import pytest
 
 from nproxy_mw import token_format
 from nproxy_mw.access import Grant
-from nproxy_mw.errors import StorageUnavailable
+from nproxy_mw.errors import Missing, StorageUnavailable
 from nproxy_mw.orgs.sessions import LIFETIME, Administrator, SessionStore
 from nproxy_mw.orgs.tokens import TokenStore
 
@@ -113,6 +113,21 @@ def test_sweep_removes_what_has_expired(sessions, storage, clock, actor):
     clock.forward(hours=6)
     assert (sessions.sweep(), sessions.sweep()) == (1, 0)
     assert sessions.find(secret)
+
+
+def test_session_ended_at_once_by_two_is_told_once(sessions, storage, trail, actor):
+    """A session that another process ends at the same moment is told of by that one alone."""
+    secret, _ = sessions.create(ANN, actor=actor)
+    storage.broken["delete", "sessions/"] = Missing("gone")
+    sessions.revoke(secret, actor=actor)
+    assert [event["event"] for event in trail.chain()] == ["session.created"]
+
+
+def test_sweep_passes_over_what_is_gone(sessions, storage, actor):
+    """A session that another process removes at the same moment is none of this one's."""
+    sessions.create(ANN, actor=actor)
+    storage.broken["read", "sessions/"] = Missing("gone")
+    assert sessions.sweep() == 0
 
 
 @pytest.mark.parametrize("data", [b"", b'{"format":1}', b'{"format":1,"expiresAt":5}'])

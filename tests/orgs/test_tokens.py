@@ -7,7 +7,7 @@ import pytest
 
 from nproxy_mw import token_format
 from nproxy_mw.access import Grant, Principal
-from nproxy_mw.errors import BadRequest, NotFound, StorageUnavailable
+from nproxy_mw.errors import BadRequest, Changed, Missing, NotFound, StorageUnavailable
 from nproxy_mw.orgs.tokens import LAST_USE, StaticTokens, TokenStore
 
 BOTH = [Grant.PROXY, Grant.PUBLISH]
@@ -232,6 +232,37 @@ def test_half_done_revocation_is_ended_by_a_repeat(tokens, storage, trail, actor
     assert tokens.find(secret) is None
     storage.broken.clear()
     tokens.revoke(record.id, actor=actor)
+    assert told(trail) == ["token.created", "token.revoked"]
+
+
+def test_lost_last_use_is_no_matter(tokens, storage, actor):
+    """That another process wrote the last use first is no failure."""
+    secret, _ = tokens.create("ci", BOTH, actor=actor)
+    storage.broken["replace", "tokens/"] = Changed("lost")
+    assert tokens.find(secret)
+
+
+def test_removed_record_is_passed_over(tokens, storage, actor):
+    """A record that vanishes while the tokens are listed is left out."""
+    tokens.create("ci", BOTH, actor=actor)
+    storage.broken["read_if_changed", "tokens/"] = storage.broken["read", "tokens/"] = Missing("gone")
+    assert tokens.list() == []
+
+
+def test_revoked_at_once_by_two_is_told_once(storage, trail, clock, actor):
+    """Of two processes that revoke a token at once both succeed, and it is told of once."""
+    first, second = (TokenStore(storage, org="acme", trail=trail, clock=clock) for _ in range(2))
+    _, record = first.create("ci", BOTH, actor=actor)
+    second.list()
+    new = trail.new
+
+    def new_and_lose(kind, *args, **fields):
+        trail.new = new
+        first.revoke(record.id, actor=actor)
+        return new(kind, *args, **fields)
+
+    trail.new = new_and_lose
+    second.revoke(record.id, actor=actor)
     assert told(trail) == ["token.created", "token.revoked"]
 
 

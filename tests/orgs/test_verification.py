@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from nproxy_mw import events, signing
+from nproxy_mw.errors import Missing, StorageUnavailable
 from nproxy_mw.orgs import audit_index, verification
 from nproxy_mw.orgs.audit import ADMINISTRATION
 from nproxy_mw.orgs.checkpoints import Checkpoints
@@ -156,6 +157,26 @@ def test_index_is_held_against_the_chains(org):
     assert verification.reindex(org.trail, verification.all_chains(org.trail)) == 3
     assert [finding for finding in org.findings() if "no chain" not in finding] == []
     assert verification.reindex(org.trail, verification.all_chains(org.trail)) == 0
+
+
+def test_unreachable_storage_is_no_finding(org):
+    """That the storage cannot be read is an error: it must not look like tampering, nor like a sound trail."""
+    org.storage.broken["read", "administration"] = StorageUnavailable("away")
+    with pytest.raises(StorageUnavailable, match="away"):
+        org.findings()
+
+
+def test_record_removed_meanwhile_is_told_by_the_checkpoints(org):
+    """A record that vanishes while the chains are read is missed, not stumbled over."""
+    org.storage.broken["read", "one/record.json"] = Missing("gone")
+    assert "@acme/one: the chain is gone: a checkpoint saw it" in org.findings()
+
+
+def test_other_objects_of_a_package_are_passed_over(org):
+    """Only records have chains."""
+    org.storage.create("packages/@acme/one/note.json", b"{}")
+    org.storage.create("packages/@acme/rubbish/record.json", b'{"chain":5}')
+    assert [finding for finding in org.findings() if "rubbish" not in finding] == []
 
 
 def test_flawed_events_are_not_indexed(org):
