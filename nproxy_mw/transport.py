@@ -144,29 +144,28 @@ class Urllib3Transport:
             sent.setdefault("Authorization", self._upstream.authorization)
         return sent
 
-    def _ask(self, method: str, origin: Origin, target: str, headers: HTTPHeaderDict, body: Body) -> Answer:
+    def _ask(
+        self, method: str, origin: Origin, target: str, headers: HTTPHeaderDict, body: Body, *, may_repeat: bool = True
+    ) -> Answer:
         pool = self._manager().connection_from_host(origin.host, origin.port, origin.scheme)
-        sent = body if body is None or isinstance(body, bytes) else _upload(body)
-        # A kept connection may turn out to be closed by the other side: what is safe to repeat is sent once more.
-        for may_repeat in (True, False) if method in _SAFE else (False,):
-            try:
-                response = pool.urlopen(
-                    method,
-                    target,
-                    body=sent,
-                    headers=headers,
-                    retries=False,
-                    redirect=False,
-                    preload_content=False,
-                    decode_content=False,
-                )
-            except (HTTPError, OSError) as error:
-                if may_repeat and isinstance(error, ProtocolError):
-                    continue
-                _log.warning("%s %s%s failed: %s", method, origin, target, error)
-                raise _translated(error) from error
-            return _answer(response)
-        raise AssertionError("unreachable")
+        try:
+            response = pool.urlopen(
+                method,
+                target,
+                body=body if body is None or isinstance(body, bytes) else _upload(body),
+                headers=headers,
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+            )
+        except (HTTPError, OSError) as error:
+            # A kept connection may turn out to be closed by the other side: what is safe to repeat is sent once more.
+            if may_repeat and method in _SAFE and isinstance(error, ProtocolError):
+                return self._ask(method, origin, target, headers, body, may_repeat=False)
+            _log.warning("%s %s%s failed: %s", method, origin, target, error)
+            raise _translated(error) from error
+        return _answer(response)
 
     def _manager(self) -> PoolManager:
         # Connections must not be shared with a forked child. Two threads that come here at once may each make a

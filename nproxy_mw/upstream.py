@@ -105,7 +105,8 @@ class Upstream:
         if answer.status == 404:
             answer.close()
             answer = self.transport.fetch(method, self._place(name, filename, target), headers)
-        if answer.status not in (200, 206, 304, 416):
+        # A login page or a "not found" page with status 200 is no tarball.
+        if answer.status not in (200, 206, 304, 416) or answer.header("content-type").lower().startswith("text/html"):
             answer.close()
             raise refusal(answer.status, answer.header("retry-after"), "tarball")
         return answer

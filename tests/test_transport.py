@@ -6,12 +6,22 @@ import gzip
 import logging
 import os
 import socket
+import ssl
 import threading
 import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from nproxy_mw.answers import Answer
 from nproxy_mw.errors import BadRequest, PayloadTooLarge, UpstreamTimeout, UpstreamUnavailable
@@ -200,6 +210,36 @@ def test_unknown_host_is_unavailable() -> None:
     """A name that does not resolve is no 404."""
     with pytest.raises(UpstreamUnavailable):
         Urllib3Transport("http://upstream.invalid").send("GET", "/x")
+
+
+def test_certificates_are_checked(tmp_path: Path) -> None:
+    """An upstream that nobody vouches for is not asked; a host can bring the authority of its own network."""
+    certificate = self_signed(tmp_path)
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(certificate)
+    with raw_server(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", tls=serving) as url:
+        secure = url.replace("http:", "https:")
+        with pytest.raises(UpstreamUnavailable):
+            Urllib3Transport(secure).send("GET", "/x")
+        trusting = ssl.create_default_context(cafile=str(certificate))
+        assert read(Urllib3Transport(secure, ssl_context=trusting).send("GET", "/x")) == b"ok"
+
+
+def self_signed(folder: Path) -> Path:
+    """A certificate for 127.0.0.1 and its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, SHA256())
+    )
+    path = folder / "certificate.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(private + certificate.public_bytes(Encoding.PEM))
+    return path
 
 
 def test_slow_upstream_is_a_timeout(upstream: RecordingUpstream) -> None:
@@ -413,8 +453,8 @@ def test_memory_stays_flat_while_streaming() -> None:
 class raw_server:  # noqa: N801
     """Says the same bytes to whoever connects, then hangs up unless it is to *keep* the connection."""
 
-    def __init__(self, sent: bytes, *, keep: bool = False) -> None:
-        self.sent, self.keep = sent, keep
+    def __init__(self, sent: bytes, *, keep: bool = False, tls: ssl.SSLContext | None = None) -> None:
+        self.sent, self.keep, self.tls = sent, keep, tls
 
     def __enter__(self) -> str:
         self.socket = socket.create_server(("127.0.0.1", 0))
@@ -429,11 +469,15 @@ class raw_server:  # noqa: N801
                 connection = self.socket.accept()[0]
             except OSError:
                 return
-            with connection:
-                connection.recv(65536)
-                connection.sendall(self.sent)
-                if self.keep:
-                    self.done.wait(30)
+            with connection, suppress(OSError):
+                self.exchange(self.tls.wrap_socket(connection, server_side=True) if self.tls else connection)
+
+    def exchange(self, connection: socket.socket) -> None:
+        with connection:
+            connection.recv(65536)
+            connection.sendall(self.sent)
+            if self.keep:
+                self.done.wait(30)
 
     def __exit__(self, *_: object) -> None:
         self.done.set()
@@ -448,15 +492,6 @@ class sink_and_source(raw_server):  # noqa: N801
     def __init__(self, size: int) -> None:
         super().__init__(b"")
         self.size = size
-
-    def serve(self) -> None:
-        while True:
-            try:
-                connection = self.socket.accept()[0]
-            except OSError:
-                return
-            with connection:
-                self.exchange(connection)
 
     def exchange(self, connection: socket.socket) -> None:
         buffer = bytearray(65536)

@@ -447,6 +447,15 @@ def test_tarball_is_passed_as_it_is(upstream: RecordingUpstream, client: Client)
     assert (head.status, head.body, head.headers) == (200, b"", response.headers)
 
 
+@pytest.mark.parametrize("status", [405, 501])
+def test_head_works_where_the_upstream_knows_none(upstream: RecordingUpstream, client: Client, status: int) -> None:
+    """The tarball is asked for, and its body left alone."""
+    data = upstream.publish("lodash", "1.0.0")
+    upstream.on("HEAD", "/lodash/-/lodash-1.0.0.tgz", Reply(status))
+    head = client.ask("HEAD", "/lodash/-/lodash-1.0.0.tgz")
+    assert (head.status, head.body, head.headers["Content-Length"]) == (200, b"", str(len(data)))
+
+
 def test_tarball_ranges_and_conditions_go_up(upstream: RecordingUpstream, client: Client) -> None:
     """One range; several would come back in an envelope."""
     data = upstream.publish("lodash", "1.0.0")
@@ -529,6 +538,8 @@ def test_tarball_failures_are_sentences(upstream: RecordingUpstream, client: Cli
     for status, expected in ((500, 502), (403, 403), (429, 503), (206, 206), (201, 502)):
         upstream.on("GET", "/lodash/-/lodash-1.0.0.tgz", Reply(status, b"<html>"))
         assert client.get("/lodash/-/lodash-1.0.0.tgz").status == expected
+    upstream.on("GET", "/lodash/-/lodash-1.0.0.tgz", Reply(200, b"<html>", {"Content-Type": "text/html; charset=x"}))
+    assert client.get("/lodash/-/lodash-1.0.0.tgz").status == 502
 
 
 def test_response_headers_are_an_allow_list(upstream: RecordingUpstream, client: Client) -> None:
