@@ -5,7 +5,9 @@
     ErrorResponses    every error becomes npm's JSON; the request gets an id
     Management        /api/v1, by sessions or the host's own login
     Organizations     whose registry is it?                   leaves ORG
-    the organisation's own stack, as in `nproxy_mw.stack`, from Authenticate down
+      Login           npm login, where there are administrators
+      Authenticate ... the organisation's own stack, as in `nproxy_mw.stack`
+      OwnTokens       npm token, npm logout
 
 A stack is built at the first request for its organisation; connections and finished answers are shared by all.
 """
@@ -14,29 +16,112 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from nproxy_mw.locks import Locks
 from nproxy_mw.middleware.error_responses import ErrorResponses
+from nproxy_mw.middleware.login import Administrators, Login
 from nproxy_mw.middleware.management import Authenticator, Management
 from nproxy_mw.middleware.organizations import ByHost, FixedOrg, Organizations, Resolve
+from nproxy_mw.middleware.own_tokens import OwnTokens
 from nproxy_mw.organisation import Organisation, open_organisation
 from nproxy_mw.orgs.organisations import Organisations
+from nproxy_mw.orgs.sealing import Seal
 from nproxy_mw.stack import Layer, front_page, layers, stack
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.transport import Transport, Urllib3Transport
 from nproxy_mw.views import Views
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 T = TypeVar("T")
 
 CAPACITY = 256
 """Organisations whose stacks one process keeps; others are built again when they are asked for."""
+
+
+class Platform:
+    """The organisations on *storage*, as one WSGI application.
+
+    *resolve* is `FixedOrg`, `ByHost` or `ByPath`. A fixed organisation is served whether it was made or not; any other
+    is looked for in the storage at each request, so that one made by another process is there at once. If *upstream* is
+    None, there are internal packages only. *public_url* is where clients reach the platform itself; if it is None, URLs
+    in answers follow the request. *users* tells who may use the management API; if it is None, there is none.
+    *administrators* are those who may use ``npm login``; if it is None, there is no login. If *seal* is None, private
+    signing keys are stored as they are.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        locks: Locks,
+        *,
+        resolve: Resolve,
+        upstream: str | Transport | None = None,
+        public_url: str | None = None,
+        users: Authenticator | None = None,
+        administrators: Administrators | None = None,
+        seal: Seal | None = None,
+    ) -> None:
+        self.organisations = Organisations(storage)
+        self.resolve = resolve
+        self.transport = Urllib3Transport(upstream) if isinstance(upstream, str) else upstream
+        self.public_url = public_url
+        self.administrators = administrators
+        self.organisation: Kept[Organisation] = Kept(partial(open_organisation, storage, locks, seal=seal))
+        self._registries: Kept[WSGIApplication] = Kept(self._built)
+        self._views = Views()
+        self._app = stack(*self._outer(users), on=front_page)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        return self._app(environ, start_response)
+
+    def registry_of(self, org: str) -> WSGIApplication | None:
+        """The stack of the organisation *org* below ErrorResponses; None when there is no such organisation."""
+        if self.resolve != FixedOrg(org) and not self.organisations.exists(org):
+            return None
+        return self._registries(org)
+
+    def public_url_of(self, org: str) -> str | None:
+        """Where clients reach the registry of *org*, or None when that follows the request."""
+        if self.public_url is None or isinstance(self.resolve, FixedOrg):
+            return self.public_url
+        if isinstance(self.resolve, ByHost):
+            url = urlsplit(self.public_url)
+            port = f":{url.port}" if url.port else ""
+            return f"{url.scheme}://{org}.{self.resolve.domain}{port}{url.path}"
+        return f"{self.public_url}/{org}"
+
+    def _outer(self, users: Authenticator | None) -> list[Layer]:
+        choice = partial(Organizations, resolve=self.resolve, registry_of=self.registry_of)
+        if users is None:
+            return [ErrorResponses, choice]
+        domain = self.resolve.domain if isinstance(self.resolve, ByHost) else None
+        management = partial(
+            Management, organisations=self.organisations, tenant=self.organisation, users=users, domain=domain
+        )
+        return [ErrorResponses, management, choice]
+
+    def _built(self, org: str) -> WSGIApplication:
+        organisation, public_url = self.organisation(org), self.public_url_of(org)
+        # ErrorResponses stands above all organisations already.
+        _, authenticate, router, *rest = layers(organisation, self.transport, public_url=public_url, views=self._views)
+        own: list[Layer] = [authenticate, router, partial(OwnTokens, tokens=organisation.tokens), *rest]
+        if self.administrators is not None:
+            login = partial(
+                Login,
+                org=org,
+                storage=organisation.storage,
+                tokens=organisation.tokens,
+                administrators=self.administrators,
+                public_url=public_url,
+            )
+            own.insert(0, login)
+        return stack(*own, on=front_page)
 
 
 class Kept(Generic[T]):
@@ -56,68 +141,3 @@ class Kept(Generic[T]):
             while len(self._values) > self.capacity:
                 self._values.popitem(last=False)
             return self._values[key]
-
-
-class Platform:
-    """The organisations on *storage* and the stack of each.
-
-    *resolve* is `FixedOrg`, `ByHost` or `ByPath`. A fixed organisation is served whether it was made or not; any other
-    is asked for in the storage at each request, so that one made by another process is there at once. If *upstream* is
-    None, there are internal packages only. *public_url* is where clients reach the platform itself; if it is None, URLs
-    in answers follow the request. *account* are layers that stand between an organisation and Authenticate.
-    """
-
-    def __init__(
-        self,
-        storage: Storage,
-        locks: Locks,
-        *,
-        resolve: Resolve,
-        upstream: str | Transport | None = None,
-        public_url: str | None = None,
-    ) -> None:
-        self.organisations = Organisations(storage)
-        self.resolve = resolve
-        self.transport = Urllib3Transport(upstream) if isinstance(upstream, str) else upstream
-        self.public_url = public_url
-        self.views = Views()
-        self.organisation: Kept[Organisation] = Kept(partial(open_organisation, storage, locks))
-        self._registries = Kept(self._built)
-
-    def registry_of(self, org: str) -> WSGIApplication | None:
-        """The stack of the organisation *org* below ErrorResponses; None when there is no such organisation."""
-        if self.resolve != FixedOrg(org) and not self.organisations.exists(org):
-            return None
-        return self._registries(org)
-
-    def application(self, users: Authenticator | None = None) -> WSGIApplication:
-        """The whole platform as a WSGI application; without the management API when *users* is None."""
-        outer: list[Layer] = [ErrorResponses]
-        if users is not None:
-            domain = self.resolve.domain if isinstance(self.resolve, ByHost) else None
-            outer.append(
-                partial(
-                    Management,
-                    organisations=self.organisations,
-                    tenant=self.organisation,
-                    users=users,
-                    domain=domain,
-                )
-            )
-        outer.append(partial(Organizations, resolve=self.resolve, registry_of=self.registry_of))
-        return stack(*outer, on=front_page)
-
-    def public_url_of(self, org: str) -> str | None:
-        """Where clients reach the registry of *org*, or None when that follows the request."""
-        if self.public_url is None or isinstance(self.resolve, FixedOrg):
-            return self.public_url
-        if isinstance(self.resolve, ByHost):
-            url = urlsplit(self.public_url)
-            port = f":{url.port}" if url.port else ""
-            return f"{url.scheme}://{org}.{self.resolve.domain}{port}{url.path}"
-        return f"{self.public_url}/{org}"
-
-    def _built(self, org: str) -> WSGIApplication:
-        # ErrorResponses stands above all organisations already.
-        _, *own = layers(self.organisation(org), self.transport, public_url=self.public_url_of(org), views=self.views)
-        return stack(*own, on=front_page)
