@@ -113,7 +113,10 @@ def registry(
     if scopes:
         organisation.settings.ensure_scopes(scopes, actor=DEPLOYMENT)
     transport = Urllib3Transport(upstream) if isinstance(upstream, str) else upstream
-    return stack(*layers(organisation, transport, tokens=tokens, public_url=public_url), on=on or front_page)
+    return stack(
+        *layers(organisation, transport, tokens=tokens, public_url=public_url),
+        on=on or partial(front_page, public_url=public_url),
+    )
 
 
 def probed(organisation: Organisation) -> Organisation:
@@ -122,6 +125,8 @@ def probed(organisation: Organisation) -> Organisation:
     return organisation
 
 
-def front_page(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+def front_page(
+    environ: WSGIEnvironment, start_response: StartResponse, public_url: str | None = None
+) -> Iterable[bytes]:
     """What a registry that stands alone says at its root: where it is."""
-    return wsgi.send_json(environ, start_response, {"registry": f"{wsgi.base_url(environ)}/"})
+    return wsgi.send_json(environ, start_response, {"registry": f"{wsgi.base_url(environ, public_url)}/"})

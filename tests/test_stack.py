@@ -1,0 +1,218 @@
+"""The stack: its one right order, and the noise of every wrong one."""
+
+from __future__ import annotations
+
+from itertools import combinations, permutations
+
+import pytest
+from house import House, publish
+from wsgi_client import Client, run, validated
+
+from nproxy_mw import registry, wsgi
+from nproxy_mw.access import Grant, Principal
+from nproxy_mw.errors import BadRequest, MissingLayer, NotFound
+from nproxy_mw.orgs.tokens import StaticTokens
+from nproxy_mw.stack import front_page, layers, stack
+from nproxy_mw.token_format import make_secret
+
+ORDER = ("ErrorResponses", "Authenticate", "ScopeRouter", "InternalStore", "Forwarder")
+WRONG = [order for size in range(1, 6) for order in permutations(ORDER, size) if order not in (ORDER, ORDER[:4])]
+CURES = {
+    "Authenticate": "put ErrorResponses outside Authenticate",
+    "ScopeRouter": "put Authenticate outside ScopeRouter",
+    "InternalStore": "put ScopeRouter outside InternalStore",
+    "Forwarder": "put ScopeRouter outside Forwarder",
+}
+INTERNAL = (
+    "/@acme/utils",
+    "/@acme/utils/latest",
+    "/@acme/utils/-/utils-1.0.0.tgz",
+    "/-/package/@acme/utils/dist-tags",
+    "/-/npm/v1/attestations/@acme/utils@1.0.0",
+)
+
+
+@pytest.fixture(scope="module")
+def built():
+    """A registry with one package, and its layers by name."""
+    house = House()
+    client = house.client()
+    assert publish(client).status == 201
+    return house, dict(zip(ORDER, house.layers, strict=True)), client.token
+
+
+def ask(app, token, method, path):
+    """The status and the sentence; what comes up to the server counts as a 500."""
+    try:
+        response = Client(app, token).ask(method, path)
+    except MissingLayer as error:
+        return 500, str(error)
+    return response.status, response.error if response.status >= 400 and method != "HEAD" else ""
+
+
+def test_right_order_answers(built):
+    """The order of the drawing serves the package."""
+    house, by_name, token = built
+    app = validated([by_name[name] for name in ORDER], on=front_page)
+    assert ask(app, token, "GET", "/@acme/utils") == (200, "")
+    assert ask(app, token, "GET", "/lodash")[0] == 404
+    house.upstream.asked.clear()
+
+
+@pytest.mark.parametrize("order", WRONG, ids="-".join)
+def test_wrong_order_never_opens_a_door(built, order):
+    """With a layer missing or out of place nothing internal is served, nor asked of the upstream."""
+    house, by_name, token = built
+    app = validated([by_name[name] for name in order], on=failing)
+    for path in INTERNAL[: 1 if len(order) == 5 else 2]:
+        for who in (token, ""):
+            status, _ = ask(app, who, "GET", path)
+            assert status >= 400
+    assert house.upstream.asked == []
+
+
+@pytest.mark.parametrize("order", list(permutations(ORDER))[1:], ids="-".join)
+def test_every_wrong_permutation_names_the_cure(built, order):
+    """All five layers in any other order: a MissingLayer that says which one to put where."""
+    house, by_name, token = built
+    app = validated([by_name[name] for name in order], on=failing)
+    for method, path in (("GET", "/@acme/utils"), ("PUT", "/@acme/utils"), ("DELETE", "/@acme/utils/-rev/1-x")):
+        status, sentence = ask(app, token, method, path)
+        assert status == 500
+        assert " outside " in sentence
+    assert house.upstream.asked == []
+
+
+@pytest.mark.parametrize("missing", ORDER)
+def test_missing_layer_names_the_cure(built, missing):
+    """One layer left out: the sentence names it, or, without the lowest, what lies below answers."""
+    _, by_name, token = built
+    app = validated([by_name[name] for name in ORDER if name != missing], on=failing)
+    status, sentence = ask(app, token, "GET", "/lodash" if missing == "Forwarder" else "/@acme/utils")
+    assert status == 500 if missing != "Forwarder" else status == 404
+    assert f"put {missing} outside" in sentence or missing == "Forwarder"
+
+
+@pytest.mark.parametrize("alone", sorted(CURES))
+def test_layer_alone_says_what_it_needs(built, alone):
+    """A layer without the others does not guess."""
+    _, by_name, _ = built
+    with pytest.raises(MissingLayer, match=CURES[alone]):
+        run(by_name[alone](failing), environ_of(built[0].client()))
+
+
+@pytest.mark.parametrize("pair", list(combinations(ORDER[1:], 2)), ids="-".join)
+def test_pairs_without_error_responses_are_loud(built, pair):
+    """Even without the layer that answers errors, the server hears of it."""
+    _, by_name, _ = built
+    with pytest.raises(MissingLayer):
+        run(stack(*(by_name[name] for name in pair), on=failing), environ_of(built[0].client()))
+
+
+def failing(environ, start_response):
+    """What lies below in these tests: a registry's paths must never come down to it."""
+    raise NotFound("Below.")
+
+
+def environ_of(client):
+    seen = []
+
+    def app(environ, start_response):
+        seen.append(environ)
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "0")])
+        return []
+
+    Client(app, client.token).get("/@acme/utils")
+    return dict(seen[0])
+
+
+def test_stack_puts_the_first_outermost():
+    """Top to bottom is the way of a request."""
+    way = []
+
+    def layer(name):
+        return lambda app: lambda environ, start: (way.append(name), app(environ, start))[1]
+
+    app = stack(layer("one"), layer("two"), on=lambda environ, start: way.append("host") or [])
+    assert (app({}, None), way) == ([], ["one", "two", "host"])
+
+
+def test_stack_of_nothing_is_the_application():
+    """Without layers there is only what it stands on."""
+    assert stack(on=front_page) is front_page
+
+
+def test_layers_are_in_the_order_of_the_drawing(house):
+    """A host that puts one of its own between them can count on the order."""
+    assert tuple(getattr(layer, "func", layer).__name__ for layer in house.layers) == ORDER
+    without = layers(house.organisation, None)
+    assert getattr(without[-1], "func", without[-1]).__name__ == "NoUpstream"
+
+
+def test_registry_in_one_call(tmp_path):
+    """A folder, a scope and a token are a registry; the scope is stored."""
+    token = make_secret()
+    tokens = StaticTokens({token: Principal(name="ci", grants=frozenset(Grant))})
+    client = Client(registry(str(tmp_path), internal_scopes=["@acme"], tokens=tokens), token)
+    assert publish(client).status == 201
+    assert client.get("/-/whoami").json == {"username": "ci"}
+    again = Client(registry(f"file://{tmp_path}", tokens=tokens), token)
+    assert again.get("/@acme/utils").status == 200
+
+
+@pytest.mark.parametrize("scope", ["acme", "@", "@ACME", "@acme/utils", "@a b", ""])
+def test_registry_refuses_what_is_no_scope(tmp_path, scope):
+    """A wrong deployment fails when it is built."""
+    with pytest.raises(BadRequest):
+        registry(str(tmp_path), internal_scopes=[scope])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param({"storage": "gopher://x"}, id="unknown kind of storage"),
+        pytest.param({"storage": ""}, id="no storage"),
+        pytest.param({"upstream": "upstream.example"}, id="upstream without a scheme"),
+        pytest.param({"upstream": "ftp://upstream.example"}, id="upstream of another scheme"),
+    ],
+)
+def test_registry_refuses_wrong_places(tmp_path, arguments):
+    """So does one whose storage or upstream is no place."""
+    with pytest.raises(ValueError, match=r"\.$"):
+        registry(**{"storage": str(tmp_path), **arguments})
+
+
+def test_registry_without_upstream_has_internal_packages_alone(tmp_path):
+    """Public names are absent with a reason, audits find nothing, and no install fails by it."""
+    client = Client(registry(str(tmp_path), internal_scopes=["@acme"]))
+    assert (client.get("/lodash").status, client.get("/lodash").code) == (404, "no-upstream")
+    assert client.put("/lodash", {}).status == 403
+    assert client.post("/-/npm/v1/security/advisories/bulk", {"lodash": ["1.0.0"]}).json == {}
+    assert client.post("/-/npm/v1/security/audits/quick", {}).json["metadata"]["totalDependencies"] == 0
+    assert client.get("/@acme/utils").status == 401
+
+
+def test_root_is_the_hosts(tmp_path):
+    """An application given as *on* is handed the root path and nothing else."""
+
+    def host(environ, start_response):
+        return wsgi.send_json(environ, start_response, {"host": environ["PATH_INFO"]})
+
+    client = Client(registry(str(tmp_path), on=host))
+    assert client.get("/").json == {"host": "/"}
+    assert client.get("/lodash").status == 404
+    assert Client(registry(str(tmp_path))).get("/").json == {"registry": "http://registry.example/"}
+
+
+def test_public_url_holds_everywhere(tmp_path):
+    """Where clients reach the registry is said as configured, whatever Host a client sends."""
+    token = make_secret()
+    tokens = StaticTokens({token: Principal(name="ci", grants=frozenset(Grant))})
+    public = "https://npm.acme.example/x"
+    app = registry(str(tmp_path), internal_scopes=["@acme"], tokens=tokens, public_url=public + "/")
+    client = Client(app, token)
+    assert publish(client).status == 201
+    for host in ("registry.example", "evil<"):
+        manifest = client.get("/@acme/utils/1.0.0", Host=host).json
+        assert manifest["dist"]["tarball"] == f"{public}/@acme/utils/-/utils-1.0.0.tgz"
+        assert client.get("/", Host=host).json == {"registry": f"{public}/"}
