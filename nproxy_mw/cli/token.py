@@ -32,7 +32,9 @@ In .npmrc:  //HOST/:_authToken=${NPROXY_TOKEN}
 
 def add_to(commands: Commands) -> None:
     """Adds the command and its three subcommands."""
-    parser = commands.add_parser("token", help="create, list and revoke API tokens", description=__doc__)
+    parser = commands.add_parser(
+        "token", help="create, list and revoke API tokens", description="API tokens for npm clients."
+    )
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     raw = argparse.RawDescriptionHelpFormatter
     create = verbs.add_parser("create", help="make a token", description=_CREATE, formatter_class=raw)
