@@ -35,8 +35,8 @@ class Organisation:
     packages: Packages
 
     def is_new(self) -> bool:
-        """Whether nothing was ever stored for it."""
-        return next(iter(self.storage.list()), None) is None
+        """Whether no token was ever made for it: nobody can use it yet."""
+        return not self.tokens.list(revoked=True)
 
 
 def open_organisation(
