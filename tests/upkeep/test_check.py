@@ -1,0 +1,200 @@
+"""What a check of a whole store finds, and what it does not take for wrong."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import pytest
+from publications import ACTOR, publish
+
+from nproxy_mw.access import Grant
+from nproxy_mw.npm.names import parse_name
+from nproxy_mw.orgs import audit
+from nproxy_mw.upkeep.check import Orphan, check
+from nproxy_mw.upkeep.progress import Progress
+
+UTILS = "orgs/acme/packages/@acme/utils/record.json"
+
+
+def found(store) -> list[str]:
+    return [str(finding) for finding in check(store)]
+
+
+def overwrite(store, key: str, data: bytes) -> None:
+    store.replace(key, data, store.read(key).revision)
+
+
+def edit(store, key: str, change: Callable[[Any], object]) -> None:
+    document = orjson.loads(store.read(key).data)
+    change(document)
+    overwrite(store, key, orjson.dumps(document))
+
+
+def dist_of(record: Any) -> Any:
+    return record["packument"]["versions"]["1.0.0"]["dist"]
+
+
+def keys_of(store, part: str) -> list[str]:
+    return sorted(key for key in store.list() if part in key)
+
+
+def test_sound_store_has_no_findings(store):
+    """In a store that nothing happened to, nothing is found, and everything is looked at."""
+    progress = Progress()
+    assert list(check(store, progress=progress)) == []
+    assert progress.counts["packages"] == 4
+    assert progress.counts["versions"] == 6
+
+
+def test_empty_store_has_no_findings(storage):
+    """Nothing is wrong with nothing."""
+    assert found(storage) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda data: data[:-1], id="cut short"),
+        pytest.param(lambda data: data + b"\0", id="longer"),
+        pytest.param(lambda data: data[:-1] + bytes([data[-1] ^ 1]), id="one bit"),
+    ],
+)
+def test_changed_tarball_is_found(store, change):
+    """One bit of one tarball is found, by the version it is of."""
+    key = keys_of(store, "orgs/acme/tarballs")[0]
+    overwrite(store, key, change(store.read(key).data))
+    findings = found(store)
+    assert findings
+    assert all(finding.startswith(f"{key}: version ") for finding in findings)
+
+
+def test_missing_tarball_is_found(store):
+    """A version whose bytes are gone is named."""
+    key = keys_of(store, "orgs/acme/tarballs")[0]
+    store.delete(key)
+    assert [finding.endswith("its tarball is missing") for finding in found(store)] == [True]
+
+
+@pytest.mark.parametrize(("change", "sentence"), [
+    pytest.param(lambda it: it["packument"].update(name="@acme/other"), "the name of another package", id="name"),
+    pytest.param(lambda it: it["packument"]["versions"].pop("1.0.0"), "of 1.0.0, which is no version", id="version"),
+    pytest.param(lambda it: it["tarballs"].pop("1.0.0"), "version 1.0.0 has no tarball", id="tarball"),
+    pytest.param(lambda it: it["packument"]["dist-tags"].pop("latest"), "no dist-tag 'latest'", id="latest"),
+    pytest.param(lambda it: it["packument"]["dist-tags"].update(next="9.0.0"), "next names 9.0.0", id="tag"),
+    pytest.param(lambda it: it["packument"]["time"].pop("1.0.0"), "no time for 1.0.0", id="no time"),
+    pytest.param(lambda it: it["packument"]["time"].update({"9.0.0": "2026"}), "a time for 9.0.0", id="time too much"),
+    pytest.param(lambda it: it["packument"]["versions"]["1.0.0"].update(version="9"), "manifest of 1.0.0", id="manifest"),
+    pytest.param(lambda it: it["burnt"].append("1.0.0"), "1.0.0 is there and was unpublished", id="burnt"),
+    pytest.param(lambda it: it.update(packument=None), "unpublished and still names tarballs", id="unpublished"),
+    pytest.param(lambda it: it["chain"].pop(0), "one was dropped", id="chain cut"),
+    pytest.param(lambda it: it.update(chain=it["chain"][:1]), "no event tells that 1.1.0 was published", id="untold"),
+    pytest.param(lambda it: it["chain"][0].update(ip="192.0.2.1"), "this event was edited", id="chain edited"),
+    pytest.param(lambda it: dist_of(it).update(integrity="sha512-x"), "the integrity", id="integrity"),
+    pytest.param(lambda it: dist_of(it).update(shasum="x"), "the shasum", id="shasum"),
+    pytest.param(lambda it: it.update(format=2), "damaged or of a newer format", id="format"),
+    pytest.param(lambda it: it.update(packument=[]), "damaged or of a newer format", id="no packument"),
+    pytest.param(lambda it: it.update(tarballs=None), "damaged or of a newer format", id="no tarballs"),
+])  # fmt: skip
+def test_contradiction_in_a_record_is_found(store, change, sentence):
+    """Whatever in a record contradicts the rest is told, under its package; other packages are not accused."""
+    edit(store, UTILS, change)
+    findings = found(store)
+    assert any(sentence in finding for finding in findings), findings
+    assert all("umbrella" not in finding and "gone" not in finding for finding in findings)
+
+
+@pytest.mark.parametrize("part", ["record.json", "settings.json", "tokens/", "audit/administration.json"])
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\0" * 100, b'{"format":1}'])
+def test_damaged_object_is_found(store, part, data):
+    """An object that cannot be understood is found, and the check goes on to the end."""
+    key = keys_of(store, part)[0]
+    overwrite(store, key, data)
+    progress = Progress()
+    findings = [str(finding) for finding in check(store, progress=progress)]
+    assert any(finding.startswith(f"{key}") for finding in findings), findings
+    assert progress.counts["packages"] == 4
+
+
+def test_orphan_is_found(store):
+    """Bytes that no record names are found, and marked as what gc removes."""
+    store.create("orgs/acme/tarballs/@acme/utils/0123.tgz", b"left behind")
+    store.create("orgs/acme/tarballs/@acme/never/0123.tgz", b"left behind")
+    findings = list(check(store))
+    assert [type(finding) for finding in findings] == [Orphan, Orphan]
+
+
+def test_unknown_object_is_found(store):
+    """An object that no part of us wrote is told of."""
+    store.create("orgs/acme/notes.txt", b"")
+    store.create("backup/settings.json", b"")
+    assert {finding.partition(":")[0] for finding in found(store)} == {"orgs/acme/notes.txt", "backup/settings.json"}
+
+
+def test_vanished_record_is_found(store):
+    """A package whose record was removed is told of by the index, and its tarballs are orphans."""
+    store.delete(UTILS)
+    assert sum("no chain holds this event" in finding for finding in found(store)) >= 3
+
+
+def test_missing_index_event_is_repaired(store):
+    """An event that the index lacks is found, and put into it with repair."""
+    store.delete(keys_of(store, "audit/events")[0])
+    assert ["the index lacks this event" in finding for finding in found(store)] == [True]
+    progress = Progress()
+    assert list(check(store, repair=True, progress=progress)) == []
+    assert progress.counts["events put into the index"] == 1
+    assert found(store) == []
+
+
+def test_untold_change_is_repaired(store, acme, monkeypatch):
+    """A token whose event a crash left untold is found, and told of with repair."""
+    monkeypatch.setattr(audit.Trail, "append", lambda self, told: None)
+    acme.tokens.create("untold", [Grant.PROXY], actor=ACTOR)
+    monkeypatch.undo()
+    assert ["does not tell of the last change" in finding for finding in found(store)] == [True]
+    assert list(check(store, repair=True)) == []
+    assert found(store) == []
+
+
+def test_one_organisation_is_checked_alone(store):
+    """What is wrong with another organisation is none of its business."""
+    overwrite(store, UTILS, b"")
+    assert list(check(store, ["umbrella"])) == []
+    assert list(check(store, ["acme"])) != []
+
+
+def test_unpublish_meanwhile_is_no_finding(store, acme, monkeypatch):
+    """A package that is unpublished while it is looked at is looked at again."""
+    name = parse_name("@acme/utils")
+    real = type(acme.storage).open
+    waiting = [True]
+
+    def unpublish_first(self, key):
+        if waiting and "utils" in key:
+            waiting.pop()
+            acme.packages.unpublish(name, acme.packages.record(name)[0].revision, ACTOR)
+        return real(self, key)
+
+    monkeypatch.setattr(type(acme.storage), "open", unpublish_first)
+    assert [finding for finding in found(store) if "tarball" in finding] == []
+
+
+def test_check_holds_few_packages_at_once(storage, acme):
+    """The check of many packages is no list of them: the first finding comes before the last package is read."""
+    for number in range(60):
+        publish(acme, f"@acme/p{number:03}", "1.0.0")
+    first = next(key for key in storage.list("orgs/acme/packages"))
+    overwrite(storage, first, b"")
+    progress = Progress()
+    next(check(storage, ["acme"], progress=progress))
+    assert progress.counts["packages"] < 40
+
+
+def test_many_tarballs_of_nothing_are_streamed(store):
+    """Orphans of one package are found whatever their number."""
+    for _ in range(50):
+        store.create(f"orgs/acme/tarballs/@acme/utils/{secrets.token_hex(16)}.tgz", b"")
+    assert len(found(store)) == 50

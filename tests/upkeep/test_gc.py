@@ -1,0 +1,156 @@
+"""What is removed, and when; and that nothing is that anybody may still want."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from publications import ACTOR, publication, publish
+
+from nproxy_mw.errors import StorageUnavailable
+from nproxy_mw.locks import ThreadLocks
+from nproxy_mw.npm.names import parse_name
+from nproxy_mw.organisation import open_organisation
+from nproxy_mw.storage.local import LocalStorage
+from nproxy_mw.testing.faults import Faulty
+from nproxy_mw.upkeep.check import check
+from nproxy_mw.upkeep.gc import gc, sweep
+from nproxy_mw.upkeep.layout import ORPHANS
+
+ORPHAN = "orgs/acme/tarballs/@acme/utils/0123.tgz"
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def collect(store, hours: float = 0, **how):
+    return {left.key: left.due for left in gc(store, clock=lambda: NOON + timedelta(hours=hours), **how)}
+
+
+@pytest.fixture
+def orphaned(store):
+    """A store with one orphan."""
+    store.create(ORPHAN, b"left behind")
+    return store
+
+
+def test_sound_store_loses_nothing(store):
+    """Where there are no orphans, nothing is removed and nothing is written."""
+    before = sorted(store.list())
+    assert collect(store) == collect(store, hours=100) == {}
+    assert sorted(store.list()) == before
+
+
+def test_orphan_goes_after_its_grace(orphaned):
+    """An orphan is kept by the run that sees it first and within the grace, and removed after it."""
+    assert collect(orphaned) == {ORPHAN: False}
+    assert collect(orphaned, hours=0.9) == {ORPHAN: False}
+    assert collect(orphaned, hours=1.1) == {ORPHAN: True}
+    assert ORPHAN not in set(orphaned.list())
+    assert list(check(orphaned)) == []
+
+
+def test_first_run_removes_nothing_however_late(orphaned):
+    """An orphan that no run saw before is kept: how old it is, nobody knows."""
+    assert collect(orphaned, hours=10_000) == {ORPHAN: False}
+
+
+def test_dry_run_changes_nothing(orphaned):
+    """A dry run shows what would go, and begins no grace."""
+    before = sorted(orphaned.list())
+    assert collect(orphaned, dry_run=True) == {ORPHAN: False}
+    assert sorted(orphaned.list()) == before
+    assert collect(orphaned, hours=2) == {ORPHAN: False}
+    assert collect(orphaned, hours=4, dry_run=True) == {ORPHAN: True}
+    assert ORPHAN in set(orphaned.list())
+
+
+def test_no_grace_removes_at_once(orphaned):
+    """Without a grace, the first run removes."""
+    assert collect(orphaned, grace=timedelta(0)) == {ORPHAN: True}
+    assert ORPHAN not in set(orphaned.list())
+
+
+def test_publish_in_flight_keeps_its_bytes(store, acme):
+    """Bytes that a run saw as an orphan stay when a record names them by the time the grace is over."""
+    seen = []
+    storage = Faulty(store, 0, "delay")
+    real = storage.create
+
+    def create(key, data):
+        revision = real(key, data)
+        if key.startswith("orgs/acme/tarballs"):
+            seen.append(collect(store))
+        return revision
+
+    storage.create = create
+    publish(open_organisation(storage, ThreadLocks(), "acme"), "@acme/utils", "3.0.0")
+    assert [list(kept.values()) for kept in seen] == [[False]]
+    assert collect(store, hours=2) == {}
+    assert list(check(store)) == []
+
+
+def test_record_changed_since_the_listing_is_looked_at_again(orphaned, acme, monkeypatch):
+    """Just before removing, the record is read again: what it names by then stays."""
+    collect(orphaned)
+    monkeypatch.setattr("nproxy_mw.upkeep.gc.is_orphan", lambda storage, key: False)
+    assert collect(orphaned, hours=2) == {ORPHAN: False}
+    assert ORPHAN in set(orphaned.list())
+
+
+def test_clock_that_goes_back_removes_nothing(orphaned):
+    """A host whose clock is behind that of an earlier run keeps everything."""
+    collect(orphaned, hours=100)
+    assert collect(orphaned) == {ORPHAN: False}
+
+
+def test_damaged_record_protects_its_tarballs(store):
+    """The tarballs of a package whose record is damaged are no orphans: they are wanted when it is restored."""
+    key = "orgs/acme/packages/@acme/utils/record.json"
+    store.replace(key, b"{", store.read(key).revision)
+    assert collect(store) == collect(store, hours=2) == {}
+
+
+@pytest.mark.parametrize("notes", [b"", b"[]", b'{"format":1,"orphans":[]}', b'{"format":1,"orphans":{"a":1}}'])
+def test_damaged_notes_begin_the_grace_anew(orphaned, notes):
+    """Notes of an earlier run that cannot be understood remove nothing."""
+    orphaned.create(f"orgs/acme/{ORPHANS}", notes)
+    assert collect(orphaned) == {ORPHAN: False}
+    assert collect(orphaned, hours=2) == {ORPHAN: True}
+
+
+def test_one_organisation_is_cleared_alone(orphaned):
+    """Another organisation's orphans are none of its business."""
+    assert collect(orphaned, orgs=["umbrella"], grace=timedelta(0)) == {}
+    assert ORPHAN in set(orphaned.list())
+
+
+@pytest.mark.parametrize("at", range(2, 8))
+def test_what_an_unpublish_left_is_collected(store, at):
+    """Whatever an unpublish that failed left behind is gone after two runs, and the store is sound."""
+    organisation = open_organisation(Faulty(store, at), ThreadLocks(), "acme")
+    name = parse_name("@acme/utils")
+    with contextlib.suppress(StorageUnavailable):
+        organisation.packages.unpublish(name, organisation.packages.record(name)[0].revision, ACTOR)
+    collect(store)
+    collect(store, hours=2)
+    assert [str(finding) for finding in check(store, repair=True)] == []
+
+
+def test_temporary_files_are_swept(tmp_path):
+    """Temporary files of killed processes go when they are older than the grace; younger ones may be in use."""
+    storage = LocalStorage(tmp_path)
+    storage.create("a/b", b"")
+    old, young = tmp_path / "a" / ".new-old", tmp_path / "a" / ".new-young"
+    old.write_bytes(b"")
+    young.write_bytes(b"")
+    os.utime(old, (0, 0))
+    assert sweep(storage, dry_run=True) == 1
+    assert sweep(storage) == 1
+    assert not old.exists()
+    assert young.exists()
+
+
+def test_publication_helper_makes_different_bytes():
+    """Two versions of the tests have different bytes: one's orphan is not the other's tarball."""
+    assert publication("@acme/a", "1.0.0").tarball != publication("@acme/a", "1.0.1").tarball
