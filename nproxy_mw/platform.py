@@ -21,6 +21,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import urlsplit
 
+from nproxy_mw.errors import NotFound
 from nproxy_mw.locks import Locks
 from nproxy_mw.middleware.error_responses import ErrorResponses
 from nproxy_mw.middleware.login import Administrators, Login
@@ -75,7 +76,7 @@ class Platform:
         self.organisation: Kept[Organisation] = Kept(partial(open_organisation, storage, locks, seal=seal))
         self._registries: Kept[WSGIApplication] = Kept(self._built)
         self._views = Views()
-        self._app = stack(*self._outer(users), on=front_page)
+        self._app = stack(*self._outer(users), on=no_registry)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         return self._app(environ, start_response)
@@ -121,7 +122,12 @@ class Platform:
                 public_url=public_url,
             )
             own.insert(0, login)
-        return stack(*own, on=front_page)
+        return stack(*own, on=partial(front_page, public_url=public_url))
+
+
+def no_registry(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """What the platform's own address answers beside the management API: as for an organisation that is not there."""
+    raise NotFound("There is no registry at this address.", code="registry-not-found")
 
 
 class Kept(Generic[T]):

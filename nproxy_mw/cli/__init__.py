@@ -7,11 +7,11 @@ import sys
 from collections.abc import Sequence
 
 from nproxy_mw import __version__
-from nproxy_mw.cli import audit, keys, serve, token, verify
+from nproxy_mw.cli import admin, audit, check, copy, gc, keys, org, serve, settings, token, verify
 from nproxy_mw.cli.options import UsageError
 from nproxy_mw.errors import NproxyError
 
-COMMANDS = (serve, token, keys, verify, audit)
+COMMANDS = (serve, token, org, admin, settings, keys, verify, audit, check, gc, copy)
 """Each is a module with ``add_to(commands)``, which sets ``run`` on its parsers."""
 
 _DESCRIPTION = "Private npm packages beside the public registry, behind one URL."

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from nproxy_mw.cli.options import add_option, add_store_options, check_storage, organisation_of, scopes_of
+from nproxy_mw.cli.options import add_option, add_store_options, scopes_of
 from nproxy_mw.cli.places import check_public_url, check_upstream, parse_bind
-from nproxy_mw.cli.token import ACTOR
 
 if TYPE_CHECKING:
     from nproxy_mw.cli.options import Commands
@@ -18,6 +17,7 @@ Serves the registry until Ctrl-C.
   nproxy-mw serve --scope @acme                          @acme/* from ./nproxy-data, everything else from the
                                                          registry that your npm is configured with
   nproxy-mw serve --scope @acme --upstream none          internal packages only
+  nproxy-mw serve --orgs path                            many organisations, each at /ITS-ID/
   nproxy-mw serve --scope @acme --storage /srv/npm --bind 0.0.0.0:4874 --public-url https://npm.acme.example --workers 4
 """
 
@@ -32,6 +32,13 @@ def add_to(commands: Commands) -> None:
     )
     add_option(parser, "--bind", "127.0.0.1:4874", metavar="HOST:PORT", help="where to listen")
     add_store_options(parser)
+    add_option(
+        parser,
+        "--orgs",
+        metavar="HOW",
+        help="whose registry a request is for: fixed:ID, host:DOMAIN (acme.DOMAIN is acme's), path (/acme/ is acme's) "
+        "(default: fixed, with the one of --org)",
+    )
     parser.add_argument(
         "--scope",
         action="append",
@@ -54,22 +61,21 @@ def add_to(commands: Commands) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Checks everything that can be wrong before the first worker starts, then serves."""
-    # Imported here because gunicorn is an extra: the other commands do without it.
+    # Imported here because gunicorn and argon2 are an extra: the other commands do without them.
     from nproxy_mw.cli.server import Server, ServerSettings, check_port
+    from nproxy_mw.cli.tenancy import parse_orgs, prepare
 
     bind = parse_bind(parsed.bind)
     public_url = check_public_url(parsed.public_url)
     scopes = scopes_of(parsed)
+    resolve = parse_orgs(parsed.orgs or f"fixed:{parsed.org}", public_url)
     upstream = check_upstream(parsed.upstream, bind, public_url)
     check_port(bind)
-    organisation = organisation_of(parsed)
-    check_storage(organisation)
-    is_new = organisation.is_new()
-    organisation.settings.ensure_scopes(scopes, actor=ACTOR)
+    is_new = prepare(parsed.storage, resolve, scopes)
     settings = ServerSettings(
         bind=bind,
         storage=parsed.storage,
-        org=parsed.org,
+        resolve=resolve,
         upstream=upstream.url,
         public_url=public_url,
         workers=parsed.workers,

@@ -9,9 +9,10 @@ from typing import Any
 
 from nproxy_mw.cli.options import UsageError
 from nproxy_mw.cli.places import Bind
+from nproxy_mw.cli.tenancy import first_administrator, many_organisations, platform_at
 from nproxy_mw.cli.welcome import welcome
+from nproxy_mw.middleware.organizations import FixedOrg, Resolve
 from nproxy_mw.organisation import organisation_at
-from nproxy_mw.stack import registry
 
 try:
     from gunicorn.app.base import BaseApplication
@@ -27,13 +28,18 @@ class ServerSettings:
 
     bind: Bind
     storage: str
-    org: str
+    resolve: Resolve
     upstream: str | None
     public_url: str | None
     workers: int
     threads: int
     is_new: bool
     remark: str
+
+    @property
+    def org(self) -> str:
+        """The one organisation that is served; empty when there may be many."""
+        return self.resolve.org if isinstance(self.resolve, FixedOrg) else ""
 
 
 def check_port(bind: Bind) -> None:
@@ -78,14 +84,18 @@ class Server(BaseApplication):
     def load(self) -> Any:
         """The WSGI application; called in each worker."""
         own = self.settings
-        return registry(organisation_at(own.storage, own.org), upstream=own.upstream, public_url=own.public_url)
+        return platform_at(own.storage, own.resolve, upstream=own.upstream, public_url=own.public_url)
 
     def greet(self, arbiter: Any) -> None:
         """Tells, once the port is open, where the registry is and what to do next."""
         host, port = arbiter.LISTENERS[0].sock.getsockname()[:2]
         url = self.settings.public_url or f"http://{Bind(_reachable(host), port)}"
-        scopes = organisation_at(self.settings.storage, self.settings.org).settings.get().internal_scopes
-        print(welcome(url, self.settings, scopes), flush=True)
+        own = self.settings
+        if own.org:
+            print(welcome(url, own, organisation_at(own.storage, own.org).settings.get().internal_scopes))
+        else:
+            print(many_organisations(url, own.resolve, own.storage, own.remark))
+        print(first_administrator(url, own.storage), end="", flush=True)
 
     def part(self, arbiter: Any) -> None:
         """Says that it is over."""

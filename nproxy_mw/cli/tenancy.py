@@ -1,0 +1,114 @@
+"""How a server finds out whose registry a request is for: what ``serve --orgs`` says, checked and composed."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from nproxy_mw.cli.accounts import administrators_of, signed_in
+from nproxy_mw.cli.options import DEFAULT_STORAGE, UsageError
+from nproxy_mw.cli.stores import open_store
+from nproxy_mw.cli.token import ACTOR
+from nproxy_mw.locks import locks_for
+from nproxy_mw.middleware.organizations import ByHost, ByPath, FixedOrg, Resolve
+from nproxy_mw.organisation import open_organisation
+from nproxy_mw.orgs.organisations import Organisations, is_slug
+from nproxy_mw.orgs.sealing import Seal
+from nproxy_mw.platform import Platform
+from nproxy_mw.storage import open_storage
+from nproxy_mw.storage.probe import probe
+
+
+def parse_orgs(text: str, public_url: str | None = None) -> Resolve:
+    """Parses ``fixed:NAME``, ``host:DOMAIN`` or ``path``.
+
+    Raises:
+        UsageError: it is none of them, or contradicts the public URL.
+    """
+    kind, colon, value = text.partition(":")
+    if kind == "path" and not colon:
+        return ByPath()
+    if kind == "fixed" and is_slug(value):
+        return FixedOrg(value)
+    if kind != "host":
+        raise UsageError(f"--orgs {text!r} is not fixed:NAME, host:DOMAIN or path.")
+    try:
+        resolve = ByHost(value)
+    except ValueError as error:
+        raise UsageError(f"--orgs {text!r}: {error}") from error
+    if public_url is not None and (urlsplit(public_url).hostname != value or urlsplit(public_url).path):
+        raise UsageError(
+            f"With --orgs {text} clients reach the server at {value} and the hosts below it: give --public-url as "
+            f"https://{value}, or leave it out."
+        )
+    return resolve
+
+
+def prepare(url: str, resolve: Resolve, scopes: Sequence[str]) -> bool:
+    """Tries the storage before anything is served, and makes the fixed organisation. Whether that was new.
+
+    Raises:
+        UsageError: the storage will not do, or *scopes* are given and nobody can tell whose they are.
+        StorageUnavailable: the storage cannot be written to just now.
+    """
+    storage = open_store(url)
+    try:
+        probe(storage)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    if not isinstance(resolve, FixedOrg):
+        if scopes:
+            raise UsageError(
+                "--scope is for a server of one organisation: with many, each has its own, set with "
+                "'nproxy-mw settings set --org ID internalScopes=@scope'."
+            )
+        return False
+    organisation = open_organisation(storage, locks_for(url), resolve.org)
+    is_new = organisation.is_new()
+    Organisations(storage).ensure(resolve.org, actor=ACTOR)
+    organisation.settings.ensure_scopes(scopes, actor=ACTOR)
+    return is_new
+
+
+def platform_at(url: str, resolve: Resolve, *, upstream: str | None, public_url: str | None) -> Platform:
+    """The whole server on the storage at *url*, with administrators and login."""
+    seal_key = os.environ.get("NPROXY_SEAL_KEY")
+    storage = open_storage(url)
+    users = signed_in(storage)
+    return Platform(
+        storage,
+        locks_for(url),
+        resolve=resolve,
+        upstream=upstream,
+        public_url=public_url,
+        users=users,
+        administrators=users.administrators,
+        seal=Seal.from_text(seal_key) if seal_key else None,
+    )
+
+
+def many_organisations(url: str, resolve: Resolve, storage: str, remark: str) -> str:
+    """What the operator of a server for many organisations reads when it is ready."""
+    place = f"http(s)://ID.{resolve.domain}/" if isinstance(resolve, ByHost) else f"{url}/ID/"
+    lines = [f"nproxy-mw is ready at {url}/ (Ctrl-C stops it).", f"Each organisation is at {place}", remark]
+    found = [one.id for one in Organisations(open_store(storage)).list()]
+    if found:
+        some = ", ".join(found[:10]) + (" and others" if len(found) > 10 else "")
+        return "\n".join([*lines, f"There is {some}."])
+    return "\n".join([*lines, f"There is none yet: nproxy-mw org create acme{_options(storage)}"])
+
+
+def first_administrator(url: str, storage: str) -> str:
+    """How to make an administrator, when there is none."""
+    if administrators_of(open_store(storage)).list():
+        return ""
+    return (
+        f"\nNobody can sign in to {url}/api/v1 or use npm login yet. To make an administrator:\n\n"
+        f"    nproxy-mw admin create NAME{_options(storage)}\n"
+    )
+
+
+def _options(storage: str) -> str:
+    return "" if storage == DEFAULT_STORAGE else f" --storage {shlex.quote(storage)}"

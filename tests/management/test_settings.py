@@ -1,0 +1,90 @@
+"""The settings by the management API."""
+
+import pytest
+from wsgi_client import Client
+
+SETTINGS = "/api/v1/orgs/acme/settings"
+
+
+def test_settings_change_as_the_product_page_shows(town):
+    """curl's PUT changes what it names, answers everything, and holds for the next request of npm."""
+    manager = town.manager(CONTENT_TYPE="application/json")
+    answer = manager.put(SETTINGS, {"internalScopes": ["@acme"]})
+    assert answer.status == 200
+    assert answer.json["internalScopes"] == ["@acme"]
+    assert answer.json["publicReads"] is True
+    assert answer.headers["cache-control"] == "no-store"
+    assert town.client("acme").get("/acme/@acme%2fx").code == "package-not-found"
+    assert town.upstream.asked == []
+
+
+@pytest.mark.parametrize("kind", [None, "", "application/x-www-form-urlencoded", "text/plain"])
+def test_content_type_is_not_needed(town, kind):
+    """curl -d without a header sends the type of forms: the body is JSON all the same."""
+    answer = town.manager(CONTENT_TYPE=kind).put(SETTINGS, {"publicReads": False})
+    assert answer.json["publicReads"] is False
+
+
+def test_settings_are_shown_whole(town):
+    """Everything has a value, whether it was changed or not."""
+    shown = town.manager().get(SETTINGS).json
+    assert set(shown) == {"internalScopes", "publicReads", "rules", "exceptions", "rateLimit", "versionUnpublish"}
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        pytest.param({"internalScopes": "acme"}, {"internalScopes"}, id="no list"),
+        pytest.param({"internalScopes": ["acme"]}, {"internalScopes"}, id="no @"),
+        pytest.param({"internalScopes": ["@a", "@a"]}, {"internalScopes"}, id="twice"),
+        pytest.param({"internalScopes": ["@A B"]}, {"internalScopes"}, id="malformed"),
+        pytest.param({"publicReads": 1, "colour": "red"}, {"publicReads", "colour"}, id="two fields"),
+        pytest.param({"rules": {"score": {"threshold": 9}}}, {"rules.score.threshold"}, id="nested"),
+    ],
+)
+def test_bad_settings_are_told_field_by_field(town, body, fields):
+    """400 with a sentence per field, and nothing is changed."""
+    manager = town.manager()
+    before = manager.get(SETTINGS).json
+    answer = manager.put(SETTINGS, {"versionUnpublish": True, **body})
+    assert answer.status == 400
+    assert set(answer.json["fields"]) == fields
+    assert all(sentence.endswith(".") for sentence in answer.json["fields"].values())
+    assert manager.get(SETTINGS).json == before
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        pytest.param(b"", 400, id="nothing"),
+        pytest.param(b"{", 400, id="half"),
+        pytest.param(b"[]", 400, id="a list"),
+        pytest.param(b'{"publicReads": true, "publicReads": false}', 400, id="a key twice"),
+        pytest.param(b'{"__proto__": {}}', 400, id="__proto__"),
+        pytest.param(b"\xff\xfe", 400, id="no UTF-8"),
+        pytest.param(b"[" * 200_000, 400, id="deep"),
+        pytest.param(b" " * (2 * 2**20 + 1), 413, id="large"),
+    ],
+)
+def test_bodies_are_parsed_strictly(town, body, status):
+    """What is not one JSON object with one reading is refused."""
+    assert town.manager().ask("PUT", SETTINGS, body=body).status == status
+
+
+def test_change_is_told_with_its_author(town):
+    """The audit trail tells who changed what, and from where."""
+    manager = town.manager()
+    manager.put(SETTINGS, {"publicReads": False})
+    (event,) = manager.get("/api/v1/orgs/acme/audit", query="event=settings.changed").json["events"]
+    assert (event["by"], event["ip"], event["new"]) == ("ann", "192.0.2.7", {"publicReads": False})
+
+
+def test_change_holds_in_another_process(town):
+    """A second platform on the same storage has it at its next request."""
+    from town import Town
+
+    other = Town(town.storage, orgs=())
+    reader = Client(other.app)
+    assert reader.get("/acme/lodash").code != "unauthenticated"
+    town.manager().put(SETTINGS, {"publicReads": False})
+    assert reader.get("/acme/lodash").status == 401

@@ -1,0 +1,87 @@
+"""A whole platform for a test: organisations, an administrator, an upstream that remembers what it was asked."""
+
+from __future__ import annotations
+
+import uuid
+from functools import cached_property
+from typing import Any
+
+from argon2 import PasswordHasher
+from house import ACTOR, SilentUpstream
+from wsgi_client import Client, validated
+
+from nproxy_mw.locks import ThreadLocks
+from nproxy_mw.middleware.management import SignedIn
+from nproxy_mw.middleware.organizations import ByPath, Resolve
+from nproxy_mw.orgs.administrators import AdministratorStore
+from nproxy_mw.orgs.organisations import Organisations
+from nproxy_mw.orgs.sessions import SessionStore
+from nproxy_mw.platform import Platform
+from nproxy_mw.storage import open_storage
+from nproxy_mw.storage.port import Storage
+
+PASSWORD = "correct horse battery"
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+class Town:
+    """A platform on *storage*; *users* in the place of the server's own sessions when given."""
+
+    def __init__(
+        self,
+        storage: Storage | None = None,
+        *,
+        resolve: Resolve | None = None,
+        orgs: tuple[str, ...] = ("acme", "beta"),
+        users: Any = None,
+        public_url: str | None = None,
+    ) -> None:
+        self.storage = storage or open_storage(f"memory://{uuid.uuid4().hex}")
+        self.organisations = Organisations(self.storage)
+        trail = self.organisations.trail("system")
+        self.administrators = AdministratorStore(self.storage, trail=trail, hasher=CHEAP)
+        self.sessions = SessionStore(self.storage, epoch_of=self.administrators.epoch_of, trail=trail)
+        self.upstream = SilentUpstream()
+        self.platform = Platform(
+            self.storage,
+            ThreadLocks(),
+            resolve=resolve or ByPath(),
+            upstream=self.upstream,
+            public_url=public_url,
+            users=users or SignedIn(self.administrators, self.sessions),
+            administrators=self.administrators,
+        )
+        self.app = validated([], on=self.platform)
+        for org in orgs:
+            self.organisations.ensure(org, actor=ACTOR)
+
+    @cached_property
+    def administrator(self) -> str:
+        """The name of the only administrator."""
+        return self.administrators.create("ann", PASSWORD, actor=ACTOR).name
+
+    def session(self) -> str:
+        """A new session's secret."""
+        administrator = self.administrators.verify(self.administrator, PASSWORD, ip="192.0.2.7")
+        return self.sessions.create(administrator, actor=ACTOR)[0]
+
+    def manager(self, **environ: Any) -> Client:
+        """A client that is signed in."""
+        return Client(self.app, self.session(), environ=environ)
+
+    def stranger(self, **environ: Any) -> Client:
+        """A client without anything."""
+        return Client(self.app, environ=environ)
+
+    def token(self, org: str, *grants: str, **how: Any) -> str:
+        """A new token of *org* that may do all of *grants*; everything when none is named."""
+        tokens = self.platform.organisation(org).tokens
+        return tokens.create("bob", grants or ("proxy", "publish"), actor=ACTOR, **how)[0]
+
+    def client(self, org: str, *grants: str, **environ: Any) -> Client:
+        """A client with a new token of *org*."""
+        return Client(self.app, self.token(org, *grants), environ=environ)
+
+    def scopes(self, org: str, *scopes: str) -> None:
+        """Makes *scopes* the internal ones of *org*."""
+        self.platform.organisation(org).settings.change({"internalScopes": list(scopes)}, actor=ACTOR)
