@@ -75,12 +75,16 @@ class Packages:
         self.clock = clock
         self._records = Remembered(storage, decode)
 
-    def read(self, name: Name) -> tuple[Json, Revision]:
+    def read(self, name: Name, *, for_write: bool = False) -> tuple[Json, Revision]:
         """The packument, without tarball URLs, and the revision of the record it stands in.
+
+        *for_write* asks for it as it is this moment: what is about to be changed must not be a little old.
 
         Raises:
             NotFound: there is no such package, or it is unpublished.
         """
+        if for_write:
+            self._records.forget(record_key(name))
         record, revision = self.record(name)
         return {**steps.present(record), "_rev": record.revision}, revision
 
@@ -97,11 +101,14 @@ class Packages:
 
     def names(self) -> Iterator[Name]:
         """Every package that can be read, in the order of their names."""
+        return (name for name, _ in self.all())
+
+    def all(self) -> Iterator[tuple[Name, Json]]:
+        """Every package that can be read, with its packument, in the order of their names."""
         keys = (key for key in self.storage.list(PREFIX) if key.endswith("/record.json"))
         for name in sorted(map(record_name, keys)):
             with suppress(NotFound):
-                self.read(name)
-                yield name
+                yield name, self.read(name)[0]
 
     def open_tarball(self, name: Name, filename: str) -> Tarball:
         """Opens the tarball that *filename* (``utils-1.0.0.tgz``) names.

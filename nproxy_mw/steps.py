@@ -130,10 +130,15 @@ def absent() -> NoReturn:
     raise NotFound("There is no such package in this registry.", code="package-not-found")
 
 
+def stale() -> NoReturn:
+    """Raises the `Conflict` of a change that was made from another state than the stored one."""
+    raise Conflict("The package was changed since you read it: read it again and repeat.", code="stale-revision")
+
+
 def _check_revision(record: Record, revision: str) -> Json:
     packument = present(record)
     if revision != record.revision:
-        raise Conflict("The package was changed since you read it: read it again and repeat.", code="stale-revision")
+        stale()
     return packument
 
 

@@ -42,6 +42,11 @@ def is_head(environ: WSGIEnvironment) -> bool:
     return bool(environ["REQUEST_METHOD"] == "HEAD")
 
 
+def is_for_write(environ: WSGIEnvironment) -> bool:
+    """Whether npm reads what it is about to change: it says so by ``?write=true``."""
+    return "write=true" in environ.get("QUERY_STRING", "").split("&")
+
+
 def base_url(environ: WSGIEnvironment, public_url: str | None = None) -> str:
     """Where clients reach this registry, without a trailing slash.
 

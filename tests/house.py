@@ -74,7 +74,7 @@ class House:
         """A client without a token."""
         return Client(self.app, environ=environ)
 
-    def keys(self) -> list[str]:
+    def stored(self) -> list[str]:
         """Everything that is stored below packages and tarballs."""
         found = self.organisation.storage.list()
         return sorted(key for key in found if key.startswith(("packages/", "tarballs/")))

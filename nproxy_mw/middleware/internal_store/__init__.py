@@ -102,8 +102,8 @@ class InternalStore:
 def _authorise(principal: Principal, environ: WSGIEnvironment) -> None:
     if wsgi.method(environ) != "GET":
         require(principal, Grant.PUBLISH)
-    elif environ.get("QUERY_STRING") == "write=true" and Grant.PUBLISH in principal.grants:
-        return  # npm reads what it is about to change
+    elif wsgi.is_for_write(environ) and Grant.PUBLISH in principal.grants:
+        return
     else:
         require(principal, Grant.PROXY)
 

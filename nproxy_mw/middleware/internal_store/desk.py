@@ -37,7 +37,7 @@ class Desk:
         principal = PRINCIPAL.require(environ, by="InternalStore")
         if principal.is_anonymous:
             raise Unauthenticated("This needs an API token of this registry: put one into .npmrc.")
-        return wsgi.send_json(environ, start_response, {"username": principal.name})
+        return wsgi.send_json(environ, start_response, {"username": principal.name}, headers=wsgi.PRIVATE)
 
     def search(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
         """Internal packages that the token may read. The words are never sent upstream: they may be internal names."""
@@ -45,12 +45,10 @@ class Desk:
         words = query.get("text", [""])[0].lower().split()
         first, size = _number(query, "from", 0), min(_number(query, "size", SEARCH_SIZE), SEARCH_LIMIT)
         may_read = Grant.PROXY in PRINCIPAL.require(environ, by="InternalStore").grants
-        found = [packument for packument in self._packuments() if _matches(packument, words)] if may_read else []
+        readable = self.packages.all() if may_read else ()
+        found = [packument for _, packument in readable if _matches(packument, words)]
         results = {"objects": [_result(one) for one in found[first : first + size]], "total": len(found)}
         return wsgi.send_json(environ, start_response, results, headers=wsgi.PRIVATE)
-
-    def _packuments(self) -> Iterable[Json]:
-        return (self.packages.read(name)[0] for name in self.packages.names())
 
 
 def _number(query: dict[str, list[str]], key: str, default: int) -> int:

@@ -40,7 +40,7 @@ class Reading:
     def packument(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
         """The packument in the form and encoding that the client asks for."""
         name = route.package
-        packument, revision = self.packages.read(name)
+        packument, revision = self.packages.read(name, for_write=wsgi.is_for_write(environ))
         abbreviated, gzipped = wsgi.wants_abbreviated(environ), wsgi.accepts_gzip(environ)
         base = wsgi.base_url(environ, self.public_url)
 

@@ -15,13 +15,13 @@ from nproxy_mw.access import Actor
 from nproxy_mw.bodies import PUBLISH_LIMIT, read_body
 from nproxy_mw.environ import PRINCIPAL, REQUEST_ID
 from nproxy_mw.errors import BadRequest, MethodNotAllowed
-from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.packuments import Json
 from nproxy_mw.npm.publication import is_publish, parse_publication
 from nproxy_mw.npm.routes import Route
 from nproxy_mw.npm.strict_json import parse_object, parse_value
 from nproxy_mw.npm.versions import check_tag
 from nproxy_mw.packages import Packages
+from nproxy_mw.steps import stale
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -38,11 +38,10 @@ class Writing:
 
     def put_packument(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
         """A publish, or the whole packument with other deprecation messages."""
-        name = route.package
         document = parse_object(read_body(environ, PUBLISH_LIMIT))
         if not is_publish(document):
-            return self._put_changed(environ, start_response, name, document, str(document.get("_rev", "")))
-        publication = parse_publication(name, document)
+            return self._put_changed(environ, start_response, route, document)
+        publication = parse_publication(route.package, document)
         del document  # the tarball in base64: up to 50 MiB that nobody needs any more
         self.packages.publish(publication, _actor(environ))
         return _done(environ, start_response, HTTPStatus.CREATED)
@@ -50,30 +49,26 @@ class Writing:
     def put_revision(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
         """The whole packument with fewer versions (npm unpublish of one), or with other deprecation messages."""
         document = parse_object(read_body(environ, PUBLISH_LIMIT))
-        return self._put_changed(environ, start_response, route.package, document, route.revision)
+        return self._put_changed(environ, start_response, route, document)
 
     def _put_changed(
-        self,
-        environ: WSGIEnvironment,
-        start_response: StartResponse,
-        name: Name,
-        document: Json,
-        revision: str,
+        self, environ: WSGIEnvironment, start_response: StartResponse, route: Route, document: Json
     ) -> Iterable[bytes]:
-        stored = self.packages.read(name)[0]["versions"]
-        sent = document.get("versions")
-        if sent is None:
-            raise MethodNotAllowed("This registry keeps no owners and no stars.", allow=("GET", "HEAD", "PUT"))
-        if not isinstance(sent, Mapping) or not sent or not all(isinstance(one, Mapping) for one in sent.values()):
-            raise BadRequest("The document's 'versions' is not an object of manifests.")
+        name, revision = route.package, route.revision or str(document.get("_rev", ""))
+        packument = self.packages.read(name, for_write=True)[0]
+        stored, sent = packument["versions"], _sent_versions(document)
+        gone = frozenset(stored.keys() - sent.keys())
+        is_stale = revision != packument["_rev"]  # then what differs may be others' changes, not the sender's
+        if gone and (route.revision or not is_stale):
+            self._check_version_unpublish()
+        if is_stale:
+            stale()
         if sent.keys() - stored.keys():
             raise BadRequest("The document names a version that is not published, and carries no tarball of it.")
-        gone = frozenset(stored.keys() - sent.keys())
         if gone:
-            self._check_version_unpublish()
             self.packages.unpublish_versions(name, gone, revision, _actor(environ))
-        else:
-            self.packages.deprecate(name, _deprecations(stored, sent), revision, _actor(environ))
+        elif messages := _deprecations(stored, sent):
+            self.packages.deprecate(name, messages, revision, _actor(environ))
         return _done(environ, start_response)
 
     def delete_package(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
@@ -86,7 +81,7 @@ class Writing:
         self._check_version_unpublish()
         name = route.package
         version = route.filename.removeprefix(f"{name.base}-").removesuffix(".tgz")
-        if version in self.packages.read(name)[0]["versions"]:
+        if version in self.packages.read(name, for_write=True)[0]["versions"]:
             raise BadRequest("That version is still in the packument: remove it there first.")
         return _done(environ, start_response)
 
@@ -114,15 +109,26 @@ class Writing:
             )
 
 
+def _sent_versions(document: Json) -> Mapping[str, Json]:
+    """The manifests of a packument that a client has changed."""
+    sent = document.get("versions")
+    if sent is None:
+        raise MethodNotAllowed("This registry keeps no owners and no stars.", allow=("GET", "HEAD", "PUT"))
+    if not isinstance(sent, Mapping) or not sent or not all(isinstance(one, Mapping) for one in sent.values()):
+        raise BadRequest("The document's 'versions' is not an object of manifests.")
+    return sent
+
+
 def _deprecations(stored: Json, sent: Json) -> dict[str, str]:
     """The messages in *sent* that differ from those stored."""
     messages: dict[str, str] = {}
     for version, manifest in sent.items():
         message = manifest.get("deprecated", "")
+        if message == stored[version].get("deprecated", ""):
+            continue  # whatever it is: a package.json may well say false
         if not isinstance(message, str):
             raise BadRequest("A version's 'deprecated' is its message as a string; an empty one takes it away.")
-        if message != stored[version].get("deprecated", ""):
-            messages[version] = message
+        messages[version] = message
     return messages
 
 
