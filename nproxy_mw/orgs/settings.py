@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from nproxy_mw import events
 from nproxy_mw.access import Actor
-from nproxy_mw.errors import Missing
+from nproxy_mw.errors import Missing, StorageUnavailable
 from nproxy_mw.npm.packuments import Json
 from nproxy_mw.orgs import objects
 from nproxy_mw.orgs.audit import Trail
@@ -20,6 +20,7 @@ __all__ = ["Settings", "SettingsError", "SettingsSource", "SettingsStore", "Stat
 
 KEY = "settings.json"
 _DEFAULTS = Settings()
+_GONE = "The settings are gone that were there a moment ago: see whether the storage's folder is still mounted."
 
 
 class SettingsSource(Protocol):
@@ -49,18 +50,24 @@ class SettingsStore:
         self.trail = trail
         self.clock = clock
         self._remembered = Remembered(storage, _decode)
+        self._were_there = False
 
     def get(self) -> Settings:
         """The settings as they are now: one look at the storage.
 
         Raises:
-            StorageUnavailable: they cannot be read, or are damaged. They never fall back to the defaults: an internal
-                scope that is forgotten for a moment would be asked of the upstream.
+            StorageUnavailable: they cannot be read, are damaged, or are gone though they were there: a disk that is no
+                longer mounted looks like an empty store. They never fall back to the defaults then: an internal scope
+                that is forgotten for a moment would be asked of the upstream.
         """
         try:
-            return self._remembered.get(KEY)
-        except Missing:
+            settings = self._remembered.get(KEY)
+        except Missing as error:
+            if self._were_there:
+                raise StorageUnavailable(_GONE, retry_after=10) from error
             return _DEFAULTS
+        self._were_there = True
+        return settings
 
     def change(self, document: object, *, actor: Actor) -> Settings:
         """Changes the settings that *document* names, in the management API's words; answers all of them.
