@@ -1,0 +1,85 @@
+"""The stored record of a package."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nproxy_mw.npm.names import Name
+from nproxy_mw.records import FORMAT, Record, decode, encode, record_key, record_name, tarball_key
+from nproxy_mw.storage.port import is_key
+
+texts = st.text('abc@/-1.é"', max_size=8)
+jsons = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=12,
+)
+records = st.builds(
+    Record,
+    packument=st.none() | st.dictionaries(texts, jsons, max_size=4),
+    tarballs=st.dictionaries(texts, st.fixed_dictionaries({"key": texts, "size": st.integers(0, 99)}), max_size=3),
+    burnt=st.frozensets(texts, max_size=4),
+    chain=st.lists(st.dictionaries(texts, jsons, max_size=3), max_size=3),
+    generation=st.integers(0, 10**6),
+    nonce=texts,
+)
+
+
+@given(records)
+def test_record_survives_being_stored(record):
+    """What is read is what was written, unknown fields of the packument included."""
+    assert decode(encode(record)) == record
+
+
+@given(records)
+def test_encoding_is_one_line_that_names_its_format(record):
+    """A stored record can be looked at with ordinary tools."""
+    data = encode(record)
+    assert data.endswith(b"\n")
+    assert data.count(b"\n") == 1
+    assert orjson.loads(data)["format"] == FORMAT
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"{", id="no JSON"),
+        pytest.param(b"[]", id="no object"),
+        pytest.param(b"{}", id="no format"),
+        pytest.param(encode(Record()).replace(b'"format":1', b'"format":2'), id="a later format"),
+        pytest.param(encode(Record()).replace(b'"nonce"', b'"once"'), id="a part missing"),
+        pytest.param(encode(Record()).replace(b'"burnt":[]', b'"burnt":1'), id="a part of another type"),
+    ],
+)
+def test_what_is_no_record_is_refused(data):
+    """A record of another version or a damaged one is never taken for an empty package."""
+    with pytest.raises(ValueError, match=r".+"):
+        decode(data)
+
+
+def test_next_state_is_another():
+    """Each state has a generation and a nonce of its own: equal contents, other revision."""
+    first = Record(nonce="x")
+    second, third = first.next(first, []), first.next(first, [])
+    assert (second.generation, third.generation) == (1, 1)
+    assert len({first.revision, second.revision, third.revision}) == 3
+    assert second.revision.startswith("1-")
+
+
+def test_taken_are_stored_and_burnt_numbers():
+    """Neither can be published again."""
+    record = Record(tarballs={"1.0.0": {"key": "a", "size": 1}}, burnt=frozenset({"0.9.0"}))
+    assert record.taken == {"1.0.0", "0.9.0"}
+    assert record.files == {"a"}
+
+
+@pytest.mark.parametrize("name", [Name("@acme", "utils"), Name("@a", "b"), Name("@acme", "record.json")])
+def test_keys_are_keys(name):
+    """Every name has its place, the names can be read back, and no package's place lies in another's."""
+    assert is_key(record_key(name))
+    assert is_key(tarball_key(name, "0" * 32 + "-0a1b2c3d.tgz"))
+    assert record_name(record_key(name)) == name
