@@ -1,6 +1,7 @@
 """The settings by the management API."""
 
 import pytest
+from town import Town
 from wsgi_client import Client
 
 SETTINGS = "/api/v1/orgs/acme/settings"
@@ -81,8 +82,6 @@ def test_change_is_told_with_its_author(town):
 
 def test_change_holds_in_another_process(town):
     """A second platform on the same storage has it at its next request."""
-    from town import Town
-
     other = Town(town.storage, orgs=())
     reader = Client(other.app)
     assert reader.get("/acme/lodash").code != "unauthenticated"

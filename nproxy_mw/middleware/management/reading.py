@@ -18,9 +18,10 @@ PAGE = 50  # entries of a page when nothing else is asked for
 def audit(call: Call, organisation: Tenant) -> Reply:
     """One page of the audit trail, newest first."""
     query = call.query("after", "limit", "event", "package")
+    limit = _limit(query)
     try:
         events, cursor = organisation.trail.page(
-            after=query.get("after"), limit=_limit(query), event=query.get("event"), package=query.get("package")
+            after=query.get("after"), limit=limit, event=query.get("event"), package=query.get("package")
         )
     except BadRequest as error:
         raise InvalidFields({"after": error.message}, code=error.code) from error

@@ -1,0 +1,190 @@
+"""Organisations by the management API, the embedding host's own users, and what is no call at all."""
+
+from __future__ import annotations
+
+import pytest
+from house import publish
+from town import Town
+from wsgi_client import Client
+
+from nproxy_mw.middleware.management import User
+from nproxy_mw.middleware.organizations import ByHost, FixedOrg
+from nproxy_mw.testing.documents import publish_document
+
+ORGS = "/api/v1/orgs"
+
+
+def test_created_organisation_is_served_at_once(town):
+    """201, and its registry answers; a taken id is 409."""
+    manager = town.manager()
+    answer = manager.post(ORGS, {"id": "gamma", "name": "Gamma Ltd"})
+    assert answer.status == 201
+    assert set(answer.json) == {"id", "name", "createdAt"}
+    assert town.stranger().get("/gamma/-/ping").status == 200
+    assert manager.post(ORGS, {"id": "gamma"}).status == 409
+    assert [org["id"] for org in manager.get(ORGS).json["orgs"]] == ["acme", "beta", "gamma"]
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        pytest.param({}, {"id"}, id="nothing"),
+        pytest.param({"id": "Acme Ltd"}, {"id"}, id="no slug"),
+        pytest.param({"id": "api"}, {"id"}, id="kept for the server"),
+        pytest.param({"id": "-", "name": ""}, {"id", "name"}, id="both"),
+        pytest.param({"id": "x", "plan": "gold"}, {"plan"}, id="another field"),
+    ],
+)
+def test_bad_organisation_is_told_field_by_field(town, body, fields):
+    """400 with a sentence per field."""
+    answer = town.manager().post(ORGS, body)
+    assert answer.status == 400
+    assert set(answer.json["fields"]) == fields
+
+
+@pytest.mark.parametrize("path", ["settings", "tokens", "audit", "packages", "packages/@acme/x"])
+def test_unknown_organisation_is_404(town, path):
+    """One that is not there, one that cannot be, and the server's own."""
+    for org in ("gamma", "system", "Acme%00", ".."):
+        answer = town.manager().get(f"{ORGS}/{org}/{path}")
+        assert (answer.status, answer.code) == (404, "organisation-not-found")
+
+
+def test_packages_are_listed_and_shown(town):
+    """Internal packages, by name, in pages; one with all its versions."""
+    town.scopes("acme", "@acme")
+    client = town.client("acme", SCRIPT_NAME="")
+    for name in ("@acme/one", "@acme/three", "@acme/two"):
+        assert client.put(f"/acme/{name.replace('/', '%2f')}", document(name)).status == 201
+    manager = town.manager()
+    page = manager.get(f"{ORGS}/acme/packages", query="limit=2").json
+    assert [package["name"] for package in page["packages"]] == ["@acme/one", "@acme/three"]
+    rest = manager.get(f"{ORGS}/acme/packages", query=f"limit=2&after={page['next']}").json
+    assert ([package["name"] for package in rest["packages"]], rest["next"]) == (["@acme/two"], None)
+    for path in ("@acme/one", "@acme%2fone"):
+        shown = manager.get(f"{ORGS}/acme/packages/{path}").json
+        assert shown["latest"] == "1.0.0"
+        assert [version["version"] for version in shown["versions"]] == ["1.0.0"]
+        assert shown["versions"][0]["publishedBy"] == "bob"
+    assert manager.get(f"{ORGS}/acme/packages/@acme/four").code == "package-not-found"
+    assert manager.get(f"{ORGS}/beta/packages").json == {"packages": [], "next": None}
+
+
+def test_audit_is_paged_and_filtered(town):
+    """Newest first; a cursor leads on; by kind and by package."""
+    town.scopes("acme", "@acme")
+    town.client("acme").put("/acme/@acme%2fone", document("@acme/one"))
+    manager, audit = town.manager(), f"{ORGS}/acme/audit"
+    everything = [event["event"] for event in manager.get(audit).json["events"]]
+    assert {"organisation.created", "settings.changed", "package.published"} <= set(everything)
+    walked, cursor = [], ""
+    while cursor is not None:
+        page = manager.get(audit, query=f"limit=1{f'&after={cursor}' if cursor else ''}").json
+        walked += [event["event"] for event in page["events"]]
+        cursor = page["next"]
+    assert walked == everything
+    (event,) = manager.get(audit, query="event=package.published&package=%40acme%2Fone").json["events"]
+    assert event["package"] == "@acme/one"
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        pytest.param("limit=0", "limit", id="none"),
+        pytest.param("limit=201", "limit", id="too many"),
+        pytest.param("limit=x", "limit", id="no number"),
+        pytest.param("after=x", "after", id="no cursor"),
+        pytest.param("since=1", "since", id="another parameter"),
+        pytest.param("limit=1&limit=2", "limit", id="twice"),
+    ],
+)
+def test_bad_query_is_told_field_by_field(town, query, field):
+    """A parameter that will not do is named."""
+    assert set(town.manager().get(f"{ORGS}/acme/audit", query=query).json["fields"]) == {field}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("PATCH", f"{ORGS}/acme/settings", "GET, HEAD, PUT"),
+        ("OPTIONS", ORGS, "GET, HEAD, POST"),
+        ("GET", "/api/v1/sessions", "POST, DELETE"),
+        ("GET", f"{ORGS}/acme/tokens/x", "DELETE"),
+        ("POST", "/api/v1/openapi.json", "GET, HEAD"),
+    ],
+)
+def test_other_verbs_are_405(town, method, path, allow):
+    """405 names what is offered, to everybody."""
+    answer = town.stranger().ask(method, path)
+    assert (answer.status, answer.headers["allow"]) == (405, allow)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api/v1", "/api/v1/", "/api/v1/x", f"{ORGS}/", f"{ORGS}/acme", f"{ORGS}/acme/x", f"{ORGS}/acme/tokens/a/b"],
+)
+def test_other_paths_are_404(town, path):
+    """The rest of /api/v1 is nothing, whatever lies below."""
+    assert town.manager().get(path).code == "route-not-found"
+
+
+def test_head_is_a_get_without_a_body(town):
+    """HEAD is answered wherever GET is."""
+    assert town.manager().head(f"{ORGS}/acme/settings").status == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        pytest.param({}, 201, id="no browser"),
+        pytest.param({"SEC_FETCH_SITE": "same-origin", "ORIGIN": "http://registry.example"}, 201, id="own page"),
+        pytest.param({"ORIGIN": "http://registry.example"}, 201, id="own page of an older browser"),
+        pytest.param({"SEC_FETCH_SITE": "cross-site"}, 403, id="another site"),
+        pytest.param({"SEC_FETCH_SITE": "same-site"}, 403, id="a sibling host"),
+        pytest.param({"ORIGIN": "http://evil.example"}, 403, id="another origin"),
+        pytest.param({"ORIGIN": "http://registry.example.evil.example"}, 403, id="a longer origin"),
+        pytest.param({"ORIGIN": "null"}, 403, id="no origin"),
+        pytest.param({"ORIGIN": "http://[x"}, 403, id="a broken origin"),
+    ],
+)
+def test_page_of_another_site_may_not_change_anything(headers, status):
+    """Also where the host's own login rides on cookies, nothing is changed for a page of another site."""
+    town = Town(users=lambda environ: User("host"))
+    assert Client(town.app, headers=headers).post(ORGS, {"id": "gamma"}).status == status
+
+
+def test_host_application_brings_its_own_users():
+    """A callable tells who is signed in, and which organisations are theirs; all others are not there."""
+    town = Town(users=lambda environ: User("carl", frozenset({"acme"})) if environ.get("HTTP_COOKIE") else None)
+    carl = Client(town.app, headers={"COOKIE": "id=carl"})
+    assert town.stranger().get(ORGS).status == 401
+    assert [org["id"] for org in carl.get(ORGS).json["orgs"]] == ["acme"]
+    assert carl.put(f"{ORGS}/acme/settings", {"publicReads": False}).status == 200
+    assert carl.get(f"{ORGS}/beta/settings").json.keys() == carl.get(f"{ORGS}/gamma/settings").json.keys()
+    assert carl.get(f"{ORGS}/beta/settings").code == "organisation-not-found"
+    assert carl.post(ORGS, {"id": "gamma"}).status == 403
+    assert carl.post("/api/v1/sessions", {"username": "ann", "password": "x"}).code == "route-not-found"
+    (event,) = carl.get(f"{ORGS}/acme/audit", query="event=settings.changed").json["events"]
+    assert event["by"] == "carl"
+
+
+def test_by_host_the_api_is_at_the_bare_domain_alone():
+    """At an organisation's host, /api/v1 is a path of its registry like any other."""
+    town = Town(resolve=ByHost("registry.example"))
+    assert town.manager().get(ORGS).status == 200
+    assert town.manager(HTTP_HOST="acme.registry.example").get(ORGS).code != "route-not-found"
+    assert town.stranger(HTTP_HOST="acme.registry.example").get(ORGS).status == 404
+    assert town.stranger(HTTP_HOST="other.example").get(ORGS).code == "registry-not-found"
+
+
+def test_fixed_has_the_api_at_the_root():
+    """A server for one organisation has its registry and the API side by side."""
+    town = Town(resolve=FixedOrg("acme"))
+    town.scopes("acme", "@acme")
+    publish(town.client("acme"))
+    assert len(town.manager().get(f"{ORGS}/acme/packages").json["packages"]) == 1
+    assert town.client("acme").get("/api").code != "route-not-found"
+
+
+def document(name):
+    return publish_document(name, "1.0.0")

@@ -1,0 +1,84 @@
+"""API tokens by the management API."""
+
+from __future__ import annotations
+
+import pytest
+from wsgi_client import Client
+
+TOKENS = "/api/v1/orgs/acme/tokens"
+WANTED = {"name": "ci", "scopes": ["proxy", "publish"]}
+
+
+def test_created_token_opens_the_registry_at_once(town):
+    """201 with the plaintext, which no cache keeps, no list shows and no object stores."""
+    manager = town.manager()
+    answer = manager.post(TOKENS, {**WANTED, "expiresAt": "2099-01-31T00:00:00+01:00"})
+    assert answer.status == 201
+    assert answer.headers["cache-control"] == "no-store"
+    assert set(answer.json) == {"id", "token", "name", "scopes", "createdAt", "expiresAt"}
+    assert answer.json["scopes"] == ["proxy", "publish"]
+    assert answer.json["expiresAt"] == "2099-01-30T23:00:00.000Z"
+    secret = answer.json["token"]
+    assert Client(town.app, secret).get("/acme/-/whoami").json == {"username": "ci"}
+    assert secret not in manager.get(TOKENS).body.decode()
+    assert not any(secret.encode() in town.storage.read(key).data for key in town.storage.list())
+
+
+def test_list_tells_everything_but_the_secret(town):
+    """Newest first, each with its last use."""
+    manager = town.manager()
+    made = [manager.post(TOKENS, {"name": name, "scopes": ["proxy"]}).json for name in ("one", "two")]
+    Client(town.app, made[0]["token"]).get("/acme/-/whoami")
+    shown = {token["name"]: token for token in manager.get(TOKENS).json["tokens"]}
+    assert set(shown) == {"one", "two"}
+    assert set(shown["one"]) == {"id", "name", "scopes", "createdAt", "expiresAt", "lastUsedAt", "revokedAt"}
+    assert shown["one"]["lastUsedAt"]
+    assert shown["two"]["lastUsedAt"] is None
+
+
+def test_revoked_token_opens_nothing_in_the_next_request(town):
+    """204, then 401 everywhere; a second time there is nothing to revoke."""
+    manager = town.manager()
+    made = manager.post(TOKENS, WANTED).json
+    client = Client(town.app, made["token"])
+    assert client.get("/acme/-/whoami").status == 200
+    assert manager.delete(f"{TOKENS}/{made['id']}").status == 204
+    assert client.get("/acme/-/whoami").code == "invalid-token"
+    assert client.get("/acme/lodash").code == "invalid-token"
+    assert manager.delete(f"{TOKENS}/{made['id']}").code == "unknown-token"
+
+
+@pytest.mark.parametrize("org", ["beta", "gamma"])
+def test_token_of_another_organisation_is_not_there(town, org):
+    """An id is of its own organisation."""
+    made = town.manager().post(TOKENS, WANTED).json
+    assert town.manager().delete(f"/api/v1/orgs/{org}/tokens/{made['id']}").status == 404
+    assert Client(town.app, made["token"]).get("/acme/-/whoami").status == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        pytest.param({}, {"name", "scopes"}, id="nothing"),
+        pytest.param({**WANTED, "name": ""}, {"name"}, id="no name"),
+        pytest.param({**WANTED, "name": "a\nb"}, {"name"}, id="a line break"),
+        pytest.param({**WANTED, "scopes": []}, {"scopes"}, id="no scope"),
+        pytest.param({**WANTED, "scopes": "proxy"}, {"scopes"}, id="no list"),
+        pytest.param({**WANTED, "scopes": {"proxy": 1}}, {"scopes"}, id="an object"),
+        pytest.param({**WANTED, "scopes": ["admin"]}, {"scopes"}, id="an unknown scope"),
+        pytest.param({**WANTED, "scopes": [["proxy"]]}, {"scopes"}, id="nested"),
+        pytest.param({**WANTED, "expiresAt": "2020-01-01T00:00:00Z"}, {"expiresAt"}, id="in the past"),
+        pytest.param({**WANTED, "expiresAt": "2099-01-01T00:00:00"}, {"expiresAt"}, id="without a zone"),
+        pytest.param({**WANTED, "expiresAt": "9999-12-31T23:59:59-23:59"}, {"expiresAt"}, id="at the end of time"),
+        pytest.param({**WANTED, "expiresAt": 5}, {"expiresAt"}, id="a number"),
+        pytest.param({**WANTED, "expiresAt": "soon"}, {"expiresAt"}, id="no time"),
+        pytest.param({**WANTED, "grants": []}, {"grants"}, id="another field"),
+    ],
+)
+def test_bad_token_is_told_field_by_field(town, body, fields):
+    """400 with a sentence per field, and no token is made."""
+    manager = town.manager()
+    answer = manager.post(TOKENS, body)
+    assert answer.status == 400
+    assert set(answer.json["fields"]) == fields
+    assert manager.get(TOKENS).json == {"tokens": []}

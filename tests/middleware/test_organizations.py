@@ -1,0 +1,211 @@
+"""Organizations: whose registry a request is for."""
+
+from __future__ import annotations
+
+import pytest
+from house import ACTOR, publish
+from hypothesis import given
+from hypothesis import strategies as st
+from town import Town
+from wsgi_client import Client, validated
+
+from nproxy_mw import wsgi
+from nproxy_mw.environ import ORG
+from nproxy_mw.hosts import check_domain
+from nproxy_mw.middleware.error_responses import ErrorResponses
+from nproxy_mw.middleware.organizations import ByHost, ByPath, FixedOrg, Organizations
+
+DOMAIN = "registry.example"
+WAYS = [
+    pytest.param(ByPath(), "/acme", {}, id="by path"),
+    pytest.param(ByHost(DOMAIN), "", {"HTTP_HOST": f"acme.{DOMAIN}"}, id="by host"),
+    pytest.param(FixedOrg("acme"), "", {}, id="fixed"),
+]
+
+
+def echo(environ, start_response):
+    document = {"org": ORG.find(environ), "script": environ["SCRIPT_NAME"], "path": environ["PATH_INFO"]}
+    return wsgi.send_json(environ, start_response, document)
+
+
+def door(resolve):
+    """Organizations alone, over two organisations that say what they were handed."""
+    registries = {"acme": echo, "beta": echo}
+
+    def layer(app):
+        return Organizations(app, resolve=resolve, registry_of=registries.get)
+
+    return Client(validated([ErrorResponses, layer], on=echo))
+
+
+@pytest.mark.parametrize(
+    ("host", "org"),
+    [
+        pytest.param("acme.registry.example", "acme", id="plain"),
+        pytest.param("acme.registry.example:8443", "acme", id="with a port"),
+        pytest.param("ACME.Registry.Example", "acme", id="in upper case"),
+        pytest.param("beta.registry.example.", "beta", id="with the root's dot"),
+        pytest.param("registry.example", None, id="the platform's own"),
+        pytest.param("registry.example:80", None, id="the platform's own with a port"),
+    ],
+)
+def test_host_tells_the_organisation(host, org):
+    """The first label of the host is the organisation; the bare domain is the platform."""
+    answer = door(ByHost(DOMAIN)).get("/x", environ={"HTTP_HOST": host})
+    assert answer.json == {"org": org, "script": "", "path": "/x"}
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "gamma.registry.example",
+        "a.acme.registry.example",
+        ".registry.example",
+        "acme.registry.example.evil.example",
+        "acmeregistry.example",
+        "127.0.0.1",
+        "[::1]:80",
+        "acme",
+        "acme.registry.example/x",
+        "acme.registry.example:x",
+        "acme@registry.example",
+        "acme.registry.example, registry.example",
+        "-.registry.example",
+        "..registry.example",
+    ],
+)
+def test_other_hosts_all_look_the_same(host):
+    """Whatever a host is that is none of an organisation's, the answer is one and the same."""
+    answer = door(ByHost(DOMAIN)).get("/x", environ={"HTTP_HOST": host})
+    assert (answer.status, answer.code) == (404, "registry-not-found")
+
+
+def test_missing_host_is_the_servers_name():
+    """HTTP/1.0 names no host: the server's own name stands for it."""
+    answer = door(ByHost(DOMAIN)).get("/x", environ={"HTTP_HOST": None, "SERVER_NAME": f"acme.{DOMAIN}"})
+    assert answer.json["org"] == "acme"
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        pytest.param("/acme/@acme%2fx", {"org": "acme", "script": "/acme", "path": "/@acme/x"}, id="a package"),
+        pytest.param("/acme/", {"org": "acme", "script": "/acme", "path": "/"}, id="the root"),
+        pytest.param("/acme", {"org": "acme", "script": "/acme", "path": ""}, id="the root without a slash"),
+        pytest.param("/beta/acme/x", {"org": "beta", "script": "/beta", "path": "/acme/x"}, id="another's name inside"),
+        pytest.param("/", {"org": None, "script": "", "path": "/"}, id="the platform's own"),
+    ],
+)
+def test_path_tells_the_organisation(path, expected):
+    """The first segment is the organisation; it moves from PATH_INFO to SCRIPT_NAME."""
+    assert door(ByPath()).get(path).json == expected
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/gamma/x",
+        "//acme/x",
+        "/ACME/x",
+        "/acme%00/x",
+        "/acme%2e/x",
+        "/../acme/x",
+        "/%2e%2e/x",
+        "/a%0d%0ab/x",
+        "/acmex",
+        "/-/ping",
+        "/-/npm/v1/attestations/lodash@1.0.0",
+        "/-/npm/v1/oidc/token/exchange/package/lodash",
+    ],
+)
+def test_other_paths_all_look_the_same(path):
+    """A path without an organisation says nothing of what it could have been; npm's absolute paths are none either."""
+    answer = door(ByPath()).get(path)
+    assert (answer.status, answer.code) == (404, "registry-not-found")
+
+
+def test_prefix_of_a_mount_is_kept():
+    """Under a prefix of the host application, the organisation's follows it."""
+    assert door(ByPath()).get("/acme/x", environ={"SCRIPT_NAME": "/npm"}).json["script"] == "/npm/acme"
+
+
+@pytest.mark.parametrize("resolve", [FixedOrg("gamma"), ByPath(), ByHost(DOMAIN)])
+@given(path=st.text(max_size=30), host=st.text(st.characters(max_codepoint=255), max_size=30))
+def test_anything_may_be_asked(resolve, path, host):
+    """No path and no host is more than a request for an organisation, or for none."""
+    environ = {"PATH_INFO": path.encode().decode("latin-1"), "HTTP_HOST": host, "SERVER_NAME": "x", "SERVER_PORT": "80"}
+    found = resolve(environ)
+    assert found is None or isinstance(found[0], str)
+
+
+@pytest.mark.parametrize(
+    "domain", ["", "registry.example:80", "https://registry.example", "Registry.example", "a..b", "-a.b", "a/b", "é.b"]
+)
+def test_domain_is_a_hosts_name(domain):
+    """A domain with anything around it is refused when the server is built."""
+    with pytest.raises(ValueError, match="registry"):
+        ByHost(domain)
+    assert check_domain("registry.example") == "registry.example"
+
+
+@pytest.mark.parametrize(("resolve", "prefix", "environ"), WAYS)
+def test_each_way_leads_to_a_whole_registry(resolve, prefix, environ):
+    """Publish, read and install, with URLs that lead back to the same registry."""
+    town = Town(resolve=resolve)
+    town.scopes("acme", "@acme")
+    client = town.client("acme", **environ)
+    publish(Prefixed(client, prefix))
+    packument = client.get(f"{prefix}/@acme%2futils").json
+    host = environ.get("HTTP_HOST", "registry.example")
+    tarball = packument["versions"]["1.0.0"]["dist"]["tarball"]
+    assert tarball == f"http://{host}{prefix}/@acme/utils/-/utils-1.0.0.tgz"
+    assert client.get(f"{prefix}/@acme/utils/-/utils-1.0.0.tgz").status == 200
+    assert client.get(f"{prefix}/-/whoami").json == {"username": "bob"}
+
+
+@pytest.mark.parametrize(
+    ("resolve", "public_url", "expected"),
+    [
+        pytest.param(ByPath(), "https://npm.example/x", "https://npm.example/x/acme", id="by path"),
+        pytest.param(ByHost(DOMAIN), "https://registry.example", "https://acme.registry.example", id="by host"),
+        pytest.param(
+            ByHost(DOMAIN), "https://registry.example:8443", "https://acme.registry.example:8443", id="a port"
+        ),
+        pytest.param(FixedOrg("acme"), "https://npm.example", "https://npm.example", id="fixed"),
+        pytest.param(ByPath(), None, None, id="follows the request"),
+    ],
+)
+def test_public_url_is_the_organisations(resolve, public_url, expected):
+    """Each organisation has a public URL of its own, made from the platform's."""
+    assert Town(resolve=resolve, public_url=public_url).platform.public_url_of("acme") == expected
+
+
+def test_organisation_of_another_process_is_there_at_once():
+    """One made elsewhere is served by the next request; nothing was kept of its absence."""
+    town = Town(orgs=())
+    elsewhere = Town(town.storage, orgs=())
+    assert town.stranger().get("/acme/-/ping").status == 404
+    elsewhere.organisations.create("acme", actor=ACTOR)
+    assert town.stranger().get("/acme/-/ping").status == 200
+
+
+def test_few_stacks_are_kept():
+    """Memory does not grow with the organisations that were ever asked for; a dropped stack is built again."""
+    town = Town()
+    kept = town.platform._registries
+    kept.capacity = 1
+    for org in ("acme", "beta", "acme"):
+        assert town.stranger().get(f"/{org}/-/ping").status == 200
+        assert len(kept._values) == 1
+
+
+class Prefixed:
+    """A client below a prefix."""
+
+    def __init__(self, client, prefix):
+        self.client, self.prefix = client, prefix
+
+    def put(self, path, *arguments, **keywords):
+        answer = self.client.put(self.prefix + path, *arguments, **keywords)
+        assert answer.status == 201
+        return answer
