@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import lru_cache
 
 from nproxy_mw.errors import BadRequest, NotFound
 from nproxy_mw.npm.names import Name, parse_name
@@ -114,8 +115,9 @@ _SEGMENT = re.compile(r"[A-Za-z0-9@._~!$&'()*+,:=-]+", re.ASCII)
 _SCOPED_FILE = re.compile(r"(/-/)@[^/]+/([^/]+)(?=/-rev/|$)")
 
 
+@lru_cache(maxsize=1024)
 def parse_route(path: str) -> Route:
-    """Parses a decoded path (WSGI's PATH_INFO).
+    """Parses a decoded path (WSGI's PATH_INFO). The last paths are remembered: installs ask for the same ones.
 
     Raises:
         BadRequest: it holds a character or a segment that no path of the protocol has, or a name that is none.

@@ -20,6 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import BinaryIO, NewType, Protocol
 
 Revision = NewType("Revision", str)
@@ -78,6 +79,7 @@ _SEGMENT = re.compile(r"@?[A-Za-z0-9~!*'()_+-][A-Za-z0-9._~!*'()+-]{0,253}", re.
 MAX_KEY_LENGTH = 900  # with every prefix above it; S3 allows 1024 bytes, the rest is for a folder of the bucket
 
 
+@lru_cache(maxsize=4096)
 def is_key(text: str) -> bool:
     """Whether *text* is a key an object may have."""
     return len(text) <= MAX_KEY_LENGTH and all(_SEGMENT.fullmatch(segment) for segment in text.split("/"))
