@@ -1,8 +1,12 @@
-"""Every command, with a fault at every one of its operations on the storage: nothing is lost."""
+"""Every command, with a fault at every one of its operations on the storage: nothing is lost.
+
+On an S3 engine ``NPROXY_STORM=full`` tries all commands, otherwise four of them are.
+"""
 
 from __future__ import annotations
 
 import itertools
+import os
 import subprocess
 import sys
 import uuid
@@ -18,6 +22,9 @@ from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.testing.faults import Faulty
 
+FULL = os.environ.get("NPROXY_STORM") == "full"  # read before the tests' environment is emptied
+# Each point takes a second on a real engine, so the others are tried there when asked for.
+ON_S3 = list(COMMANDS) if FULL else ["publish of a new version", "unpublish", "tag change", "token creation"]
 KINDS = {
     "fail": {"kind": "fail"},
     "lost answer": {"kind": "lost-answer"},
@@ -74,7 +81,7 @@ def test_fault_anywhere_in_a_folder_loses_nothing(operation, kind, furnished, co
 
 @pytest.mark.e2e
 @pytest.mark.parametrize("kind", ["fail", "lost answer"])
-@pytest.mark.parametrize("operation", COMMANDS)
+@pytest.mark.parametrize("operation", ON_S3)
 def test_fault_anywhere_in_a_bucket_loses_nothing(operation, kind, furnished, count_points, s3_url):
     """The same on an S3 engine."""
     prefix = f"{s3_url}/{uuid.uuid4().hex[:12]}"
@@ -115,7 +122,7 @@ def test_kill_anywhere_in_a_folder_loses_nothing(operation, furnished, count_poi
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("operation", COMMANDS)
+@pytest.mark.parametrize("operation", ON_S3)
 def test_kill_anywhere_in_a_bucket_loses_nothing(operation, furnished, count_points, s3_url, tmp_path):
     """The same on an S3 engine."""
     tried = killed_everywhere(f"{s3_url}/{uuid.uuid4().hex[:12]}", operation, furnished, tmp_path)
