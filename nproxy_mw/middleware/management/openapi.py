@@ -5,20 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from nproxy_mw import __version__
-from nproxy_mw.access import Grant
+from nproxy_mw.middleware.management.schemas import (
+    CREDENTIAL,
+    CURSOR,
+    MAYBE_TEXT,
+    MAYBE_TIME,
+    NAME,
+    PACKAGE_NAME,
+    SCHEMAS,
+    SLUG,
+    TEXT,
+    TOKEN_SCOPES,
+    a_list,
+    an_object,
+    ref,
+)
 from nproxy_mw.orgs.audit_index import MAX_LIMIT
-from nproxy_mw.orgs.rule_table import RULES
-from nproxy_mw.orgs.token_records import MAX_NAME
-
-_TEXT: dict[str, Any] = {"type": "string"}
-_MAYBE_TEXT: dict[str, Any] = {"type": ["string", "null"]}
-_TIME: dict[str, Any] = {"type": "string", "format": "date-time"}
-_MAYBE_TIME: dict[str, Any] = {"type": ["string", "null"], "format": "date-time"}
-_SLUG = {"type": "string", "pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"}
-_NAME = {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": "^[!-~]([ -~]*[!-~])?$"}
-_SCOPES = {"type": "array", "minItems": 1, "items": {"type": "string", "enum": sorted(Grant)}}
-_COUNT = {"type": "integer", "minimum": 0}
-_CREDENTIAL = {"type": "string", "minLength": 1, "maxLength": 1000}
 
 _SENTENCES = {
     "400": "Something in the request will not do; `fields` may say which.",
@@ -31,19 +33,6 @@ _SENTENCES = {
     "429": "Too many attempts: wait as long as Retry-After says.",
     "503": "The storage cannot be reached or is busy: try again.",
 }
-
-
-def _object(required: dict[str, Any], *, closed: bool = False, **optional: Any) -> dict[str, Any]:
-    schema = {"type": "object", "properties": required | optional, "required": list(required)}
-    return schema | {"additionalProperties": False} if closed else schema
-
-
-def _list(item: Any) -> dict[str, Any]:
-    return {"type": "array", "items": item}
-
-
-def _ref(name: str) -> dict[str, Any]:
-    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _json(schema: Any) -> dict[str, Any]:
@@ -84,79 +73,19 @@ def _operation(
 
 
 def _parameter(name: str, schema: Any) -> list[dict[str, Any]]:
-    org = {"name": "orgId", "in": "path", "required": True, "schema": _SLUG}
+    org = {"name": "orgId", "in": "path", "required": True, "schema": SLUG}
     return [org, {"name": name, "in": "path", "required": True, "schema": schema}] if name else [org]
 
 
-_PAGE = {"limit": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 50}}
-_SETTINGS: dict[str, Any] = {
-    "internalScopes": {"type": "array", "items": {"type": "string", "pattern": "^@"}, "maxItems": 100},
-    "publicReads": {"type": "boolean"},
-    "rules": {
-        "type": "object",
-        "properties": {
-            rule: {"type": ["object", "null"], "properties": {"mode": {"enum": ["block", "warn", "off"]}}}
-            for rule in RULES
-        },
-    },
-    "exceptions": _list(_ref("Exception")),
-    "rateLimit": {
-        "type": ["object", "null"],
-        "properties": {
-            key: {"type": "integer", "minimum": 1, "maximum": 1_000_000}
-            for key in ("requestsPerMinute", "publishesPerMinute")
-        },
-    },
-    "versionUnpublish": {"type": "boolean"},
-}
-_TOKEN: dict[str, Any] = {
-    "id": _TEXT,
-    "name": _TEXT,
-    "scopes": _SCOPES,
-    "createdAt": _TIME,
-    "expiresAt": _MAYBE_TIME,
-}
-_PACKAGE: dict[str, Any] = {
-    "name": _TEXT,
-    "description": _TEXT,
-    "latest": _MAYBE_TEXT,
-    "versionCount": _COUNT,
-    "modifiedAt": _MAYBE_TIME,
-}
-_VERSION: dict[str, Any] = {
-    "version": _TEXT,
-    "publishedAt": _MAYBE_TIME,
-    "publishedBy": _MAYBE_TEXT,
-    "integrity": _MAYBE_TEXT,
-    "size": {"type": ["integer", "null"]},
-    "deprecated": _MAYBE_TEXT,
-}
-_EVENT: dict[str, Any] = {"id": _TEXT, "time": _TIME, "org": _TEXT, "event": _TEXT}
-
-_SCHEMAS = {
-    "Error": _object({"error": _TEXT, "code": _TEXT, "requestId": _TEXT}, fields={"type": "object"}),
-    "Session": _object({"session": _TEXT, "expiresAt": _TIME}),
-    "Organisation": _object({"id": _SLUG, "name": _TEXT, "createdAt": _TIME}),
-    "Settings": _object(_SETTINGS),
-    "SettingsChange": _object({}, closed=True, **_SETTINGS),
-    "Exception": _object({"package": _TEXT, "reason": _TEXT, "expiresAt": _TIME}),
-    "Token": _object(_TOKEN | {"lastUsedAt": _MAYBE_TIME, "revokedAt": _MAYBE_TIME}),
-    "NewToken": _object(_TOKEN | {"token": {"type": "string", "pattern": "^nproxy_"}}),
-    "Event": _object(_EVENT),
-    "Package": _object(_PACKAGE),
-    "WholePackage": _object(
-        _PACKAGE | {"createdAt": _MAYBE_TIME, "distTags": {"type": "object"}, "versions": _list(_object(_VERSION))}
-    ),
-}
-
+PAGE = {"limit": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 50}}
 _ORGS = {
-    "get": _operation("listOrganisations", "The organisations", _object({"orgs": _list(_ref("Organisation"))})),
+    "get": _operation("listOrganisations", "The organisations", an_object({"orgs": a_list(ref("Organisation"))})),
     "post": _operation(
         "createOrganisation",
         "Makes an organisation",
-        _ref("Organisation"),
+        ref("Organisation"),
         status="201",
-        body=_object({"id": _SLUG}, closed=True, name=_NAME),
+        body=an_object({"id": SLUG}, closed=True, name=NAME),
         refusals="409",
     ),
 }
@@ -164,9 +93,9 @@ _SESSIONS = {
     "post": _operation(
         "signIn",
         "Signs an administrator in",
-        _ref("Session"),
+        ref("Session"),
         status="201",
-        body=_object({"username": _CREDENTIAL, "password": _CREDENTIAL}, closed=True),
+        body=an_object({"username": CREDENTIAL, "password": CREDENTIAL}, closed=True),
         refusals="401 429",
         public=True,
     ),
@@ -174,24 +103,24 @@ _SESSIONS = {
 }
 _ORG_SETTINGS = {
     "parameters": _parameter("", None),
-    "get": _operation("showSettings", "All settings", _ref("Settings"), refusals="404"),
+    "get": _operation("showSettings", "All settings", ref("Settings"), refusals="404"),
     "put": _operation(
         "changeSettings",
         "Changes the settings that the body names; answers all of them",
-        _ref("Settings"),
-        body=_ref("SettingsChange"),
+        ref("Settings"),
+        body=ref("SettingsChange"),
         refusals="404",
     ),
 }
 _TOKENS = {
     "parameters": _parameter("", None),
-    "get": _operation("listTokens", "The tokens in use", _object({"tokens": _list(_ref("Token"))}), refusals="404"),
+    "get": _operation("listTokens", "The tokens in use", an_object({"tokens": a_list(ref("Token"))}), refusals="404"),
     "post": _operation(
         "createToken",
         "Makes a token; its plaintext is in this answer and nowhere else",
-        _ref("NewToken"),
+        ref("NewToken"),
         status="201",
-        body=_object({"name": _NAME, "scopes": _SCOPES}, closed=True, expiresAt=_MAYBE_TIME),
+        body=an_object({"name": NAME, "scopes": TOKEN_SCOPES}, closed=True, expiresAt=MAYBE_TIME),
         refusals="404",
     ),
 }
@@ -204,8 +133,8 @@ _AUDIT = {
     "get": _operation(
         "listEvents",
         "One page of the audit trail, newest first; `next` is given as `after` for the page behind it",
-        _object({"events": _list(_ref("Event")), "next": _MAYBE_TEXT}),
-        query=_PAGE | {"after": _TEXT, "event": _TEXT, "package": _TEXT},
+        an_object({"events": a_list(ref("Event")), "next": MAYBE_TEXT}),
+        query=PAGE | {"after": CURSOR, "event": TEXT, "package": TEXT},
         refusals="404",
     ),
 }
@@ -214,14 +143,14 @@ _PACKAGES = {
     "get": _operation(
         "listPackages",
         "One page of the internal packages; `next` is given as `after` for the page behind it",
-        _object({"packages": _list(_ref("Package")), "next": _MAYBE_TEXT}),
-        query=_PAGE | {"after": _TEXT},
+        an_object({"packages": a_list(ref("Package")), "next": MAYBE_TEXT}),
+        query=PAGE | {"after": PACKAGE_NAME},
         refusals="404",
     ),
 }
 _ONE_PACKAGE = {
-    "parameters": _parameter("name", {"type": "string", "pattern": "^@[a-z0-9-]+/[a-z0-9-]+$", "maxLength": 214}),
-    "get": _operation("showPackage", "One internal package", _ref("WholePackage"), refusals="404"),
+    "parameters": _parameter("name", PACKAGE_NAME),
+    "get": _operation("showPackage", "One internal package", ref("WholePackage"), refusals="404"),
 }
 
 OPENAPI: dict[str, Any] = {
@@ -244,8 +173,8 @@ OPENAPI: dict[str, Any] = {
         "/api/v1/orgs/{orgId}/packages/{name}": _ONE_PACKAGE,
     },
     "components": {
-        "schemas": _SCHEMAS,
-        "responses": {status: _answer(sentence, _ref("Error")) for status, sentence in _SENTENCES.items()},
+        "schemas": SCHEMAS,
+        "responses": {status: _answer(sentence, ref("Error")) for status, sentence in _SENTENCES.items()},
         "securitySchemes": {"session": {"type": "http", "scheme": "bearer"}},
     },
 }

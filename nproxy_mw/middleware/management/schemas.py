@@ -1,0 +1,120 @@
+"""What the calls of the management API take and answer, as JSON schemas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nproxy_mw.access import Grant
+from nproxy_mw.orgs.rule_exceptions import MAX_EXCEPTIONS
+from nproxy_mw.orgs.rule_table import MAX_DAYS, MAX_HOURS, MODES, RULES, SEVERITIES, UNKNOWN, Rule
+from nproxy_mw.orgs.settings_fields import MAX_PER_MINUTE, MAX_SCOPES, RATES
+from nproxy_mw.orgs.token_records import MAX_NAME
+
+TEXT: dict[str, Any] = {"type": "string"}
+MAYBE_TEXT: dict[str, Any] = {"type": ["string", "null"]}
+_TIME: dict[str, Any] = {"type": "string", "format": "date-time"}
+MAYBE_TIME: dict[str, Any] = {"type": ["string", "null"], "format": "date-time"}
+SLUG = {"type": "string", "pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"}
+NAME = {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": "^[!-~]([ -~]*[!-~])?$"}
+TOKEN_SCOPES = {"type": "array", "minItems": 1, "items": {"type": "string", "enum": sorted(Grant)}}
+_COUNT = {"type": "integer", "minimum": 0}
+PACKAGE_NAME = {"type": "string", "pattern": "^(@[a-z0-9][a-z0-9-]*/)?[a-z0-9][a-z0-9-]*$", "maxLength": 100}
+CREDENTIAL = {"type": "string", "minLength": 1, "maxLength": 1000}
+
+
+def an_object(required: dict[str, Any], *, closed: bool = False, **optional: Any) -> dict[str, Any]:
+    """An object that has all of *required*, perhaps some of *optional*, and nothing else when it is *closed*."""
+    schema = {"type": "object", "properties": required | optional, "required": list(required)}
+    return schema | {"additionalProperties": False} if closed else schema
+
+
+def a_list(item: Any) -> dict[str, Any]:
+    """A list of what *item* describes."""
+    return {"type": "array", "items": item}
+
+
+def ref(name: str) -> dict[str, Any]:
+    """The schema of that name, one of `SCHEMAS`."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+CURSOR = {"type": "string", "pattern": "^[0-9]{8}T[0-9]{6}\\.[0-9]{3}Z-[0-9a-f]{32}$"}
+_UNKNOWN = {"enum": list(UNKNOWN)}
+_PARAMETERS: dict[str, Any] = {
+    "severity": {"enum": list(SEVERITIES)},
+    "days": {"type": "integer", "minimum": 0, "maximum": MAX_DAYS},
+    "hours": {"type": "integer", "minimum": 0, "maximum": MAX_HOURS},
+    "threshold": {"type": "number", "minimum": 0, "maximum": 1},
+    "unknown": _UNKNOWN,
+    "mode": {"enum": list(MODES)},
+}
+
+
+def _rule(rule: Rule, kind: Any) -> dict[str, Any]:
+    known = {name: _PARAMETERS[name] for name in ("mode", *rule.parameters)}
+    return {"type": kind, "properties": known, "additionalProperties": False}
+
+
+_RATES = {
+    "type": ["object", "null"],
+    "properties": {key: {"type": "integer", "minimum": 1, "maximum": MAX_PER_MINUTE} for key in RATES},
+    "minProperties": 1,
+    "additionalProperties": False,
+}
+_SETTINGS: dict[str, Any] = {
+    "internalScopes": {
+        "type": "array",
+        "items": {"type": "string", "pattern": "^@[a-z0-9_-][a-z0-9._-]*$"},
+        "maxItems": MAX_SCOPES,
+        "uniqueItems": True,
+    },
+    "publicReads": {"type": "boolean"},
+    "rules": {
+        "type": "object",
+        # To change a rule, its parameters may be named one by one; null sets it back to its default.
+        "properties": {name: _rule(rule, ["object", "null"]) for name, rule in RULES.items()},
+        "additionalProperties": False,
+    },
+    "exceptions": {"type": "array", "items": ref("Exception"), "maxItems": MAX_EXCEPTIONS},
+    "rateLimit": _RATES,
+    "versionUnpublish": {"type": "boolean"},
+}
+_TOKEN: dict[str, Any] = {
+    "id": TEXT,
+    "name": TEXT,
+    "scopes": TOKEN_SCOPES,
+    "createdAt": _TIME,
+    "expiresAt": MAYBE_TIME,
+}
+_PACKAGE: dict[str, Any] = {
+    "name": TEXT,
+    "description": TEXT,
+    "latest": MAYBE_TEXT,
+    "versionCount": _COUNT,
+    "modifiedAt": MAYBE_TIME,
+}
+_VERSION: dict[str, Any] = {
+    "version": TEXT,
+    "publishedAt": MAYBE_TIME,
+    "publishedBy": MAYBE_TEXT,
+    "integrity": MAYBE_TEXT,
+    "size": {"type": ["integer", "null"]},
+    "deprecated": MAYBE_TEXT,
+}
+_EVENT: dict[str, Any] = {"id": TEXT, "time": _TIME, "org": TEXT, "event": TEXT}
+
+SCHEMAS = {
+    "Error": an_object({"error": TEXT, "code": TEXT, "requestId": TEXT}, fields={"type": "object"}),
+    "Session": an_object({"session": TEXT, "expiresAt": _TIME}),
+    "Organisation": an_object({"id": SLUG, "name": TEXT, "createdAt": _TIME}),
+    "Settings": an_object(_SETTINGS),
+    "SettingsChange": an_object({}, closed=True, **_SETTINGS),
+    "Exception": an_object({"package": TEXT, "reason": TEXT, "expiresAt": _TIME}),
+    "Token": an_object(_TOKEN | {"lastUsedAt": MAYBE_TIME, "revokedAt": MAYBE_TIME}),
+    "NewToken": an_object(_TOKEN | {"token": {"type": "string", "pattern": "^nproxy_"}}),
+    "Event": an_object(_EVENT),
+    "Package": an_object(_PACKAGE),
+    "WholePackage": an_object(
+        _PACKAGE | {"createdAt": MAYBE_TIME, "distTags": {"type": "object"}, "versions": a_list(an_object(_VERSION))}
+    ),
+}

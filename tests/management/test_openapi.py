@@ -1,0 +1,71 @@
+"""The description of the management API, held against what the server does."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from town import Town
+
+from nproxy_mw.middleware.management.openapi import OPENAPI
+
+schemathesis = pytest.importorskip("schemathesis")
+from schemathesis.checks import positive_data_acceptance  # noqa: E402
+
+TOWN = Town()  # one for all: what one call makes, the next may meet
+DESCRIBED = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", TOWN.platform)
+OPERATIONS = {found.ok().label: found.ok() for found in DESCRIBED.get_all_operations()}
+PUBLIC = ("GET /api/v1/openapi.json", "POST /api/v1/sessions")
+BODIES = [label for label, found in OPERATIONS.items() if found.body]
+# What no schema tells: ids that are kept, times in the past, exceptions.
+NARROWER = {"POST /api/v1/orgs", "POST /api/v1/orgs/{orgId}/tokens", "PUT /api/v1/orgs/{orgId}/settings"}
+
+some = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+
+
+def validate(case, label, *but):
+    """Asks, and holds the answer against the description."""
+    headers = {} if label in PUBLIC else {"Authorization": f"Bearer {TOWN.session()}"}
+    case.call_and_validate(headers=headers, excluded_checks=list(but))
+
+
+@pytest.mark.parametrize("label", OPERATIONS)
+@some
+@given(data=st.data())
+def test_what_is_described_is_done(label, data):
+    """Whatever is asked as described has a described answer, is accepted, and is never a server error."""
+    case = data.draw(OPERATIONS[label].as_strategy(generation_mode=schemathesis.GenerationMode.POSITIVE))
+    if "orgId" in case.path_parameters:
+        case.path_parameters["orgId"] = data.draw(st.sampled_from(["acme", "acme", case.path_parameters["orgId"]]))
+    validate(case, label, *([positive_data_acceptance] if label in NARROWER else []))
+
+
+@pytest.mark.parametrize("label", BODIES)
+@some
+@given(data=st.data())
+def test_what_is_not_described_is_refused(label, data):
+    """A body that is not as described is refused, with a described answer."""
+    case = data.draw(OPERATIONS[label].as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE))
+    validate(case, label)
+
+
+@pytest.mark.parametrize("label", sorted(set(OPERATIONS) - set(PUBLIC)))
+def test_every_call_needs_a_session(label):
+    """All but two calls are 401 without one."""
+    method, path = label.split()
+    assert TOWN.stranger().ask(method, re.sub(r"\{[^}]*\}", "acme", path)).status == 401
+
+
+def test_description_is_for_everybody():
+    """It is served without a session."""
+    assert TOWN.stranger().get("/api/v1/openapi.json").json == OPENAPI
+
+
+def test_every_call_is_described():
+    """Each path and verb that the layer answers stands in the description, and no other."""
+    for path, operations in OPENAPI["paths"].items():
+        allowed = TOWN.stranger().ask("PATCH", re.sub(r"\{[^}]*\}", "x", path)).headers["allow"].split(", ")
+        offered = {verb.upper() for verb in operations if verb != "parameters"}
+        assert offered == set(allowed) - {"HEAD"}, path
