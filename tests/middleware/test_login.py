@@ -1,0 +1,326 @@
+"""Login: npm login by the web and by password."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+from house import ACTOR
+from town import PASSWORD, Town
+from wsgi_client import Client, run
+
+from nproxy_mw.access import Grant
+from nproxy_mw.errors import NotFound, TooManyRequests
+from nproxy_mw.middleware.login import page, waiting
+from nproxy_mw.middleware.login.waiting import Waiting, WaitingLogins
+from nproxy_mw.middleware.organizations import ByHost
+from nproxy_mw.token_format import is_wellformed
+
+LOGIN = "/acme/-/v1/login"
+HOST = "registry.example"
+
+
+@pytest.fixture
+def town():
+    """A platform with an administrator."""
+    made = Town()
+    assert made.administrator == "ann"
+    return made
+
+
+class Browser:
+    """A browser that keeps cookies, and sends the headers of one."""
+
+    def __init__(self, town, **headers):
+        self.town, self.cookies, self.headers = town, {}, headers
+
+    def ask(self, method, url, form=None):
+        parts = urlsplit(url)
+        data = urlencode(form or {}, doseq=True).encode()
+        headers = {"ACCEPT": "text/html", "USER_AGENT": "Browser/1", **self.headers}
+        environ = {"HTTP_HOST": parts.netloc, "CONTENT_TYPE": "application/x-www-form-urlencoded"}
+        if self.cookies:
+            environ["HTTP_COOKIE"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        answer = run(self.town.app, _environ(method, parts, data, headers, environ))
+        cookie = answer.headers.get("set-cookie", "")
+        if cookie:
+            name, value = cookie.partition(";")[0].split("=", 1)
+            self.cookies[name] = value
+        return answer
+
+    def fields(self, url):
+        """The form as it is shown, filled in."""
+        text = self.ask("GET", url).body.decode()
+        form = re.search(r'name="form" value="([^"]*)"', text)[1]
+        return {"form": unescape(form), "name": "ann", "password": PASSWORD, "scope": ["proxy"]}
+
+
+def _environ(method, parts, data, headers, more):
+    """What the client of all tests would ask; its own look at the answer is for JSON alone."""
+    taken = {}
+
+    def keep(environ, start_response):
+        taken.update(environ)
+        start_response("204 No Content", [])
+        return []
+
+    Client(keep, headers=headers, environ=more).ask(method, parts.path, body=data, query=parts.query)
+    return taken
+
+
+def begin(town, **environ):
+    """What npm is told, and how it polls: without any header of its own."""
+    urls = town.stranger(**environ).post(LOGIN, {}).json
+    done = urlsplit(urls["doneUrl"])
+    return urls["loginUrl"], lambda: town.stranger(HTTP_HOST=done.netloc).get(done.path)
+
+
+def test_web_login_gives_a_token_of_the_chosen_scopes(town):
+    """npm waits, an administrator grants, npm gets its token."""
+    url, poll = begin(town)
+    waits = poll()
+    assert (waits.status, waits.headers["retry-after"], waits.headers["cache-control"]) == (202, "2", "no-store")
+    browser = Browser(town, SEC_FETCH_SITE="same-origin", ORIGIN=f"http://{HOST}")
+    answer = browser.ask("POST", url, {**browser.fields(url), "scope": ["publish"]})
+    assert answer.status == 200
+    assert "Logged in" in answer.body.decode()
+    token = poll().json["token"]
+    assert is_wellformed(token)
+    principal = town.platform.organisation("acme").tokens.find(token)
+    assert (principal.name, principal.grants) == ("ann", {Grant.PUBLISH})
+    assert Client(town.app, token).get("/acme/-/whoami").json == {"username": "ann"}
+    assert Client(town.app, token).get("/beta/-/whoami").status == 401
+
+
+def test_token_is_collected_once(town):
+    """What was collected is over, for npm and for the browser."""
+    url, poll = begin(town)
+    browser = Browser(town)
+    form = browser.fields(url)
+    browser.ask("POST", url, form)
+    assert poll().status == 200
+    assert poll().code == "login-over"
+    assert browser.ask("POST", url, form).status == 404
+    assert browser.ask("GET", url).status == 404
+
+
+def test_any_process_goes_on_with_a_login(town):
+    """Begun, granted and collected by three processes."""
+    second, third = Town(town.storage, orgs=()), Town(town.storage, orgs=())
+    url, _ = begin(town)
+    name = url.rpartition("/")[2]
+    logins = WaitingLogins(second.platform.organisation("acme").storage)
+    logins.grant(name, "ann", [Grant.PROXY])
+    assert Browser(third).ask("GET", url).status == 404
+
+
+def test_urls_follow_the_public_url():
+    """Behind a proxy, the browser and npm are sent to where the organisation is reached."""
+    town = Town(public_url="https://npm.example/x")
+    urls = town.stranger().post(LOGIN, {}).json
+    assert urls["loginUrl"].startswith("https://npm.example/x/acme/-/v1/login/page/")
+    assert urls["doneUrl"].startswith("https://npm.example/x/acme/-/v1/login/done/")
+    path = "/acme/-/v1/login/page/" + urls["loginUrl"].rpartition("/")[2]
+    cookie = Browser(town).ask("GET", f"http://{HOST}{path}").headers["set-cookie"]
+    assert "Path=/x/acme/-/v1/login;" in cookie
+    assert "Secure" in cookie
+
+
+def test_by_host_the_page_is_at_the_organisations_host():
+    """Each organisation's login is at its own host."""
+    town = Town(resolve=ByHost(HOST))
+    urls = town.stranger(HTTP_HOST=f"acme.{HOST}").post("/-/v1/login", {}).json
+    assert urls["loginUrl"].startswith(f"http://acme.{HOST}/-/v1/login/page/")
+
+
+def test_body_of_the_beginning_does_not_matter(town):
+    """npm sends {}, npm adduser a flag, berry nothing; an old token is never looked at."""
+    for body in (b"", b"{}", b'{"create":true}', b"rubbish"):
+        for token in ("", "nproxy_wrong", town.token("beta"), "npm_x"):
+            assert Client(town.app, token).ask("POST", LOGIN, body=body).status == 200
+
+
+def test_page_is_guarded(town):
+    """No scripts, no frames, nothing from elsewhere, nothing kept; the cookie is for this form alone."""
+    url, _ = begin(town)
+    answer = Browser(town).ask("GET", url)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "form-action 'self'" in policy
+    assert "base-uri 'none'" in policy
+    assert "script" not in policy
+    assert "unsafe" not in policy
+    assert answer.headers["x-frame-options"] == "DENY"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "no-store"
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Strict" in cookie
+    assert "Path=/acme/-/v1/login" in cookie
+    assert "<script" not in answer.body.decode()
+
+
+def test_everything_on_the_page_is_escaped(town):
+    """What a client calls itself, and what was typed, stays text."""
+    evil = "<script>alert(1)</script>\"'&"
+    name = town.stranger().post(LOGIN, {}, USER_AGENT=evil).json["loginUrl"]
+    browser = Browser(town)
+    text = browser.ask("GET", name).body.decode()
+    typed = browser.ask("POST", name, {**browser.fields(name), "name": evil, "password": "x" * 12}).body.decode()
+    for body in (text, typed):
+        assert "<script>" not in body
+        assert "&lt;script&gt;" in body
+    shown = page.form_page(Waiting(evil, evil, evil), evil, evil, alert=evil, name=evil).decode()
+    assert "<script>" not in shown
+
+
+@pytest.mark.parametrize(
+    ("change", "headers", "status"),
+    [
+        pytest.param({"form": "forged"}, {}, 403, id="another form value"),
+        pytest.param({"form": ""}, {}, 403, id="no form value"),
+        pytest.param({}, {"SEC_FETCH_SITE": "cross-site"}, 403, id="from another site"),
+        pytest.param({}, {"SEC_FETCH_SITE": "same-site"}, 403, id="from a sibling host"),
+        pytest.param({}, {"ORIGIN": "http://evil.example"}, 403, id="from another origin"),
+        pytest.param({"password": "wrong password"}, {}, 403, id="a wrong password"),
+        pytest.param({"name": "eve"}, {}, 403, id="a wrong name"),
+        pytest.param({"name": "../ann"}, {}, 403, id="an impossible name"),
+        pytest.param({"scope": []}, {}, 400, id="no scope"),
+        pytest.param({"scope": ["admin"]}, {}, 400, id="an unknown scope"),
+    ],
+)
+def test_form_that_will_not_do_grants_nothing(town, change, headers, status):
+    """npm goes on waiting."""
+    url, poll = begin(town)
+    browser = Browser(town)
+    form = {**browser.fields(url), **change}
+    browser.headers = headers
+    assert browser.ask("POST", url, form).status == status
+    assert poll().status == 202
+
+
+def test_form_without_its_cookie_grants_nothing(town):
+    """A page of another site can read neither."""
+    url, poll = begin(town)
+    form = Browser(town).fields(url)
+    assert Browser(town).ask("POST", url, form).status == 403
+    assert poll().status == 202
+
+
+def test_guessing_on_the_page_is_slowed(town):
+    """429 with Retry-After, and the form again."""
+    url, _ = begin(town)
+    browser = Browser(town)
+    for _ in range(5):
+        browser.ask("POST", url, {**browser.fields(url), "password": "wrong password"})
+    answer = browser.ask("POST", url, browser.fields(url))
+    assert answer.status == 429
+    assert int(answer.headers["retry-after"]) >= 1
+    assert answer.body.decode().count("<form") == 1
+
+
+@pytest.mark.parametrize("body", [b"\xff", b"a", b"a=1&" * 20, b"x" * 20_000])
+def test_strange_forms_are_refused(town, body):
+    """What the form never sends is 400 or 413."""
+    path = urlsplit(begin(town)[0]).path
+    assert town.stranger().ask("POST", path, body=body).status in (400, 413)
+
+
+def test_address_of_the_page_does_not_collect_the_token(town):
+    """What the browser's history shows is no proof towards the poll, nor the other way round."""
+    urls = town.stranger().post(LOGIN, {}).json
+    name, secret = (urls[key].rpartition("/")[2] for key in ("loginUrl", "doneUrl"))
+    logins = WaitingLogins(town.platform.organisation("acme").storage)
+    logins.grant(name, "ann", [Grant.PROXY])
+    assert town.stranger().get(f"{LOGIN}/done/{name}").status == 404
+    assert Browser(town).ask("GET", f"http://{HOST}{LOGIN}/page/{secret}").status == 404
+    assert town.stranger().get(f"/beta/-/v1/login/done/{secret}").status == 404
+    assert town.stranger().head(f"{LOGIN}/done/{secret}").status == 405
+    assert town.stranger().get(f"{LOGIN}/done/{secret}").status == 200
+    stored = b"".join(town.storage.read(key).data for key in town.storage.list())
+    assert secret.encode() not in stored
+    assert b"nproxy_" not in stored
+
+
+class Clock:
+    def __init__(self):
+        self.now = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+    def __call__(self):
+        return self.now
+
+
+def test_login_is_over_after_ten_minutes(town):
+    """Then nothing can be granted or collected, and what was stored of it is removed by the next login."""
+    clock = Clock()
+    logins = WaitingLogins(town.platform.organisation("acme").storage, clock=clock)
+    name, secret = logins.begin(ACTOR)
+    clock.now += timedelta(minutes=9, seconds=59)
+    assert logins.collect(secret) is None
+    clock.now += timedelta(seconds=1)
+    for ask in (lambda: logins.find(name), lambda: logins.collect(secret), lambda: logins.grant(name, "ann", [])):
+        with pytest.raises(NotFound):
+            ask()
+    logins.begin(ACTOR)
+    assert len(list(logins.storage.list(waiting.FOLDER))) == 1
+
+
+def test_waiting_logins_are_bounded(town, monkeypatch):
+    """One address cannot fill the storage, nor keep others from logging in."""
+    monkeypatch.setattr(waiting, "MAX_OF_ADDRESS", 2)
+    for _ in range(2):
+        begin(town)
+    refused = town.stranger().post(LOGIN, {})
+    assert (refused.status, refused.headers["retry-after"]) == (429, "60")
+    begin(town, REMOTE_ADDR="192.0.2.8")
+    monkeypatch.setattr(waiting, "MAX_IN_ALL", 3)
+    logins = WaitingLogins(town.platform.organisation("acme").storage)
+    with pytest.raises(TooManyRequests):
+        logins.begin(ACTOR)
+
+
+@pytest.mark.parametrize("name", ["", "x", "0-0-0", "../../settings", "f" * 12 + "-00000000-" + "0" * 64])
+def test_made_up_names_are_over(town, name):
+    """A name that was never given out is like one that is over."""
+    assert town.stranger().get(f"{LOGIN}/done/{name or '%00'}").status in (400, 404)
+    assert Browser(town).ask("GET", f"http://{HOST}{LOGIN}/page/{name or '%00'}").status == 404
+
+
+def legacy(town, name="ann", password=PASSWORD, body_name=None, token="", **environ):
+    body = {"_id": f"org.couchdb.user:{name}", "name": body_name or name, "password": password, "type": "user"}
+    client = Client(town.app, token, environ=environ)
+    return client.put(f"/acme/-/user/org.couchdb.user:{name}", body)
+
+
+@pytest.mark.parametrize("token", ["", "nproxy_wrong", "npm_x"])
+def test_legacy_login_gives_a_token(town, token):
+    """201 with a token that may do everything; the client's old one is never looked at."""
+    answer = legacy(town, token=token)
+    assert answer.status == 201
+    assert answer.headers["cache-control"] == "no-store"
+    principal = town.platform.organisation("acme").tokens.find(answer.json["token"])
+    assert (principal.name, principal.grants) == ("ann", set(Grant))
+
+
+def test_legacy_login_of_pnpm_is_understood(town):
+    """pnpm sends the password as Basic, too."""
+    header = "Basic YW5uOng="
+    assert legacy(town, HTTP_AUTHORIZATION=header).status == 201
+
+
+def test_legacy_login_refuses(town):
+    """A wrong password 401, another name 400, guessing 429, a page of another site 403."""
+    assert legacy(town, body_name="eve").status == 400
+    assert legacy(town, HTTP_ORIGIN="http://evil.example").status == 403
+    answers = [legacy(town, password="wrong password") for _ in range(6)]
+    assert [answer.status for answer in answers] == [401] * 5 + [429]
+
+
+def test_without_administrators_there_is_no_login(house):
+    """A registry that is embedded has none: npm is told 404, and asks for a name and a password in vain."""
+    assert house.stranger().post("/-/v1/login", {}).status == 404
+    assert house.stranger().put("/-/user/org.couchdb.user:ann", {"name": "ann", "password": "x"}).status == 404
