@@ -26,9 +26,8 @@ from nproxy_mw.upkeep.orphans import is_orphan, orphans
 from nproxy_mw.upkeep.package_flaws import record_flaws, tarball_flaws
 from nproxy_mw.upkeep.progress import Progress
 from nproxy_mw.upkeep.spreading import spread
-from nproxy_mw.upkeep.state_flaws import state_findings, state_keys, untold
+from nproxy_mw.upkeep.state_flaws import DAMAGED, account_findings, state_findings, state_keys, untold
 
-DAMAGED = "this is damaged or of a newer format: restore it from a backup"
 _LOOKS = 3  # at a package that changes while it is looked at
 
 
@@ -59,7 +58,7 @@ def check(
         if place.kind is Kind.UNKNOWN:
             yield Finding(key, "this is none of the objects that a store has")
         elif place.kind in (Kind.ORGANISATION, Kind.ADMINISTRATOR):
-            yield from _decoded(storage, key)
+            yield from account_findings(storage, key, repair=repair)
     for org in sorted(wanted or found):
         yield from check_organisation(storage, org, repair=repair, progress=progress)
 
@@ -165,14 +164,6 @@ def _keys(storage: Storage, orgs: set[str]) -> Iterator[str]:
         yield from storage.list()
     for org in sorted(orgs):
         yield from storage.list(f"{HOMES}/{org}")
-
-
-def _decoded(storage: Storage, key: str) -> Iterator[Finding]:
-    with suppress(Missing):
-        try:
-            objects.decode(storage.read(key).data)
-        except StorageUnavailable as error:
-            yield Finding(key, DAMAGED if error.code == objects.DAMAGED_CODE else error.message)
 
 
 def _keys_of(storage: Storage) -> Sequence[Any]:

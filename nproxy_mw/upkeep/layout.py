@@ -21,6 +21,7 @@ class Kind(Enum):
     ORGANISATION = auto()
     ADMINISTRATOR = auto()
     SESSION = auto()
+    PASSING = auto()  # sign-ins that are under way, and counts of failed ones
     CACHE = auto()  # of the upstream's answers, and of what is known about its versions
     UPKEEP = auto()  # of ours: what was seen by an earlier run
     UNKNOWN = auto()
@@ -36,6 +37,9 @@ class Place:
 
 
 HOMES = "orgs"
+SYSTEM = "system"
+"""The home of the trail that tells of administrators: no organisation can be called so."""
+
 COPY = "upkeep/copy.json"
 """In the whole store: that it is a copy, and of what."""
 
@@ -62,6 +66,7 @@ _OF_AN_ORGANISATION = _table(
         rf"audit/events/{_DAY}/[^/]+\.json": Kind.INDEX,
         r"audit/checkpoints/[0-9]+\.json": Kind.CHECKPOINT,
         r"(?:cache|upstream|intelligence)/.+": Kind.CACHE,
+        r"(?:attempts|logins)/.+": Kind.PASSING,
         re.escape(ORPHANS): Kind.UPKEEP,
     }
 )
@@ -70,6 +75,7 @@ _OF_THE_STORE = _table(
         r"organisations/[^/]+\.json": Kind.ORGANISATION,
         r"administrators/[^/]+\.json": Kind.ADMINISTRATOR,
         r"sessions/[^/]+\.json": Kind.SESSION,
+        r"(?:attempts|logins)/.+": Kind.PASSING,
         r"(?:cache|upstream|intelligence)/.+": Kind.CACHE,
         r"probe/[0-9a-f]{32}": Kind.UPKEEP,
         re.escape(COPY): Kind.UPKEEP,

@@ -12,6 +12,8 @@ from nproxy_mw.orgs import objects, settings_fields, token_records, tokens
 from nproxy_mw.orgs.audit import Trail
 from nproxy_mw.orgs.findings import Finding
 from nproxy_mw.storage.port import Storage
+from nproxy_mw.storage.prefixed import Prefixed
+from nproxy_mw.upkeep.layout import HOMES, SYSTEM, Kind, place_of
 from nproxy_mw.upkeep.progress import Progress
 from nproxy_mw.upkeep.spreading import spread
 
@@ -19,7 +21,7 @@ SETTINGS = "settings.json"
 KEYS = "keys.json"
 
 _UNTOLD = "the audit trail does not tell of the last change yet: run 'nproxy-mw check --repair'"
-_DAMAGED = "this is damaged or of a newer format: restore it from a backup"
+DAMAGED = "this is damaged or of a newer format: restore it from a backup"
 _WRONG = (StorageUnavailable, KeyError, TypeError, ValueError, AttributeError)
 
 
@@ -42,8 +44,7 @@ def state_findings(trail: Trail, progress: Progress) -> Iterator[Finding]:
             document = objects.find(trail.storage, key)
             return (key, _check(key, document), "") if document else (key, (), "")
         except _WRONG as error:
-            damaged = getattr(error, "code", objects.DAMAGED_CODE) == objects.DAMAGED_CODE
-            return key, (), _DAMAGED if damaged else str(error)
+            return key, (), _sentence(error)
 
     for key, told, flaw in spread(look, state_keys(trail.storage)):
         progress.count("settings, tokens and keys")
@@ -51,6 +52,23 @@ def state_findings(trail: Trail, progress: Progress) -> Iterator[Finding]:
             yield Finding(key, flaw)
         elif not all(holds(trail, event) for event in told):
             yield Finding(key, _UNTOLD)
+
+
+def account_findings(storage: Storage, key: str, *, repair: bool) -> Iterator[Finding]:
+    """What is wrong with an organisation's or an administrator's own record, which lie in the whole *storage*.
+
+    With *repair*, a change that is untold is told.
+    """
+    org = key.rpartition("/")[2].removesuffix(".json") if place_of(key).kind is Kind.ORGANISATION else SYSTEM
+    trail = Trail(Prefixed(storage, f"{HOMES}/{org}"), org=org)
+    try:
+        told = list((objects.find(storage, key) or {"events": ()})["events"])
+        if repair:
+            trail.settle(told)
+        elif not all(holds(trail, event) for event in told):
+            yield Finding(key, _UNTOLD)
+    except _WRONG as error:
+        yield Finding(key, _sentence(error))
 
 
 def holds(trail: Trail, event: Json) -> bool:
@@ -63,6 +81,10 @@ def holds(trail: Trail, event: Json) -> bool:
         )
     except (StorageUnavailable, Missing):
         return True  # the chain is damaged, and that is told by itself
+
+
+def _sentence(error: Exception) -> str:
+    return DAMAGED if getattr(error, "code", objects.DAMAGED_CODE) == objects.DAMAGED_CODE else str(error)
 
 
 def _check(key: str, document: dict[str, Any]) -> Sequence[Json]:

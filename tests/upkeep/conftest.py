@@ -15,10 +15,12 @@ from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.port import Storage
 
 
-@pytest.fixture(params=["memory", "local"])
+@pytest.fixture
 def storage(request: pytest.FixtureRequest, tmp_path) -> Storage:
-    """A whole, empty store."""
-    return open_storage(f"memory://{uuid.uuid4().hex}" if request.param == "memory" else str(tmp_path / "store"))
+    """A whole, empty store: in memory, or in a folder where a test asks for it."""
+    return open_storage(
+        f"memory://{uuid.uuid4().hex}" if getattr(request, "param", "memory") == "memory" else str(tmp_path / "store")
+    )
 
 
 def furnish(storage: Storage) -> None:

@@ -13,6 +13,7 @@ from publications import ACTOR, publish
 from nproxy_mw.access import Grant
 from nproxy_mw.npm.names import parse_name
 from nproxy_mw.orgs import audit
+from nproxy_mw.orgs.organisations import Organisations
 from nproxy_mw.upkeep.check import Orphan, check
 from nproxy_mw.upkeep.progress import Progress
 
@@ -41,6 +42,7 @@ def keys_of(store, part: str) -> list[str]:
     return sorted(key for key in store.list() if part in key)
 
 
+@pytest.mark.parametrize("storage", ["memory", "local"], indirect=True)
 def test_sound_store_has_no_findings(store):
     """In a store that nothing happened to, nothing is found, and everything is looked at."""
     progress = Progress()
@@ -71,6 +73,7 @@ def test_changed_tarball_is_found(store, change):
     assert all(finding.startswith(f"{key}: version ") for finding in findings)
 
 
+@pytest.mark.parametrize("storage", ["memory", "local"], indirect=True)
 def test_missing_tarball_is_found(store):
     """A version whose bytes are gone is named."""
     key = keys_of(store, "orgs/acme/tarballs")[0]
@@ -118,6 +121,7 @@ def test_damaged_object_is_found(store, part, data):
     assert progress.counts["packages"] == 4
 
 
+@pytest.mark.parametrize("storage", ["memory", "local"], indirect=True)
 def test_orphan_is_found(store):
     """Bytes that no record names are found, and marked as what gc removes."""
     store.create("orgs/acme/tarballs/@acme/utils/0123.tgz", b"left behind")
@@ -159,6 +163,18 @@ def test_untold_change_is_repaired(store, acme, monkeypatch):
     assert found(store) == []
 
 
+def test_accounts_are_looked_at(store):
+    """Organisations and administrators: damage is found, and what is untold is told with repair."""
+    organisations = Organisations(store)
+    organisations.create("newborn", actor=ACTOR)
+    store.create("administrators/ann.json", b"{")
+    store.create("attempts/name/012.json", b"{}")
+    assert [finding.partition(":")[0] for finding in found(store)] == ["administrators/ann.json"]
+    store.delete("orgs/newborn/audit/administration.json")
+    assert any(finding.startswith("organisations/newborn.json: the audit trail does not") for finding in found(store))
+    assert [finding.partition(":")[0] for finding in map(str, check(store, repair=True))] == ["administrators/ann.json"]
+
+
 def test_one_organisation_is_checked_alone(store):
     """What is wrong with another organisation is none of its business."""
     overwrite(store, UTILS, b"")
@@ -166,6 +182,7 @@ def test_one_organisation_is_checked_alone(store):
     assert list(check(store, ["acme"])) != []
 
 
+@pytest.mark.parametrize("storage", ["memory", "local"], indirect=True)
 def test_unpublish_meanwhile_is_no_finding(store, acme, monkeypatch):
     """A package that is unpublished while it is looked at is looked at again."""
     name = parse_name("@acme/utils")

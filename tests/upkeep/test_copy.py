@@ -42,6 +42,7 @@ def make_copy(store, destination, **how):
     return copy(store, destination, origin="file:///srv/npm", **how).counts
 
 
+@pytest.mark.parametrize("storage", ["memory", "local"], indirect=True)
 def test_copy_holds_everything(store, destination):
     """Every object is there, byte by byte, and the copy is sound."""
     make_copy(store, destination)
@@ -67,6 +68,7 @@ def test_second_run_does_nothing(store, destination):
     assert set(make_copy(store, destination)) == {"unchanged"}
 
 
+@pytest.mark.parametrize("storage", ["memory", "local"], indirect=True)
 def test_second_run_brings_what_changed(store, destination, acme):
     """What was published, unpublished, revoked since the first run is brought over."""
     make_copy(store, destination)
@@ -190,6 +192,7 @@ def test_copy_that_went_its_own_way_is_not_written_over(store, destination, chan
     assert contents(destination) == before
 
 
+@pytest.mark.parametrize("storage", ["memory", "local"], indirect=True)
 def test_live_source_is_copied_whole(store, destination, acme):
     """A package that is published to while it is copied arrives with the bytes its record names."""
     source = Faulty(store, 0, "delay")

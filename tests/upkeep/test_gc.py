@@ -41,6 +41,7 @@ def test_sound_store_loses_nothing(store):
     assert sorted(store.list()) == before
 
 
+@pytest.mark.parametrize("storage", ["memory", "local"], indirect=True)
 def test_orphan_goes_after_its_grace(orphaned):
     """An orphan is kept by the run that sees it first and within the grace, and removed after it."""
     assert collect(orphaned) == {ORPHAN: False}
@@ -71,6 +72,7 @@ def test_no_grace_removes_at_once(orphaned):
     assert ORPHAN not in set(orphaned.list())
 
 
+@pytest.mark.parametrize("storage", ["memory", "local"], indirect=True)
 def test_publish_in_flight_keeps_its_bytes(store, acme):
     """Bytes that a run saw as an orphan stay when a record names them by the time the grace is over."""
     seen = []
