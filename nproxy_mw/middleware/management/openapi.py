@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Any
 
-from nproxy_mw import __version__
 from nproxy_mw.middleware.management.schemas import (
     CREDENTIAL,
     CURSOR,
@@ -157,7 +157,7 @@ OPENAPI: dict[str, Any] = {
     "openapi": "3.1.0",
     "info": {
         "title": "Management API",
-        "version": __version__,
+        "version": version("nproxy_mw"),
         "description": "Organisations, their settings, API tokens, audit trail and packages.",
     },
     "security": [{"session": []}],
