@@ -39,6 +39,7 @@ _log = logging.getLogger(__name__)
 ATTEMPTS = 3
 """How often one change is tried as a whole: read, step, swap."""
 LOCK_SECONDS = 15.0
+_DAMAGED = "A package's record is damaged or of a newer format: run 'nproxy-mw check' and restore it from a backup."
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Packages:
         self.index = index
         self.org = org
         self.clock = clock
-        self._records = Remembered(storage, decode)
+        self._records = Remembered(storage, _decode)
 
     def read(self, name: Name, *, for_write: bool = False) -> tuple[Json, Revision]:
         """The packument, without tarball URLs, and the revision of the record it stands in.
@@ -211,7 +212,7 @@ class Packages:
             stored = self.storage.read(record_key(name))
         except Missing:
             return Record(), None
-        return decode(stored.data), stored.revision
+        return _decode(stored.data), stored.revision
 
     def _swap(self, name: Name, after: Record, revision: Revision | None) -> bool:
         """Writes the record if it is still at *revision*. Whether it was."""
@@ -250,3 +251,10 @@ class Packages:
                 self.storage.delete(tarball_key(name, file))
             except NproxyError:
                 _log.warning("a tarball of %s is left behind", name, exc_info=True)
+
+
+def _decode(data: bytes) -> Record:
+    try:
+        return decode(data)
+    except ValueError as error:
+        raise StorageUnavailable(_DAMAGED, code="damaged-object", retry_after=60) from error

@@ -132,6 +132,19 @@ def test_vanished_folder_is_no_empty_registry(disk, house):
     assert client.get("/@acme%2futils").status == 200
 
 
+def test_damaged_record_is_told_of():
+    """A record that cannot be read is 503 with a sentence that says what to do; other packages are served."""
+    house = House()
+    client = house.client()
+    assert publish(client, "@acme/utils").status == publish(client, "@acme/other").status == 201
+    key = "orgs/default/packages/@acme/utils/record.json"
+    house.storage.replace(key, b"{", house.storage.read(key).revision)
+    for answer in (client.get("/@acme%2futils"), publish(client, "@acme/utils", "2.0.0")):
+        assert (answer.status, answer.code) == (503, "damaged-object")
+        assert "nproxy-mw check" in answer.error
+    assert client.get("/@acme%2fother").status == 200
+
+
 def test_clocks_that_differ_keep_the_order():
     """Hosts whose clocks are hours apart: ``modified`` moves forward with each change, and the chains verify."""
     storage = open_storage(f"memory://{uuid.uuid4().hex}")
