@@ -13,6 +13,7 @@ from nproxy_mw.events import Clock, utc_now
 from nproxy_mw.locks import Locks, locks_for
 from nproxy_mw.orgs.audit import Trail
 from nproxy_mw.orgs.keys import KeyStore
+from nproxy_mw.orgs.organisations import is_slug
 from nproxy_mw.orgs.sealing import Seal
 from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.orgs.tokens import TokenStore
@@ -45,7 +46,12 @@ def open_organisation(
     """The organisation *org* on the whole storage *storage*. Nothing is read or written yet.
 
     If *seal* is None, private signing keys are stored as they are.
+
+    Raises:
+        ValueError: *org* is not an organisation's id; another one's storage may begin where its own would end.
     """
+    if not is_slug(org):
+        raise ValueError("An organisation's id is made of lower-case letters, digits and '-', like acme.")
     own = Prefixed(storage, f"orgs/{org}")
     trail = Trail(own, org=org, clock=clock)
     keys = KeyStore(own, trail=trail, seal=seal, clock=clock)
@@ -66,7 +72,8 @@ def organisation_at(url: str, org: str = "default", *, freshness: float = 1.0) -
     *freshness*: see `open_storage`. Private signing keys are sealed with the key in ``NPROXY_SEAL_KEY`` when it is set.
 
     Raises:
-        ValueError: the URL is none, or of a kind that is not supported; or ``NPROXY_SEAL_KEY`` is not a key.
+        ValueError: the URL is none, or of a kind that is not supported; *org* is not an organisation's id; or
+            ``NPROXY_SEAL_KEY`` is not a key.
     """
     seal_key = os.environ.get("NPROXY_SEAL_KEY")
     seal = Seal.from_text(seal_key) if seal_key else None

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from nproxy_mw import __version__
 from nproxy_mw.cli import admin, audit, check, copy, gc, keys, org, serve, settings, token, verify
 from nproxy_mw.cli.options import UsageError
-from nproxy_mw.errors import NproxyError
+from nproxy_mw.errors import NproxyError, StorageUnavailable
 
 COMMANDS = (serve, token, org, admin, settings, keys, verify, audit, check, gc, copy)
 """Each is a module with ``add_to(commands)``, which sets ``run`` on its parsers."""
@@ -36,8 +36,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         parsed = parser.parse_args(arguments)
         return int(parsed.run(parsed))
+    except StorageUnavailable as error:
+        print(f"nproxy-mw: {error}{_about_storage(parsed, error)}", file=sys.stderr)
+        return 2
     except (UsageError, NproxyError) as error:
         print(f"nproxy-mw: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
+
+
+def _about_storage(parsed: argparse.Namespace, error: StorageUnavailable) -> str:
+    """Which storage it is, and what the system says of it."""
+    if not hasattr(parsed, "storage"):
+        return ""
+    reason = getattr(error.__cause__, "strerror", None)
+    return f" It is {parsed.storage}{f' ({reason})' if reason else ''}: give another place with --storage."

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nproxy_mw.npm.names import is_internal_scope
 from nproxy_mw.organisation import Organisation, organisation_at
-from nproxy_mw.storage.probe import probe
 
 if TYPE_CHECKING:
     Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -41,23 +40,10 @@ def organisation_of(parsed: argparse.Namespace) -> Organisation:
     """The organisation that the options name, on its storage, read strictly.
 
     Raises:
-        UsageError: there is no such kind of storage.
+        UsageError: there is no such kind of storage, or that is no organisation's id.
     """
     try:
         return organisation_at(parsed.storage, parsed.org, freshness=0)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-
-
-def check_storage(organisation: Organisation) -> None:
-    """Tries whether the storage can be written to, and keeps what writers rely on.
-
-    Raises:
-        UsageError: it does not.
-        StorageUnavailable: it cannot be written to just now.
-    """
-    try:
-        probe(organisation.storage)
     except ValueError as error:
         raise UsageError(str(error)) from error
 

@@ -56,7 +56,7 @@ def check_public_url(url: str | None) -> str | None:
     try:
         parsed = parse_upstream(url)
     except ValueError as error:
-        raise UsageError(f"--public-url is not a URL like https://npm.acme.example: {error}") from error
+        raise UsageError("--public-url is not a URL like https://npm.acme.example, http or https.") from error
     if parsed.authorization:
         raise UsageError("--public-url must not hold a password: clients see it.")
     return str(parsed)
@@ -79,8 +79,8 @@ def check_upstream(given: str | None, bind: Bind, public_url: str | None) -> Ups
     try:
         parsed = parse_upstream(url)
     except ValueError as error:
-        raise UsageError(f"--upstream is not a URL like https://upstream.example: {error}") from error
-    if _is_ourselves(parsed.origin, bind) or (public_url is not None and str(parsed).startswith(public_url)):
+        raise UsageError("--upstream is not a URL like https://upstream.example, http or https.") from error
+    if _is_ourselves(parsed.origin, bind) or (public_url is not None and f"{parsed}/".startswith(f"{public_url}/")):
         raise UsageError(
             f"The upstream {parsed} is this server itself: give the registry behind it with --upstream URL, or none."
         )

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Prints *rows* under *titles*. Control characters are shown as question marks."""
-    plain = [[plain(cell) for cell in row] for row in (titles, *rows)]
-    widths = [max(map(len, column)) for column in zip(*plain, strict=True)]
-    for row in plain:
+    cells = [[plain(cell) for cell in row] for row in (titles, *rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 

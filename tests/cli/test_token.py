@@ -1,0 +1,160 @@
+"""nproxy-mw token: made, shown once, listed, ended."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from nproxy_mw import organisation_at, token_format
+from nproxy_mw.access import Grant
+from nproxy_mw.cli import main, token
+
+
+@pytest.fixture
+def store(tmp_path):
+    return str(tmp_path / "store")
+
+
+def create(store, capsys, *more):
+    """The plaintext that was printed, and what was said beside it."""
+    assert main(["token", "create", "--scope", "proxy", *more, "--storage", store]) == 0
+    out, err = capsys.readouterr()
+    return out, err
+
+
+def listed(store, capsys, *more):
+    assert main(["token", "list", "--storage", store, *more]) == 0
+    titles, *rows = capsys.readouterr().out.splitlines()
+    columns = re.split(r"  +", titles)
+    return [dict(zip(columns, re.split(r"  +", row), strict=True)) for row in rows]
+
+
+def test_create_prints_the_token_alone(store, capsys):
+    """So that a shell can take it into a variable; what else there is to say goes to standard error."""
+    out, err = create(store, capsys, "--scope", "publish")
+    assert token_format.is_wellformed(out.strip())
+    assert out.count("\n") == 1
+    assert out.strip() not in err
+    principal = organisation_at(store).tokens.find(out.strip())
+    assert principal.grants == frozenset(Grant)
+    assert principal.token_id in err
+
+
+def test_plaintext_is_stored_nowhere(store, capsys, tmp_path):
+    """Only its hash is."""
+    out, _ = create(store, capsys)
+    assert all(out.strip().encode() not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert out.strip() not in str(listed(store, capsys))
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("30m", timedelta(minutes=30)),
+        ("12h", timedelta(hours=12)),
+        ("90d", timedelta(days=90)),
+        ("99999d", timedelta(99999)),
+    ],
+)
+def test_expiry(store, capsys, text, time):
+    """Minutes, hours or days from now."""
+    out, _ = create(store, capsys, "--expires-in", text)
+    expires = organisation_at(store).tokens.find(out.strip()).expires_at
+    assert abs(expires - datetime.now(UTC) - time) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("text", ["", "5", "d", "0d", "-1d", "1w", "1.5h", "100000d", "²d", "1 d"])
+def test_expiry_that_is_none_is_refused(store, capsys, text):
+    """With the forms that are meant; nothing is made."""
+    with pytest.raises(SystemExit) as caught:
+        create(store, capsys, f"--expires-in={text}")
+    assert caught.value.code == 2
+    assert "is not a time like 30m, 12h or 90d" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--name", "\x1b[31m"], ["--name", ""], ["--name", "x" * 1000]])
+def test_name_that_will_not_do_is_refused(store, capsys, arguments):
+    """A name is shown in terminals and to npm."""
+    assert main(["token", "create", "--scope", "proxy", *arguments, "--storage", store]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("nproxy-mw: ")
+
+
+def test_scope_is_needed(capsys):
+    """And there are two of them."""
+    for arguments in (["token", "create"], ["token", "create", "--scope", "admin"]):
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
+        assert caught.value.code == 2
+    assert "proxy" in capsys.readouterr().err
+
+
+def test_list_and_revoke(store, capsys):
+    """What there is, newest first; what is ended is shown when asked for; ended twice is an error."""
+    create(store, capsys, "--name", "old", "--expires-in", "1h")
+    secret, err = create(store, capsys, "--name", "new", "--scope", "publish")
+    rows = listed(store, capsys)
+    assert [(row["NAME"], row["SCOPES"], row["STATE"]) for row in rows] == [
+        ("new", "proxy,publish", "active"),
+        ("old", "proxy", "active"),
+    ]
+    assert rows[0]["EXPIRES"] == rows[0]["LAST USED"] == "never"
+    assert rows[1]["EXPIRES"].endswith("Z")
+    assert main(["token", "revoke", rows[0]["ID"], "--storage", store]) == 0
+    assert capsys.readouterr() == ("", f"Token {rows[0]['ID']} is revoked.\n")
+    assert organisation_at(store).tokens.find(secret.strip()) is None
+    assert [row["NAME"] for row in listed(store, capsys)] == ["old"]
+    assert [row["STATE"] for row in listed(store, capsys, "--all")] == ["revoked", "active"]
+    assert main(["token", "revoke", rows[0]["ID"], "--storage", store]) == 2
+    assert "There is no token with that id" in capsys.readouterr().err
+    assert rows[0]["ID"] in err
+
+
+def test_expired_token_is_listed_as_such(store, capsys, monkeypatch):
+    """Until it is revoked."""
+    create(store, capsys, "--expires-in", "1m")
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) + timedelta(hours=1)
+
+    monkeypatch.setattr(token, "datetime", Later)
+    assert [row["STATE"] for row in listed(store, capsys)] == ["expired"]
+
+
+def test_list_of_nothing_is_the_titles(store, capsys):
+    """Asking makes nothing."""
+    assert listed(store, capsys) == []
+
+
+def test_organisations_have_their_own(store, capsys):
+    """A token of one opens nothing in another."""
+    out, _ = create(store, capsys, "--org", "acme")
+    assert organisation_at(store, "acme").tokens.find(out.strip()) is not None
+    assert organisation_at(store).tokens.find(out.strip()) is None
+    assert listed(store, capsys) == []
+
+
+def test_user_without_a_name_has_one(monkeypatch):
+    """As in a container."""
+
+    def nobody():
+        raise KeyError("uid 1234")
+
+    monkeypatch.setattr(token.getpass, "getuser", nobody)
+    assert token._user() == "nproxy-mw"
+
+
+def test_unwritable_folder_is_one_sentence(tmp_path, capsys):
+    """With the place, the reason and the flag."""
+    (tmp_path / "file").write_text("")
+    store = str(tmp_path / "file")
+    assert main(["token", "create", "--scope", "proxy", "--storage", store]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert f"It is {store} (Not a directory): give another place with --storage." in err
