@@ -14,6 +14,7 @@ A stack is built at the first request for its organisation; connections and fini
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from nproxy_mw.errors import NotFound
-from nproxy_mw.locks import Locks
+from nproxy_mw.locks import Locks, locks_for
 from nproxy_mw.middleware.error_responses import ErrorResponses
 from nproxy_mw.middleware.login import Administrators, Login
 from nproxy_mw.middleware.management import Authenticator, Management
@@ -32,7 +33,9 @@ from nproxy_mw.organisation import Organisation, open_organisation
 from nproxy_mw.orgs.organisations import Organisations
 from nproxy_mw.orgs.sealing import Seal
 from nproxy_mw.stack import Layer, front_page, layers, stack
+from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.port import Storage
+from nproxy_mw.storage.probe import probe
 from nproxy_mw.transport import Transport, Urllib3Transport
 from nproxy_mw.views import Views
 
@@ -123,6 +126,42 @@ class Platform:
             )
             own.insert(0, login)
         return stack(*own, on=partial(front_page, public_url=public_url))
+
+
+def platform(
+    url: str,
+    *,
+    resolve: Resolve,
+    upstream: str | Transport | None = None,
+    public_url: str | None = None,
+    users: Authenticator | None = None,
+) -> Platform:
+    """The organisations on the storage at *url*, inside a host application whose own *users* manage them.
+
+    Private signing keys are sealed with the key in ``NPROXY_SEAL_KEY`` when it is set. For the rest see `Platform`.
+
+    Raises:
+        ValueError: *url* or *upstream* is not of a kind that is supported; or the storage lets writers overwrite each
+            other; or ``NPROXY_SEAL_KEY`` is not a key.
+        StorageUnavailable: the storage cannot be written to.
+    """
+    storage = open_storage(url)
+    probe(storage)
+    return Platform(
+        storage,
+        locks_for(url),
+        resolve=resolve,
+        upstream=upstream,
+        public_url=public_url,
+        users=users,
+        seal=seal_of_the_environment(),
+    )
+
+
+def seal_of_the_environment() -> Seal | None:
+    """The seal whose key is in ``NPROXY_SEAL_KEY``, or None when it is not set. Raises `ValueError`."""
+    key = os.environ.get("NPROXY_SEAL_KEY")
+    return Seal.from_text(key) if key else None
 
 
 def no_registry(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Sequence
 from urllib.parse import urlsplit
@@ -15,8 +14,7 @@ from nproxy_mw.locks import locks_for
 from nproxy_mw.middleware.organizations import ByHost, ByPath, FixedOrg, Resolve
 from nproxy_mw.organisation import open_organisation
 from nproxy_mw.orgs.organisations import Organisations, is_slug
-from nproxy_mw.orgs.sealing import Seal
-from nproxy_mw.platform import Platform
+from nproxy_mw.platform import Platform, seal_of_the_environment
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.probe import probe
 
@@ -74,7 +72,6 @@ def prepare(url: str, resolve: Resolve, scopes: Sequence[str]) -> bool:
 
 def platform_at(url: str, resolve: Resolve, *, upstream: str | None, public_url: str | None) -> Platform:
     """The whole server on the storage at *url*, with administrators and login."""
-    seal_key = os.environ.get("NPROXY_SEAL_KEY")
     storage = open_storage(url)
     users = signed_in(storage)
     return Platform(
@@ -85,7 +82,7 @@ def platform_at(url: str, resolve: Resolve, *, upstream: str | None, public_url:
         public_url=public_url,
         users=users,
         administrators=users.administrators,
-        seal=Seal.from_text(seal_key) if seal_key else None,
+        seal=seal_of_the_environment(),
     )
 
 

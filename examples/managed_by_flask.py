@@ -1,0 +1,33 @@
+"""Organisations at /npm/<id>/, managed at /npm/api/v1 by whoever is signed in to the Flask application around them.
+
+With Flask-Login, `user_of` asks ``current_user`` in the place of the session.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from flask import Flask, session
+
+from nproxy_mw import Mount
+from nproxy_mw.middleware.management import User
+from nproxy_mw.middleware.organizations import ByPath
+from nproxy_mw.platform import platform
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+app = Flask(__name__)
+app.secret_key = os.environ.get("SECRET_KEY") or os.urandom(32)
+app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
+
+
+def user_of(environ: WSGIEnvironment) -> User | None:
+    """Who is signed in, or None. This one may manage everything; ``User(name, frozenset({"acme"}))`` one alone."""
+    with app.request_context(environ):
+        return User(session["user"]) if "user" in session else None
+
+
+packages = platform(os.environ.get("NPROXY_STORAGE", "nproxy-data"), resolve=ByPath(), users=user_of)
+app.wsgi_app = Mount(app.wsgi_app, "/npm", packages)  # type: ignore[method-assign]
