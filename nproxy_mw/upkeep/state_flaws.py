@@ -25,6 +25,12 @@ DAMAGED = "this is damaged or of a newer format: restore it from a backup"
 _WRONG = (StorageUnavailable, KeyError, TypeError, ValueError, AttributeError)
 
 
+class Planted(ValueError):
+    """An object that is well formed, and that the registry never wrote."""
+
+    code = "planted"
+
+
 def state_keys(storage: Storage) -> Iterator[str]:
     """The keys of everything that carries the events that tell of it."""
     return chain((SETTINGS, KEYS), storage.list(tokens.FOLDER))
@@ -105,6 +111,8 @@ def _check_keys(key: str, document: dict[str, Any]) -> None:
 def _check_token(key: str, document: dict[str, Any]) -> None:
     if f"{tokens.FOLDER}/{token_records.from_document(document).hash}.json" != key:
         raise ValueError("a token's record lies under another token's key")
+    if not any(event["event"] == "token.created" for event in document["events"]):
+        raise Planted("no event tells who made this token: somebody put it here; revoke it")
 
 
 _CHECKS: dict[str, Callable[[str, dict[str, Any]], None]] = {SETTINGS: _check_settings, KEYS: _check_keys}

@@ -163,6 +163,12 @@ def test_untold_change_is_repaired(store, acme, monkeypatch):
     assert found(store) == []
 
 
+def test_planted_token_is_found(store):
+    """A token's record that tells no event was put there by somebody who can write to the storage."""
+    edit(store, keys_of(store, "orgs/acme/tokens")[0], lambda it: it.update(events=[]))
+    assert any("somebody put it here" in finding for finding in found(store))
+
+
 def test_accounts_are_looked_at(store):
     """Organisations and administrators: damage is found, and what is untold is told with repair."""
     organisations = Organisations(store)
