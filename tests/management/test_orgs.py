@@ -7,8 +7,10 @@ from house import publish
 from town import Town
 from wsgi_client import Client
 
+from nproxy_mw.locks import ThreadLocks
 from nproxy_mw.middleware.management import User
-from nproxy_mw.middleware.organizations import ByHost, FixedOrg
+from nproxy_mw.middleware.organizations import ByHost, ByPath, FixedOrg
+from nproxy_mw.platform import Platform
 from nproxy_mw.testing.documents import publish_document
 
 ORGS = "/api/v1/orgs"
@@ -96,11 +98,21 @@ def test_audit_is_paged_and_filtered(town):
         pytest.param("after=x", "after", id="no cursor"),
         pytest.param("since=1", "since", id="another parameter"),
         pytest.param("limit=1&limit=2", "limit", id="twice"),
+        pytest.param("&".join(f"x{n}=1" for n in range(21)), None, id="very many"),
+        pytest.param("event=%ff", None, id="no text"),
     ],
 )
 def test_bad_query_is_told_field_by_field(town, query, field):
     """A parameter that will not do is named."""
-    assert set(town.manager().get(f"{ORGS}/acme/audit", query=query).json["fields"]) == {field}
+    answer = town.manager().get(f"{ORGS}/acme/audit", query=query)
+    assert answer.status == 400
+    assert set(answer.json.get("fields", [None])) == {field}
+
+
+def test_cursor_of_packages_is_a_name(town):
+    """Anything else is said to be none."""
+    answer = town.manager().get(f"{ORGS}/acme/packages", query="after=..")
+    assert (answer.status, answer.code) == (400, "invalid-cursor")
 
 
 @pytest.mark.parametrize(
@@ -188,3 +200,12 @@ def test_fixed_has_the_api_at_the_root():
 
 def document(name):
     return publish_document(name, "1.0.0")
+
+
+def test_without_users_there_is_no_api():
+    """A platform that nobody manages by HTTP has none of it."""
+    town = Town()
+    bare = Platform(town.storage, ThreadLocks(), resolve=ByPath())
+    assert Client(bare).get(ORGS).code == "registry-not-found"
+    assert Client(bare).get("/acme/-/ping").status == 200
+    assert Client(bare).post("/acme/-/v1/login", {}).status == 404

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from urllib.parse import urlencode, urlsplit
@@ -324,3 +325,35 @@ def test_without_administrators_there_is_no_login(house):
     """A registry that is embedded has none: npm is told 404, and asks for a name and a password in vain."""
     assert house.stranger().post("/-/v1/login", {}).status == 404
     assert house.stranger().put("/-/user/org.couchdb.user:ann", {"name": "ann", "password": "x"}).status == 404
+
+
+def test_of_many_polls_one_collects(town):
+    """However many ask at once, in however many processes, one gets the token and one token is made."""
+    urls = town.stranger().post(LOGIN, {}).json
+    name, secret = (urls[key].rpartition("/")[2] for key in ("loginUrl", "doneUrl"))
+    storage = town.platform.organisation("acme").storage
+    WaitingLogins(storage).grant(name, "ann", [Grant.PROXY])
+    others = [Town(town.storage, orgs=()) for _ in range(3)]
+    with ThreadPoolExecutor(8) as pool:
+        polls = [pool.submit(others[n % 3].stranger().get, f"{LOGIN}/done/{secret}") for n in range(8)]
+    assert sorted(poll.result().status for poll in polls) == [200] + [404] * 7
+    assert len(town.platform.organisation("acme").tokens.list()) == 1
+
+
+def test_no_secret_is_stored_or_logged(town, caplog):
+    """After logins, sessions and tokens of every kind: no plaintext anywhere but in the answers."""
+    caplog.set_level("DEBUG")
+    url, poll = begin(town)
+    browser = Browser(town)
+    browser.ask("POST", url, browser.fields(url))
+    manager = Client(town.app, "")
+    session = manager.post("/api/v1/sessions", {"username": "ann", "password": PASSWORD}).json["session"]
+    made = Client(town.app, session).post("/api/v1/orgs/acme/tokens", {"name": "ci", "scopes": ["proxy"]}).json["token"]
+    secrets = [poll().json["token"], legacy(town).json["token"], session, made, PASSWORD]
+    Client(town.app, made).delete(f"/acme/-/user/token/{made}")
+    Client(town.app, session).delete("/api/v1/sessions")
+    legacy(town, password="wrong " + PASSWORD)
+    events = Client(town.app, town.session()).get("/api/v1/orgs/acme/audit").body.decode()
+    stored = b"".join(town.storage.read(key).data for key in town.storage.list()).decode()
+    for secret in secrets:
+        assert secret not in stored + events + caplog.text + repr(town.platform.__dict__)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from house import ACTOR, publish
 from hypothesis import given
@@ -10,6 +12,7 @@ from town import Town
 from wsgi_client import Client, validated
 
 from nproxy_mw import wsgi
+from nproxy_mw.answers import Answer
 from nproxy_mw.environ import ORG
 from nproxy_mw.hosts import check_domain
 from nproxy_mw.middleware.error_responses import ErrorResponses
@@ -197,6 +200,30 @@ def test_few_stacks_are_kept():
     for org in ("acme", "beta", "acme"):
         assert town.stranger().get(f"/{org}/-/ping").status == 200
         assert len(kept._values) == 1
+
+
+ATTESTED = {
+    "name": "left",
+    "dist-tags": {"latest": "1.0.0"},
+    "versions": {
+        "1.0.0": {
+            "name": "left",
+            "version": "1.0.0",
+            "dist": {"attestations": {"url": "https://upstream.example/-/npm/v1/attestations/left@1.0.0"}},
+        }
+    },
+}
+
+
+def test_attestations_come_back_below_the_prefix():
+    """npm asks the host's root for the path of that URL: it holds the prefix, so the right registry is asked."""
+    town = Town()
+    body = json.dumps(ATTESTED).encode()
+    town.upstream.send = lambda *arguments, **keywords: Answer(200, [], lambda size: iter([body]))
+    packument = town.stranger().get("/acme/left").json
+    url = packument["versions"]["1.0.0"]["dist"]["attestations"]["url"]
+    assert url == "http://registry.example/acme/-/npm/v1/attestations/left@1.0.0"
+    assert town.stranger().get("/acme/-/npm/v1/attestations/left@1.0.0").status == 200
 
 
 class Prefixed:
