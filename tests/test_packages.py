@@ -12,13 +12,14 @@ import pytest
 
 from nproxy_mw import packages as packages_module
 from nproxy_mw.access import Actor
-from nproxy_mw.errors import Busy, Conflict, NotFound, NproxyError, StorageUnavailable
+from nproxy_mw.errors import Busy, Changed, Conflict, NotFound, NproxyError, StorageUnavailable
 from nproxy_mw.events import verify
 from nproxy_mw.locks import locks_for
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.publication import parse_publication
 from nproxy_mw.packages import ATTEMPTS, Packages
 from nproxy_mw.records import record_key
+from nproxy_mw.signing import Ed25519Signer, P256Signer
 from nproxy_mw.storage import open_storage
 from nproxy_mw.testing.documents import publish_document
 from nproxy_mw.testing.faults import Faulty
@@ -442,3 +443,92 @@ def test_every_error_of_a_change_is_of_the_tree(packages):
     ):
         with pytest.raises(NproxyError):
             call()
+
+
+class Meddled:
+    """A storage with some of its verbs replaced."""
+
+    def __init__(self, storage, **verbs):
+        self.storage = storage
+        self.verbs = verbs
+
+    def __getattr__(self, verb):
+        return self.verbs.get(verb) or getattr(self.storage, verb)
+
+
+def test_bytes_that_the_record_names_are_never_removed(storage):
+    """A swap that was written and reported as lost: the publish is told no, and its version is whole all the same."""
+    Packages(storage).publish(publication(), ANN)
+
+    def replace(key, data, revision):
+        storage.replace(key, data, revision)
+        raise Changed("A hidden resend met our own write.")
+
+    with pytest.raises(Conflict):
+        Packages(Meddled(storage, replace=replace)).publish(OTHER, ANN)
+    assert Packages(storage).read(NAME)[0]["versions"].keys() == {"1.0.0", "2.0.0"}
+    assert_whole(storage)
+
+
+def test_bytes_stay_when_nobody_can_tell_who_names_them(storage):
+    """A conflict on a storage that can no longer be read: an orphan is better than a hole."""
+    Packages(storage).publish(publication(), ANN)
+    down = []
+
+    def read(key):
+        if down:
+            raise StorageUnavailable("The disk is gone.")
+        return storage.read(key)
+
+    def replace(key, data, revision):
+        down.append(True)
+        raise StorageUnavailable("The disk is gone.")
+
+    def busy(key, data, revision):
+        raise Changed("Somebody else was quicker.")
+
+    with pytest.raises(StorageUnavailable):
+        Packages(Meddled(storage, read=read, replace=replace)).publish(OTHER, ANN)
+    assert len([key for key in keys(storage) if key.endswith(".tgz")]) == 2
+    reads = iter(range(100))
+
+    def failing_last(key):
+        if next(reads) >= 1 + ATTEMPTS:
+            raise StorageUnavailable("The disk is gone.")
+        return storage.read(key)
+
+    with pytest.raises(Busy):
+        Packages(Meddled(storage, read=failing_last, replace=busy)).publish(OTHER, ANN)
+    assert len([key for key in keys(storage) if key.endswith(".tgz")]) == 3
+    assert_whole(storage)
+
+
+@pytest.mark.parametrize("data", [b"{}", b"not JSON"], ids=["no record", "no JSON"])
+def test_damaged_record_is_no_absent_package(packages, storage, data):
+    """It is 503 until somebody looks: never 404, and never published over."""
+    packages.publish(publication(), ANN)
+    key = record_key(NAME)
+    storage.replace(key, data, storage.read(key).revision)
+    for ask in (lambda: packages.read(NAME), lambda: packages.publish(OTHER, ANN), lambda: packages.record(NAME)):
+        with pytest.raises(StorageUnavailable):
+            ask()
+    assert storage.read(key).data == data
+
+
+def test_versions_from_before_the_keys_are_signed_later(storage):
+    """Only those without signatures, each told of; twice changes nothing."""
+    pair = (P256Signer(), Ed25519Signer())
+    Packages(storage).publish(publication(), ANN)
+    packages = Packages(storage, signers=lambda: pair)
+    packages.publish(OTHER, ANN)
+    before = packages.read(NAME)[0]["versions"]["2.0.0"]
+    assert packages.sign(NAME, ANN) == ["1.0.0"]
+    after = packages.read(NAME)[0]["versions"]
+    assert after["2.0.0"] == before
+    assert after["1.0.0"]["dist"]["signatures"][0]["keyid"] == before["dist"]["signatures"][0]["keyid"]
+    assert [event for event in told(packages) if event == ("package.signed", "1.0.0")] == [
+        ("package.signed", "1.0.0")
+    ] * 2
+    record = packages.record(NAME)
+    assert packages.sign(NAME, ANN) == []
+    assert packages.record(NAME) == record

@@ -11,8 +11,11 @@ import pytest
 from house import ACTOR, House, publish
 from wsgi_client import ABBREVIATED, Client
 
+from nproxy_mw.answers import Answer
 from nproxy_mw.errors import NotFound
 from nproxy_mw.npm.names import Name
+from nproxy_mw.npm.routes import Kind
+from nproxy_mw.stack import front_page, layers, stack
 from nproxy_mw.testing.documents import publish_document
 
 UTILS = "/@acme%2futils"
@@ -703,3 +706,102 @@ def test_stored_bytes_are_what_the_digests_say(client, house):
     data = house.organisation.storage.read(key).data
     dist = client.get(UTILS).json["versions"]["1.0.0"]["dist"]
     assert hashlib.sha1(data, usedforsecurity=False).hexdigest() == dist["shasum"]
+
+
+# Signing keys
+
+
+class Upstream:
+    """A transport whose keys a test decides."""
+
+    upstream_url = "https://upstream.example"
+
+    def __init__(self):
+        self.asked = 0
+        self.answer = (200, b'{"keys": [{"keyid": "SHA256:theirs"}]}')
+
+    def send(self, method, target, headers=(), body=None):
+        self.asked += 1
+        status, document = self.answer
+        return Answer(status, [], lambda size: iter([document]))
+
+
+@pytest.fixture
+def keyed():
+    """A registry with one package before such an upstream, and a clock for what is kept of its keys."""
+    house = House()
+    assert publish(house.client()).status == 201
+    upstream = Upstream()
+    found = layers(house.organisation, upstream)
+    store = found[3](stack(found[4], on=front_page))
+    hours = [0.0]
+    store._desk[Kind.KEYS]["GET"].__self__.monotonic = lambda: hours[0] * 3600
+    return Client(stack(*found[:3], on=store)), upstream, hours
+
+
+KEYS = "/-/npm/v1/keys"
+
+
+def test_keys_of_both_worlds_are_one_list(keyed):
+    """npm stops at the first version whose key is not listed: ours stand beside the upstream's, for everybody."""
+    client, _, _ = keyed
+    ids = [key["keyid"] for key in client.get(KEYS).json["keys"]]
+    assert ids[-1] == "SHA256:theirs"
+    assert len(ids) == 3
+    signed = client.get(UTILS, query="write=true")
+    assert signed.status == 401
+
+
+def test_our_own_keys_verify_what_is_served(house, client):
+    """Each signature's key is in the list."""
+    listed = {key["keyid"] for key in client.get(KEYS).json["keys"]}
+    signatures = client.get(UTILS).json["versions"]["1.0.0"]["dist"]["signatures"]
+    assert {signature["keyid"] for signature in signatures} <= listed
+
+
+@pytest.mark.parametrize("headers", [{"If_None_Match": "*"}, {"Accept_Encoding": "gzip"}, {"Range": "bytes=0-1"}])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_keys_are_whole_whatever_the_first_to_ask_said(keyed, headers, method):
+    """The upstream's keys are kept: a condition, an encoding or a HEAD of one client must not empty them for all."""
+    client, _, _ = keyed
+    assert client.ask(method, KEYS, **headers).status == 200
+    assert len(client.get(KEYS).json["keys"]) == 3
+
+
+def test_upstreams_keys_are_asked_for_now_and_then(keyed):
+    """Once in a while, and the old ones stay when it cannot be asked."""
+    client, upstream, hours = keyed
+    for _ in range(3):
+        assert client.get(KEYS).status == 200
+    assert upstream.asked == 1
+    hours[0] += 1
+    upstream.answer = (500, b"")
+    assert len(client.get(KEYS).json["keys"]) == 3
+    hours[0] += 1
+    upstream.answer = (200, b'{"keys": []}')
+    assert len(client.get(KEYS).json["keys"]) == 2
+    assert upstream.asked == 3
+
+
+@pytest.mark.parametrize("status", [500, 503, 401])
+def test_upstream_that_fails_is_not_one_without_keys(keyed, status):
+    """A list without its keys would make npm call every public package unsigned."""
+    client, upstream, _ = keyed
+    upstream.answer = (status, b"")
+    assert client.get(KEYS).status in (502, 503)
+    upstream.answer = (200, b'{"keys": [{"keyid": "SHA256:theirs"}]}')
+    assert len(client.get(KEYS).json["keys"]) == 3
+
+
+@pytest.mark.parametrize("answer", [(404, b"{}"), (400, b"{}"), (200, b"{}"), (200, b'{"keys": 1}')])
+def test_upstream_without_keys_adds_none(keyed, answer):
+    """The poorest mirror knows no keys: ours are listed alone."""
+    client, upstream, _ = keyed
+    upstream.answer = answer
+    assert len(client.get(KEYS).json["keys"]) == 2
+
+
+def test_registry_without_any_keys_is_404(house):
+    """What npm takes for "nothing is signed here"."""
+    response = house.stranger().get(KEYS)
+    assert (response.status, response.code) == (404, "no-keys")
