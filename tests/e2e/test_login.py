@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import re
 import subprocess
 
 import pytest
-from standing import NPM, PASSWORD, Npm, call, grant, program, serving
+from standing import NPM, PASSWORD, Npm, grant, program, serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(NPM is None, reason="npm is not installed")]
 
@@ -90,9 +92,29 @@ def test_chosen_scopes_are_the_tokens(registry, tmp_path):
     assert npm.token() not in refused.stderr
 
 
-def test_legacy_login_is_a_put(registry):
-    """What npm login --auth-type=legacy sends; npm itself asks for the password on a terminal alone."""
-    body = {"_id": "org.couchdb.user:ann", "name": "ann", "password": PASSWORD, "type": "user", "roles": []}
-    status, answer = call(f"{registry}/-/user/org.couchdb.user:ann", "PUT", body)
-    assert status == 201
-    assert answer["token"].startswith("nproxy_")
+def test_legacy_login_asks_on_the_terminal(registry, tmp_path):
+    """npm login --auth-type=legacy asks for a name and a password, and gets a token that may publish."""
+    npm = Npm(tmp_path / "npm", registry)
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(npm.folder)
+        command = npm.command("login", "--auth-type=legacy")
+        os.execv(command[0], command)  # noqa: S606 - the real npm
+    for asked, answer in ((b"Username", "ann"), (b"Password", PASSWORD)):
+        read_until(terminal, asked)
+        os.write(terminal, f"{answer}\n".encode())
+    shown = read_until(terminal, b"Logged in")
+    os.close(terminal)
+    os.waitpid(process, 0)
+    assert PASSWORD.encode() not in shown
+    assert npm.ok("whoami").strip() == "ann"
+
+
+def read_until(terminal, words):
+    """What a program writes, up to *words*."""
+    shown = b""
+    while words not in shown:
+        piece = os.read(terminal, 1000)
+        assert piece, shown
+        shown += piece
+    return shown

@@ -96,6 +96,7 @@ def test_audit_is_paged_and_filtered(town):
         pytest.param("limit=201", "limit", id="too many"),
         pytest.param("limit=x", "limit", id="no number"),
         pytest.param("after=x", "after", id="no cursor"),
+        pytest.param(f"after=99991231T000000.000Z-{'0' * 32}", "after", id="a cursor of the far future"),
         pytest.param("since=1", "since", id="another parameter"),
         pytest.param("limit=1&limit=2", "limit", id="twice"),
         pytest.param("&".join(f"x{n}=1" for n in range(21)), None, id="very many"),

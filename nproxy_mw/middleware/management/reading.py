@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -19,6 +20,7 @@ def audit(call: Call, organisation: Tenant) -> Reply:
     """One page of the audit trail, newest first."""
     query = call.query("after", "limit", "event", "package")
     limit = _limit(query)
+    _refuse_future(query.get("after", ""))
     try:
         events, cursor = organisation.trail.page(
             after=query.get("after"), limit=limit, event=query.get("event"), package=query.get("package")
@@ -62,6 +64,13 @@ def _limit(query: dict[str, str]) -> int:
     if not 1 <= number <= MAX_LIMIT:
         raise InvalidFields({"limit": f"This is a whole number from 1 to {MAX_LIMIT}."}, code="invalid-limit")
     return number
+
+
+def _refuse_future(cursor: str) -> None:
+    """Refuses a cursor that no page can have given: all days up to its own would be looked through."""
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y%m%d")
+    if cursor[:8] > tomorrow:
+        raise InvalidFields({"after": "This is 'next' of the page before."}, code="invalid-cursor")
 
 
 def _name(text: str | None) -> Name | None:
