@@ -21,6 +21,7 @@ _RANDOM_BYTES = 32
 _BODY = 43  # characters that hold 32 bytes in base62
 _CHECK = 6  # characters that hold 32 bits in base62
 _FORM = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{_BODY + _CHECK}}}", re.ASCII)
+_SESSION = re.compile(rf"{SESSION_PREFIX}[0-9A-Za-z]{{{_BODY}}}", re.ASCII)
 _SECRET = re.compile(rf"({PREFIX}|{SESSION_PREFIX})[0-9A-Za-z]{{8,}}", re.ASCII)
 
 
@@ -38,6 +39,11 @@ def make_session_secret() -> str:
 def looks_like_ours(text: str) -> bool:
     """Whether *text* claims to be an API token of this registry, right or wrong: it never goes to the upstream."""
     return text.startswith(PREFIX)
+
+
+def mentions_ours(text: str) -> bool:
+    """Whether a token or a session of ours stands anywhere in *text*, whole or not."""
+    return PREFIX in text or _SESSION.search(text) is not None
 
 
 def is_wellformed(text: str) -> bool:

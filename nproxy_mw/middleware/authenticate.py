@@ -2,7 +2,8 @@
 
 Leaves a `Principal` for the layers below, and takes the Authorization header off the request: an API token of ours goes
 no further than this layer. A header that is not ours belongs to the upstream and travels in the principal, to be used
-for a public publish alone. A wrong, revoked or expired ``nproxy_`` token is refused here, whatever it was for.
+for a public publish alone. A wrong, revoked or expired ``nproxy_`` token is refused here, whatever it was for; so is a
+session of the management API, which would pass for a token of the upstream's.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from nproxy_mw.access import ANONYMOUS, Principal, Tokens
 from nproxy_mw.environ import PRINCIPAL, REQUEST_ID
 from nproxy_mw.errors import Unauthenticated
-from nproxy_mw.token_format import PREFIX
+from nproxy_mw.token_format import mentions_ours
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -54,16 +55,16 @@ class Authenticate:
 
 
 def _secret(header: str) -> str | None:
-    """The API token of ours that an Authorization header holds, or None when it holds none.
+    """The secret of ours that an Authorization header holds, or None when it holds none.
 
-    Whatever mentions our prefix counts as ours, so that a token in an unusual place is refused and never sent on.
+    Whatever mentions one counts as ours, so that a token in an unusual place is refused and never sent on.
     """
     scheme, _, credentials = header.replace("\t", " ").partition(" ")
     decoded = _decoded(credentials)
-    if scheme.lower() == "basic" and PREFIX in decoded:
+    if scheme.lower() == "basic" and mentions_ours(decoded):
         user, _, password = decoded.partition(":")
-        return password if password.startswith(PREFIX) else user
-    return credentials.strip() if PREFIX in header or PREFIX in decoded else None
+        return password if mentions_ours(password) else user
+    return credentials.strip() if mentions_ours(header) or mentions_ours(decoded) else None
 
 
 def _decoded(text: str) -> str:

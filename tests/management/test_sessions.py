@@ -112,7 +112,7 @@ def test_session_opens_no_npm_route(town):
     for header in (f"Bearer {session}", basic(session), session):
         client = Client(town.app, headers={"AUTHORIZATION": header})
         for method, path in (("GET", "/acme/lodash"), ("PUT", "/acme/lodash"), ("GET", "/acme/-/whoami")):
-            assert client.ask(method, path).code == "not-a-token"
+            assert client.ask(method, path).code == "invalid-token"
     assert town.upstream.asked == []
 
 

@@ -8,8 +8,7 @@ Both ways that npm knows::
     PUT  /-/user/org.couchdb.user:NAME  name and password at once; the token may do everything
 
 Stands above Authenticate, because npm sends its old token along: here it is never looked at. Every other path goes to
-*app*, unless somebody took a session of the management API for a token: below, it would pass for one of the upstream's,
-and be sent there with a publish.
+*app*.
 """
 
 from __future__ import annotations
@@ -18,20 +17,17 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from werkzeug.datastructures import Authorization
-
 from nproxy_mw import events, wsgi
 from nproxy_mw.access import Actor, Grant
 from nproxy_mw.bodies import read_body
 from nproxy_mw.environ import REQUEST_ID
-from nproxy_mw.errors import BadRequest, MethodNotAllowed, Unauthenticated
+from nproxy_mw.errors import BadRequest, MethodNotAllowed
 from nproxy_mw.hosts import refuse_other_sites
 from nproxy_mw.middleware.login.browser import Administrators, LoginPage
 from nproxy_mw.middleware.login.waiting import WaitingLogins
 from nproxy_mw.npm.strict_json import parse_object
 from nproxy_mw.orgs.tokens import TokenStore
 from nproxy_mw.storage.port import Storage
-from nproxy_mw.token_format import SESSION_PREFIX
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -88,7 +84,6 @@ class Login:
             _allow(verb, "GET", "HEAD", "POST")
             answer = self.page.grant if verb == "POST" else self.page.show
             return answer(environ, start_response, name)
-        _refuse_session(environ.get("HTTP_AUTHORIZATION", ""))
         return self.app(environ, start_response)
 
     def _begin(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -122,16 +117,6 @@ class Login:
 
 
 _NO_STORE: wsgi.Headers = (("Cache-Control", "no-store"),)
-
-
-def _refuse_session(header: str) -> None:
-    given = Authorization.from_header(header)
-    secrets = (header, (given.password or "") + (given.username or "") if given else "")
-    if any(SESSION_PREFIX in secret for secret in secrets):
-        raise Unauthenticated(
-            "A session is for the management API: npm needs an API token, which begins with nproxy_.",
-            code="not-a-token",
-        )
 
 
 def _allow(verb: str, *allowed: str) -> None:
