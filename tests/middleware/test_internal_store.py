@@ -549,6 +549,20 @@ def test_stale_revision_is_409(client):
     assert client.get(UTILS).json["versions"].keys() == {"1.0.0", "1.1.0"}
 
 
+def test_stale_document_is_409_whatever_it_says():
+    """What differs may be another's change: no version is taken for missing, unknown or to be unpublished."""
+    client = House(versionUnpublish=True).client()
+    for version in ("1.0.0", "1.1.0"):
+        assert publish(client, version=version).status == 201
+    before = client.get(UTILS, query="write=true").json
+    document = without(client, "1.1.0")
+    assert client.put(f"{UTILS}/-rev/{document['_rev']}", document).status == 200
+    for stale in (before, document, {**before, "versions": {"9.9.9": {}}}):
+        assert client.put(UTILS, stale).code == "stale-revision"
+        assert client.put(f"{UTILS}/-rev/{stale['_rev']}", stale).code == "stale-revision"
+    assert client.get(UTILS).json["versions"].keys() == {"1.0.0"}
+
+
 def test_unpublish_takes_all_of_it(client, house):
     """The packument and every tarball are gone, and nothing but the record of it stays."""
     assert publish(client, version="1.1.0").status == 201
