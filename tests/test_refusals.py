@@ -73,7 +73,7 @@ def attached(*names, **more):
     return document(_attachments={**dict.fromkeys(names, tarball), **more})
 
 
-# Rows 1, 3, 4 and 5: names and paths
+# Names and paths
 
 PATHS = [
     "/is-even;/../is-odd", "/is-even%23/x", "/is-even%3f", "/is-even/%2e%2e/is-odd", "/is-even\\x", "//is-even",
@@ -104,11 +104,11 @@ def test_name_that_npm_would_not_take_is_refused(kept, name):
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("verb_path", ["/@acme%2fabsent", "/@acme/absent/-/absent-1.0.0.tgz", "/@acme/absent/1.0.0"])
 def test_absent_internal_package_is_404(kept, verb_path, method):
-    """Row 6 as well: a twin upstream is never asked for."""
+    """A twin upstream is never asked for."""
     refused(kept, method, verb_path, {404})
 
 
-# Row 2: an upstream that answers something else
+# An upstream that answers something else
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_upstream_document_of_another_package_is_refused(tmp_path, packument):
     assert snapshot(tmp_path) == before
 
 
-# Row 12: the URL, the document and itself
+# The URL, the document and itself
 
 CONTRADICTIONS = {
     "name of another package": document(name="@acme/other"),
@@ -188,7 +188,7 @@ def test_document_that_contradicts_is_refused(kept, what):
     refused(kept, "PUT", UTILS, {400}, json=CONTRADICTIONS[what])
 
 
-# Row 13: claims
+# Claims
 
 CLAIMS = {
     "integrity of other bytes": with_dist(integrity="sha512-" + base64.b64encode(b"x" * 64).decode()),
@@ -213,7 +213,7 @@ def test_false_claim_is_refused(kept, what):
     refused(kept, "PUT", UTILS, {400}, json=CLAIMS[what])
 
 
-# Row 14: overwriting
+# Overwriting
 
 
 @pytest.mark.parametrize("version", ["1.0.0", "1.0.0+b1"])
@@ -223,7 +223,7 @@ def test_overwriting_is_refused(kept, version, files):
     refused(kept, "PUT", UTILS, {409}, json=publish_document("@acme/utils", version, files=files))
 
 
-# Row 15: JSON
+# JSON
 
 RAW = json.dumps(document()).encode()
 JSONS = {
@@ -264,7 +264,7 @@ def test_json_of_more_than_one_reading_is_refused(kept, what):
     refused(kept, "PUT", "/-/package/@acme%2futils/dist-tags/next", {400, 404, 413}, body=JSONS[what])
 
 
-# Row 16: decompression
+# Decompression
 
 
 def gz(data: bytes) -> bytes:
@@ -359,7 +359,7 @@ def test_chunked_body_that_was_not_handed_over_is_refused(kept):
     refused(kept, "PUT", UTILS, {411}, environ=environ)
 
 
-# Row 17: what is in a tarball
+# What is in a tarball
 
 
 def bits(member: dict) -> bytes:
