@@ -11,6 +11,8 @@ from nproxy_mw.cli.places import check_public_url, check_upstream, parse_bind
 if TYPE_CHECKING:
     from nproxy_mw.cli.options import Commands
 
+MAX_FRESHNESS = 5  # seconds: settings and revoked tokens must hold on every host within this
+
 _HELP = """\
 Serves the registry until Ctrl-C.
 
@@ -54,6 +56,22 @@ def add_to(commands: Commands) -> None:
     add_option(
         parser, "--public-url", metavar="URL", help="where clients reach this server, when a proxy stands before it"
     )
+    add_option(
+        parser,
+        "--freshness",
+        "1",
+        type=_seconds,
+        metavar="SECONDS",
+        help="how late this host may see what another did on S3; 0 asks each time",
+    )
+    add_option(
+        parser,
+        "--trusted-proxies",
+        "0",
+        type=_count,
+        metavar="N",
+        help="how many proxies stand before this server, whose X-Forwarded-* headers are believed",
+    )
     add_option(parser, "--workers", "2", type=_positive, metavar="N", help="processes")
     add_option(parser, "--threads", "8", type=_positive, metavar="N", help="threads of each process")
     parser.set_defaults(run=run)
@@ -78,6 +96,8 @@ def run(parsed: argparse.Namespace) -> int:
         resolve=resolve,
         upstream=upstream.url,
         public_url=public_url,
+        freshness=parsed.freshness,
+        trusted_proxies=parsed.trusted_proxies,
         workers=parsed.workers,
         threads=parsed.threads,
         is_new=is_new,
@@ -85,6 +105,20 @@ def run(parsed: argparse.Namespace) -> int:
     )
     Server(settings).run()
     return 0
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= MAX_FRESHNESS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to {MAX_FRESHNESS}")
+    return seconds
+
+
+def _count(text: str) -> int:
+    return 0 if text == "0" else _positive(text)
 
 
 def _positive(text: str) -> int:

@@ -7,6 +7,8 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from werkzeug.middleware.proxy_fix import ProxyFix
+
 from nproxy_mw.cli.options import UsageError
 from nproxy_mw.cli.places import Bind
 from nproxy_mw.cli.tenancy import first_administrator, many_organisations, platform_at
@@ -31,6 +33,8 @@ class ServerSettings:
     resolve: Resolve
     upstream: str | None
     public_url: str | None
+    freshness: float  # seconds
+    trusted_proxies: int
     workers: int
     threads: int
     is_new: bool
@@ -84,7 +88,11 @@ class Server(BaseApplication):
     def load(self) -> Any:
         """The WSGI application; called in each worker."""
         own = self.settings
-        return platform_at(own.storage, own.resolve, upstream=own.upstream, public_url=own.public_url)
+        platform = platform_at(
+            own.storage, own.resolve, upstream=own.upstream, public_url=own.public_url, freshness=own.freshness
+        )
+        hops = own.trusted_proxies
+        return ProxyFix(platform, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops) if hops else platform
 
     def greet(self, arbiter: Any) -> None:
         """Tells, once the port is open, where the registry is and what to do next."""

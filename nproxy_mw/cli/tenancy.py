@@ -51,6 +51,11 @@ def prepare(url: str, resolve: Resolve, scopes: Sequence[str]) -> bool:
         UsageError: the storage will not do, or *scopes* are given and nobody can tell whose they are.
         StorageUnavailable: the storage cannot be written to just now.
     """
+    if url.startswith("memory:"):
+        raise UsageError(
+            "A memory:// storage lives and ends with one process, so no other could make a token for it: name a "
+            "folder, or an s3:// bucket."
+        )
     storage = open_store(url)
     try:
         probe(storage)
@@ -70,9 +75,11 @@ def prepare(url: str, resolve: Resolve, scopes: Sequence[str]) -> bool:
     return is_new
 
 
-def platform_at(url: str, resolve: Resolve, *, upstream: str | None, public_url: str | None) -> Platform:
-    """The whole server on the storage at *url*, with administrators and login."""
-    storage = open_storage(url)
+def platform_at(
+    url: str, resolve: Resolve, *, upstream: str | None, public_url: str | None, freshness: float = 1.0
+) -> Platform:
+    """The whole server on the storage at *url*, with administrators and login; *freshness*: see `open_storage`."""
+    storage = open_storage(url, freshness=freshness)
     users = signed_in(storage)
     return Platform(
         storage,

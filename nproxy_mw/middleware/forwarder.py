@@ -27,7 +27,7 @@ import orjson
 
 from nproxy_mw import wsgi
 from nproxy_mw.answers import Answer
-from nproxy_mw.bodies import read_body
+from nproxy_mw.bodies import PUBLISH_LIMIT, read_body
 from nproxy_mw.environ import DESTINATION, PRINCIPAL, REQUEST_ID, ROUTE, Destination
 from nproxy_mw.errors import BadRequest, Forbidden, MethodNotAllowed, MissingLayer, NotFound, ServerError
 from nproxy_mw.npm import upstream_answers as passing
@@ -48,7 +48,6 @@ _log = logging.getLogger(__name__)
 
 Respond: TypeAlias = "Callable[[WSGIEnvironment, StartResponse, Route], Iterable[bytes]]"
 
-MAX_PUBLISH = 52_428_800  # bytes, as for internal packages
 MAX_AUDIT = 16 * 2**20  # bytes; a bulk audit of ten thousand packages has about half a megabyte
 
 _NO_AUDIT = ("npm-notice", "The upstream registry offers no security audit: nothing was checked.")
@@ -82,7 +81,7 @@ class Forwarder:
         transport: Transport,
         settings: SettingsSource | None = None,
         public_url: str | None = None,
-        max_publish: int = MAX_PUBLISH,  # bytes
+        max_publish: int = PUBLISH_LIMIT,  # bytes
     ) -> None:
         self.app = app
         self.upstream = Upstream(transport)
@@ -210,8 +209,7 @@ class Forwarder:
         return wsgi.send_json(environ, start_response, document, status=status, headers=headers)
 
     def _fetched(self, environ: WSGIEnvironment, route: Route) -> dict[str, Any]:
-        for_write = "write=true" in environ.get("QUERY_STRING", "").split("&")
-        packument = self.upstream.packument(_named(route), for_write=for_write)
+        packument = self.upstream.packument(_named(route), for_write=wsgi.is_for_write(environ))
         return self._readdressing(environ).with_our_urls(packument)
 
     def _send(

@@ -27,6 +27,8 @@ _VERSION = re.compile(
 _X = r"(?:[0-9]+|[xX])"
 _RANGE_LIKE = re.compile(rf"~?v*{_X}(?:\.{_X}(?:\.{_X}(?:-?[0-9A-Za-z.-]+)?)?)?", re.ASCII)
 # Without '*', which semver skips over wherever it stands before a version: '*1.2.3' is a range.
+# JavaScript gives the first a meaning of its own; the second would make an answer of dist-tags look like an error.
+_RESERVED_TAGS = frozenset({"__proto__", "error"})
 _TAG = re.compile(r"[A-Za-z0-9_~!'()-][A-Za-z0-9._~!'()-]*", re.ASCII)
 
 
@@ -86,9 +88,9 @@ def check_tag(text: str) -> str:
 
     Raises:
         BadRequest: it would be read as a version or a range (npm: "Tag name must not be a valid SemVer range"), cannot
-            stand in a URL path, or is a name that JavaScript gives a meaning of its own.
+            stand in a URL path, or is a name that clients read as something else.
     """
-    if len(text) > MAX_LENGTH or not _TAG.fullmatch(text) or text == "__proto__":
+    if len(text) > MAX_LENGTH or not _TAG.fullmatch(text) or text in _RESERVED_TAGS:
         raise BadRequest("That is not a dist-tag: use letters, digits, '-', '_' and '.'.", code="invalid-tag")
     if _RANGE_LIKE.fullmatch(text):
         raise BadRequest(
