@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from house import House
 
 _FOREIGN = ("NPROXY_", "AWS_", "NPM_CONFIG_", "NODE_")
@@ -76,6 +77,15 @@ def only_loopback(request: pytest.FixtureRequest) -> Iterator[None]:
             patch.setattr(socket.socket, "connect", connect)
             patch.setattr(socket.socket, "connect_ex", connect_ex)
         yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forgotten_memory() -> Iterator[None]:
+    """What a file's tests kept under memory:// goes with them: one dictionary holds all, and each listing walks it."""
+    before = set(MemoryFileSystem.store)
+    yield
+    for path in set(MemoryFileSystem.store) - before:
+        del MemoryFileSystem.store[path]
 
 
 @pytest.fixture

@@ -23,6 +23,8 @@ except ImportError as error:
 
 KEEP_ALIVE = 30  # seconds; longer than npm keeps an idle connection, so that it never writes to one just closed
 
+GRACE = 10  # seconds that a request under way has to end in, after Ctrl-C or SIGTERM
+
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
@@ -79,7 +81,8 @@ class Server(BaseApplication):
             "control_socket_disable": True,  # it would lie in HOME, which a service may not have
             "loglevel": "warning",
             "proc_name": "nproxy-mw",
-            "when_ready": self.greet,
+            "graceful_timeout": GRACE,
+            "post_worker_init": self.greet,
             "on_exit": self.part,
         }
         for name, value in settings.items():
@@ -94,9 +97,11 @@ class Server(BaseApplication):
         hops = own.trusted_proxies
         return ProxyFix(platform, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops) if hops else platform
 
-    def greet(self, arbiter: Any) -> None:
-        """Tells, once the port is open, where the registry is and what to do next."""
-        host, port = arbiter.LISTENERS[0].sock.getsockname()[:2]
+    def greet(self, worker: Any) -> None:
+        """Tells, once the first worker is ready, where the registry is and what to do next."""
+        if worker.age != 1:
+            return
+        host, port = worker.sockets[0].sock.getsockname()[:2]
         url = self.settings.public_url or f"http://{Bind(_reachable(host), port)}"
         own = self.settings
         if own.org:

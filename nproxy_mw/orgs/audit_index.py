@@ -80,7 +80,8 @@ def page(
 def keys_before(storage: Storage, cursor: str | None, now: datetime) -> Iterator[str]:
     """The keys of the index, newest first, a day at a time; only those older than *cursor* when one is given."""
     # The clock of another host may be a little ahead of ours, and its midnight earlier.
-    newest = _day_of(cursor) if cursor else (now + timedelta(days=1)).strftime("%Y/%m/%d")
+    tomorrow = (now + timedelta(days=1)).strftime("%Y/%m/%d")
+    newest = min(_day_of(cursor), tomorrow) if cursor else tomorrow
     for day in _days(storage, newest):
         keys = sorted(storage.list(f"{FOLDER}/{day}"), reverse=True)
         yield from (key for key in keys if cursor is None or _cursor_in(key) < cursor)
