@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from nproxy_mw.access import Actor
 from nproxy_mw.events import Clock, utc_now
 from nproxy_mw.locks import Locks, locks_for
 from nproxy_mw.orgs.audit import Trail
 from nproxy_mw.orgs.keys import KeyStore
-from nproxy_mw.orgs.organisations import is_slug
+from nproxy_mw.orgs.organisations import Organisations, is_slug
 from nproxy_mw.orgs.sealing import Seal
 from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.orgs.tokens import TokenStore
@@ -21,6 +22,7 @@ from nproxy_mw.packages import Packages
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.prefixed import Prefixed
+from nproxy_mw.storage.probe import probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,18 @@ class Organisation:
 
 
 def open_organisation(
-    storage: Storage, locks: Locks, org: str = "default", *, seal: Seal | None = None, clock: Clock = utc_now
+    storage: Storage,
+    locks: Locks,
+    org: str = "default",
+    *,
+    is_made: bool = False,
+    seal: Seal | None = None,
+    clock: Clock = utc_now,
 ) -> Organisation:
     """The organisation *org* on the whole storage *storage*. Nothing is read or written yet.
 
-    If *seal* is None, private signing keys are stored as they are.
+    *is_made* says that it is known to have been made: settings that are not there are lost then, and no request is
+    answered without them. If *seal* is None, private signing keys are stored as they are.
 
     Raises:
         ValueError: *org* is not an organisation's id; another one's storage may begin where its own would end.
@@ -59,7 +68,7 @@ def open_organisation(
         id=org,
         storage=own,
         trail=trail,
-        settings=SettingsStore(own, trail=trail, clock=clock),
+        settings=SettingsStore(own, trail=trail, is_made=is_made, clock=clock),
         tokens=TokenStore(own, org=org, trail=trail, clock=clock),
         keys=keys,
         packages=Packages(own, locks=locks, signers=keys.signers, index=trail.index, org=org, clock=clock),
@@ -75,6 +84,28 @@ def organisation_at(url: str, org: str = "default", *, freshness: float = 1.0) -
         ValueError: the URL is none, or of a kind that is not supported; *org* is not an organisation's id; or
             ``NPROXY_SEAL_KEY`` is not a key.
     """
-    seal_key = os.environ.get("NPROXY_SEAL_KEY")
-    seal = Seal.from_text(seal_key) if seal_key else None
-    return open_organisation(open_storage(url, freshness=freshness), locks_for(url), org, seal=seal)
+    storage = open_storage(url, freshness=freshness)
+    return open_organisation(storage, locks_for(url), org, seal=seal_of_the_environment())
+
+
+def made_organisation_at(url: str, org: str = "default", *, actor: Actor) -> Organisation:
+    """As `organisation_at`, and made when it is not there yet, on a storage that was tried.
+
+    Raises:
+        ValueError: as `organisation_at`; or the storage lets writers overwrite each other.
+        StorageUnavailable: it cannot be written to, or the organisation was made and its settings are gone.
+    """
+    storage = open_storage(url)
+    probe(storage)
+    Organisations(storage).ensure(org, actor=actor)
+    return open_organisation(storage, locks_for(url), org, is_made=True, seal=seal_of_the_environment())
+
+
+def seal_of_the_environment() -> Seal | None:
+    """The seal for private keys whose key is in ``NPROXY_SEAL_KEY``; None when that is not set.
+
+    Raises:
+        ValueError: it is not a key.
+    """
+    text = os.environ.get("NPROXY_SEAL_KEY")
+    return Seal.from_text(text) if text else None

@@ -14,7 +14,6 @@ A stack is built at the first request for its organisation; connections and fini
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -29,10 +28,10 @@ from nproxy_mw.middleware.login import Administrators, Login
 from nproxy_mw.middleware.management import Authenticator, Management
 from nproxy_mw.middleware.organizations import ByHost, FixedOrg, Organizations, Resolve
 from nproxy_mw.middleware.own_tokens import OwnTokens
-from nproxy_mw.organisation import Organisation, open_organisation
+from nproxy_mw.organisation import Organisation, open_organisation, seal_of_the_environment
 from nproxy_mw.orgs.organisations import Organisations
 from nproxy_mw.orgs.sealing import Seal
-from nproxy_mw.stack import Layer, front_page, layers, stack
+from nproxy_mw.stack import DEPLOYMENT, Layer, front_page, layers, stack
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.probe import probe
@@ -51,8 +50,8 @@ CAPACITY = 256
 class Platform:
     """The organisations on *storage*, as one WSGI application.
 
-    *resolve* is `FixedOrg`, `ByHost` or `ByPath`. A fixed organisation is served whether it was made or not; any other
-    is looked for in the storage at each request, so that one made by another process is there at once. If *upstream* is
+    *resolve* is `FixedOrg`, `ByHost` or `ByPath`. A fixed organisation must have been made before; any other is looked
+    for in the storage at each request, so that one made by another process is there at once. If *upstream* is
     None, there are internal packages only. *public_url* is where clients reach the platform itself; if it is None, URLs
     in answers follow the request. *users* tells who may use the management API; if it is None, there is none.
     *administrators* are those who may use ``npm login``; if it is None, there is no login. If *seal* is None, private
@@ -76,7 +75,9 @@ class Platform:
         self.transport = Urllib3Transport(upstream) if isinstance(upstream, str) else upstream
         self.public_url = public_url
         self.administrators = administrators
-        self.organisation: Kept[Organisation] = Kept(partial(open_organisation, storage, locks, seal=seal))
+        self.organisation: Kept[Organisation] = Kept(
+            partial(open_organisation, storage, locks, is_made=True, seal=seal)
+        )
         self._registries: Kept[WSGIApplication] = Kept(self._built)
         self._views = Views()
         self._app = stack(*self._outer(users), on=no_registry)
@@ -147,6 +148,8 @@ def platform(
     """
     storage = open_storage(url)
     probe(storage)
+    if isinstance(resolve, FixedOrg):
+        Organisations(storage).ensure(resolve.org, actor=DEPLOYMENT)
     return Platform(
         storage,
         locks_for(url),
@@ -156,12 +159,6 @@ def platform(
         users=users,
         seal=seal_of_the_environment(),
     )
-
-
-def seal_of_the_environment() -> Seal | None:
-    """The seal whose key is in ``NPROXY_SEAL_KEY``, or None when it is not set. Raises `ValueError`."""
-    key = os.environ.get("NPROXY_SEAL_KEY")
-    return Seal.from_text(key) if key else None
 
 
 def no_registry(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -26,8 +26,7 @@ from nproxy_mw.middleware.forwarder import Forwarder
 from nproxy_mw.middleware.internal_store import InternalStore
 from nproxy_mw.middleware.no_upstream import NoUpstream
 from nproxy_mw.middleware.scope_router import ScopeRouter
-from nproxy_mw.organisation import Organisation, organisation_at
-from nproxy_mw.storage.probe import probe
+from nproxy_mw.organisation import Organisation, made_organisation_at
 from nproxy_mw.transport import Transport, Urllib3Transport
 from nproxy_mw.views import Views
 
@@ -106,9 +105,9 @@ def registry(
         ValueError: *storage* or *upstream* is not a URL of a kind that is supported; or the storage lets writers
             overwrite each other.
         BadRequest: one of *internal_scopes* is not a scope.
-        StorageUnavailable: the storage cannot be written to.
+        StorageUnavailable: the storage cannot be written to, or the organisation's settings are gone.
     """
-    organisation = storage if isinstance(storage, Organisation) else probed(organisation_at(storage))
+    organisation = storage if isinstance(storage, Organisation) else made_organisation_at(storage, actor=DEPLOYMENT)
     scopes = list(internal_scopes)
     if scopes:
         organisation.settings.ensure_scopes(scopes, actor=DEPLOYMENT)
@@ -117,12 +116,6 @@ def registry(
         *layers(organisation, transport, tokens=tokens, public_url=public_url),
         on=on or partial(front_page, public_url=public_url),
     )
-
-
-def probed(organisation: Organisation) -> Organisation:
-    """Answers *organisation* when its storage keeps what writers rely on; raises as `nproxy_mw.storage.probe` does."""
-    probe(organisation.storage)
-    return organisation
 
 
 def front_page(

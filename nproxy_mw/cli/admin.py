@@ -8,9 +8,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from nproxy_mw.cli.options import DEFAULT_STORAGE, UsageError, add_option
+from nproxy_mw.cli.options import ACTOR, DEFAULT_STORAGE, UsageError, add_option
 from nproxy_mw.cli.stores import open_store
-from nproxy_mw.cli.token import ACTOR
 
 if TYPE_CHECKING:
     from nproxy_mw.cli.options import Commands

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from nproxy_mw.cli.options import UsageError, add_store_options, organisation_of
+from nproxy_mw.cli.options import ACTOR, UsageError, add_store_options, organisation_of
 from nproxy_mw.cli.tables import print_table
-from nproxy_mw.cli.token import ACTOR
 from nproxy_mw.npm.packuments import Json
 from nproxy_mw.organisation import Organisation
 from nproxy_mw.orgs.audit_index import MAX_LIMIT

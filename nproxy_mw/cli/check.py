@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from nproxy_mw.cli.stores import add_upkeep_options, open_store, organisations_asked_for
+from nproxy_mw.cli.stores import add_upkeep_options, existing_store, organisations_asked_for
 from nproxy_mw.cli.tables import plain
 from nproxy_mw.upkeep.check import Orphan, check
 from nproxy_mw.upkeep.progress import Progress
@@ -43,7 +43,7 @@ def run(parsed: argparse.Namespace) -> int:
     progress = Progress(sys.stderr)
     found, orphaned = 0, 0
     for finding in check(
-        open_store(parsed.storage), organisations_asked_for(parsed), repair=parsed.repair, progress=progress
+        existing_store(parsed.storage), organisations_asked_for(parsed), repair=parsed.repair, progress=progress
     ):
         found += 1
         orphaned += isinstance(finding, Orphan)

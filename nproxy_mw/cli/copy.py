@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from nproxy_mw.cli.options import UsageError
-from nproxy_mw.cli.stores import open_store
+from nproxy_mw.cli.stores import existing_store, open_store
 from nproxy_mw.errors import Conflict
 from nproxy_mw.upkeep.copy import copy, origin_of
 from nproxy_mw.upkeep.progress import Progress
@@ -43,7 +43,7 @@ def add_to(commands: Commands) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Copies, and says how much there was."""
-    source, destination = open_store(parsed.source), open_store(parsed.destination)
+    source, destination = existing_store(parsed.source), open_store(parsed.destination)
     if origin_of(parsed.source) == origin_of(parsed.destination):
         raise UsageError("SRC and DST are the same place.")
     if next(iter(source.list()), None) is None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from nproxy_mw.cli.options import add_option
-from nproxy_mw.cli.stores import add_upkeep_options, open_store, organisations_asked_for
+from nproxy_mw.cli.stores import add_upkeep_options, existing_store, organisations_asked_for
 from nproxy_mw.cli.tables import plain
 from nproxy_mw.upkeep.gc import Leftover, gc, sweep
 from nproxy_mw.upkeep.progress import Progress
@@ -50,7 +50,7 @@ def add_to(commands: Commands) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Prints each orphan with what becomes of it."""
-    storage = open_store(parsed.storage)
+    storage = existing_store(parsed.storage)
     progress = Progress(sys.stderr)
     orgs = organisations_asked_for(parsed) or None
     for left in gc(storage, orgs, grace=parsed.grace, dry_run=parsed.dry_run, progress=progress):

@@ -6,9 +6,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from nproxy_mw.cli.options import add_store_options, organisation_of
+from nproxy_mw.cli.options import ACTOR, add_store_options, organisation_of
 from nproxy_mw.cli.tables import print_table
-from nproxy_mw.cli.token import ACTOR
 
 if TYPE_CHECKING:
     from nproxy_mw.cli.options import Commands

@@ -6,11 +6,15 @@ import argparse
 import os
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from nproxy_mw.access import Actor
 from nproxy_mw.npm.names import is_internal_scope
-from nproxy_mw.organisation import Organisation, organisation_at
+from nproxy_mw.organisation import Organisation, made_organisation_at, organisation_at
 
 if TYPE_CHECKING:
     Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+ACTOR = Actor(name="command line")
+"""Who the audit trail says it was when a command changed something."""
 
 DEFAULT_STORAGE = "nproxy-data"
 DEFAULT_ORG = "default"
@@ -36,16 +40,27 @@ def add_store_options(parser: argparse.ArgumentParser) -> None:
     add_option(parser, "--org", DEFAULT_ORG, metavar="ID", help="the organisation")
 
 
-def organisation_of(parsed: argparse.Namespace) -> Organisation:
+def organisation_of(parsed: argparse.Namespace, *, make: bool = False) -> Organisation:
     """The organisation that the options name, on its storage, read strictly.
 
+    With *make*, the one that is meant when none is named is made when it is not there: a token can be made before the
+    first start of a server.
+
     Raises:
-        UsageError: there is no such kind of storage, or that is no organisation's id.
+        UsageError: there is no such kind of storage, or no such organisation in it.
     """
     try:
-        return organisation_at(parsed.storage, parsed.org, freshness=0)
+        organisation = organisation_at(parsed.storage, parsed.org, freshness=0)
+        if next(iter(organisation.storage.list()), None) is not None:
+            return organisation
+        if make and parsed.org == DEFAULT_ORG:
+            return made_organisation_at(parsed.storage, parsed.org, actor=ACTOR)
     except ValueError as error:
         raise UsageError(str(error)) from error
+    raise UsageError(
+        f"There is no organisation {parsed.org!r} in {parsed.storage}: name another --storage or --org, or make it "
+        f"with 'nproxy-mw org create {parsed.org}'."
+    )
 
 
 def scopes_of(parsed: argparse.Namespace) -> list[str]:

@@ -6,10 +6,9 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from nproxy_mw.cli.options import DEFAULT_STORAGE, add_option
+from nproxy_mw.cli.options import ACTOR, DEFAULT_STORAGE, add_option
 from nproxy_mw.cli.stores import open_store
 from nproxy_mw.cli.tables import print_table
-from nproxy_mw.cli.token import ACTOR
 from nproxy_mw.orgs.organisations import Organisations
 
 if TYPE_CHECKING:

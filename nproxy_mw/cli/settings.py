@@ -7,8 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from nproxy_mw.cli.options import UsageError, add_store_options, organisation_of
-from nproxy_mw.cli.token import ACTOR
+from nproxy_mw.cli.options import ACTOR, UsageError, add_store_options, organisation_of
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.npm.strict_json import parse_object, parse_value
 
@@ -47,7 +46,7 @@ def _show(parsed: argparse.Namespace) -> int:
 
 
 def _change(parsed: argparse.Namespace) -> int:
-    settings = organisation_of(parsed).settings.change(wish_of(parsed.change), actor=ACTOR)
+    settings = organisation_of(parsed, make=True).settings.change(wish_of(parsed.change), actor=ACTOR)
     _print(settings.to_document())
     return 0
 

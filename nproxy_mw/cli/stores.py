@@ -39,3 +39,15 @@ def open_store(url: str) -> Storage:
         return open_storage(url, freshness=0)
     except ValueError as error:
         raise UsageError(str(error)) from error
+
+
+def existing_store(url: str) -> Storage:
+    """The whole storage at *url*, in which something is stored already.
+
+    Raises:
+        UsageError: nothing is: a mistyped name must not look like a sound store.
+    """
+    storage = open_store(url)
+    if next(iter(storage.list()), None) is None:
+        raise UsageError(f"There is no store in {url}: give the one that the server uses with --storage.")
+    return storage

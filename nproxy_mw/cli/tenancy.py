@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from nproxy_mw.cli.accounts import administrators_of, signed_in
-from nproxy_mw.cli.options import DEFAULT_STORAGE, UsageError
+from nproxy_mw.cli.options import ACTOR, DEFAULT_STORAGE, UsageError
 from nproxy_mw.cli.stores import open_store
-from nproxy_mw.cli.token import ACTOR
 from nproxy_mw.locks import locks_for
 from nproxy_mw.middleware.organizations import ByHost, ByPath, FixedOrg, Resolve
-from nproxy_mw.organisation import open_organisation
+from nproxy_mw.organisation import open_organisation, seal_of_the_environment
 from nproxy_mw.orgs.organisations import Organisations, is_slug
-from nproxy_mw.platform import Platform, seal_of_the_environment
+from nproxy_mw.platform import Platform
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.probe import probe
 
@@ -68,11 +67,11 @@ def prepare(url: str, resolve: Resolve, scopes: Sequence[str]) -> bool:
                 "'nproxy-mw settings set --org ID internalScopes=@scope'."
             )
         return False
-    organisation = open_organisation(storage, locks_for(url), resolve.org)
-    is_new = organisation.is_new()
     Organisations(storage).ensure(resolve.org, actor=ACTOR)
+    organisation = open_organisation(storage, locks_for(url), resolve.org, is_made=True, seal=seal_of_the_environment())
+    organisation.keys.check()
     organisation.settings.ensure_scopes(scopes, actor=ACTOR)
-    return is_new
+    return organisation.is_new()
 
 
 def platform_at(

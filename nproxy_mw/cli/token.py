@@ -8,8 +8,8 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from nproxy_mw.access import Actor, Grant
-from nproxy_mw.cli.options import add_store_options, organisation_of
+from nproxy_mw.access import Grant
+from nproxy_mw.cli.options import ACTOR, add_store_options, organisation_of
 from nproxy_mw.cli.tables import print_table
 from nproxy_mw.events import timestamp
 from nproxy_mw.orgs.token_records import TokenRecord
@@ -17,7 +17,6 @@ from nproxy_mw.orgs.token_records import TokenRecord
 if TYPE_CHECKING:
     from nproxy_mw.cli.options import Commands
 
-ACTOR = Actor(name="command line")
 
 _CREATE = """\
 Makes an API token and prints it alone on standard output; it is shown this once and never stored.
@@ -61,7 +60,9 @@ def add_to(commands: Commands) -> None:
 def _create(parsed: argparse.Namespace) -> int:
     expires_at = datetime.now(UTC) + parsed.expires_in if parsed.expires_in else None
     grants = [Grant(scope) for scope in parsed.scope]
-    secret, record = organisation_of(parsed).tokens.create(parsed.name, grants, expires_at=expires_at, actor=ACTOR)
+    secret, record = organisation_of(parsed, make=True).tokens.create(
+        parsed.name, grants, expires_at=expires_at, actor=ACTOR
+    )
     print(secret)
     print(f"Token {record.id} ({', '.join(sorted(grants))}): keep it, it is not shown again.", file=sys.stderr)
     return 0

@@ -7,14 +7,15 @@ their packages.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from nproxy_mw import events
 from nproxy_mw.access import Actor
-from nproxy_mw.errors import BadRequest, Conflict, Exists, Missing
+from nproxy_mw.errors import BadRequest, Conflict, Exists, Missing, StorageUnavailable
 from nproxy_mw.npm.packuments import Json
-from nproxy_mw.orgs import objects
+from nproxy_mw.orgs import objects, settings
 from nproxy_mw.orgs.audit import Trail
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.prefixed import Prefixed
@@ -80,6 +81,9 @@ class Organisations:
         """
         made = Organisation(check_id(org), check_name(org if name is None else name), events.timestamp(self.clock()))
         told = self.trail(made.id).new("organisation.created", actor, name=made.name)
+        # First, so that an organisation that is there has settings, and their absence is a loss.
+        with suppress(Exists):
+            self.home(made.id).create(settings.KEY, settings.defaults())
         try:
             self.storage.create(_key(made.id), objects.encode(made.to_document() | {"events": [told]}))
         except Exists as error:
@@ -88,12 +92,23 @@ class Organisations:
         return made
 
     def ensure(self, org: str, *, actor: Actor) -> Organisation:
-        """The organisation, made when it is not there: what a server for one fixed organisation does at start."""
+        """The organisation, made when it is not there: what a server for one fixed organisation does at start.
+
+        Raises:
+            StorageUnavailable: it was made, and its settings are gone. Going on without them could ask the upstream for
+                internal names.
+        """
         found = self.find(org)
+        if found is None:
+            try:
+                return self.create(org, actor=actor)
+            except Conflict:
+                return self._remembered.get(_key(org))
         try:
-            return found or self.create(org, actor=actor)
-        except Conflict:
-            return self._remembered.get(_key(org))
+            self.home(org).read(settings.KEY)
+        except Missing as error:
+            raise StorageUnavailable(settings.GONE, retry_after=10) from error
+        return found
 
     def find(self, org: str) -> Organisation | None:
         """The organisation, or None: one look at the storage, and none for what cannot be an id."""

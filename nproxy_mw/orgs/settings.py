@@ -20,7 +20,7 @@ __all__ = ["Settings", "SettingsError", "SettingsSource", "SettingsStore", "Stat
 
 KEY = "settings.json"
 _DEFAULTS = Settings()
-_GONE = "The settings are gone that were there a moment ago: see whether the storage's folder is still mounted."
+GONE = "The organisation's settings are gone: see whether the storage is still mounted, and restore what is missing."
 
 
 class SettingsSource(Protocol):
@@ -43,14 +43,20 @@ class StaticSettings:
 
 
 class SettingsStore:
-    """The settings on *storage*, the organisation's own. While nothing is stored, they are the defaults."""
+    """The settings on *storage*, the organisation's own. While nothing is stored, they are the defaults.
 
-    def __init__(self, storage: Storage, *, trail: Trail, clock: events.Clock = events.utc_now) -> None:
+    *is_made*: the organisation is known to have been made, and settings are stored with it. Settings that are not there
+    are lost then, and never the defaults.
+    """
+
+    def __init__(
+        self, storage: Storage, *, trail: Trail, is_made: bool = False, clock: events.Clock = events.utc_now
+    ) -> None:
         self.storage = storage
         self.trail = trail
         self.clock = clock
         self._remembered = Remembered(storage, _decode)
-        self._were_there = False
+        self._were_there = is_made
 
     def get(self) -> Settings:
         """The settings as they are now: one look at the storage.
@@ -64,7 +70,7 @@ class SettingsStore:
             settings = self._remembered.get(KEY)
         except Missing as error:
             if self._were_there:
-                raise StorageUnavailable(_GONE, retry_after=10) from error
+                raise StorageUnavailable(GONE, retry_after=10) from error
             return _DEFAULTS
         self._were_there = True
         return settings
@@ -116,6 +122,11 @@ class SettingsStore:
         self._remembered.forget(KEY)
         self.trail.append(told)
         return result
+
+
+def defaults() -> bytes:
+    """What is stored as settings when an organisation is made."""
+    return objects.encode({"settings": stored_document(_DEFAULTS), "events": []})
 
 
 def _difference(before: Settings, after: Settings) -> dict[str, Any]:

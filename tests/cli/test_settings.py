@@ -15,6 +15,7 @@ from nproxy_mw.errors import BadRequest
 def test_settings_are_set_and_shown(tmp_path, capsys):
     """What is set is printed whole, and there for the next process."""
     where = ["--storage", str(tmp_path), "--org", "acme"]
+    assert main(["org", "create", "acme", *where[:2]]) == 0
     assert main(["settings", "set", "internalScopes=@acme", "publicReads=false", *where]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert (printed["internalScopes"], printed["publicReads"]) == (["@acme"], False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -126,17 +127,28 @@ def test_expired_token_is_listed_as_such(store, capsys, monkeypatch):
     assert [row["STATE"] for row in listed(store, capsys)] == ["expired"]
 
 
-def test_list_of_nothing_is_the_titles(store, capsys):
-    """Asking makes nothing."""
-    assert listed(store, capsys) == []
+@pytest.mark.parametrize("command", [["list"], ["revoke", "0123456789abcdef"]])
+def test_store_that_is_not_there_is_no_empty_one(store, capsys, command):
+    """A mistyped storage is said, and nothing is made there."""
+    assert main(["token", *command, "--storage", store]) == 2
+    assert "There is no organisation 'default'" in capsys.readouterr().err
+    assert not Path(store).exists()
+
+
+def test_organisation_that_is_not_there_gets_no_token(store, capsys):
+    """Only the one that is meant when none is named is made by its first token."""
+    assert main(["token", "create", "--scope", "proxy", "--org", "acmee", "--storage", store]) == 2
+    assert "nproxy-mw org create acmee" in capsys.readouterr().err
 
 
 def test_organisations_have_their_own(store, capsys):
     """A token of one opens nothing in another."""
+    create(store, capsys)
+    assert main(["org", "create", "acme", "--storage", store]) == 0
     out, _ = create(store, capsys, "--org", "acme")
     assert organisation_at(store, "acme").tokens.find(out.strip()) is not None
     assert organisation_at(store).tokens.find(out.strip()) is None
-    assert listed(store, capsys) == []
+    assert len(listed(store, capsys)) == 1
 
 
 def test_user_without_a_name_has_one(monkeypatch):

@@ -4,6 +4,7 @@ import pytest
 
 from nproxy_mw.errors import BadRequest, Conflict, StorageUnavailable
 from nproxy_mw.orgs.organisations import Organisations
+from nproxy_mw.orgs.settings import Settings, SettingsStore
 
 
 @pytest.fixture
@@ -69,6 +70,18 @@ def test_ensure_makes_once(organisations, actor):
     """A server for one organisation makes it at its first start, and finds it at the next."""
     assert organisations.ensure("default", actor=actor) == organisations.ensure("default", actor=actor)
     assert len(organisations.trail("default").chain()) == 1
+
+
+def test_organisation_is_made_with_settings(organisations, storage, clock, actor):
+    """So that settings that are not there are lost, also for a process that has never seen them."""
+    organisations.create("acme", actor=actor)
+    home, trail = organisations.home("acme"), organisations.trail("acme")
+    assert SettingsStore(home, trail=trail, is_made=True, clock=clock).get() == Settings()
+    home.delete("settings.json")
+    with pytest.raises(StorageUnavailable, match="settings are gone"):
+        SettingsStore(home, trail=trail, is_made=True, clock=clock).get()
+    with pytest.raises(StorageUnavailable, match="settings are gone"):
+        organisations.ensure("acme", actor=actor)
 
 
 def test_ensure_finds_what_another_makes_meanwhile(organisations, storage, actor):
