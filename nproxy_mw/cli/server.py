@@ -18,6 +18,8 @@ from nproxy_mw.organisation import organisation_at
 
 try:
     from gunicorn.app.base import BaseApplication
+
+    from nproxy_mw.cli.worker import Worker
 except ImportError as error:
     raise UsageError("The server needs gunicorn: pip install 'nproxy_mw[server]'.") from error
 
@@ -76,7 +78,11 @@ class Server(BaseApplication):
             "bind": str(self.settings.bind),
             "workers": self.settings.workers,
             "threads": self.settings.threads,
-            "worker_class": "gthread",
+            "worker_class": Worker,
+            # gunicorn would believe what clients on this machine say of themselves, and of where they want to go.
+            # Whom to believe is said by --trusted-proxies alone.
+            "forwarded_allow_ips": "",
+            "forwarder_headers": "",
             "keepalive": KEEP_ALIVE,
             "control_socket_disable": True,  # it would lie in HOME, which a service may not have
             "loglevel": "warning",
