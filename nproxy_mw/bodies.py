@@ -59,10 +59,12 @@ class CountedInput(io.RawIOBase):
         return len(data)
 
     def take(self, size: int) -> bytes:
-        """Asks the server once. Raises `BadRequest` for a connection or a chunk that breaks, however it says so."""
+        """Asks the server once. Raises `BadRequest` for a connection or a chunk that breaks: each server has exceptions
+        of its own for that.
+        """
         try:
             return self.source.read(size)
-        except (OSError, ValueError) as error:
+        except Exception as error:
             self.is_at_end = True
             raise BadRequest(_CUT_SHORT, code="body-cut-short") from error
 

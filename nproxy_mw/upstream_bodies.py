@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
+from itertools import chain
 from typing import TYPE_CHECKING
+
+import orjson
 
 from nproxy_mw import wsgi
 from nproxy_mw.answers import Answer
 from nproxy_mw.bodies import content_length, raw_chunks, too_large
-from nproxy_mw.errors import NproxyError
+from nproxy_mw.errors import BadRequest, NproxyError
+from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.upstream_answers import OF_TARBALLS, passed
 from nproxy_mw.npm.upstream_documents import Readdressing
 
@@ -96,18 +101,31 @@ class Upload:
 
     A small one is read whole, so that the URLs it took from our packuments are the upstream's again: what npm sends to
     deprecate a version is the packument it was given. *length* is in bytes; None for a body that ends by itself.
+
+    A document of the package *name* must say so: under a public name, an internal package's would go up unseen.
     """
 
-    def __init__(self, environ: WSGIEnvironment, limit: int, readdressing: Readdressing) -> None:
+    def __init__(
+        self, environ: WSGIEnvironment, limit: int, readdressing: Readdressing, name: Name | None = None
+    ) -> None:
         self.length = content_length(environ)
         # Said here, before the upstream hears of the request.
         if self.length is not None and self.length > limit:
             raise too_large(limit)
+        encoding = environ.get("HTTP_CONTENT_ENCODING", "").lower()
+        if encoding not in ("", "identity"):
+            raise BadRequest("A document for the upstream is sent as it is, without a Content-Encoding.")
         self._chunks = raw_chunks(environ, limit)
-        if self.length is not None and self.length <= READDRESSED and not environ.get("HTTP_CONTENT_ENCODING"):
+        if self.length is not None and self.length <= READDRESSED:
             whole = readdressing.returned(b"".join(self._chunks))
             self.length = len(whole)
             self._chunks = iter([whole] if whole else [])
+            if name is not None:
+                check_names(name, whole)
+        elif name is not None:
+            head = next(self._chunks, b"")
+            check_beginning(name, head)
+            self._chunks = chain([head], self._chunks)
 
     @property
     def headers(self) -> list[tuple[str, str]]:
@@ -127,3 +145,27 @@ class Upload:
                 pass
         except (NproxyError, OSError):  # the upstream has answered already; the client's fault is of no interest now
             return
+
+
+def check_names(name: Name, document: bytes) -> None:
+    """Passes when *document* is one of the package *name*. Raises `BadRequest`."""
+    try:
+        parsed = orjson.loads(document)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest("The request body is not JSON.") from error
+    if not isinstance(parsed, dict) or {parsed.get("_id", str(name)), parsed.get("name", str(name))} != {str(name)}:
+        raise BadRequest(_ANOTHER, code="invalid-publication")
+
+
+def check_beginning(name: Name, head: bytes) -> None:
+    """Passes when a document too large to be read whole begins like one of the package *name*. Raises `BadRequest`.
+
+    All clients send ``_id`` before anything else.
+    """
+    found = _ID.match(head)
+    if found is None or found[1] != str(name).encode():
+        raise BadRequest(_ANOTHER, code="invalid-publication")
+
+
+_ANOTHER = "The document names another package than the URL, or does not begin with its _id."
+_ID = re.compile(rb'\s*\{\s*"_id"\s*:\s*"([^"\\]*)"')

@@ -182,7 +182,9 @@ class Forwarder:
         authorization = PRINCIPAL.require(environ, by="Forwarder").upstream_authorization
         if authorization is not None:
             headers.append(("Authorization", authorization))
-        upload = Upload(environ, self.max_publish, self._readdressing(environ))
+        is_document = environ["REQUEST_METHOD"] == "PUT" and route.kind is not Kind.DIST_TAG
+        named = _named(route) if is_document else None
+        upload = Upload(environ, self.max_publish, self._readdressing(environ), named)
         headers += upload.headers
         answer, raw = self.upstream.write(str(environ["REQUEST_METHOD"]), route, headers, upload)
         upload.drain()

@@ -542,6 +542,12 @@ def test_tarball_failures_are_sentences(upstream: RecordingUpstream, client: Cli
     assert client.get("/lodash/-/lodash-1.0.0.tgz").status == 502
 
 
+def document(size: int, beginning: bytes = b'{"_id":"lodash"') -> bytes:
+    """A document of so many bytes that is put to the upstream."""
+    end = b"]" if beginning.startswith(b"[") else b"}"
+    return beginning + end.rjust(max(size - len(beginning), 1))
+
+
 def test_response_headers_are_an_allow_list(upstream: RecordingUpstream, client: Client) -> None:
     """Cookies, redirects, server names and whatever else the upstream says of itself stay behind."""
     noise = dict.fromkeys(("Set-Cookie", "Server", "Link", "Location", "Via", "X-Served-By"), "http://upstream.example")
@@ -549,7 +555,7 @@ def test_response_headers_are_an_allow_list(upstream: RecordingUpstream, client:
     upstream.on("GET", "/lodash", json_reply({"versions": {}}, **noise))
     upstream.on("PUT", "/lodash", json_reply({}, 201, **noise, npm_notice="\x01"))
     for method, path in (("GET", "/lodash/-/lodash-1.0.0.tgz"), ("GET", "/lodash"), ("PUT", "/lodash")):
-        response = client.ask(method, path)
+        response = client.ask(method, path, document(100) if method == "PUT" else b"")
         assert response.status in (200, 201)
         assert "upstream.example" not in str(response.headers)
         assert "\x7f" not in str(response.headers)
@@ -700,7 +706,7 @@ def test_packument_that_comes_back_names_the_upstream_again(upstream: RecordingU
 
 def test_large_publish_is_streamed(upstream: RecordingUpstream, client: Client) -> None:
     """As it came, and to its end when the upstream has long refused it."""
-    body = json.dumps({"data": "x" * 17 * 2**20}).encode()
+    body = document(17 * 2**20)
     assert client.ask("PUT", "/lodash", body).status == 401
     assert upstream.requests[-1].body == body
 
@@ -718,7 +724,7 @@ def test_upstream_that_refuses_early_is_heard() -> None:
         thread = Thread(target=refuse)
         thread.start()
         client = Client(f"http://127.0.0.1:{server.getsockname()[1]}")
-        source = io.BytesIO(b"x" * 30 * 2**20)
+        source = io.BytesIO(document(30 * 2**20))
         environ: dict[str, Any] = {
             "REQUEST_METHOD": "PUT",
             "SCRIPT_NAME": "",
@@ -738,14 +744,36 @@ def test_upstream_that_refuses_early_is_heard() -> None:
 def test_too_large_publish_is_refused_before_the_upstream_hears_of_it(upstream: RecordingUpstream) -> None:
     """Decided by Content-Length where there is one."""
     client = Client(upstream.url, max_publish=1000)
-    assert client.ask("PUT", "/lodash", b"x" * 1001).status == 413
+    assert client.ask("PUT", "/lodash", document(1001)).status == 413
     assert upstream.requests == []
-    assert client.ask("PUT", "/lodash", b"x" * 1000).status == 401
+    assert client.ask("PUT", "/lodash", document(1000)).status == 401
+
+
+@pytest.mark.parametrize("size", [100, 17 * 2**20], ids=["small", "large"])
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        pytest.param(b'{"_id":"@acme/zing","name":"@acme/zing"', id="internal"),
+        pytest.param(b'{"_id":"lodasher"', id="another"),
+        pytest.param(b'["_id"', id="no object"),
+    ],
+)
+def test_document_of_another_package_is_refused(upstream: RecordingUpstream, beginning: bytes, size: int) -> None:
+    """Under a public name, an internal package's document would go up unseen."""
+    client = Client(upstream.url)
+    refused = client.ask("PUT", "/lodash", document(size, beginning), Authorization="Bearer npm_upstream")
+    assert (refused.status, upstream.requests) == (400, [])
+
+
+def test_compressed_document_is_refused(upstream: RecordingUpstream, client: Client) -> None:
+    """No client sends one, and nobody could see whose it is."""
+    assert client.ask("PUT", "/lodash", document(100), Content_Encoding="gzip").status == 400
+    assert upstream.requests == []
 
 
 def test_cut_publish_never_looks_complete_to_the_upstream(upstream: RecordingUpstream, client: Client) -> None:
     """What the client did not send to its end does not arrive as a whole request."""
-    response, chunks = client.start("PUT", "/lodash", b"x" * 10, {})
+    response, chunks = client.start("PUT", "/lodash", document(20), {})
     chunks.close()
     assert response.status == 401
     environ: dict[str, Any] = {
@@ -766,6 +794,7 @@ class Endless:
 
     def __init__(self, size: int) -> None:
         self.size = size
+        self.beginning = b'{"_id":"lodash"'
 
     def send(self, method: str, target: str, headers: Headers = (), body: Body = None) -> Answer:
         if method == "PUT":
@@ -778,7 +807,8 @@ class Endless:
     fetch = send
 
     def read(self, size: int = -1) -> bytes:
-        return bytes(size)
+        beginning, self.beginning = self.beginning[:size], b""
+        return beginning + bytes(size - len(beginning))
 
 
 def test_memory_stays_flat_both_ways() -> None:
