@@ -7,10 +7,15 @@ are found by `nproxy_mw.storage.probe`.
 A 412 does not always mean that somebody else came first: the answer to our own write may have been lost, and the write
 sent again, by us or by the layers below. So each write carries a word of its own, and a 412 is followed by a look
 whether the object that is there carries it.
+
+Each write tells the MD5 of its data, too: an engine may otherwise take the end of a connection for the end of the
+data, and a writer that is killed at the wrong moment would leave an empty object in the place of the old one.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import secrets
 from collections.abc import Iterator
@@ -108,7 +113,13 @@ class S3Storage:
         word = secrets.token_hex(16)
         try:
             answer = self._requests.ask(
-                "put_object", Bucket=self.bucket, Key=path, Body=data, Metadata={_WORD: word}, **condition
+                "put_object",
+                Bucket=self.bucket,
+                Key=path,
+                Body=data,
+                ContentMD5=md5_of(data),
+                Metadata={_WORD: word},
+                **condition,
             )
             return Revision(answer["ETag"])
         except Refusal:
@@ -124,6 +135,11 @@ class S3Storage:
         except Refusal:
             return None
         return Revision(answer["ETag"]), answer.get("Metadata", {}).get(_WORD, "")
+
+
+def md5_of(data: bytes) -> str:
+    """The value of ``Content-MD5``, which every engine understands."""
+    return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
 
 
 class S3Stream(io.RawIOBase):

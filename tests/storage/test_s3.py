@@ -10,6 +10,7 @@ from contextlib import suppress
 from functools import partial
 
 import pytest
+from cutting_relay import cutting_relay
 from scripted_s3 import Bucket, scripted_bucket
 
 from nproxy_mw.errors import Changed, Exists, Missing, StorageUnavailable
@@ -104,6 +105,24 @@ def test_storage_made_before_a_fork_works_after_it(folder_url: str) -> None:
             os._exit(1)
     assert os.waitpid(child, 0)[1] == 0
     assert storage.read("a").data == b"child"
+
+
+@pytest.mark.e2e
+def test_write_that_is_cut_off_leaves_what_was_there(folder_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer that dies after the head of its request replaces nothing, and creates nothing."""
+    bucket, _, prefix = folder_url.removeprefix("s3://").partition("/")
+    storage = S3Storage(bucket, prefix)
+    revision = storage.create("old", b"whole")
+    with cutting_relay(os.environ["AWS_ENDPOINT_URL"]) as relay:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", relay.url)
+        dying = S3Storage(bucket, prefix, requests=S3Requests(sleep=lambda _: None))
+        with pytest.raises(StorageUnavailable):
+            dying.replace("old", b"new", revision)
+        with pytest.raises(StorageUnavailable):
+            dying.create("new", b"new")
+    assert relay.cut >= 2
+    assert storage.read("old").data == b"whole"
+    assert list(storage.list()) == ["old"]
 
 
 @pytest.fixture(scope="module")
