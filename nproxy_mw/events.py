@@ -98,12 +98,22 @@ def head(chain: Sequence[Any]) -> str:
     return str(last.get("hash", "")) if isinstance(last, dict) else ""
 
 
+def last_change(chain: Sequence[Any]) -> list[Json]:
+    """The events at the end of *chain* that tell of one change: those of one request and one moment."""
+    last: list[Json] = []
+    for event in reversed(chain):
+        if not _is_event(event) or not _fits(event) or (last and _moment(event) != _moment(last[0])):
+            break
+        last.insert(0, event)
+    return last
+
+
 def verify(chain: Sequence[Any], *, previous: str = "") -> list[Flaw]:
     """Answers every flaw of *chain*; none when it is as it was written. *chain* may hold anything: it was stored."""
     flaws: list[Flaw] = []
     seen: set[str] = set()
     for index, event in enumerate(chain):
-        if not isinstance(event, dict) or not all(isinstance(event.get(key), str) for key in _MEMBERS):
+        if not _is_event(event):
             flaws.append(Flaw(index, "this is not an event"))
             previous = ""
             continue
@@ -114,6 +124,14 @@ def verify(chain: Sequence[Any], *, previous: str = "") -> list[Flaw]:
 
 
 _MEMBERS = ("id", "time", "org", "event", "previous", "hash")
+
+
+def _is_event(event: Any) -> bool:
+    return isinstance(event, dict) and all(isinstance(event.get(key), str) for key in _MEMBERS)
+
+
+def _moment(event: Json) -> tuple[Any, Any]:
+    return event["time"], event.get("requestId")
 
 
 def _flaws_of(event: Json, previous: str, seen: set[str]) -> Iterator[str]:

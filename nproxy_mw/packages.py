@@ -55,7 +55,7 @@ class Packages:
     """The internal packages on one organisation's storage.
 
     If *locks* is None, writers of this process alone are ordered. *signers* are asked at each publish; *index* is
-    handed the events of each change after it is stored, and raises nothing.
+    handed each chain that was stored, with the number of events it had before, and raises nothing.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Packages:
         *,
         locks: Locks | None = None,
         signers: Callable[[], Sequence[Signer]] = tuple,
-        index: Callable[[Sequence[Json]], None] = lambda _: None,
+        index: Callable[[Sequence[Json], int], None] = lambda _, __: None,
         org: str = "default",
         clock: Clock = utc_now,
     ) -> None:
@@ -204,8 +204,8 @@ class Packages:
             else:
                 raise Busy(f"Others changed this package {ATTEMPTS} times meanwhile; nothing is stored. Try again.")
         self._remove(name, before.files - after.files)
-        # The events are safe in the record; the index is derived from it and repaired by `nproxy-mw check`.
-        self.index(after.chain[len(before.chain) :])
+        # The events are safe in the record; the index is derived from it, and mended at the next change or start.
+        self.index(after.chain, len(before.chain))
 
     def _stored(self, name: Name) -> tuple[Record, Revision | None]:
         try:

@@ -137,7 +137,7 @@ def test_every_change_is_told(packages, storage):
 def test_events_are_handed_to_the_index_once_they_are_stored(storage):
     """What is indexed is what hangs in the chain, in its order."""
     indexed = []
-    packages = Packages(storage, index=indexed.extend)
+    packages = Packages(storage, index=lambda chain, before: indexed.extend(chain[before:]))
     packages.publish(publication(), ANN)
     packages.tag(NAME, "next", "1.0.0", ANN)
     assert indexed == list(packages.record(NAME)[0].chain)

@@ -29,6 +29,9 @@ FULL = 500
 ATTEMPTS = 40
 """An append always loses to another append that won, so this many hosts at once are served."""
 
+REMEMBERED = 10_000
+"""Chains of which one process remembers that it indexed their last change."""
+
 # How far the clocks of two hosts may be apart: an event is not looked for in objects that are older by more than that.
 _SKEW = 24 * 60 * 60 * 1000  # milliseconds
 _log = logging.getLogger(__name__)
@@ -54,6 +57,7 @@ class Trail:
         self.storage = storage
         self.org = org
         self.clock = clock
+        self._indexed: set[str] = set()  # heads of chains whose last change this process put into the index
 
     def new(self, kind: str, actor: Actor, **fields: Any) -> dict[str, Any]:
         """An event of this moment that is told nowhere yet: for the one who stores it beside what it tells of."""
@@ -95,13 +99,27 @@ class Trail:
             self.append(untold.values())
         return len(untold)
 
-    def index(self, told: Iterable[Json]) -> None:
-        """Puts events of any chain into the index. A failure is logged, and repaired by ``reindex``."""
-        for event in told:
-            try:
-                audit_index.write(self.storage, event)
-            except NproxyError as error:
-                _log.warning("event %s is missing in the audit index: %s", event["id"], error)
+    def index(self, chain: Sequence[Json], before: int) -> None:
+        """Puts the events of a chain that was stored just now into the index; *before* of them were there already.
+
+        So are those of the change before, unless it was made here: whoever made it may have been killed between the
+        chain and the index. A failure is logged, and mended at the next change, or at the next start of a server.
+        """
+        last, head = events.head(chain[:before]), events.head(chain)
+        told = chain[before:] if last in self._indexed else [*events.last_change(chain[:before]), *chain[before:]]
+        self._indexed.discard(last)
+        if len(self._indexed) >= REMEMBERED:
+            self._indexed.clear()
+        if not [event for event in told if not self._index(event)]:
+            self._indexed.add(head)
+
+    def _index(self, event: Json) -> bool:
+        try:
+            audit_index.write(self.storage, event)
+        except NproxyError as error:
+            _log.warning("event %s is missing in the audit index: %s", event["id"], error)
+            return False
+        return True
 
     def page(
         self, after: str | None = None, limit: int = 50, event: str | None = None, package: str | None = None
@@ -138,7 +156,7 @@ class Trail:
                 self.storage.create(CURRENT, data)
         except (Exists, Changed):
             return False
-        self.index(chain[-len(missing) :])
+        self.index(chain, len(chain) - len(missing))
         return True
 
     def _archive(self, number: int, stored: Stored) -> bool:

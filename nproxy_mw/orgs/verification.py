@@ -102,11 +102,11 @@ def _event_flaws(trail: Trail, name: str, event: Json, unseen: set[str]) -> Iter
     unseen.discard(key)
     try:
         if orjson.loads(trail.storage.read(key).data) != event:
-            yield "the index holds this event otherwise: repair it with 'nproxy-mw check'"
+            yield "the index holds this event otherwise: mend it with 'nproxy-mw check --repair'"
     except Missing:
-        yield "the index lacks this event: repair it with 'nproxy-mw check'"
+        yield "the index lacks this event: mend it with 'nproxy-mw check --repair'"
     except ValueError:
-        yield "the index holds this event damaged: repair it with 'nproxy-mw check'"
+        yield "the index holds this event damaged: mend it with 'nproxy-mw check --repair'"
 
 
 def _repair(storage: Storage, event: Json) -> bool:

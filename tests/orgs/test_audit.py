@@ -162,7 +162,7 @@ def test_failing_index_does_not_fail_the_event(trail, storage, actor, caplog):
 def test_index_takes_an_event_twice(trail, storage, actor):
     """An event that is indexed already is left as it is."""
     trail.record("a.one", actor)
-    trail.index(trail.chain())
+    trail.index(trail.chain(), 0)
     assert len(list(storage.list("audit/events"))) == 1
 
 
@@ -292,11 +292,41 @@ def test_cursor_of_no_day_ends_the_list(trail, told):
     assert len(trail.page(after="99999999T999999.999Z-" + "f" * 32)[0]) == len(told)
 
 
+def test_change_that_another_process_left_unindexed_is_indexed_with_the_next(trail, storage, actor):
+    """Whoever made it may have been killed before its events reached the index: all events of that change are there."""
+    signed = [trail.new("package.signed", actor, package="@acme/utils", version="1.0.0") for _ in range(2)]
+    chain = events.extend([], [{**event, "time": signed[0]["time"]} for event in signed])
+    longer = events.extend(chain, [trail.new("package.tagged", actor, package="@acme/utils")])
+    trail.index(longer, len(chain))
+    assert len(list(storage.list("audit/events"))) == 3
+    longest = events.extend(longer, [trail.new("package.tagged", actor, package="@acme/utils")])
+    storage.calls.clear()
+    trail.index(longest, len(longer))
+    assert len(storage.calls) == 1
+
+
+def test_change_whose_index_failed_is_indexed_with_the_next(trail, storage, actor):
+    """Also when it was made by this process, of the administration or of a package."""
+    storage.broken["create", "audit/events"] = StorageUnavailable("full")
+    trail.record("a.one", actor)
+    storage.broken.clear()
+    trail.record("a.two", actor)
+    assert len(list(storage.list("audit/events"))) == 2
+
+
+@pytest.mark.parametrize("last", [None, 5, {}, {"id": "x"}, {"id": "1", "time": "", "org": "", "event": "../x"}])
+def test_damaged_end_of_a_chain_is_not_indexed(trail, storage, actor, last):
+    """What is no event, or was edited, is left to the verification."""
+    chain = events.extend([last], [trail.new("a.one", actor)])
+    trail.index(chain, 1)
+    assert len(list(storage.list("audit/events"))) == 1
+
+
 def test_publishers_never_touch_the_administration(trail, storage, actor):
     """Indexing a package's events reads and writes nothing that another publisher waits for."""
     chain = events.extend([], [trail.new("package.published", actor, package="@acme/utils")])
     storage.calls.clear()
-    trail.index(chain)
+    trail.index(chain, 0)
     assert [verb for verb, _ in storage.calls] == ["create"]
     assert "administration" not in storage.calls[0][1]
     with pytest.raises(Exists):

@@ -38,7 +38,7 @@ class Organisation:
                 self.storage.create(key, orjson.dumps({"chain": []}))
             chain = events.extend(self.chain(key), [event])
             self.write(key, {"chain": chain})
-            self.trail.index(chain[-1:])
+            self.trail.index(chain, len(chain) - 1)
 
     def checkpoint(self):
         self.clock.forward(days=1)
