@@ -78,7 +78,7 @@ def is_scope(text: str) -> bool:
 
 def is_internal_scope(text: str) -> bool:
     """Whether *text* can be listed as an internal scope: packages can still be published under it."""
-    return is_scope(text) and bool(_NEW_SCOPE_PART.fullmatch(text[1:]))
+    return len(text) <= MAX_LENGTH - 2 and is_scope(text) and bool(_NEW_SCOPE_PART.fullmatch(text[1:]))
 
 
 def _is_base(base: str) -> bool:

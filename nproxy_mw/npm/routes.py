@@ -111,8 +111,8 @@ _TABLE: Sequence[tuple[str, Kind]] = (
 # Visible ASCII but for what a URL gives another meaning or a file system reads differently. A '%' that is left after
 # decoding was encoded twice.
 _SEGMENT = re.compile(r"[A-Za-z0-9@._~!$&'()*+,:=-]+", re.ASCII)
-# A scoped tarball's file name, as clients write it into the document they publish: @acme/utils-1.0.0.tgz.
-_SCOPED_FILE = re.compile(r"(/-/)@[^/]+/([^/]+)(?=/-rev/|$)")
+# A scoped tarball as clients name it in the document they publish: /@acme/utils/-/@acme/utils-1.0.0.tgz.
+_SCOPED_FILE = re.compile(r"^(/(@[^/]+)/[^/]+/-/)\2/(?=[^/]+(?:/-rev/|$))")
 
 
 @lru_cache(maxsize=1024)
@@ -124,7 +124,7 @@ def parse_route(path: str) -> Route:
     """
     if path in ("", "/"):
         return Route(Kind.ROOT)
-    segments = _SCOPED_FILE.sub(r"\1\2", path).removeprefix("/").split("/")
+    segments = _SCOPED_FILE.sub(r"\1", path).removeprefix("/").split("/")
     if not path.startswith("/") or any(not _SEGMENT.fullmatch(part) or part.strip(".") == "" for part in segments):
         raise BadRequest("The path holds something no npm path has (an empty or dotted part, or a strange character).")
     for pattern, kind in _TABLE:

@@ -84,6 +84,8 @@ class Square(Town):
 def body_of(operation):
     if operation == "publish":
         return publish_document("@acme/utils", "2.0.0")
+    if operation == "publish upstream":
+        return publish_document("lodash", "4.0.0")
     return {"tag": "1.0.0", "change settings": {"publicReads": True}}.get(operation)
 
 

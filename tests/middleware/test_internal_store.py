@@ -482,23 +482,44 @@ def test_deprecate_and_undeprecate(client):
     assert "deprecated" not in client.get(UTILS).json["versions"]["1.0.0"]
 
 
-def test_deprecating_changes_messages_alone(client):
-    """Whatever else the document says differently is not taken from it."""
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda it: it.update(name="@acme/other"), id="name"),
+        pytest.param(lambda it: it.update(_id="@acme/other"), id="_id"),
+        pytest.param(lambda it: it["versions"]["1.0.0"].update(scripts={"install": "evil"}), id="scripts"),
+        pytest.param(lambda it: it["versions"]["1.0.0"]["dist"].update(integrity="sha512-x"), id="integrity"),
+        pytest.param(lambda it: it["versions"]["1.0.0"].update(deprecated="x" * 16385), id="endless message"),
+        pytest.param(lambda it: it["versions"]["1.0.0"].update(deprecated=1), id="no message"),
+        pytest.param(lambda it: it["versions"].update({"2.0.0": {}}), id="new version"),
+        pytest.param(lambda it: it.update({"dist-tags": {"latest": "9.9.9"}}), id="dist-tags"),
+    ],
+)
+def test_what_cannot_be_changed_is_refused(client, house, change):
+    """An "ok" to something that was not done would be a lie; nothing of the document is taken."""
+    before = house.packages.record(Name("@acme", "utils"))
     packument = client.get(UTILS, query="write=true").json
-    versions = {"1.0.0": {**packument["versions"]["1.0.0"], "deprecated": "x", "scripts": {"install": "evil"}}}
-    versions["1.0.0"]["dist"] = {"integrity": "sha512-x", "tarball": "http://evil.example/x.tgz"}
-    assert changed(client, versions=versions, **{"dist-tags": {"latest": "9.9.9"}, "name": "@acme/other"}).status == 200
-    after = client.get(UTILS).json
-    assert after["dist-tags"] == {"latest": "1.0.0"}
-    assert after["name"] == "@acme/utils"
-    assert after["versions"]["1.0.0"] == {**packument["versions"]["1.0.0"], "deprecated": "x"}
+    packument["versions"]["1.0.0"]["deprecated"] = "old"
+    change(packument)
+    refused = client.put(UTILS, packument)
+    assert (refused.status, refused.code) == (400, "invalid-revision")
+    assert house.packages.record(Name("@acme", "utils")) == before
+
+
+def test_tarball_urls_of_a_deprecation_do_not_matter(client):
+    """They are made for each answer anew, so a client may have read others."""
+    packument = client.get(UTILS, query="write=true").json
+    packument["versions"]["1.0.0"]["deprecated"] = "old"
+    packument["versions"]["1.0.0"]["dist"]["tarball"] = "http://elsewhere.example/x.tgz"
+    assert client.put(UTILS, packument).status == 200
+    assert client.get(UTILS).json["versions"]["1.0.0"]["deprecated"] == "old"
 
 
 def test_putting_back_what_was_read_changes_nothing(client, house):
-    """pnpm star puts the packument as it was: no event tells of a change that was none."""
+    """No event tells of a change that was none; a star, which pnpm sends so, is 405."""
     before = house.packages.record(Name("@acme", "utils"))
     assert changed(client).status == 200
-    assert changed(client, f"{UTILS}/-rev/{rev(client)}", users={"ann": True}).status == 200
+    assert changed(client, f"{UTILS}/-rev/{rev(client)}", users={"ann": True}).status == 405
     assert house.packages.record(Name("@acme", "utils")) == before
 
 

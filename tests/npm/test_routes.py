@@ -140,3 +140,10 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     with suppress(BadRequest):
         parse_route(text)
         parse_route("/" + text)
+
+
+def test_tarball_under_another_scope_is_no_tarball_of_this_package():
+    """Only the own scope is dropped from a tarball's path: nothing is asked for under another name."""
+    assert parse_route("/@acme/utils/-/@acme/utils-1.0.0.tgz").filename == "utils-1.0.0.tgz"
+    for path in ("/lodash/-/@acme/utils-1.0.0.tgz", "/@other/utils/-/@acme/utils-1.0.0.tgz"):
+        assert parse_route(path).kind is Kind.UNKNOWN

@@ -6,7 +6,7 @@ npm sends several of these as one kind of document under one path. What is told 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from nproxy_mw.environ import PRINCIPAL, REQUEST_ID
 from nproxy_mw.errors import BadRequest, MethodNotAllowed
 from nproxy_mw.npm.packuments import Json
 from nproxy_mw.npm.publication import is_publish, parse_publication
+from nproxy_mw.npm.revisions import missing_versions, parse_revision
 from nproxy_mw.npm.routes import Route
 from nproxy_mw.npm.strict_json import parse_object, parse_value
 from nproxy_mw.npm.versions import check_tag
@@ -56,19 +57,19 @@ class Writing:
     ) -> Iterable[bytes]:
         name, revision = route.package, route.revision or str(document.get("_rev", ""))
         packument = self.packages.read(name, for_write=True)[0]
-        stored, sent = packument["versions"], _sent_versions(document)
-        gone = frozenset(stored.keys() - sent.keys())
-        is_stale = revision != packument["_rev"]  # then what differs may be others' changes, not the sender's
-        if gone and (route.revision or not is_stale):
+        # Under -rev/, a document with fewer versions is an unpublish, stale or not: that it is not offered comes first.
+        # Elsewhere what a stale one lacks may be what others published meanwhile.
+        missing = missing_versions(packument, document)
+        if route.revision and missing:
             self._check_version_unpublish()
-        if is_stale:
+        if revision != packument["_rev"]:
             stale()
-        if sent.keys() - stored.keys():
-            raise BadRequest("The document names a version that is not published, and carries no tarball of it.")
-        if gone:
-            self.packages.unpublish_versions(name, gone, revision, _actor(environ))
-        elif messages := _deprecations(stored, sent):
-            self.packages.deprecate(name, messages, revision, _actor(environ))
+        asked = parse_revision(packument, document)
+        if asked.unpublished:
+            self._check_version_unpublish()
+            self.packages.unpublish_versions(name, asked.unpublished, revision, _actor(environ))
+        elif asked.deprecated:
+            self.packages.deprecate(name, asked.deprecated, revision, _actor(environ))
         return _done(environ, start_response)
 
     def delete_package(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
@@ -107,29 +108,6 @@ class Writing:
                 allow=("GET", "HEAD"),
                 code="version-unpublish-not-allowed",
             )
-
-
-def _sent_versions(document: Json) -> Mapping[str, Json]:
-    """The manifests of a packument that a client has changed."""
-    sent = document.get("versions")
-    if sent is None:
-        raise MethodNotAllowed("This registry keeps no owners and no stars.", allow=("GET", "HEAD", "PUT"))
-    if not isinstance(sent, Mapping) or not sent or not all(isinstance(one, Mapping) for one in sent.values()):
-        raise BadRequest("The document's 'versions' is not an object of manifests.")
-    return sent
-
-
-def _deprecations(stored: Json, sent: Json) -> dict[str, str]:
-    """The messages in *sent* that differ from those stored."""
-    messages: dict[str, str] = {}
-    for version, manifest in sent.items():
-        message = manifest.get("deprecated", "")
-        if message == stored[version].get("deprecated", ""):
-            continue  # whatever it is: a package.json may well say false
-        if not isinstance(message, str):
-            raise BadRequest("A version's 'deprecated' is its message as a string; an empty one takes it away.")
-        messages[version] = message
-    return messages
 
 
 def _actor(environ: WSGIEnvironment) -> Actor:
