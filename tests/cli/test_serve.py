@@ -101,7 +101,8 @@ class Running:
 
     def __init__(self, tmp_path, *arguments, **env):
         self.log = tmp_path / "log"
-        environ = {**os.environ, "NPROXY_BIND": "127.0.0.1:0", "NPROXY_UPSTREAM": "none", **env}
+        # Under development mode, gunicorn's workers tell of sockets that they leave to the system.
+        environ = {**os.environ, "PYTHONDEVMODE": "", "NPROXY_BIND": "127.0.0.1:0", "NPROXY_UPSTREAM": "none", **env}
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [PROGRAM, "serve", "--workers", "1", *arguments],

@@ -20,7 +20,7 @@ DESCRIBED = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", TOWN.platform
 OPERATIONS = {found.ok().label: found.ok() for found in DESCRIBED.get_all_operations()}
 PUBLIC = ("GET /api/v1/openapi.json", "POST /api/v1/sessions")
 BODIES = [label for label, found in OPERATIONS.items() if found.body]
-# What no schema tells: ids that are kept, times in the past, cursors of the future, exceptions.
+# What no schema tells: what is printable, ids that are kept, times in the past, cursors of the future, exceptions.
 NARROWER = {
     "GET /api/v1/orgs/{orgId}/audit",
     "POST /api/v1/orgs",

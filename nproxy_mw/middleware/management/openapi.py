@@ -8,6 +8,7 @@ from typing import Any
 from nproxy_mw.middleware.management.schemas import (
     CREDENTIAL,
     CURSOR,
+    MAYBE_NAME,
     MAYBE_TEXT,
     MAYBE_TIME,
     NAME,
@@ -85,7 +86,7 @@ _ORGS = {
         "Makes an organisation",
         ref("Organisation"),
         status="201",
-        body=an_object({"id": SLUG}, closed=True, name=NAME),
+        body=an_object({"id": SLUG}, closed=True, name=MAYBE_NAME),
         refusals="409",
     ),
 }
