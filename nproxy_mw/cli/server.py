@@ -9,6 +9,7 @@ from typing import Any
 
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from nproxy_mw.cli import mending
 from nproxy_mw.cli.options import UsageError
 from nproxy_mw.cli.places import Bind
 from nproxy_mw.cli.tenancy import first_administrator, many_organisations, platform_at
@@ -88,7 +89,7 @@ class Server(BaseApplication):
             "loglevel": "warning",
             "proc_name": "nproxy-mw",
             "graceful_timeout": GRACE,
-            "post_worker_init": self.greet,
+            "post_worker_init": self.begin,
             "on_exit": self.part,
         }
         for name, value in settings.items():
@@ -103,10 +104,15 @@ class Server(BaseApplication):
         hops = own.trusted_proxies
         return ProxyFix(platform, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops) if hops else platform
 
+    def begin(self, worker: Any) -> None:
+        """Greets, once the first worker is ready; and has that one, or one in the place of another, mend the store."""
+        if worker.age == 1:
+            self.greet(worker)
+        if worker.age == 1 or worker.age > self.settings.workers:
+            mending.begin(self.settings.storage)
+
     def greet(self, worker: Any) -> None:
-        """Tells, once the first worker is ready, where the registry is and what to do next."""
-        if worker.age != 1:
-            return
+        """Tells where the registry is and what to do next."""
         host, port = worker.sockets[0].sock.getsockname()[:2]
         url = self.settings.public_url or f"http://{Bind(_reachable(host), port)}"
         own = self.settings

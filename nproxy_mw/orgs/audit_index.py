@@ -36,12 +36,13 @@ def index_key(event: Json) -> str:
     return f"{FOLDER}/{time[:10].replace('-', '/')}/{_cursor_of(event)}-{event['event']}.json"
 
 
-def write(storage: Storage, event: Json) -> None:
-    """Puts *event* into the index; it may be there already."""
+def write(storage: Storage, event: Json) -> bool:
+    """Puts *event* into the index; it may be there already. Whether it was not."""
     try:
         storage.create(index_key(event), orjson.dumps(event))
     except Exists:
-        return
+        return False
+    return True
 
 
 def page(

@@ -22,11 +22,12 @@ from nproxy_mw.records import PREFIX, Record, decode, record_key, record_name, t
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.prefixed import Prefixed
 from nproxy_mw.upkeep.layout import HOMES, Kind, place_of
+from nproxy_mw.upkeep.mending import mend
 from nproxy_mw.upkeep.orphans import is_orphan, orphans
 from nproxy_mw.upkeep.package_flaws import record_flaws, tarball_flaws
 from nproxy_mw.upkeep.progress import Progress
 from nproxy_mw.upkeep.spreading import spread
-from nproxy_mw.upkeep.state_flaws import DAMAGED, account_findings, state_findings, state_keys, untold
+from nproxy_mw.upkeep.state_flaws import DAMAGED, account_findings, state_findings
 
 _LOOKS = 3  # at a package that changes while it is looked at
 
@@ -71,17 +72,6 @@ def check_organisation(storage: Storage, org: str, *, repair: bool, progress: Pr
         mend(trail, progress)
     for finding in _organisation_findings(trail, progress):
         yield replace(finding, where=own.inner(_key_of(finding.where)))
-
-
-def mend(trail: Trail, progress: Progress) -> None:
-    """Tells of changes that a crash left untold, and completes the index. What is damaged is left as it is."""
-    for key in state_keys(trail.storage):
-        with suppress(NproxyError, KeyError, TypeError):
-            if trail.settle(untold(trail, key)):
-                progress.count("untold changes told")
-    with suppress(StorageUnavailable):
-        if mended := verification.reindex(trail, verification.all_chains(trail)):
-            progress.count("events put into the index", mended)
 
 
 def _organisation_findings(trail: Trail, progress: Progress) -> Iterator[Finding]:

@@ -1,0 +1,162 @@
+"""A server that starts mends what the one before left when it was killed, and nothing stands in anybody's way."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+from house import ACTOR
+from publications import publish
+from standing import program
+from storming import Storm, servers
+
+from nproxy_mw.cli import mending
+from nproxy_mw.errors import StorageUnavailable
+from nproxy_mw.organisation import organisation_at
+from nproxy_mw.orgs import verification
+from nproxy_mw.orgs.administrators import AdministratorStore
+from nproxy_mw.orgs.checkpoints import Checkpoints
+from nproxy_mw.orgs.organisations import Organisations
+from nproxy_mw.storage import open_storage
+from nproxy_mw.upkeep.check import check
+from nproxy_mw.upkeep.mending import OutOfTime, mend_quickly
+
+
+@pytest.fixture
+def url(tmp_path):
+    """A store with an organisation, an administrator, a token and a package."""
+    url = str(tmp_path / "store")
+    storage = open_storage(url)
+    organisations = Organisations(storage)
+    organisations.create("acme", actor=ACTOR)
+    AdministratorStore(storage, trail=organisations.trail("system")).create("ann", "correct horse battery", actor=ACTOR)
+    organisation = organisation_at(url, "acme")
+    organisation.settings.ensure_scopes(["@acme"], actor=ACTOR)
+    organisation.tokens.create("ci", ["publish"], actor=ACTOR)
+    for version in ("1.0.0", "1.1.0"):
+        publish(organisation, "@acme/utils", version)
+    return url
+
+
+def found(url):
+    return [str(finding) for finding in check(open_storage(url))]
+
+
+def lose(url, *parts):
+    """Removes what a killed process would not have written; answers how much that was."""
+    storage = open_storage(url)
+    keys = [key for key in storage.list() if any(part in key for part in parts)]
+    for key in keys:
+        storage.delete(key)
+    return len(keys)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param(["-package.published.json"], id="published"),
+        pytest.param(["/audit/events/"], id="the whole index"),
+        pytest.param(["/audit/"], id="changes of everything else too"),
+    ],
+)
+def test_what_a_crash_leaves_is_mended(url, parts, caplog):
+    """Afterwards nothing is found, and one line tells that something was done."""
+    assert lose(url, *parts)
+    assert found(url) != []
+    mending.begin(url).join()
+    assert found(url) == []
+    (line,) = caplog.messages
+    assert line.startswith("the audit trail was completed after a crash: ")
+
+
+def test_sound_store_is_left_as_it_is(url, caplog):
+    """Nothing is written, and nothing said."""
+    before = {key: open_storage(url).read(key).data for key in open_storage(url).list()}
+    mending.mend(url)
+    assert {key: open_storage(url).read(key).data for key in open_storage(url).list()} == before
+    assert caplog.messages == []
+
+
+def test_empty_store_is_left_empty(tmp_path):
+    """Nothing is made in it, not even a lock."""
+    mending.mend(str(tmp_path / "store"))
+    assert not (tmp_path / "store" / ".locks").exists()
+
+
+def test_one_process_mends_at_a_time(url, caplog):
+    """Whoever does not get its turn in time leaves it to the other."""
+    lose(url, "/audit/events/")
+    with mending.lock_of(url).hold("mending", 1.0):
+        mending.mend(url, 0.01)
+    assert found(url) != []
+    assert caplog.messages == []
+
+
+def test_lock_of_mending_is_in_nobodys_way(url):
+    """No package's lock is the same file."""
+    with mending.lock_of(url).hold("mending", 1.0):
+        publish(organisation_at(url, "acme"), "@acme/utils", "2.0.0")
+    assert mending.lock_of(url).folder != organisation_at(url).packages.locks.folder
+
+
+def test_effort_is_bounded(url, caplog):
+    """A store that takes too long is given up with one line that says what to do."""
+    ticks = iter(range(1000))
+    with pytest.raises(OutOfTime):
+        mend_quickly(open_storage(url), 3.0, lambda: next(ticks))
+    mending.mend(url, -1.0)
+    assert caplog.messages[-1].endswith("run 'nproxy-mw check --repair'")
+
+
+def test_failure_is_one_line(url, monkeypatch, caplog):
+    """The server serves on."""
+
+    def fail(*_):
+        raise StorageUnavailable("The disk\nis gone.")
+
+    mending.mend("gopher://x")
+    monkeypatch.setattr(mending, "mend_quickly", fail)
+    mending.mend(url)
+    assert len(caplog.messages) == 2
+    assert all("\n" not in line and "check --repair" in line for line in caplog.messages)
+
+
+def test_store_in_memory_has_no_lock_between_processes():
+    """No server is ever started on one."""
+    with pytest.raises(TypeError):
+        mending.lock_of("memory://x")
+
+
+def is_whole(url):
+    organisation = organisation_at(url)
+    checkpoints = Checkpoints(organisation.storage, org=organisation.id)
+    chains = verification.all_chains(organisation.trail)
+    return not list(verification.verify(organisation.trail, chains, checkpoints, organisation.keys.public_keys()))
+
+
+@pytest.mark.e2e
+def test_audit_trail_is_whole_after_a_crash_and_a_start(tmp_path):
+    """Killed -9 in a storm, with events that no longer got into the index: started again, ``audit verify`` exits 0."""
+    url = str(tmp_path / "store")
+    with servers(url, tmp_path / "hosts", hosts=1, workers=2) as (server,):
+        token = organisation_at(url).tokens.create("storm", ["proxy", "publish"], actor=ACTOR)[0]
+        storm = Storm([server.port], token, [("@acme/one", f"1.0.{number}") for number in range(24)])
+        storm.begin(6)
+        storm.wait_for(0.5)
+        server.kill()
+        lose(url, "-token.created.json")
+        server.start()
+        storm.end()
+        wait_until(lambda: is_whole(url))
+        lose(url, "-package.signed.json")
+        server.kill_worker()  # the one in its place mends as well
+        wait_until(lambda: is_whole(url))
+        program(tmp_path / "store", "audit", "verify")
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        os.sched_yield()
