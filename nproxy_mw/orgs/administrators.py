@@ -28,7 +28,7 @@ from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.remembered import Remembered
 
 FOLDER = "administrators"
-SHORTEST, LONGEST = 12, 1024  # characters of a password
+SHORTEST, LONGEST = 8, 1024  # characters of a password; NIST SP 800-63B section 5.1.1.2 for the first
 AT_ONCE = 2
 """Passwords looked at at once in one process: argon2 takes 64 MiB for each."""
 
