@@ -8,7 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from nproxy_mw.cli.options import ACTOR, DEFAULT_STORAGE, UsageError, add_option
+from nproxy_mw.cli.options import ACTOR, UsageError, add_storage_option
 from nproxy_mw.cli.stores import open_store
 
 if TYPE_CHECKING:
@@ -38,13 +38,7 @@ def add_to(commands: Commands) -> None:
         if run is not _list:
             verb.add_argument("name", metavar="NAME", help="lower-case letters, digits, '.', '_' and '-'")
         verb.set_defaults(run=run)
-        add_option(
-            verb,
-            "--storage",
-            DEFAULT_STORAGE,
-            metavar="URL",
-            help="where everything is kept: a folder or an fsspec URL",
-        )
+        add_storage_option(verb)
 
 
 def _create(parsed: argparse.Namespace) -> int:

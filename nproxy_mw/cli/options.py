@@ -32,11 +32,16 @@ def add_option(parser: argparse.ArgumentParser, flag: str, default: Any = None, 
     parser.add_argument(flag, default=given, **{**how, "help": f"{how['help']}{shown} [{variable}]"})
 
 
-def add_store_options(parser: argparse.ArgumentParser) -> None:
-    """Adds --storage and --org, which every command has."""
+def add_storage_option(parser: argparse.ArgumentParser) -> None:
+    """Adds --storage, which every command has."""
     add_option(
         parser, "--storage", DEFAULT_STORAGE, metavar="URL", help="where everything is kept: a folder or an fsspec URL"
     )
+
+
+def add_store_options(parser: argparse.ArgumentParser) -> None:
+    """Adds --storage and --org, which commands have that are about one organisation."""
+    add_storage_option(parser)
     add_option(parser, "--org", DEFAULT_ORG, metavar="ID", help="the organisation")
 
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from nproxy_mw.cli.options import ACTOR, DEFAULT_STORAGE, add_option
+from nproxy_mw.cli.options import ACTOR, add_storage_option
 from nproxy_mw.cli.stores import open_store
 from nproxy_mw.cli.tables import print_table
 from nproxy_mw.orgs.organisations import Organisations
@@ -35,13 +35,7 @@ def add_to(commands: Commands) -> None:
     listing = verbs.add_parser("list", help="show them all")
     listing.set_defaults(run=_list)
     for verb in (create, listing):
-        add_option(
-            verb,
-            "--storage",
-            DEFAULT_STORAGE,
-            metavar="URL",
-            help="where everything is kept: a folder or an fsspec URL",
-        )
+        add_storage_option(verb)
 
 
 def _create(parsed: argparse.Namespace) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from nproxy_mw.cli.options import add_option, add_store_options, scopes_of
 from nproxy_mw.cli.places import check_public_url, check_upstream, parse_bind
@@ -24,6 +25,52 @@ Serves the registry until Ctrl-C.
 """
 
 
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= MAX_FRESHNESS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to {MAX_FRESHNESS}")
+    return seconds
+
+
+def _count(text: str) -> int:
+    return 0 if text == "0" else _positive(text)
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if not 0 < number <= 256:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 256")
+    return number
+
+
+# flag, default, metavar, parser, help
+_OPTIONS: Sequence[tuple[str, str | None, str, Callable[[str], Any], str]] = (
+    ("--bind", "127.0.0.1:4874", "HOST:PORT", str, "where to listen"),
+    (
+        "--orgs", None, "HOW", str,
+        "whose registry it is: fixed:ID, host:DOMAIN (acme.DOMAIN) or path (/acme/) (default: fixed, by --org)",
+    ),
+    (
+        "--upstream", None, "URL", str,
+        "the registry for everything else, or 'none' (default: what npm config get registry says)",
+    ),
+    ("--public-url", None, "URL", str, "where clients reach this server, when a proxy stands before it"),
+    (
+        "--freshness", "1", "SECONDS", _seconds,
+        "how late this host may see what another did on S3; 0 asks each time",
+    ),
+    (
+        "--trusted-proxies", "0", "N", _count,
+        "how many proxies stand before this server, whose X-Forwarded-* headers are believed",
+    ),
+    ("--workers", "2", "N", _positive, "processes"),
+    ("--threads", "8", "N", _positive, "threads of each process"),
+)  # fmt: skip
+
+
 def add_to(commands: Commands) -> None:
     """Adds the command."""
     parser = commands.add_parser(
@@ -32,48 +79,15 @@ def add_to(commands: Commands) -> None:
         description=_HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_option(parser, "--bind", "127.0.0.1:4874", metavar="HOST:PORT", help="where to listen")
     add_store_options(parser)
-    add_option(
-        parser,
-        "--orgs",
-        metavar="HOW",
-        help="whose registry a request is for: fixed:ID, host:DOMAIN (acme.DOMAIN is acme's), path (/acme/ is acme's) "
-        "(default: fixed, with the one of --org)",
-    )
     parser.add_argument(
         "--scope",
         action="append",
         metavar="@SCOPE",
         help="an npm scope whose packages are your own; repeat it for several [NPROXY_SCOPE]",
     )
-    add_option(
-        parser,
-        "--upstream",
-        metavar="URL",
-        help="the registry for everything else, or 'none' (default: what npm config get registry says)",
-    )
-    add_option(
-        parser, "--public-url", metavar="URL", help="where clients reach this server, when a proxy stands before it"
-    )
-    add_option(
-        parser,
-        "--freshness",
-        "1",
-        type=_seconds,
-        metavar="SECONDS",
-        help="how late this host may see what another did on S3; 0 asks each time",
-    )
-    add_option(
-        parser,
-        "--trusted-proxies",
-        "0",
-        type=_count,
-        metavar="N",
-        help="how many proxies stand before this server, whose X-Forwarded-* headers are believed",
-    )
-    add_option(parser, "--workers", "2", type=_positive, metavar="N", help="processes")
-    add_option(parser, "--threads", "8", type=_positive, metavar="N", help="threads of each process")
+    for flag, default, metavar, parse, text in _OPTIONS:
+        add_option(parser, flag, default, metavar=metavar, type=parse, help=text)
     parser.set_defaults(run=run)
 
 
@@ -105,24 +119,3 @@ def run(parsed: argparse.Namespace) -> int:
     )
     Server(settings).run()
     return 0
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds <= MAX_FRESHNESS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to {MAX_FRESHNESS}")
-    return seconds
-
-
-def _count(text: str) -> int:
-    return 0 if text == "0" else _positive(text)
-
-
-def _positive(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdigit() else 0
-    if not 0 < number <= 256:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 256")
-    return number

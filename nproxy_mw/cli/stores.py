@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from nproxy_mw.cli.options import DEFAULT_STORAGE, UsageError, add_option
+from nproxy_mw.cli.options import UsageError, add_option, add_storage_option
 from nproxy_mw.orgs.organisations import is_slug
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.port import Storage
@@ -12,9 +12,7 @@ from nproxy_mw.storage.port import Storage
 
 def add_upkeep_options(parser: argparse.ArgumentParser) -> None:
     """Adds --storage, and --org for one organisation of all."""
-    add_option(
-        parser, "--storage", DEFAULT_STORAGE, metavar="URL", help="where everything is kept: a folder or an fsspec URL"
-    )
+    add_storage_option(parser)
     add_option(parser, "--org", metavar="ID", help="one organisation only (default: all of them)")
 
 
