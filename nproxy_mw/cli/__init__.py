@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -24,8 +25,26 @@ Every option can also be given as a variable: --storage is NPROXY_STORAGE, and s
 """
 
 
+CUT_OFF = 128 + 13
+"""What a shell says of a program that wrote to a pipe whose reader was gone, as ``nproxy-mw audit export | head``."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the program. Answers its exit code: 0 done, 1 the answer is no, 2 it could not be done as asked."""
+    try:
+        try:
+            return run(arguments)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still in the buffer would be written once more when the interpreter ends, with a traceback.
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - no path, a device
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        return CUT_OFF
+
+
+def run(arguments: Sequence[str] | None) -> int:
+    """Runs the program, and says in one line what went wrong."""
     parser = argparse.ArgumentParser(
         prog="nproxy-mw", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )

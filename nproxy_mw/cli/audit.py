@@ -96,7 +96,9 @@ def _verify(parsed: argparse.Namespace) -> int:
 def _export(parsed: argparse.Namespace) -> int:
     for chain, events in all_chains(organisation_of(parsed).trail):
         for event in events:
-            sys.stdout.write(orjson.dumps({"chain": chain, **(event or {})}).decode() + "\n")
+            sys.stdout.write(
+                orjson.dumps({"chain": chain, **(event if isinstance(event, dict) else {})}).decode() + "\n"
+            )
     return 0
 
 
