@@ -54,7 +54,7 @@ def _run(parsed: argparse.Namespace) -> int:
     name, version = _split(parsed.package)
     packument, keys, read = _from_files(parsed.files, name) if parsed.files else _from_store(parsed, name)
     if parsed.keys:
-        keys = _json(parsed.keys)["keys"]
+        keys = _json(parsed.keys, "keys", list)["keys"]
     versions = [version] if version else list(packument["versions"])
     bad = 0
     for one in versions:
@@ -84,7 +84,7 @@ def _from_store(parsed: argparse.Namespace, name: Name) -> tuple[Json, Sequence[
 
 
 def _from_files(folder: Path, name: Name) -> tuple[Json, Sequence[Json], TarballReader]:
-    packument = _json(folder / "packument.json")
+    packument = _json(folder / "packument.json", "versions", dict)
     if packument.get("name") != str(name):
         raise UsageError(f"{folder / 'packument.json'} is not of {name}.")
 
@@ -95,14 +95,14 @@ def _from_files(folder: Path, name: Name) -> tuple[Json, Sequence[Json], Tarball
                 return (folder / file).read_bytes()
         raise UsageError(f"{folder} has neither {name.tarball(version)} nor {packed}.")
 
-    return packument, _json(folder / "keys.json")["keys"], read
+    return packument, _json(folder / "keys.json", "keys", list)["keys"], read
 
 
-def _json(path: Path) -> Json:
+def _json(path: Path, member: str, kind: type) -> Json:
     try:
         document = orjson.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read as JSON.") from error
-    if not isinstance(document, dict) or not isinstance(document.get("keys", document.get("versions")), list | dict):
+    if not isinstance(document, dict) or not isinstance(document.get(member), kind):
         raise UsageError(f"{path} is not what it should be: see nproxy-mw verify --help.")
     return document

@@ -112,6 +112,23 @@ def test_our_verifier_finds_versions_as_they_were_published(npm: Npm, served: Se
     assert (done.returncode, done.stdout) == (0, "@acme/cogs@1.0.0: as it was published, with both signatures\n")
 
 
+def test_fields_that_npm_sends_as_they_are_differ_in_no_honest_version(npm: Npm, served: Served) -> None:
+    """Whatever form they have in package.json."""
+    npm.publish(
+        "@acme/fields",
+        "1.0.0",
+        os=["!win32", "linux", "darwin"],
+        cpu="x64",
+        engines={"node": ">=18", "npm": ""},
+        main="./lib/../index.js",
+        exports={".": {"import": "./index.mjs", "default": "./index.js"}},
+        imports={"#x": "./x.js"},
+        type="commonjs",
+        scripts={"postinstall": "true"},
+    )
+    assert ours(served, "@acme/fields").returncode == 0
+
+
 def test_altered_tarball_is_refused(npm: Npm, served: Served, verified: Callable[..., dict[str, Any]]) -> None:
     """Other bytes under a version are refused by npm and by us."""
     npm.publish("@acme/bolts", "1.0.0")

@@ -1,0 +1,124 @@
+"""What is wrong with a published version is said in sentences, whatever was made of its packument."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from publications import publish
+
+from nproxy_mw.locks import ThreadLocks
+from nproxy_mw.npm.names import parse_name
+from nproxy_mw.organisation import open_organisation
+from nproxy_mw.proofs import problems
+from nproxy_mw.storage import open_storage
+
+PACKAGE = {
+    "os": ["linux"],
+    "cpu": "x64",
+    "engines": {"node": ">=18"},
+    "main": "index.js",
+    "exports": {".": "./index.js"},
+    "type": "module",
+    "scripts": {"postinstall": "true"},
+}
+
+
+@pytest.fixture(scope="module")
+def proof():
+    """A packument with one version, its tarball, and the public keys."""
+    organisation = open_organisation(open_storage("memory://proofs"), ThreadLocks())
+    made = publish(organisation, "@acme/utils", "1.0.0", package_json=PACKAGE)
+    packument, _ = organisation.packages.read(parse_name("@acme/utils"))
+    return packument, made.tarball, organisation.keys.public_keys()
+
+
+def found(proof, alter):
+    packument, tarball, keys = copy.deepcopy(proof[0]), *proof[1:]
+    alter(packument["versions"]["1.0.0"], packument)
+    return list(problems(packument, "1.0.0", tarball, keys))
+
+
+def test_sound_version_has_no_problems(proof):
+    """Nothing is said of what is as it was published."""
+    assert found(proof, lambda manifest, _: None) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("os", ["win32"]),
+        ("os", None),
+        ("cpu", ["x64", "arm"]),
+        ("libc", ["musl"]),
+        ("engines", {"node": ">=99"}),
+        ("main", "other.js"),
+        ("exports", None),
+        ("imports", {"#x": "./x.js"}),
+        ("type", "commonjs"),
+        ("hasInstallScript", False),
+        ("_hasShrinkwrap", True),
+    ],
+)
+def test_field_that_differs_from_the_tarball_is_named(proof, field, value):
+    """Though no signature covers it."""
+    said = found(proof, lambda manifest, _: manifest.update({field: value}))
+    assert said == [f"Its manifest differs from its tarball in {field}."]
+
+
+@pytest.mark.parametrize(("field", "value"), [("os", "linux"), ("cpu", ["x64"]), ("libc", []), ("imports", {})])
+def test_same_in_another_form_is_the_same(proof, field, value):
+    """One is a list of one, and nothing is nothing."""
+    assert found(proof, lambda manifest, _: manifest.update({field: value})) == []
+
+
+@pytest.mark.parametrize("junk", ["text", 5, True, ["text"], [None], {"a": 1}, [{}], {"signatures": "text"}])
+@pytest.mark.parametrize("place", ["signatures", "nproxy", "integrity"])
+def test_wrong_type_in_dist_is_a_sentence(proof, place, junk):
+    """No exception comes out, and it is not taken for sound."""
+    said = found(proof, lambda manifest, _: manifest["dist"].update({place: junk}))
+    assert said
+    assert all(sentence.endswith(".") for sentence in said)
+
+
+@pytest.mark.parametrize("junk", [None, "text", 5, [], ["x"]])
+def test_dist_or_manifest_of_a_wrong_type_is_a_sentence(proof, junk):
+    """Also when there is nothing to look at."""
+    assert len(found(proof, lambda manifest, _: manifest.update(dist=junk))) == 1
+    assert len(found(proof, lambda _, packument: packument["versions"].update({"1.0.0": junk}))) == 1
+
+
+def test_missing_integrity_is_told(proof):
+    """A version that vouches for no bytes is not what was published."""
+    said = found(proof, lambda manifest, _: manifest["dist"].pop("integrity"))
+    assert any("integrity is missing" in sentence for sentence in said)
+
+
+@pytest.mark.parametrize("keys", [[], [None], [5], [{"keyid": 5}], [{"keyid": "x", "expires": 7}]])
+def test_keys_of_a_wrong_type_vouch_for_nothing(proof, keys):
+    """Each signature is then by a key that is not listed."""
+    assert len(list(problems(proof[0], "1.0.0", proof[1], keys))) == 2
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(max_size=8), below, max_size=3),
+    max_leaves=8,
+)
+FIELDS = ["name", "version", "dist", "dependencies", "bin", "directories", "bundleDependencies", *PACKAGE]
+FIELDS += ["optionalDependencies", "peerDependencies", "gypfile", "bundledDependencies"]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(changes=st.dictionaries(st.sampled_from(FIELDS), JSON), dist=JSON, times=JSON)
+def test_no_manifest_is_too_strange(proof, changes, dist, times):
+    """Whatever is stored in its place, sentences come out."""
+
+    def alter(manifest, packument):
+        manifest["dist"].update(dist if isinstance(dist, dict) else {"signatures": dist})
+        manifest.update(changes)
+        packument["time"] = times
+
+    assert all(isinstance(sentence, str) for sentence in found(proof, alter))
