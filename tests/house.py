@@ -23,7 +23,7 @@ ACTOR = Actor(name="tests")
 
 
 class SilentUpstream:
-    """A transport that has front_page, and remembers what it was asked."""
+    """A transport that has nothing, and remembers what it was asked."""
 
     upstream_url = "https://upstream.example"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 ACCESS_KEY = "testkey"
@@ -24,11 +26,26 @@ _IDENTITY = {
     "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
     "actions": ["Admin", "Read", "Write", "List", "Tagging"],
 }
+# Below those that the system gives to outgoing connections, which would take one before its server does.
+_PORTS = range(10_000, 32_000)
 _LISTENERS = ("master", "volume", "filer", "s3", "admin")
 
 
 class EngineFailed(Exception):
     """The engine did not come up. The message holds what it said."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A running engine."""
+
+    url: str
+    pid: int
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What a process's environment must have to find it."""
+        return {"AWS_ENDPOINT_URL": self.url, "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
 
 
 def find_weed() -> str | None:
@@ -38,28 +55,29 @@ def find_weed() -> str | None:
 
 
 @contextmanager
-def seaweedfs(weed: str) -> Iterator[str]:
-    """Runs SeaweedFS for a ``with`` block, and answers the URL of its S3 endpoint. It has no bucket yet.
+def seaweedfs(weed: str) -> Iterator[Engine]:
+    """Runs SeaweedFS for a ``with`` block. It has no bucket yet.
 
     Raises:
         EngineFailed: it did not come up.
     """
     with tempfile.TemporaryDirectory(prefix="weed-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        ports = dict(zip(_LISTENERS, free_ports(len(_LISTENERS)), strict=True))
-        inner_ports = dict(zip(_LISTENERS, free_ports(len(_LISTENERS)), strict=True))
+        free = free_ports(2 * len(_LISTENERS))
+        ports = dict(zip(_LISTENERS, free[::2], strict=True))
+        inner_ports = dict(zip(_LISTENERS, free[1::2], strict=True))
         url = f"http://127.0.0.1:{ports['s3']}"
         try:
-            with running(weed_command(weed, folder, ports, inner_ports), f"{url}/healthz", folder):
-                yield url
+            with running(weed_command(weed, folder, ports, inner_ports), f"{url}/healthz", folder) as pid:
+                yield Engine(url, pid)
         finally:
             for listener, port in inner_ports.items():
                 Path(f"/tmp/seaweedfs-{listener}-grpc-{port}.sock").unlink(missing_ok=True)  # noqa: S108
 
 
 @contextmanager
-def running(command: Sequence[str], url: str, folder: Path) -> Iterator[None]:
-    """Runs a server for a ``with`` block that begins when *url* answers.
+def running(command: Sequence[str], url: str, folder: Path) -> Iterator[int]:
+    """Runs a server for a ``with`` block that begins when *url* answers; its process id.
 
     Raises:
         EngineFailed: it did not come up.
@@ -71,7 +89,7 @@ def running(command: Sequence[str], url: str, folder: Path) -> Iterator[None]:
         )
     try:
         wait_until_up(server, url, log)
-        yield
+        yield server.pid
     finally:
         server.kill()  # a polite stop takes seconds, and nothing here is worth keeping
         server.wait()
@@ -105,11 +123,15 @@ def weed_command(weed: str, folder: Path, ports: dict[str, int], inner_ports: di
 
 def free_ports(count: int) -> list[int]:
     """Ports of loopback that nothing listens on just now."""
+    choice = random.SystemRandom()  # the other one may be seeded alike in several processes
+    ports: list[int] = []
     with ExitStack() as sockets:
-        held = [sockets.enter_context(socket.socket()) for _ in range(count)]
-        for each in held:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in held]
+        while len(ports) < count:
+            port = choice.choice(_PORTS)
+            with suppress(OSError):
+                sockets.enter_context(socket.socket()).bind(("127.0.0.1", port))
+                ports.append(port)
+    return ports
 
 
 def wait_until_up(server: subprocess.Popen[bytes], url: str, log: Path) -> None:

