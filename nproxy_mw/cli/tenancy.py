@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from nproxy_mw.cli.accounts import administrators_of, signed_in
-from nproxy_mw.cli.options import ACTOR, DEFAULT_STORAGE, UsageError
+from nproxy_mw.cli.options import ACTOR, UsageError
 from nproxy_mw.cli.stores import open_store
+from nproxy_mw.cli.welcome import place, program
 from nproxy_mw.locks import locks_for
 from nproxy_mw.middleware.organizations import ByHost, ByPath, FixedOrg, Resolve
 from nproxy_mw.organisation import open_organisation, seal_of_the_environment
@@ -100,7 +101,7 @@ def many_organisations(url: str, resolve: Resolve, storage: str, remark: str) ->
     if found:
         some = ", ".join(found[:10]) + (" and others" if len(found) > 10 else "")
         return "\n".join([*lines, f"There is {some}."])
-    return "\n".join([*lines, f"There is none yet: nproxy-mw org create acme{_options(storage)}"])
+    return "\n".join([*lines, f"There is none yet: {program()} org create acme {_option(storage)}"])
 
 
 def first_administrator(url: str, storage: str) -> str:
@@ -109,9 +110,9 @@ def first_administrator(url: str, storage: str) -> str:
         return ""
     return (
         f"\nNobody can sign in to {url}/api/v1 or use npm login yet. To make an administrator:\n\n"
-        f"    nproxy-mw admin create NAME{_options(storage)}\n"
+        f"    {program()} admin create NAME {_option(storage)}\n"
     )
 
 
-def _options(storage: str) -> str:
-    return "" if storage == DEFAULT_STORAGE else f" --storage {shlex.quote(storage)}"
+def _option(storage: str) -> str:
+    return f"--storage {shlex.quote(place(storage))}"

@@ -29,7 +29,7 @@ class Served(Protocol):
 def welcome(url: str, served: Served, scopes: Sequence[str]) -> str:
     """The whole greeting."""
     if scopes:
-        own = f"{', '.join(f'{scope}/*' for scope in scopes)} from {_place(served.storage)}."
+        own = f"{', '.join(f'{scope}/*' for scope in scopes)} from {place(served.storage)}."
     else:
         own = "No scope is internal yet, so nothing is kept here: start with --scope @acme."
     lines = [f"nproxy-mw is ready at {url}/ (Ctrl-C stops it).", own, served.remark]
@@ -41,7 +41,7 @@ def welcome(url: str, served: Served, scopes: Sequence[str]) -> str:
 def _first_steps(url: str, served: Served, scope: str) -> list[str]:
     where = url.partition(":")[2]
     # The other terminal stands in another folder, and has none of our variables.
-    options = f" --storage {shlex.quote(_place(served.storage))}"
+    options = f" --storage {shlex.quote(place(served.storage))}"
     if served.org != DEFAULT_ORG:
         options += f" --org {shlex.quote(served.org)}"
     install = f"npm install {scope}/utils"
@@ -53,18 +53,18 @@ def _first_steps(url: str, served: Served, scope: str) -> list[str]:
         "",
         "and run there:",
         "",
-        f"    export NPROXY_TOKEN=$({_program()} token create --scope proxy --scope publish{options})",
+        f"    export NPROXY_TOKEN=$({program()} token create --scope proxy --scope publish{options})",
         f"    {'npm publish'.ljust(len(install))}    # in a package named {scope}/...",
         f"    {install}    # in any other",
     ]
 
 
-def _place(storage: str) -> str:
+def place(storage: str) -> str:
     """The storage as it can be named from any folder."""
     return storage if "://" in storage else str(Path(storage).resolve())
 
 
-def _program() -> str:
+def program() -> str:
     """How this program can be called from any folder: by its name when the shell would find it."""
     called = Path(sys.argv[0])
     found = shutil.which(called.name)
