@@ -27,7 +27,7 @@ from nproxy_mw.upkeep.orphans import is_orphan, orphans
 from nproxy_mw.upkeep.package_flaws import record_flaws, tarball_flaws
 from nproxy_mw.upkeep.progress import Progress
 from nproxy_mw.upkeep.spreading import spread
-from nproxy_mw.upkeep.state_flaws import DAMAGED, account_findings, state_findings
+from nproxy_mw.upkeep.state_flaws import DAMAGED, Accounts, state_findings
 
 _LOOKS = 3  # at a package that changes while it is looked at
 
@@ -49,7 +49,7 @@ def check(
         StorageUnavailable: the storage cannot be listed.
     """
     progress = progress or Progress()
-    wanted = set(orgs)
+    wanted, accounts = set(orgs), Accounts(storage)
     found: set[str] = set()
     for key in _keys(storage, wanted):
         progress.count("objects")
@@ -58,8 +58,10 @@ def check(
             found.add(place.org)
         if place.kind is Kind.UNKNOWN:
             yield Finding(key, "this is none of the objects that a store has")
-        elif place.kind in (Kind.ORGANISATION, Kind.ADMINISTRATOR):
-            yield from account_findings(storage, key, repair=repair)
+        elif place.kind in (Kind.ORGANISATION, Kind.ADMINISTRATOR, Kind.SESSION):
+            if repair:
+                accounts.settle(key)
+            yield from accounts.findings(key)
     for org in sorted(wanted or found):
         yield from check_organisation(storage, org, repair=repair, progress=progress)
 

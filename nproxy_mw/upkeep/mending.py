@@ -18,7 +18,7 @@ from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.prefixed import Prefixed
 from nproxy_mw.upkeep.layout import HOMES, SYSTEM
 from nproxy_mw.upkeep.progress import Progress
-from nproxy_mw.upkeep.state_flaws import account_findings, state_keys, untold
+from nproxy_mw.upkeep.state_flaws import Accounts, state_keys, untold
 
 Item = TypeVar("Item")
 
@@ -51,7 +51,7 @@ def mend_quickly(storage: Storage, seconds: float, monotonic: Callable[[], float
         OutOfTime: some was not looked at.
         StorageUnavailable: the storage cannot be read or written.
     """
-    progress, end = Progress(), monotonic() + seconds
+    progress, accounts, end = Progress(), Accounts(storage), monotonic() + seconds
 
     def in_time(items: Iterable[Item]) -> Iterator[Item]:
         for item in items:
@@ -62,9 +62,9 @@ def mend_quickly(storage: Storage, seconds: float, monotonic: Callable[[], float
     orgs = [SYSTEM]
     for key in in_time(storage.list(_ORGANISATIONS)):
         orgs.append(key.removeprefix(f"{_ORGANISATIONS}/").removesuffix(".json"))
-        list(account_findings(storage, key, repair=True))
+        accounts.settle(key)
     for key in in_time(storage.list(_ADMINISTRATORS)):
-        list(account_findings(storage, key, repair=True))
+        accounts.settle(key)
     for org in orgs:
         trail = Trail(Prefixed(storage, f"{HOMES}/{org}"), org=org)
         settle(trail, in_time(state_keys(trail.storage)), progress)
@@ -78,7 +78,7 @@ def settle(trail: Trail, keys: Iterable[str], progress: Progress) -> None:
     hung = _hung(trail)
     for key in keys:
         with suppress(*_DAMAGED):
-            told = untold(trail, key)
+            told = untold(trail.storage, key)
             if not hung.issuperset(event["id"] for event in told) and trail.settle(told):
                 progress.count("untold changes told")
 

@@ -19,6 +19,10 @@ _PIECE = 1024 * 1024  # bytes
 
 def record_flaws(name: Name, record: Record) -> Iterator[str]:
     """What in *record* contradicts itself."""
+    told = _published(record)
+    present = record.packument["versions"].keys() if record.packument else frozenset()
+    for version in sorted(told - present - record.burnt):
+        yield f"version {version} was published and is neither there nor burnt: its number could be given again"
     if record.packument is None:
         if record.tarballs:
             yield "it is unpublished and still names tarballs"
@@ -36,7 +40,8 @@ def record_flaws(name: Name, record: Record) -> Iterator[str]:
     yield from _time_flaws(record.packument)
     for version, manifest in versions.items():
         yield from _manifest_flaws(name, version, manifest)
-    yield from _untold(record, versions)
+    for version in sorted(versions.keys() - told):
+        yield f"no event tells that {version} was published"
 
 
 def tarball_flaws(storage: Storage, name: Name, entry: Json, dist: Json) -> Iterator[str]:
@@ -87,11 +92,10 @@ def _manifest_flaws(name: Name, version: str, manifest: Json) -> Iterator[str]:
         yield f"{version} is no version number"
 
 
-def _untold(record: Record, versions: Json) -> Iterator[str]:
-    told = {
-        event.get("version")
+def _published(record: Record) -> set[str]:
+    """The versions that the chain tells were published."""
+    return {
+        str(event.get("version"))
         for event in record.chain
         if isinstance(event, Mapping) and event.get("event") == "package.published"
     }
-    for version in sorted(versions.keys() - told):
-        yield f"no event tells that {version} was published"
