@@ -58,7 +58,7 @@ def test_web_login_whoami_tokens_logout(registry, tmp_path, command):
     assert secret.startswith("nproxy_")
     assert npm.ok("whoami").strip() == "ann"
     listed = npm.ok("token", "list")
-    assert "ann" in listed
+    assert "with id" in listed  # whose it is, only some versions of npm print
     assert secret not in listed
     npm.ok("ping")
     npm.ok("logout")
