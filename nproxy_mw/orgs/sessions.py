@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hmac import compare_digest
-from typing import Protocol
 
 from nproxy_mw import events, token_format
 from nproxy_mw.access import Actor
@@ -33,14 +32,6 @@ class Administrator:
     name: str
 
 
-class Sessions(Protocol):
-    """The sessions of the management API, as it asks for them."""
-
-    def find(self, secret: str) -> Administrator | None:
-        """Who signed in as *secret*; None when the session is unknown, or has ended."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Session:
     """What is stored of one session. *epoch* is the password's at sign-in: with another one the session has ended."""
@@ -52,7 +43,7 @@ class Session:
 
 
 class SessionStore:
-    """Sessions on *storage*, the whole one; the `Sessions` port.
+    """Sessions on *storage*, the whole one.
 
     *epoch_of* answers the present epoch of an administrator, or None for nobody (`AdministratorStore.epoch_of`).
     *trail* is the server's own.

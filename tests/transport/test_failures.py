@@ -1,0 +1,119 @@
+"""What comes out of the transport when the upstream fails."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import threading
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+from wire import MIB, raw_server, read
+
+from nproxy_mw.errors import UpstreamTimeout, UpstreamUnavailable
+from nproxy_mw.testing.upstream import RecordingUpstream, Reply
+from nproxy_mw.transport import Urllib3Transport
+
+
+def test_refused_connection_is_unavailable_and_names_no_host(caplog: pytest.LogCaptureFixture) -> None:
+    """The client learns that the upstream is down, the log learns which; neither learns the password."""
+    with RecordingUpstream() as gone:
+        url = gone.url
+    with caplog.at_level(logging.WARNING), pytest.raises(UpstreamUnavailable) as caught:
+        Urllib3Transport(url.replace("//", "//user:secret@")).send("GET", "/lodash")
+    assert "127.0.0.1" not in caught.value.message
+    assert caught.value.__cause__ is not None
+    assert url in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_unknown_host_is_unavailable() -> None:
+    """A name that does not resolve is no 404."""
+    with pytest.raises(UpstreamUnavailable):
+        Urllib3Transport("http://upstream.invalid").send("GET", "/x")
+
+
+def test_certificates_are_checked(tmp_path: Path) -> None:
+    """An upstream that nobody vouches for is not asked; a host can bring the authority of its own network."""
+    certificate = self_signed(tmp_path)
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(certificate)
+    with raw_server(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", tls=serving) as url:
+        secure = url.replace("http:", "https:")
+        with pytest.raises(UpstreamUnavailable):
+            Urllib3Transport(secure).send("GET", "/x")
+        trusting = ssl.create_default_context(cafile=str(certificate))
+        assert read(Urllib3Transport(secure, ssl_context=trusting).send("GET", "/x")) == b"ok"
+
+
+def self_signed(folder: Path) -> Path:
+    """A certificate for 127.0.0.1 and its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, SHA256())
+    )
+    path = folder / "certificate.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(private + certificate.public_bytes(Encoding.PEM))
+    return path
+
+
+def test_slow_upstream_is_a_timeout(upstream: RecordingUpstream) -> None:
+    """504, whether the answer or a piece of its body does not come."""
+    upstream.on("GET", "/slow", Reply(200, wait=threading.Event()))
+    with pytest.raises(UpstreamTimeout):
+        Urllib3Transport(upstream.url, read_timeout=0.05).send("GET", "/slow")
+
+
+def test_body_that_stalls_is_a_timeout() -> None:
+    """The rule holds while the body is read, too."""
+    with raw_server(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello", keep=True) as url:
+        answer = Urllib3Transport(url, read_timeout=0.5).send("GET", "/x")
+        with answer, pytest.raises(UpstreamTimeout):
+            list(answer.stream())
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello", id="shorter than Content-Length"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", id="no last chunk"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", id="chunk size that is none"),
+    ],
+)
+def test_body_that_breaks_off_raises(sent: bytes) -> None:
+    """A body that is not whole never ends quietly."""
+    with raw_server(sent) as url, Urllib3Transport(url).send("GET", "/x") as answer, pytest.raises(UpstreamUnavailable):
+        list(answer.stream())
+
+
+@pytest.mark.parametrize(
+    "sent", [b"nonsense\r\n\r\n", b"HTTP/1.1 abc OK\r\n\r\n", b"", b"HTTP/1.1 200 OK\r\n" + b"x" * 70000]
+)
+def test_answer_that_is_not_http_is_unavailable(sent: bytes) -> None:
+    """Whatever listens there, only the port's own errors come out."""
+    with raw_server(sent) as url, pytest.raises(UpstreamUnavailable):
+        Urllib3Transport(url).send("GET", "/x")
+
+
+def test_close_twice_and_early_is_harmless(upstream: RecordingUpstream) -> None:
+    """A client that goes away in the middle of a tarball costs its connection, nothing more."""
+    upstream.on("GET", "/big", Reply(200, b"x" * 4 * MIB))
+    transport = Urllib3Transport(upstream.url)
+    answer = transport.send("GET", "/big")
+    assert len(next(answer.stream(1000))) == 1000
+    answer.close()
+    answer.close()
+    assert len(read(transport.send("GET", "/big"), 4 * MIB)) == 4 * MIB
