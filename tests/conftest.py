@@ -12,11 +12,17 @@ from typing import Any
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from house import House
+from hypothesis import HealthCheck, settings
 
 from nproxy_mw.testing.engines import Engine, EngineFailed, find_weed, seaweedfs
 
 _FOREIGN = ("NPROXY_", "AWS_", "NPM_CONFIG_", "NODE_")
 _KEPT = ("NPROXY_TEST_",)  # what a person running the tests asks of them
+
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 class NetworkRefused(RuntimeError):

@@ -407,7 +407,7 @@ def test_tarball_that_is_not_plain_is_refused(kept, what):
 
 
 def test_plain_tarball_of_the_same_make_is_taken(tmp_path):
-    """The helper of this file makes good tarballs too: each refusal above is about its own difference."""
+    """This file makes good tarballs, too: each refusal above is about its own difference."""
     house = House(open_storage(str(tmp_path)), locks=locks_for(str(tmp_path)))
     members = (({"name": "package/x"}, b"x"), ({"name": "package/lib", "type": tarfile.DIRTYPE}, b""))
     assert house.client().put(UTILS, with_tarball(gz(tar(*members)))).status == 201

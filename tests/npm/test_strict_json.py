@@ -59,11 +59,11 @@ BIG = 100 * 1024  # beyond the size at which a string of base64 takes a way of i
     ],
 )
 def test_parse_object_refuses_at_once(body: bytes) -> None:
-    """What is not one JSON object with one reading is a 400 with a sentence, well within a second."""
-    start = time.perf_counter()
+    """What is not one JSON object with one reading is a 400 with a sentence, well within a second of work."""
+    start = time.thread_time()
     with pytest.raises(BadRequest, match=r"^The request body .+\.$"):
         parse_object(body)
-    assert time.perf_counter() - start < 1
+    assert time.thread_time() - start < 1
 
 
 @pytest.mark.parametrize(

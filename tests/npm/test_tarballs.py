@@ -161,11 +161,11 @@ def test_inspect_holds_little() -> None:
 
 
 def test_inspect_is_fast_with_many_entries() -> None:
-    """Ten thousand files take a fraction of a second."""
+    """Ten thousand files take a fraction of a second of work."""
     data = packed(package(), *(entry(b"package/%d/f" % number) for number in range(10_000)))
-    start = time.perf_counter()
+    start = time.thread_time()
     assert inspect(data).file_count == 10_001
-    assert time.perf_counter() - start < 2
+    assert time.thread_time() - start < 2
 
 
 PLAIN = packed(package(), entry(data=b"hello" * 200), entry(b"package/lib/", kind=b"5"))
