@@ -11,28 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from parsing import FILE, NAME, VERSION, Document, manifest, parse
 
 from nproxy_mw.errors import BadRequest
-from nproxy_mw.npm.names import parse_name
-from nproxy_mw.npm.publication import Publication, parse_publication
-from nproxy_mw.npm.strict_json import dumps, parse_object
 from nproxy_mw.testing.documents import publish_document, tarball
-
-NAME = "@acme/utils"
-VERSION = "1.0.0"
-FILE = f"{NAME}-{VERSION}.tgz"
-
-Document = dict[str, Any]
-
-
-def parse(document: Document, name: str = NAME) -> Publication:
-    """Sends a document through JSON, as a client does."""
-    return parse_publication(parse_name(name), parse_object(dumps(document)))
-
-
-def manifest(document: Document) -> dict[str, Any]:
-    (found,) = document["versions"].values()
-    return found  # type: ignore[no-any-return]
 
 
 def rename_attachment(name: str) -> Callable[[Document], None]:

@@ -1,0 +1,20 @@
+"""A registry for everything bad."""
+
+from __future__ import annotations
+
+import pytest
+from house import House, publish
+
+from nproxy_mw.locks import locks_for
+from nproxy_mw.storage import open_storage
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """A registry in a folder, with one package that everything below is aimed at."""
+    folder = tmp_path_factory.mktemp("kept")
+    house = House(open_storage(str(folder)), locks=locks_for(str(folder)))
+    client = house.client()
+    assert publish(client).status == 201
+    assert client.get("/-/whoami").status == 200
+    return house, client, folder
