@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import pytest
 from house import ACTOR
 
+from nproxy_mw.cli import CUT_OFF
 from nproxy_mw.organisation import organisation_at
 
 COMMAND = (sys.executable, "-c", "import sys; from nproxy_mw.cli import main; sys.exit(main())")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code"),
+    "arguments",
     [
-        pytest.param(["audit", "export"], 141, id="more than a buffer"),
-        pytest.param(["token", "list"], 141, id="less than a buffer"),
-        pytest.param(["check"], 141, id="lines one by one"),
-        pytest.param(["--help"], 0, id="help"),
-        pytest.param(["--version"], 0, id="version"),
+        pytest.param(["audit", "export"], id="more than a buffer"),
+        pytest.param(["token", "list"], id="less than a buffer"),
+        pytest.param(["check"], id="lines one by one"),
+        pytest.param(["--help"], id="help"),
+        pytest.param(["--version"], id="version"),
     ],
 )
-def test_reader_that_goes_away_is_no_error(tmp_path, arguments, code):
+def test_reader_that_goes_away_is_no_error(tmp_path, arguments):
     """No traceback; the exit code is that of a program that was ended by its pipe."""
     organisation = organisation_at(str(tmp_path / "store"))
     for number in range(20):
@@ -31,8 +33,9 @@ def test_reader_that_goes_away_is_no_error(tmp_path, arguments, code):
     organisation.storage.create("tokens/stray", b"")
     storage = [] if arguments[0].startswith("-") else ["--storage", str(tmp_path / "store")]
     command = [*COMMAND, *arguments, *storage]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    environ = {**os.environ, "PYTHONUNBUFFERED": ""}  # as on most machines: argparse says nothing of a failing write
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ) as process:
         process.stdout.close()
         said = process.stderr.read()
-        assert process.wait(timeout=60) == code
+        assert process.wait(timeout=60) == CUT_OFF
     assert said == ""
