@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections import Counter
 
 import pytest
 from storming import Storm, servers, verify
@@ -50,6 +51,22 @@ def conclude(storm: Storm, storage: str, title: str, begun: float) -> None:
     verify(storm, ledger)
     findings = [it for it in check(open_storage(storage, freshness=0)) if not isinstance(it, Orphan)]
     assert [str(it) for it in findings if not any(harmless in it.what for harmless in _HARMLESS)] == []
+    assert_told_once(storage)
+
+
+def assert_told_once(storage: str) -> None:
+    """Each version has one event of its publication, and one of its signature for each of the two keys."""
+    packages = organisation_at(storage, freshness=0).packages
+    for name in packages.names():
+        record, _ = packages.record(name)
+        told = Counter((event["event"], event["version"], event.get("keyId", "")) for event in record.chain)
+        versions = record.packument["versions"].keys()
+        assert set(told.values()) == {1}
+        assert Counter(kind for kind, _, _ in told) == {
+            "package.published": len(versions),
+            "package.signed": 2 * len(versions),
+        }
+        assert {version for _, version, _ in told} == versions
 
 
 def test_interleaving_is_a_permutation():
