@@ -4,9 +4,8 @@ A chain shows by itself that its middle is whole, and not that its end is. A che
 what its last hash was, signed with the organisation's Ed25519 key, and holds the hash of the checkpoint before it.
 
 Taking one reads every chain, so it is not done at a publish: ``nproxy-mw audit verify`` takes one after it found
-nothing wrong, and whoever runs upkeep takes one when `Checkpoints.is_due`. What happened after the newest checkpoint,
-and whether the newest checkpoints themselves were removed, only a copy kept elsewhere can tell: `Checkpoints.newest` is
-small enough to be written into a log or a mail.
+nothing wrong. What happened after the newest checkpoint, and whether the newest checkpoints themselves were removed,
+only a copy kept elsewhere can tell: `Checkpoints.newest` is small enough to be written into a log or a mail.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import base64
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Any
 
 from nproxy_mw import events, signing
@@ -27,7 +25,6 @@ from nproxy_mw.signing import Signer
 from nproxy_mw.storage.port import Storage
 
 FOLDER = "audit/checkpoints"
-INTERVAL = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +90,6 @@ class Checkpoints:
             return None
         checkpoint = objects.decode(self.storage.read(_key(numbers[-1])).data)["checkpoint"]
         return {"number": checkpoint["number"], "time": checkpoint["time"], "hash": _hash_of(checkpoint)}
-
-    def is_due(self, interval: timedelta = INTERVAL) -> bool:
-        """Whether the newest checkpoint is older than *interval*, or there is none."""
-        newest = self.newest()
-        return newest is None or datetime.fromisoformat(newest["time"]) <= self.clock() - interval
 
     def verify(self, keys: Iterable[Json], *, witness: Json | None = None) -> tuple[Promises, list[Finding]]:
         """Answers what the sound checkpoints say of the chains, and what is wrong with the others.

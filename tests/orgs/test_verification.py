@@ -1,7 +1,6 @@
 """The verification of the audit trail, and the checkpoints over it."""
 
 import base64
-from datetime import timedelta
 
 import orjson
 import pytest
@@ -273,15 +272,6 @@ def test_witness_of_a_sound_trail_is_content(org):
     assert witness["number"] == 2
 
 
-def test_checkpoint_is_due_once_a_day(org):
-    """A checkpoint is due when the newest is a day old, and when there is none."""
-    assert not org.checkpoints.is_due()
-    org.clock.forward(hours=24)
-    assert org.checkpoints.is_due()
-    assert not org.checkpoints.is_due(timedelta(days=2))
-    assert Checkpoints(org.storage, org="acme", clock=org.clock).newest()["number"] == 2
-
-
 def test_checkpoint_taken_at_once_by_two_is_taken_once(org):
     """Of two processes that take the same checkpoint one writes it, and the other is content."""
 
@@ -300,6 +290,6 @@ def test_checkpoint_needs_ed25519(org):
 
 
 def test_no_checkpoints_at_all_are_none(storage, clock):
-    """Before the first checkpoint there is none to show, and one is due."""
+    """Before the first checkpoint there is none to show."""
     checkpoints = Checkpoints(storage, org="acme", clock=clock)
-    assert (checkpoints.newest(), checkpoints.is_due()) == (None, True)
+    assert checkpoints.newest() is None
