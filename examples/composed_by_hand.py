@@ -23,8 +23,8 @@ from nproxy_mw import (
     stack,
 )
 from nproxy_mw.access import Actor
-from nproxy_mw.environ import DESTINATION, Destination
 from nproxy_mw.errors import Forbidden
+from nproxy_mw.http.context import DESTINATION, Destination
 from nproxy_mw.stack import front_page
 
 if TYPE_CHECKING:

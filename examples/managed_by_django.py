@@ -13,9 +13,9 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 from nproxy_mw import Mount
+from nproxy_mw.hosting import platform
 from nproxy_mw.middleware.management import User
-from nproxy_mw.middleware.organizations import ByPath
-from nproxy_mw.platform import platform
+from nproxy_mw.middleware.tenants import ByPath
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

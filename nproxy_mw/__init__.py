@@ -14,10 +14,10 @@ from nproxy_mw.middleware.internal_store import InternalStore
 from nproxy_mw.middleware.mount import Mount
 from nproxy_mw.middleware.no_upstream import NoUpstream
 from nproxy_mw.middleware.scope_router import ScopeRouter
-from nproxy_mw.organisation import Organisation, organisation_at
+from nproxy_mw.orgs.organization import Organisation, organisation_at
 from nproxy_mw.orgs.tokens import StaticTokens
 from nproxy_mw.stack import layers, registry, stack
-from nproxy_mw.transport import Urllib3Transport
+from nproxy_mw.upstream.transport import Urllib3Transport
 
 __version__ = "0.1.0"
 

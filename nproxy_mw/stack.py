@@ -18,17 +18,17 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from nproxy_mw import wsgi
 from nproxy_mw.access import Actor, Tokens
+from nproxy_mw.http import messages
+from nproxy_mw.http.views import Views
 from nproxy_mw.middleware.authenticate import Authenticate
 from nproxy_mw.middleware.error_responses import ErrorResponses
 from nproxy_mw.middleware.forwarder import Forwarder
 from nproxy_mw.middleware.internal_store import InternalStore
 from nproxy_mw.middleware.no_upstream import NoUpstream
 from nproxy_mw.middleware.scope_router import ScopeRouter
-from nproxy_mw.organisation import Organisation, made_organisation_at
-from nproxy_mw.transport import Transport, Urllib3Transport
-from nproxy_mw.views import Views
+from nproxy_mw.orgs.organization import Organisation, made_organisation_at
+from nproxy_mw.upstream.transport import Transport, Urllib3Transport
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -122,4 +122,4 @@ def front_page(
     environ: WSGIEnvironment, start_response: StartResponse, public_url: str | None = None
 ) -> Iterable[bytes]:
     """What a registry that stands alone says at its root: where it is."""
-    return wsgi.send_json(environ, start_response, {"registry": f"{wsgi.base_url(environ, public_url)}/"})
+    return messages.send_json(environ, start_response, {"registry": f"{messages.base_url(environ, public_url)}/"})

@@ -11,13 +11,13 @@ from typing import Any
 from wsgi_client import Client, Response, validated
 
 from nproxy_mw.access import Actor
-from nproxy_mw.answers import Answer
-from nproxy_mw.locks import Locks, ThreadLocks
-from nproxy_mw.organisation import Organisation, open_organisation
+from nproxy_mw.orgs.organization import Organisation, open_organisation
 from nproxy_mw.stack import front_page, layers
 from nproxy_mw.storage import open_storage
+from nproxy_mw.storage.locks import Locks, ThreadLocks
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.testing.documents import publish_document
+from nproxy_mw.upstream.responses import Answer
 
 ACTOR = Actor(name="tests")
 

@@ -7,10 +7,10 @@ from typing import Any
 import orjson
 
 from nproxy_mw.access import Actor
+from nproxy_mw.json_values import parse_object
 from nproxy_mw.npm.names import parse_name
 from nproxy_mw.npm.publication import Publication, parse_publication
-from nproxy_mw.npm.strict_json import parse_object
-from nproxy_mw.organisation import Organisation
+from nproxy_mw.orgs.organization import Organisation
 from nproxy_mw.testing.documents import publish_document
 
 ACTOR = Actor(name="tests", token_hash="0" * 64)

@@ -11,8 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nproxy_mw.bodies import CHUNK, PUBLISH_LIMIT, CountedInput, content_length, drain, read_body, with_counted_input
 from nproxy_mw.errors import BadRequest, LengthRequired, PayloadTooLarge
+from nproxy_mw.http.bodies import (
+    CHUNK,
+    PUBLISH_LIMIT,
+    CountedInput,
+    content_length,
+    drain,
+    read_body,
+    with_counted_input,
+)
 
 LIMIT = PUBLISH_LIMIT
 

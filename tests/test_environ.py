@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from nproxy_mw import environ as environ_module
-from nproxy_mw.environ import DESTINATION, ORG, PRINCIPAL, REQUEST_ID, ROUTE, Key
 from nproxy_mw.errors import MissingLayer
+from nproxy_mw.http import context as environ_module
+from nproxy_mw.http.context import DESTINATION, ORG, PRINCIPAL, REQUEST_ID, ROUTE, Key
 
 KEYS = [REQUEST_ID, ORG, PRINCIPAL, ROUTE, DESTINATION]
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nproxy_mw import events, token_format
+from nproxy_mw import token_format
 from nproxy_mw.access import Actor
+from nproxy_mw.audit import events
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
 ACTOR = Actor(token_hash="ab" * 32, request_id="r1", ip="192.0.2.7", user_agent="npm/11.0.0")

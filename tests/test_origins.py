@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nproxy_mw.origins import parse_origin, parse_upstream, split_url
-from nproxy_mw.transport import Urllib3Transport
+from nproxy_mw.upstream.origins import parse_origin, parse_upstream, split_url
+from nproxy_mw.upstream.transport import Urllib3Transport
 
 
 @pytest.mark.parametrize(

@@ -10,17 +10,17 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from nproxy_mw import packages as packages_module
 from nproxy_mw.access import Actor
+from nproxy_mw.audit.events import verify
 from nproxy_mw.errors import Busy, Changed, Conflict, NotFound, NproxyError, StorageUnavailable
-from nproxy_mw.events import verify
-from nproxy_mw.locks import locks_for
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.publication import parse_publication
-from nproxy_mw.packages import ATTEMPTS, Packages
-from nproxy_mw.records import record_key
+from nproxy_mw.packages.record import record_key
+from nproxy_mw.packages.store import ATTEMPTS, Packages
+from nproxy_mw.packages.store import store as packages_module
 from nproxy_mw.signing import Ed25519Signer, P256Signer
 from nproxy_mw.storage import open_storage
+from nproxy_mw.storage.locks import locks_for
 from nproxy_mw.testing.documents import publish_document
 from nproxy_mw.testing.faults import Faulty
 

@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from publications import publish
 
-from nproxy_mw.locks import ThreadLocks
 from nproxy_mw.npm.names import parse_name
-from nproxy_mw.organisation import open_organisation
-from nproxy_mw.proofs import problems
+from nproxy_mw.orgs.organization import open_organisation
+from nproxy_mw.packages.verify import problems
 from nproxy_mw.storage import open_storage
+from nproxy_mw.storage.locks import ThreadLocks
 
 PACKAGE = {
     "os": ["linux"],

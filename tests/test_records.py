@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nproxy_mw.npm.names import Name
-from nproxy_mw.records import FORMAT, Record, decode, encode, record_key, record_name, tarball_key
+from nproxy_mw.packages.record import FORMAT, Record, decode, encode, record_key, record_name, tarball_key
 from nproxy_mw.storage.port import is_key
 
 texts = st.text('abc@/-1.é"', max_size=8)

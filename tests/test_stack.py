@@ -8,9 +8,10 @@ import pytest
 from house import House, publish
 from wsgi_client import Client, run, validated
 
-from nproxy_mw import registry, wsgi
+from nproxy_mw import registry
 from nproxy_mw.access import Grant, Principal
 from nproxy_mw.errors import BadRequest, MissingLayer, NotFound
+from nproxy_mw.http import messages
 from nproxy_mw.orgs.tokens import StaticTokens
 from nproxy_mw.stack import front_page, layers, stack
 from nproxy_mw.token_format import make_secret
@@ -196,7 +197,7 @@ def test_root_is_the_hosts(tmp_path):
     """An application given as *on* is handed the root path and nothing else."""
 
     def host(environ, start_response):
-        return wsgi.send_json(environ, start_response, {"host": environ["PATH_INFO"]})
+        return messages.send_json(environ, start_response, {"host": environ["PATH_INFO"]})
 
     client = Client(registry(str(tmp_path), on=host))
     assert client.get("/").json == {"host": "/"}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wsgi_client import Client
 
-from nproxy_mw.views import GZIP_FROM, Views, make_view
+from nproxy_mw.http.views import GZIP_FROM, Views, make_view
 
 BIG = b"x" * GZIP_FROM
 

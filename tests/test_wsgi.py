@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nproxy_mw import wsgi
 from nproxy_mw.errors import BadRequest
+from nproxy_mw.http import messages
 
-ABBREVIATED = wsgi.ABBREVIATED
+ABBREVIATED = messages.ABBREVIATED
 
 
 def environ(**more):
@@ -42,13 +42,13 @@ def environ(**more):
 )
 def test_base_url_follows_the_request(more, url):
     """Where clients reach the registry is what the server says of the request."""
-    assert wsgi.base_url(environ(**more)) == url
+    assert messages.base_url(environ(**more)) == url
 
 
 @pytest.mark.parametrize("given", ["https://npm.acme.example/npm", "https://npm.acme.example/npm/"])
 def test_public_url_wins(given):
     """A URL that was configured is the one, whatever a client puts into Host."""
-    assert wsgi.base_url(environ(HTTP_HOST="evil<"), given) == "https://npm.acme.example/npm"
+    assert messages.base_url(environ(HTTP_HOST="evil<"), given) == "https://npm.acme.example/npm"
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_public_url_wins(given):
 def test_host_that_is_none_is_refused(host):
     """What is no host never gets into a URL."""
     with pytest.raises(BadRequest) as caught:
-        wsgi.base_url(environ(HTTP_HOST=host))
+        messages.base_url(environ(HTTP_HOST=host))
     assert caught.value.code == "invalid-host"
 
 
@@ -94,7 +94,7 @@ def test_host_that_is_none_is_refused(host):
 )
 def test_form_follows_accept(accept, expected):
     """The abbreviated form is for those who prefer it."""
-    assert wsgi.wants_abbreviated(environ(HTTP_ACCEPT=accept)) is expected
+    assert messages.wants_abbreviated(environ(HTTP_ACCEPT=accept)) is expected
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_form_follows_accept(accept, expected):
 )
 def test_gzip_follows_accept_encoding(accept, expected):
     """Gzip is for those who take it."""
-    assert wsgi.accepts_gzip(environ(HTTP_ACCEPT_ENCODING=accept)) is expected
+    assert messages.accepts_gzip(environ(HTTP_ACCEPT_ENCODING=accept)) is expected
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_gzip_follows_accept_encoding(accept, expected):
 )
 def test_etag_is_compared_weakly(header, expected):
     """If-None-Match is compared as RFC 9110 section 13.1.2 says."""
-    assert wsgi.etag_matches(environ(HTTP_IF_NONE_MATCH=header), '"abc"') is expected
+    assert messages.etag_matches(environ(HTTP_IF_NONE_MATCH=header), '"abc"') is expected
 
 
 @given(st.text(st.characters(max_codepoint=255), max_size=60))
@@ -137,16 +137,16 @@ def test_any_header_has_a_meaning(header):
     asked = environ(
         HTTP_ACCEPT=f"{ABBREVIATED},{header}", HTTP_ACCEPT_ENCODING=f"gzip,{header}", HTTP_IF_NONE_MATCH=header
     )
-    assert wsgi.wants_abbreviated(asked) in (True, False)
-    assert wsgi.accepts_gzip(asked) in (True, False)
-    assert wsgi.etag_matches(asked, '"0123456789abcdef"') in (True, False)
+    assert messages.wants_abbreviated(asked) in (True, False)
+    assert messages.accepts_gzip(asked) in (True, False)
+    assert messages.etag_matches(asked, '"0123456789abcdef"') in (True, False)
 
 
 def test_long_headers_are_read_quickly():
     """A header of the length that servers let through takes no time worth naming."""
     asked = environ(HTTP_IF_NONE_MATCH='"' * 8000, HTTP_ACCEPT=(ABBREVIATED + ";q=0.1,") * 150)
-    assert not wsgi.etag_matches(asked, '"abc"')
-    assert wsgi.wants_abbreviated(asked)
+    assert not messages.etag_matches(asked, '"abc"')
+    assert messages.wants_abbreviated(asked)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_long_headers_are_read_quickly():
 def test_head_is_a_get_without_a_body(verb, expected, head):
     """Layers decide by GET and leave the body out in one place."""
     asked = environ(REQUEST_METHOD=verb)
-    assert (wsgi.method(asked), wsgi.is_head(asked)) == (expected, head)
+    assert (messages.method(asked), messages.is_head(asked)) == (expected, head)
 
 
 def test_ask_reads_a_plain_get_of_the_layers_below():
@@ -172,7 +172,7 @@ def test_ask_reads_a_plain_get_of_the_layers_below():
         return Body([b"a", b"b"])
 
     asked = environ(REQUEST_METHOD="HEAD", HTTP_IF_NONE_MATCH="x", HTTP_ACCEPT_ENCODING="gzip", HTTP_RANGE="bytes=0-")
-    assert wsgi.ask(below, asked) == (200, b"ab")
+    assert messages.ask(below, asked) == (200, b"ab")
     assert seen[0]["REQUEST_METHOD"] == "GET"
     assert not {"HTTP_IF_NONE_MATCH", "HTTP_ACCEPT_ENCODING", "HTTP_RANGE"} & seen[0].keys()
     assert closed

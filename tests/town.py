@@ -10,14 +10,14 @@ from argon2 import PasswordHasher
 from house import ACTOR, SilentUpstream
 from wsgi_client import Client, validated
 
-from nproxy_mw.locks import ThreadLocks
+from nproxy_mw.accounts.administrators import AdministratorStore
+from nproxy_mw.accounts.sessions import Administrator, SessionStore
+from nproxy_mw.hosting import Platform
 from nproxy_mw.middleware.management import SignedIn
-from nproxy_mw.middleware.organizations import ByPath, Resolve
-from nproxy_mw.orgs.administrators import AdministratorStore
-from nproxy_mw.orgs.organisations import Organisations
-from nproxy_mw.orgs.sessions import Administrator, SessionStore
-from nproxy_mw.platform import Platform
+from nproxy_mw.middleware.tenants import ByPath, Resolve
+from nproxy_mw.orgs.directory import Organisations
 from nproxy_mw.storage import open_storage
+from nproxy_mw.storage.locks import ThreadLocks
 from nproxy_mw.storage.port import Storage
 
 PASSWORD = "correct horse battery"

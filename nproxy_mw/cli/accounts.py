@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from nproxy_mw.accounts.sessions import SessionStore
 from nproxy_mw.cli.options import UsageError
 from nproxy_mw.middleware.management import SignedIn
-from nproxy_mw.orgs.organisations import Organisations
-from nproxy_mw.orgs.sessions import SessionStore
+from nproxy_mw.orgs.directory import Organisations
 from nproxy_mw.storage.port import Storage
 
 try:
-    from nproxy_mw.orgs.administrators import AdministratorStore
+    from nproxy_mw.accounts.administrators import AdministratorStore
 except ImportError as error:
     raise UsageError("Administrators need argon2: pip install 'nproxy_mw[server]'.") from error
 

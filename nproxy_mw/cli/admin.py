@@ -12,8 +12,8 @@ from nproxy_mw.cli.options import ACTOR, UsageError, add_storage_option
 from nproxy_mw.cli.stores import open_store
 
 if TYPE_CHECKING:
+    from nproxy_mw.accounts.administrators import AdministratorStore
     from nproxy_mw.cli.options import Commands
-    from nproxy_mw.orgs.administrators import AdministratorStore
 
 VARIABLE = "NPROXY_ADMIN_PASSWORD"
 MAX_INPUT = 8192  # characters read from standard input: more than any password

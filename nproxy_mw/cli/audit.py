@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from nproxy_mw.audit.checkpoints import Checkpoints
+from nproxy_mw.audit.index import MAX_LIMIT
+from nproxy_mw.audit.verify import all_chains, verify
 from nproxy_mw.cli.options import ACTOR, UsageError, add_store_options, organisation_of
-from nproxy_mw.cli.tables import print_table
+from nproxy_mw.cli.terminal import print_table
 from nproxy_mw.npm.packuments import Json
-from nproxy_mw.organisation import Organisation
-from nproxy_mw.orgs.audit_index import MAX_LIMIT
-from nproxy_mw.orgs.checkpoints import Checkpoints
-from nproxy_mw.orgs.verification import all_chains, verify
+from nproxy_mw.orgs.organization import Organisation
 
 if TYPE_CHECKING:
     from nproxy_mw.cli.options import Commands

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from nproxy_mw.cli.stores import add_upkeep_options, existing_store, organisations_asked_for
-from nproxy_mw.cli.tables import plain
+from nproxy_mw.cli.terminal import plain
 from nproxy_mw.upkeep.check import Orphan, check
 from nproxy_mw.upkeep.progress import Progress
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from nproxy_mw.cli.options import add_option
 from nproxy_mw.cli.stores import add_upkeep_options, existing_store, organisations_asked_for
-from nproxy_mw.cli.tables import plain
+from nproxy_mw.cli.terminal import plain
 from nproxy_mw.upkeep.gc import Leftover, gc, sweep
 from nproxy_mw.upkeep.progress import Progress
 

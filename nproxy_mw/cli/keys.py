@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from nproxy_mw.cli.options import ACTOR, add_store_options, organisation_of
-from nproxy_mw.cli.tables import print_table
+from nproxy_mw.cli.terminal import print_table
 
 if TYPE_CHECKING:
     from nproxy_mw.cli.options import Commands

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nproxy_mw.access import Actor
 from nproxy_mw.npm.names import is_internal_scope
-from nproxy_mw.organisation import Organisation, made_organisation_at, organisation_at
+from nproxy_mw.orgs.organization import Organisation, made_organisation_at, organisation_at
 
 if TYPE_CHECKING:
     Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"

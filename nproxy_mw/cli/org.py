@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from nproxy_mw.cli.options import ACTOR, add_storage_option
 from nproxy_mw.cli.stores import open_store
-from nproxy_mw.cli.tables import print_table
-from nproxy_mw.orgs.organisations import Organisations
+from nproxy_mw.cli.terminal import print_table
+from nproxy_mw.orgs.directory import Organisations
 
 if TYPE_CHECKING:
     from nproxy_mw.cli.options import Commands

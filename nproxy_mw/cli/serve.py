@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from nproxy_mw.cli.addresses import check_public_url, check_upstream, parse_bind
 from nproxy_mw.cli.options import add_option, add_store_options, scopes_of
-from nproxy_mw.cli.places import check_public_url, check_upstream, parse_bind
 
 if TYPE_CHECKING:
     from nproxy_mw.cli.options import Commands

@@ -9,13 +9,13 @@ from typing import Any
 
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from nproxy_mw.cli import mending
+from nproxy_mw.cli import repair
+from nproxy_mw.cli.addresses import Bind
+from nproxy_mw.cli.greeting import welcome
 from nproxy_mw.cli.options import UsageError
-from nproxy_mw.cli.places import Bind
 from nproxy_mw.cli.tenancy import first_administrator, many_organisations, platform_at
-from nproxy_mw.cli.welcome import welcome
-from nproxy_mw.middleware.organizations import FixedOrg, Resolve
-from nproxy_mw.organisation import organisation_at
+from nproxy_mw.middleware.tenants import FixedOrg, Resolve
+from nproxy_mw.orgs.organization import organisation_at
 
 try:
     from gunicorn.app.base import BaseApplication
@@ -109,7 +109,7 @@ class Server(BaseApplication):
         if worker.age == 1:
             self.greet(worker)
         if worker.age == 1 or worker.age > self.settings.workers:
-            mending.begin(self.settings.storage)
+            repair.begin(self.settings.storage)
 
     def greet(self, worker: Any) -> None:
         """Tells where the registry is and what to do next."""

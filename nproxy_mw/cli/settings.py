@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nproxy_mw.cli.options import ACTOR, UsageError, add_store_options, organisation_of
 from nproxy_mw.errors import BadRequest
-from nproxy_mw.npm.strict_json import parse_object, parse_value
+from nproxy_mw.json_values import parse_object, parse_value
 
 if TYPE_CHECKING:
     from nproxy_mw.cli.options import Commands

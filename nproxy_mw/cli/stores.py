@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from nproxy_mw.cli.options import UsageError, add_option, add_storage_option
-from nproxy_mw.orgs.organisations import is_slug
+from nproxy_mw.orgs.directory import is_slug
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.port import Storage
 

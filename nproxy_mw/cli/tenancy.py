@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from nproxy_mw.cli.accounts import administrators_of, signed_in
+from nproxy_mw.cli.greeting import place, program
 from nproxy_mw.cli.options import ACTOR, UsageError
 from nproxy_mw.cli.stores import open_store
-from nproxy_mw.cli.welcome import place, program
-from nproxy_mw.locks import locks_for
-from nproxy_mw.middleware.organizations import ByHost, ByPath, FixedOrg, Resolve
-from nproxy_mw.organisation import open_organisation, seal_of_the_environment
-from nproxy_mw.orgs.organisations import Organisations, is_slug
-from nproxy_mw.platform import Platform
+from nproxy_mw.hosting import Platform
+from nproxy_mw.middleware.tenants import ByHost, ByPath, FixedOrg, Resolve
+from nproxy_mw.orgs.directory import Organisations, is_slug
+from nproxy_mw.orgs.organization import open_organisation, seal_of_the_environment
 from nproxy_mw.storage import open_storage
+from nproxy_mw.storage.locks import locks_for
 from nproxy_mw.storage.probe import probe
 
 

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from nproxy_mw.access import Grant
+from nproxy_mw.audit.events import timestamp
 from nproxy_mw.cli.options import ACTOR, add_store_options, organisation_of
-from nproxy_mw.cli.tables import print_table
-from nproxy_mw.events import timestamp
+from nproxy_mw.cli.terminal import print_table
 from nproxy_mw.orgs.token_records import TokenRecord
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import orjson
 from nproxy_mw.cli.options import UsageError, add_store_options, organisation_of
 from nproxy_mw.npm.names import Name, parse_name
 from nproxy_mw.npm.packuments import Json
-from nproxy_mw.proofs import problems
+from nproxy_mw.packages.verify import problems
 
 if TYPE_CHECKING:
     from nproxy_mw.cli.options import Commands

@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from nproxy_mw.access import ANONYMOUS, Principal, Tokens
-from nproxy_mw.environ import PRINCIPAL, REQUEST_ID
 from nproxy_mw.errors import Unauthenticated
+from nproxy_mw.http.context import PRINCIPAL, REQUEST_ID
 from nproxy_mw.token_format import mentions_ours
 
 if TYPE_CHECKING:

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from nproxy_mw import wsgi
-from nproxy_mw.bodies import CountedInput, drain, with_counted_input
-from nproxy_mw.environ import REQUEST_ID
 from nproxy_mw.errors import MissingLayer, NproxyError, StorageError
+from nproxy_mw.http import messages
+from nproxy_mw.http.bodies import CountedInput, drain, with_counted_input
+from nproxy_mw.http.context import REQUEST_ID
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -51,8 +51,8 @@ def _answer(environ: WSGIEnvironment, start_response: StartResponse, error: Exce
     request_id = environ[REQUEST_ID.name]
     status, headers, document = _explained(error, request_id)
     body = orjson.dumps({**document, "requestId": request_id})
-    all_headers = [("Content-Type", wsgi.JSON), ("Cache-Control", "no-store"), *headers]
-    return wsgi.send(environ, start_response, status, all_headers, body)
+    all_headers = [("Content-Type", messages.JSON), ("Cache-Control", "no-store"), *headers]
+    return messages.send(environ, start_response, status, all_headers, body)
 
 
 def _explained(error: Exception, request_id: str) -> tuple[int, list[tuple[str, str]], dict[str, Any]]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from nproxy_mw import wsgi
-from nproxy_mw.environ import DESTINATION, ROUTE, Destination
 from nproxy_mw.errors import Forbidden, MissingLayer, NotFound
+from nproxy_mw.http import messages
+from nproxy_mw.http.context import DESTINATION, ROUTE, Destination
 from nproxy_mw.npm.audits import empty_report
 from nproxy_mw.npm.routes import Kind
 
@@ -32,11 +32,11 @@ class NoUpstream:
             raise MissingLayer("NoUpstream was handed an internal package: put InternalStore outside NoUpstream.")
         if route.kind is Kind.ROOT and self.app is not None:
             return self.app(environ, start_response)
-        verb = wsgi.method(environ)
+        verb = messages.method(environ)
         if verb == "POST" and route.kind is Kind.ADVISORIES:
-            return wsgi.send_json(environ, start_response, {}, headers=wsgi.PRIVATE)
+            return messages.send_json(environ, start_response, {}, headers=messages.PRIVATE)
         if verb == "POST" and route.kind is Kind.AUDIT:
-            return wsgi.send_json(environ, start_response, empty_report(), headers=wsgi.PRIVATE)
+            return messages.send_json(environ, start_response, empty_report(), headers=messages.PRIVATE)
         # npm takes a 404 to an unpublish for success.
         if verb in {"PUT", "DELETE"} and route.name is not None:
             raise Forbidden(_SENTENCE, code="no-upstream")

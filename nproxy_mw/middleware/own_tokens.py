@@ -11,10 +11,12 @@ from collections.abc import Iterable
 from hmac import compare_digest
 from typing import TYPE_CHECKING
 
-from nproxy_mw import events, token_format, wsgi
+from nproxy_mw import token_format
 from nproxy_mw.access import Actor, Grant, Principal
-from nproxy_mw.environ import PRINCIPAL, REQUEST_ID, ROUTE
+from nproxy_mw.audit import events
 from nproxy_mw.errors import MethodNotAllowed, NotFound, Unauthenticated
+from nproxy_mw.http import messages
+from nproxy_mw.http.context import PRINCIPAL, REQUEST_ID, ROUTE
 from nproxy_mw.npm.routes import Kind
 from nproxy_mw.orgs.tokens import TokenStore
 
@@ -46,7 +48,7 @@ class OwnTokens:
         if route.kind is Kind.TOKENS:
             return self._list(environ, start_response, principal)
         self._revoke(environ, principal, route.rest)
-        return wsgi.send_json(environ, start_response, {"ok": True}, headers=[("Cache-Control", "no-store")])
+        return messages.send_json(environ, start_response, {"ok": True}, headers=[("Cache-Control", "no-store")])
 
     def _list(self, environ: WSGIEnvironment, start_response: StartResponse, own: Principal) -> Iterable[bytes]:
         found = [
@@ -62,7 +64,7 @@ class OwnTokens:
             if record.hash == own.token_hash
         ]
         # npm looks into urls for the next page, and fails when there is none to look into.
-        return wsgi.send_json(environ, start_response, {"objects": found, "urls": {}}, headers=wsgi.PRIVATE)
+        return messages.send_json(environ, start_response, {"objects": found, "urls": {}}, headers=messages.PRIVATE)
 
     def _revoke(self, environ: WSGIEnvironment, own: Principal, named: str) -> None:
         """Ends the token itself, named by its id, its hash, or its plaintext, as npm logout does."""

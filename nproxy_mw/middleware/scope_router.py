@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Protocol
 
-from nproxy_mw import wsgi
 from nproxy_mw.access import Grant, require
-from nproxy_mw.environ import DESTINATION, PRINCIPAL, ROUTE, Destination
+from nproxy_mw.http import messages
+from nproxy_mw.http.context import DESTINATION, PRINCIPAL, ROUTE, Destination
 from nproxy_mw.npm.routes import Route, parse_route
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class ScopeRouter:
         route = parse_route(environ.get("PATH_INFO", ""))
         settings = self.settings.get()
         destination = _destination(route, settings.internal_scopes)
-        is_upstream_read = destination is Destination.UPSTREAM and wsgi.method(environ) == "GET"
+        is_upstream_read = destination is Destination.UPSTREAM and messages.method(environ) == "GET"
         if is_upstream_read and not settings.public_reads:
             require(principal, Grant.PROXY)
         return self.app(DESTINATION.leave(ROUTE.leave(environ, route), destination), start_response)

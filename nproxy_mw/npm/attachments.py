@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from nproxy_mw.errors import BadRequest
+from nproxy_mw.json_values import parse_object
 from nproxy_mw.npm.names import Name
-from nproxy_mw.npm.strict_json import parse_object
 
 MAX_BUNDLE = 4 * 1024 * 1024
 """Bytes of a sigstore bundle. Real ones have about 15 KB."""

@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from nproxy_mw.errors import BadRequest
+from nproxy_mw.json_values import dumps
 from nproxy_mw.npm.attachments import parse_attachments
 from nproxy_mw.npm.digests import Digests, check_claims, digests
 from nproxy_mw.npm.manifests import check_same, runs_on_install
 from nproxy_mw.npm.names import Name
-from nproxy_mw.npm.strict_json import dumps
 from nproxy_mw.npm.tarballs import Contents, inspect
 from nproxy_mw.npm.versions import check_tag, parse_version
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from nproxy_mw.errors import BadRequest
+from nproxy_mw.json_values import parse_object
 from nproxy_mw.npm.gunzip import Gunzip
-from nproxy_mw.npm.strict_json import parse_object
 from nproxy_mw.npm.tar_entries import Entry, entries
 
 MAX_ENTRIES = 100_000

@@ -11,9 +11,9 @@ import orjson
 
 from nproxy_mw.errors import StorageUnavailable
 from nproxy_mw.npm.packuments import Json
-from nproxy_mw.orgs import objects
-from nproxy_mw.orgs.sealing import Seal
+from nproxy_mw.orgs.seal import Seal
 from nproxy_mw.signing import ED25519, P256, Ed25519Signer, P256Signer, Signer
+from nproxy_mw.storage import documents
 
 Pair: TypeAlias = tuple[Ed25519Signer, P256Signer]
 
@@ -69,7 +69,7 @@ def open_ring(org: str, document: Json, seal: Seal | None) -> Ring:
         keys, private = document["keys"], document["private"]
         sealed, data = private["sealed"], base64.b64decode(private["data"], validate=True)
     except (KeyError, TypeError, ValueError) as error:
-        raise objects.damaged() from error
+        raise documents.damaged() from error
     if sealed != (seal is not None):
         return Ring(keys, problem=NO_SEAL if sealed else UNSEALED, altered=not sealed)
     try:
@@ -77,7 +77,7 @@ def open_ring(org: str, document: Json, seal: Seal | None) -> Ring:
     except (KeyError, TypeError, ValueError):
         # Without the cause: it may quote what was opened.
         if seal is None:
-            raise objects.damaged() from None
+            raise documents.damaged() from None
         return Ring(keys, problem=WRONG_SEAL, altered=True)
 
 

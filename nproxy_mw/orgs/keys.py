@@ -12,17 +12,18 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from nproxy_mw import events
 from nproxy_mw.access import Actor
+from nproxy_mw.audit import events
+from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Missing
 from nproxy_mw.npm.packuments import Json
-from nproxy_mw.orgs import key_ring, objects
-from nproxy_mw.orgs.audit import Trail
+from nproxy_mw.orgs import key_ring
 from nproxy_mw.orgs.key_ring import Pair, Ring
-from nproxy_mw.orgs.sealing import Seal
+from nproxy_mw.orgs.seal import Seal
 from nproxy_mw.signing import ED25519, Ed25519Signer, P256Signer, Signer, public_record
+from nproxy_mw.storage import documents
 from nproxy_mw.storage.port import Storage
-from nproxy_mw.storage.remembered import Remembered
+from nproxy_mw.storage.revisions import Remembered
 
 KEY = "keys.json"
 
@@ -92,7 +93,7 @@ class KeyStore:
 
     def repair(self) -> bool:
         """Tells of keys that a crash left untold. Whether there were any."""
-        document = objects.find(self.storage, KEY)
+        document = documents.find(self.storage, KEY)
         return document is not None and bool(self.trail.settle(document["events"]))
 
     def _change(self, actor: Actor, *, make: Callable[[Json | None], bool]) -> None:
@@ -110,7 +111,7 @@ class KeyStore:
             told[:] = self._tell(actor, old, pair)
             return self._document(old, pair) | {"events": told}
 
-        objects.change(self.storage, KEY, step)
+        documents.change(self.storage, KEY, step)
         self._remembered.forget(KEY)
         self.trail.append(told)
 
@@ -129,4 +130,4 @@ class KeyStore:
         ]
 
     def _decode(self, data: bytes) -> Ring:
-        return key_ring.open_ring(self.trail.org, objects.decode(data), self._seal)
+        return key_ring.open_ring(self.trail.org, documents.decode(data), self._seal)

@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from nproxy_mw import events
 from nproxy_mw.access import Actor
+from nproxy_mw.audit import events
+from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Missing, StorageUnavailable
 from nproxy_mw.npm.packuments import Json
-from nproxy_mw.orgs import objects
-from nproxy_mw.orgs.audit import Trail
 from nproxy_mw.orgs.settings_fields import Settings, SettingsError, changed, from_document, stored_document
+from nproxy_mw.storage import documents
 from nproxy_mw.storage.port import Storage
-from nproxy_mw.storage.remembered import Remembered
+from nproxy_mw.storage.revisions import Remembered
 
 __all__ = ["Settings", "SettingsError", "SettingsSource", "SettingsStore", "StaticSettings"]
 
@@ -99,7 +99,7 @@ class SettingsStore:
 
     def repair(self) -> bool:
         """Tells of a change that a crash left untold. Whether there was one."""
-        document = objects.find(self.storage, KEY)
+        document = documents.find(self.storage, KEY)
         return document is not None and bool(self.trail.settle(document["events"]))
 
     def _change(self, wish: Callable[[Settings], object], actor: Actor) -> Settings:
@@ -118,7 +118,7 @@ class SettingsStore:
             told[:] = [self.trail.new("settings.changed", actor, **_difference(before, result))]
             return {"settings": stored_document(result), "events": told}
 
-        objects.change(self.storage, KEY, step)
+        documents.change(self.storage, KEY, step)
         self._remembered.forget(KEY)
         self.trail.append(told)
         return result
@@ -126,7 +126,7 @@ class SettingsStore:
 
 def defaults() -> bytes:
     """What is stored as settings when an organisation is made."""
-    return objects.encode({"settings": stored_document(_DEFAULTS), "events": []})
+    return documents.encode({"settings": stored_document(_DEFAULTS), "events": []})
 
 
 def _difference(before: Settings, after: Settings) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def _difference(before: Settings, after: Settings) -> dict[str, Any]:
 
 
 def _decode(data: bytes) -> Settings:
-    return _of(objects.decode(data))
+    return _of(documents.decode(data))
 
 
 def _of(document: Json | None) -> Settings:
@@ -145,4 +145,4 @@ def _of(document: Json | None) -> Settings:
     try:
         return from_document(document["settings"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise objects.damaged() from error
+        raise documents.damaged() from error

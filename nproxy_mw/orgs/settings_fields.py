@@ -15,8 +15,8 @@ from typing import Any
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.npm.names import is_internal_scope
 from nproxy_mw.npm.packuments import Json
-from nproxy_mw.orgs.rule_exceptions import check_exceptions
-from nproxy_mw.orgs.rule_table import RULES, default_rules, known_parts, merge_rules, number, shown
+from nproxy_mw.rules.catalog import RULES, default_rules, known_parts, merge_rules, number, shown
+from nproxy_mw.rules.exceptions import check_exceptions
 
 MAX_SCOPES = 100
 MAX_PER_MINUTE = 1_000_000

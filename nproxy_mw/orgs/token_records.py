@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from nproxy_mw import events
 from nproxy_mw.access import Grant, Principal
+from nproxy_mw.audit import events
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.npm.packuments import Json
-from nproxy_mw.orgs import objects
+from nproxy_mw.storage import documents
 
 MAX_NAME = 100  # characters
 ID_LENGTH = 16  # hex digits: 64 bits, so two tokens of one organisation do not share one
@@ -98,12 +98,12 @@ def stored_document(record: TokenRecord) -> dict[str, Any]:
 
 def encode(record: TokenRecord) -> bytes:
     """The bytes that are stored."""
-    return objects.encode(stored_document(record))
+    return documents.encode(stored_document(record))
 
 
 def decode(data: bytes) -> TokenRecord:
     """The token that `encode` stored. Raises `StorageUnavailable` when it is damaged."""
-    return from_document(objects.decode(data))
+    return from_document(documents.decode(data))
 
 
 def from_document(document: Json) -> TokenRecord:
@@ -120,7 +120,7 @@ def from_document(document: Json) -> TokenRecord:
             told=tuple(document["events"]),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise objects.damaged() from error
+        raise documents.damaged() from error
 
 
 def _text(time: datetime | None) -> str | None:

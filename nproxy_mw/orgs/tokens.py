@@ -14,15 +14,17 @@ from datetime import datetime, timedelta
 from hmac import compare_digest
 from typing import Any
 
-from nproxy_mw import events, token_format
+from nproxy_mw import token_format
 from nproxy_mw.access import Actor, Grant, Principal
+from nproxy_mw.audit import events
+from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Changed, Missing, NotFound, NproxyError
 from nproxy_mw.npm.packuments import Json
-from nproxy_mw.orgs import objects, token_records
-from nproxy_mw.orgs.audit import Trail
+from nproxy_mw.orgs import token_records
 from nproxy_mw.orgs.token_records import ID_LENGTH, TokenRecord, check_expiry, check_grants, check_name, named
+from nproxy_mw.storage import documents
 from nproxy_mw.storage.port import Revision, Storage
-from nproxy_mw.storage.remembered import Remembered
+from nproxy_mw.storage.revisions import Remembered
 
 FOLDER = "tokens"
 LAST_USE = timedelta(hours=1)
@@ -92,7 +94,7 @@ class TokenStore:
                 return None
             return token_records.stored_document(replace(record, revoked_at=self.clock(), told=(*record.told, told)))
 
-        objects.change(self.storage, key, revoked)
+        documents.change(self.storage, key, revoked)
         self._remembered.forget(key)
         self.trail.append(self._remembered.get(key).told[1:])
 

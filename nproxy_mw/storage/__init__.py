@@ -9,7 +9,7 @@ from fsspec.core import split_protocol
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
-from nproxy_mw.storage.fresh import Fresh
+from nproxy_mw.storage.freshness import Fresh
 from nproxy_mw.storage.generic import FsspecStorage
 from nproxy_mw.storage.local import LocalStorage
 from nproxy_mw.storage.port import Storage, is_key

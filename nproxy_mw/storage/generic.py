@@ -16,8 +16,8 @@ from typing import BinaryIO
 from fsspec import AbstractFileSystem
 
 from nproxy_mw.errors import Changed, Exists, Missing
+from nproxy_mw.storage.os_errors import explained
 from nproxy_mw.storage.port import Revision, Stored, check_key, is_key
-from nproxy_mw.storage.reasons import explained
 
 # One for all: fsspec shares its file systems within a process, and two storages may stand on one.
 _TURN = threading.RLock()

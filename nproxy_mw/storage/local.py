@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from nproxy_mw.errors import Busy, Changed, Exists, Missing, StorageUnavailable
-from nproxy_mw.locks import FileLocks
+from nproxy_mw.storage.locks import FileLocks
+from nproxy_mw.storage.os_errors import explained
 from nproxy_mw.storage.port import Revision, Stored, check_key, is_key
-from nproxy_mw.storage.reasons import explained
 
 _TEMPORARY = ".new-"
 _LOCK_TIMEOUT = 10.0  # seconds; a holder needs a millisecond

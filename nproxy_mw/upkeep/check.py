@@ -13,21 +13,22 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from nproxy_mw.audit import verify
+from nproxy_mw.audit.checkpoints import Checkpoints
+from nproxy_mw.audit.findings import Finding
+from nproxy_mw.audit.trail import ADMINISTRATION, CURRENT, Trail
 from nproxy_mw.errors import Missing, NproxyError, StorageUnavailable
-from nproxy_mw.orgs import audit, objects, verification
-from nproxy_mw.orgs.audit import Trail
-from nproxy_mw.orgs.checkpoints import Checkpoints
-from nproxy_mw.orgs.findings import Finding
-from nproxy_mw.records import PREFIX, Record, decode, record_key, record_name, tarball_key
+from nproxy_mw.packages.record import PREFIX, Record, decode, record_key, record_name, tarball_key
+from nproxy_mw.storage import documents
+from nproxy_mw.storage.layout import HOMES, Kind, place_of
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.prefixed import Prefixed
-from nproxy_mw.upkeep.layout import HOMES, Kind, place_of
-from nproxy_mw.upkeep.mending import mend
 from nproxy_mw.upkeep.orphans import is_orphan, orphans
-from nproxy_mw.upkeep.package_flaws import record_flaws, tarball_flaws
+from nproxy_mw.upkeep.packages import record_flaws, tarball_flaws
+from nproxy_mw.upkeep.parallel import spread
 from nproxy_mw.upkeep.progress import Progress
-from nproxy_mw.upkeep.spreading import spread
-from nproxy_mw.upkeep.state_flaws import DAMAGED, Accounts, state_findings
+from nproxy_mw.upkeep.repair import mend
+from nproxy_mw.upkeep.state import DAMAGED, Accounts, state_findings
 
 _LOOKS = 3  # at a package that changes while it is looked at
 
@@ -79,7 +80,7 @@ def check_organisation(storage: Storage, org: str, *, repair: bool, progress: Pr
 def _organisation_findings(trail: Trail, progress: Progress) -> Iterator[Finding]:
     yield from state_findings(trail, progress)
     in_packages: deque[Finding] = deque()
-    for finding in verification.verify(
+    for finding in verify.verify(
         trail, _chains(trail, in_packages, progress), Checkpoints(trail.storage, org=trail.org), _keys_of(trail.storage)
     ):
         while in_packages:
@@ -96,9 +97,9 @@ def _organisation_findings(trail: Trail, progress: Progress) -> Iterator[Finding
 def _chains(trail: Trail, findings: deque[Finding], progress: Progress) -> Iterator[tuple[str, Sequence[Any]]]:
     """Every chain of an organisation; what is wrong with the packages meanwhile goes into *findings*."""
     try:
-        yield audit.ADMINISTRATION, trail.chain()
+        yield ADMINISTRATION, trail.chain()
     except StorageUnavailable:
-        yield audit.ADMINISTRATION, [None]
+        yield ADMINISTRATION, [None]
     keys = (key for key in trail.storage.list(PREFIX) if key.endswith("/record.json"))
     for package in spread(lambda key: look_at(trail.storage, key), keys):
         progress.count("packages")
@@ -137,7 +138,7 @@ def _described(storage: Storage, name: str, key: str, data: bytes) -> Package:
         record = decode(data)
         findings = list(_package_findings(storage, key, record))
     except (NproxyError, ValueError, KeyError, TypeError, AttributeError):
-        return Package(name, verification.chain_in(data), findings=[Finding(key, DAMAGED)])
+        return Package(name, verify.chain_in(data), findings=[Finding(key, DAMAGED)])
     return Package(name, record.chain, len(record.tarballs), findings)
 
 
@@ -161,7 +162,7 @@ def _keys(storage: Storage, orgs: set[str]) -> Iterator[str]:
 def _keys_of(storage: Storage) -> Sequence[Any]:
     """The organisation's public keys; none when they cannot be read, which is a finding of its own."""
     try:
-        document = objects.find(storage, "keys.json")
+        document = documents.find(storage, "keys.json")
         return list(document["keys"]) if document else []
     except (StorageUnavailable, KeyError, TypeError):
         return []
@@ -169,8 +170,8 @@ def _keys_of(storage: Storage) -> Sequence[Any]:
 
 def _key_of(where: str) -> str:
     """The key of what the verification names: a chain by its name, anything else by its key."""
-    if where == audit.ADMINISTRATION:
-        return audit.CURRENT
+    if where == ADMINISTRATION:
+        return CURRENT
     if "." in where.rpartition("/")[2] and not where.startswith("@"):
         return where
     return record_key(record_name(f"{PREFIX}/{where}/record.json"))

@@ -23,12 +23,12 @@ import orjson
 from fsspec.core import split_protocol
 
 from nproxy_mw.errors import Changed, Conflict, Exists, Missing, StorageUnavailable
-from nproxy_mw.orgs import objects
-from nproxy_mw.records import decode, record_name, tarball_key
+from nproxy_mw.packages.record import decode, record_name, tarball_key
+from nproxy_mw.storage import documents
+from nproxy_mw.storage.layout import COPY, HOMES, Kind, place_of
 from nproxy_mw.storage.port import Storage, Stored
-from nproxy_mw.upkeep.layout import COPY, HOMES, Kind, place_of
+from nproxy_mw.upkeep.parallel import spread
 from nproxy_mw.upkeep.progress import Progress
-from nproxy_mw.upkeep.spreading import spread
 
 _THREADS = 4  # each holds one tarball, of up to 50 MB
 _PIECE = 1024 * 1024  # bytes
@@ -70,13 +70,13 @@ def copy(
 
 def claim(destination: Storage, origin: str, *, dry_run: bool = False) -> None:
     """Marks an empty *destination* as a copy of *origin*. Raises `Conflict` when it is something else."""
-    marker = objects.find(destination, COPY)
+    marker = documents.find(destination, COPY)
     if marker is None:
         if next(iter(destination.list()), None) is not None:
             raise Conflict("The destination holds another store: give an empty folder or bucket.", code="not-a-copy")
         if not dry_run:
             with suppress(Exists):
-                destination.create(COPY, objects.encode({"source": origin}))
+                destination.create(COPY, documents.encode({"source": origin}))
             claim(destination, origin, dry_run=True)
     elif marker.get("source") != origin:
         raise Conflict("The destination is a copy of another store: give an empty folder or bucket.", code="not-a-copy")

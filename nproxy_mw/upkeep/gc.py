@@ -14,13 +14,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from nproxy_mw.audit.events import Clock, timestamp, utc_now
 from nproxy_mw.errors import Changed, Exists, Missing, StorageUnavailable
-from nproxy_mw.events import Clock, timestamp, utc_now
-from nproxy_mw.orgs import objects
+from nproxy_mw.storage import documents
+from nproxy_mw.storage.layout import HOMES, ORPHANS, place_of
 from nproxy_mw.storage.local import LocalStorage
 from nproxy_mw.storage.port import Revision, Storage
 from nproxy_mw.storage.prefixed import Prefixed
-from nproxy_mw.upkeep.layout import HOMES, ORPHANS, place_of
 from nproxy_mw.upkeep.orphans import is_orphan, orphans
 from nproxy_mw.upkeep.progress import Progress
 
@@ -101,14 +101,14 @@ def _read(own: Prefixed) -> tuple[dict[str, datetime], Revision | None]:
     except Missing:
         return {}, None
     try:
-        noted = objects.decode(stored.data)["orphans"]
+        noted = documents.decode(stored.data)["orphans"]
         return {key: datetime.fromisoformat(first) for key, first in noted.items()}, stored.revision
     except (StorageUnavailable, AttributeError, KeyError, TypeError, ValueError):
         return {}, stored.revision
 
 
 def _write(own: Prefixed, still: dict[str, str], revision: Revision | None) -> None:
-    data = objects.encode({"orphans": still})
+    data = documents.encode({"orphans": still})
     with suppress(Exists, Changed):  # another run wrote its own notes, which are as good
         if revision is None:
             own.create(ORPHANS, data)

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from nproxy_mw.errors import BadRequest, Missing
 from nproxy_mw.npm.names import Name, parse_name
-from nproxy_mw.records import TARBALLS, Record, decode, record_key
+from nproxy_mw.packages.record import TARBALLS, Record, decode, record_key
 from nproxy_mw.storage.port import Storage
 
 

@@ -23,11 +23,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from publications import ACTOR, publication
 
 from nproxy_mw.errors import Busy
-from nproxy_mw.locks import ThreadLocks
 from nproxy_mw.npm.names import parse_name
-from nproxy_mw.organisation import Organisation, open_organisation, organisation_at
+from nproxy_mw.orgs.organization import Organisation, open_organisation, organisation_at
 from nproxy_mw.storage import open_storage
-from nproxy_mw.storage.fresh import Fresh
+from nproxy_mw.storage.freshness import Fresh
+from nproxy_mw.storage.locks import ThreadLocks
 from nproxy_mw.storage.s3 import S3Storage
 from nproxy_mw.storage.s3_requests import S3Requests
 from nproxy_mw.testing.engines import find_weed, seaweedfs

@@ -11,16 +11,16 @@ from publications import publish
 from standing import program
 from storming import Storm, servers
 
-from nproxy_mw.cli import mending
+from nproxy_mw.accounts.administrators import AdministratorStore
+from nproxy_mw.audit import verify
+from nproxy_mw.audit.checkpoints import Checkpoints
+from nproxy_mw.cli import repair
 from nproxy_mw.errors import StorageUnavailable
-from nproxy_mw.organisation import organisation_at
-from nproxy_mw.orgs import verification
-from nproxy_mw.orgs.administrators import AdministratorStore
-from nproxy_mw.orgs.checkpoints import Checkpoints
-from nproxy_mw.orgs.organisations import Organisations
+from nproxy_mw.orgs.directory import Organisations
+from nproxy_mw.orgs.organization import organisation_at
 from nproxy_mw.storage import open_storage
 from nproxy_mw.upkeep.check import check
-from nproxy_mw.upkeep.mending import OutOfTime, mend_quickly
+from nproxy_mw.upkeep.repair import OutOfTime, mend_quickly
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_what_a_crash_leaves_is_mended(url, parts, caplog):
     """Afterwards nothing is found, and one line tells that something was done."""
     assert lose(url, *parts)
     assert found(url) != []
-    mending.begin(url).join()
+    repair.begin(url).join()
     assert found(url) == []
     (line,) = caplog.messages
     assert line.startswith("the audit trail was completed after a crash: ")
@@ -73,31 +73,31 @@ def test_what_a_crash_leaves_is_mended(url, parts, caplog):
 def test_sound_store_is_left_as_it_is(url, caplog):
     """Nothing is written, and nothing said."""
     before = {key: open_storage(url).read(key).data for key in open_storage(url).list()}
-    mending.mend(url)
+    repair.mend(url)
     assert {key: open_storage(url).read(key).data for key in open_storage(url).list()} == before
     assert caplog.messages == []
 
 
 def test_empty_store_is_left_empty(tmp_path):
     """Nothing is made in it, not even a lock."""
-    mending.mend(str(tmp_path / "store"))
+    repair.mend(str(tmp_path / "store"))
     assert not (tmp_path / "store" / ".locks").exists()
 
 
 def test_one_process_mends_at_a_time(url, caplog):
     """Whoever does not get its turn in time leaves it to the other."""
     lose(url, "/audit/events/")
-    with mending.lock_of(url).hold("mending", 1.0):
-        mending.mend(url, 0.01)
+    with repair.lock_of(url).hold("mending", 1.0):
+        repair.mend(url, 0.01)
     assert found(url) != []
     assert caplog.messages == []
 
 
 def test_lock_of_mending_is_in_nobodys_way(url):
     """No package's lock is the same file."""
-    with mending.lock_of(url).hold("mending", 1.0):
+    with repair.lock_of(url).hold("mending", 1.0):
         publish(organisation_at(url, "acme"), "@acme/utils", "2.0.0")
-    assert mending.lock_of(url).folder != organisation_at(url).packages.locks.folder
+    assert repair.lock_of(url).folder != organisation_at(url).packages.locks.folder
 
 
 def test_effort_is_bounded(url, caplog):
@@ -105,7 +105,7 @@ def test_effort_is_bounded(url, caplog):
     ticks = iter(range(1000))
     with pytest.raises(OutOfTime):
         mend_quickly(open_storage(url), 3.0, lambda: next(ticks))
-    mending.mend(url, -1.0)
+    repair.mend(url, -1.0)
     assert caplog.messages[-1].endswith("run 'nproxy-mw check --repair'")
 
 
@@ -115,9 +115,9 @@ def test_failure_is_one_line(url, monkeypatch, caplog):
     def fail(*_):
         raise StorageUnavailable("The disk\nis gone.")
 
-    mending.mend("gopher://x")
-    monkeypatch.setattr(mending, "mend_quickly", fail)
-    mending.mend(url)
+    repair.mend("gopher://x")
+    monkeypatch.setattr(repair, "mend_quickly", fail)
+    repair.mend(url)
     assert len(caplog.messages) == 2
     assert all("\n" not in line and "check --repair" in line for line in caplog.messages)
 
@@ -125,14 +125,14 @@ def test_failure_is_one_line(url, monkeypatch, caplog):
 def test_store_in_memory_has_no_lock_between_processes():
     """No server is ever started on one."""
     with pytest.raises(TypeError):
-        mending.lock_of("memory://x")
+        repair.lock_of("memory://x")
 
 
 def is_whole(url):
     organisation = organisation_at(url)
     checkpoints = Checkpoints(organisation.storage, org=organisation.id)
-    chains = verification.all_chains(organisation.trail)
-    return not list(verification.verify(organisation.trail, chains, checkpoints, organisation.keys.public_keys()))
+    chains = verify.all_chains(organisation.trail)
+    return not list(verify.verify(organisation.trail, chains, checkpoints, organisation.keys.public_keys()))
 
 
 @pytest.mark.e2e

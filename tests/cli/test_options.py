@@ -7,10 +7,10 @@ import socket
 
 import pytest
 
-from nproxy_mw.cli import COMMANDS, main, npm_config, places
+from nproxy_mw.cli import COMMANDS, addresses, main, npm_config
+from nproxy_mw.cli.addresses import Bind, check_public_url, check_upstream, parse_bind
 from nproxy_mw.cli.options import UsageError, add_option, organisation_of, scopes_of
-from nproxy_mw.cli.places import Bind, check_public_url, check_upstream, parse_bind
-from nproxy_mw.cli.tables import print_table
+from nproxy_mw.cli.terminal import print_table
 from nproxy_mw.errors import Missing, StorageUnavailable
 
 HERE = Bind("127.0.0.1", 4874)
@@ -208,7 +208,7 @@ def test_host_that_has_no_address_is_not_ourselves(monkeypatch):
     def fails(*_, **__):
         raise socket.gaierror
 
-    monkeypatch.setattr(places.socket, "getaddrinfo", fails)
+    monkeypatch.setattr(addresses.socket, "getaddrinfo", fails)
     assert check_upstream("http://upstream.example:4874", HERE, None).url is not None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nproxy_mw.cli import main
 from nproxy_mw.cli.stores import open_store
-from nproxy_mw.orgs.organisations import Organisations
+from nproxy_mw.orgs.directory import Organisations
 
 
 def test_created_organisation_is_there_and_listed(tmp_path, capsys):

@@ -10,7 +10,7 @@ import pytest
 from house import ACTOR
 
 from nproxy_mw.cli import CUT_OFF
-from nproxy_mw.organisation import organisation_at
+from nproxy_mw.orgs.organization import organisation_at
 
 COMMAND = (sys.executable, "-c", "import sys; from nproxy_mw.cli import main; sys.exit(main())")
 

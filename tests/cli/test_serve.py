@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from nproxy_mw.cli import main
+from nproxy_mw.cli.greeting import welcome
 from nproxy_mw.cli.server import _reachable
-from nproxy_mw.cli.welcome import welcome
 
 PROGRAM = str(Path(sys.executable).with_name("nproxy-mw"))
 

@@ -10,9 +10,9 @@ from nproxy_mw.cli.accounts import administrators_of
 from nproxy_mw.cli.options import UsageError
 from nproxy_mw.cli.stores import open_store
 from nproxy_mw.cli.tenancy import first_administrator, many_organisations, parse_orgs, platform_at, prepare
-from nproxy_mw.middleware.organizations import ByHost, ByPath, FixedOrg
-from nproxy_mw.organisation import organisation_at
-from nproxy_mw.orgs.organisations import Organisations
+from nproxy_mw.middleware.tenants import ByHost, ByPath, FixedOrg
+from nproxy_mw.orgs.directory import Organisations
+from nproxy_mw.orgs.organization import organisation_at
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from gunicorn.http import errors
 from house import ACTOR
 
 from nproxy_mw.cli.worker import PATIENCE, PatientSocket, PatientUnreader, answer_to
-from nproxy_mw.organisation import organisation_at
+from nproxy_mw.orgs.organization import organisation_at
 from nproxy_mw.testing.documents import publish_document
 
 THREADS = 2

@@ -14,7 +14,7 @@ import pytest
 from storming import Storm, servers, verify
 
 from nproxy_mw.access import Actor, Grant
-from nproxy_mw.organisation import organisation_at
+from nproxy_mw.orgs.organization import organisation_at
 from nproxy_mw.storage import open_storage
 from nproxy_mw.upkeep.check import Orphan, check
 

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 from commands import Command, opened
 
+from nproxy_mw.audit.events import utc_now
 from nproxy_mw.errors import Conflict, NotFound
-from nproxy_mw.events import utc_now
 from nproxy_mw.npm.packuments import abbreviated
-from nproxy_mw.organisation import Organisation
+from nproxy_mw.orgs.organization import Organisation
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.upkeep.check import Orphan, check
 from nproxy_mw.upkeep.gc import gc

@@ -9,9 +9,9 @@ from publications import ACTOR, publication, publish
 
 from nproxy_mw.access import Grant
 from nproxy_mw.errors import NotFound
-from nproxy_mw.locks import ThreadLocks
 from nproxy_mw.npm.names import parse_name
-from nproxy_mw.organisation import Organisation, open_organisation
+from nproxy_mw.orgs.organization import Organisation, open_organisation
+from nproxy_mw.storage.locks import ThreadLocks
 from nproxy_mw.storage.port import Storage
 
 BASE, NEW = parse_name("@acme/base"), parse_name("@acme/new")

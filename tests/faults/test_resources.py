@@ -16,11 +16,11 @@ from aftermath import assert_readable, is_harmless
 from house import House, publish
 
 from nproxy_mw.errors import StorageUnavailable
-from nproxy_mw.locks import FileLocks, ThreadLocks
 from nproxy_mw.npm.names import parse_name
-from nproxy_mw.organisation import open_organisation
+from nproxy_mw.orgs.organization import open_organisation
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.local import LocalStorage
+from nproxy_mw.storage.locks import FileLocks, ThreadLocks
 from nproxy_mw.upkeep.check import check
 
 PAGE = 4096  # bytes; what a file takes at least

@@ -9,7 +9,7 @@ from house import ACTOR
 from town import Town
 from wsgi_client import Client
 
-from nproxy_mw.middleware.organizations import ByHost, ByPath
+from nproxy_mw.middleware.tenants import ByHost, ByPath
 from nproxy_mw.testing.documents import publish_document
 from nproxy_mw.token_format import make_secret
 

@@ -7,10 +7,10 @@ from house import publish
 from town import Town
 from wsgi_client import Client
 
-from nproxy_mw.locks import ThreadLocks
+from nproxy_mw.hosting import Platform
 from nproxy_mw.middleware.management import User
-from nproxy_mw.middleware.organizations import ByHost, ByPath, FixedOrg
-from nproxy_mw.platform import Platform
+from nproxy_mw.middleware.tenants import ByHost, ByPath, FixedOrg
+from nproxy_mw.storage.locks import ThreadLocks
 from nproxy_mw.testing.documents import publish_document
 
 ORGS = "/api/v1/orgs"

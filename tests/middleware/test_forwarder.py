@@ -21,9 +21,8 @@ from wsgiref.validate import validator
 import pytest
 
 from nproxy_mw.access import Grant, Principal
-from nproxy_mw.answers import Answer, Headers
-from nproxy_mw.environ import DESTINATION, PRINCIPAL, ROUTE, Destination
 from nproxy_mw.errors import MissingLayer, UpstreamUnavailable
+from nproxy_mw.http.context import DESTINATION, PRINCIPAL, ROUTE, Destination
 from nproxy_mw.middleware.authenticate import Authenticate
 from nproxy_mw.middleware.error_responses import ErrorResponses
 from nproxy_mw.middleware.forwarder import Forwarder
@@ -32,7 +31,8 @@ from nproxy_mw.npm.routes import parse_route
 from nproxy_mw.testing.documents import publish_document
 from nproxy_mw.testing.upstream import RecordingUpstream, Reply, json_reply
 from nproxy_mw.token_format import make_secret
-from nproxy_mw.transport import Body, Urllib3Transport
+from nproxy_mw.upstream.responses import Answer, Headers
+from nproxy_mw.upstream.transport import Body, Urllib3Transport
 
 BASE = "https://npm.acme.example/npm"
 READS = ("/lodash", "/lodash/latest", "/lodash/-/lodash-1.0.0.tgz", "/-/package/lodash/dist-tags", "/-/npm/v1/keys")

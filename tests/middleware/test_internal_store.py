@@ -11,12 +11,12 @@ import pytest
 from house import ACTOR, House, publish
 from wsgi_client import ABBREVIATED, Client
 
-from nproxy_mw.answers import Answer
 from nproxy_mw.errors import NotFound
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.routes import Kind
 from nproxy_mw.stack import front_page, layers, stack
 from nproxy_mw.testing.documents import publish_document
+from nproxy_mw.upstream.responses import Answer
 
 UTILS = "/@acme%2futils"
 TARBALL = "/@acme/utils/-/utils-1.0.0.tgz"

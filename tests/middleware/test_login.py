@@ -15,9 +15,9 @@ from wsgi_client import Client, run
 
 from nproxy_mw.access import Grant
 from nproxy_mw.errors import NotFound, TooManyRequests
-from nproxy_mw.middleware.login import page, waiting
-from nproxy_mw.middleware.login.waiting import Waiting, WaitingLogins
-from nproxy_mw.middleware.organizations import ByHost
+from nproxy_mw.middleware.login import page, pending
+from nproxy_mw.middleware.login.pending import Waiting, WaitingLogins
+from nproxy_mw.middleware.tenants import ByHost
 from nproxy_mw.token_format import is_wellformed
 
 LOGIN = "/acme/-/v1/login"
@@ -267,18 +267,18 @@ def test_login_is_over_after_ten_minutes(town):
         with pytest.raises(NotFound):
             ask()
     logins.begin(ACTOR)
-    assert len(list(logins.storage.list(waiting.FOLDER))) == 1
+    assert len(list(logins.storage.list(pending.FOLDER))) == 1
 
 
 def test_waiting_logins_are_bounded(town, monkeypatch):
     """One address cannot fill the storage, nor keep others from logging in."""
-    monkeypatch.setattr(waiting, "MAX_OF_ADDRESS", 2)
+    monkeypatch.setattr(pending, "MAX_OF_ADDRESS", 2)
     for _ in range(2):
         begin(town)
     refused = town.stranger().post(LOGIN, {})
     assert (refused.status, refused.headers["retry-after"]) == (429, "60")
     begin(town, REMOTE_ADDR="192.0.2.8")
-    monkeypatch.setattr(waiting, "MAX_IN_ALL", 3)
+    monkeypatch.setattr(pending, "MAX_IN_ALL", 3)
     logins = WaitingLogins(town.platform.organisation("acme").storage)
     with pytest.raises(TooManyRequests):
         logins.begin(ACTOR)

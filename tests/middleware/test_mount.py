@@ -8,13 +8,14 @@ import pytest
 from house import House, publish
 from wsgi_client import Client
 
-from nproxy_mw import Mount, wsgi
+from nproxy_mw import Mount
+from nproxy_mw.http import messages
 
 
 def named(name: str):
     def app(environ, start_response):
         place = {"app": name, "script": environ.get("SCRIPT_NAME", ""), "path": environ.get("PATH_INFO", "")}
-        return wsgi.send_json(environ, start_response, place)
+        return messages.send_json(environ, start_response, place)
 
     return validator(app)
 

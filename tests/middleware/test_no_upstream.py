@@ -9,8 +9,8 @@ from wsgiref.validate import validator
 
 import pytest
 
-from nproxy_mw.environ import DESTINATION, ROUTE, Destination
 from nproxy_mw.errors import Forbidden, MissingLayer, NotFound
+from nproxy_mw.http.context import DESTINATION, ROUTE, Destination
 from nproxy_mw.middleware.no_upstream import NoUpstream
 from nproxy_mw.npm.routes import parse_route
 

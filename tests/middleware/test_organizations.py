@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from town import Town
 from wsgi_client import Client, validated
 
-from nproxy_mw import wsgi
-from nproxy_mw.answers import Answer
-from nproxy_mw.environ import ORG
-from nproxy_mw.hosts import check_domain
+from nproxy_mw.http import messages
+from nproxy_mw.http.context import ORG
+from nproxy_mw.http.sites import check_domain
 from nproxy_mw.middleware.error_responses import ErrorResponses
-from nproxy_mw.middleware.organizations import ByHost, ByPath, FixedOrg, Organizations
+from nproxy_mw.middleware.tenants import ByHost, ByPath, FixedOrg, Organizations
+from nproxy_mw.upstream.responses import Answer
 
 DOMAIN = "registry.example"
 WAYS = [
@@ -28,7 +28,7 @@ WAYS = [
 
 def echo(environ, start_response):
     document = {"org": ORG.find(environ), "script": environ["SCRIPT_NAME"], "path": environ["PATH_INFO"]}
-    return wsgi.send_json(environ, start_response, document)
+    return messages.send_json(environ, start_response, document)
 
 
 def door(resolve):

@@ -6,9 +6,9 @@ import pytest
 from house import House
 from wsgi_client import Client, validated
 
-from nproxy_mw import wsgi
 from nproxy_mw.access import ANONYMOUS, Grant, Principal
-from nproxy_mw.environ import DESTINATION, PRINCIPAL, ROUTE, Destination
+from nproxy_mw.http import messages
+from nproxy_mw.http.context import DESTINATION, PRINCIPAL, ROUTE, Destination
 from nproxy_mw.middleware.error_responses import ErrorResponses
 from nproxy_mw.middleware.scope_router import ScopeRouter
 from nproxy_mw.npm.routes import Kind
@@ -38,7 +38,7 @@ class Router:
 
         def inner(environ, start_response):
             self.left.append((DESTINATION.require(environ, by="tests"), ROUTE.require(environ, by="tests")))
-            return wsgi.send_json(environ, start_response, {})
+            return messages.send_json(environ, start_response, {})
 
         router = [ErrorResponses, known, lambda app: ScopeRouter(app, settings=self.settings)]
         self.client = Client(validated(router, on=inner))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from nproxy_mw.json_values import dumps, parse_object
 from nproxy_mw.npm.names import parse_name
 from nproxy_mw.npm.publication import Publication, parse_publication
-from nproxy_mw.npm.strict_json import dumps, parse_object
 
 NAME = "@acme/utils"
 VERSION = "1.0.0"

@@ -9,7 +9,7 @@ import pytest
 from nproxy_mw.errors import Conflict
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.publication import parse_publication
-from nproxy_mw.npm.releases import release
+from nproxy_mw.packages.release import release
 from nproxy_mw.testing.documents import publish_document
 
 NAME = Name("@acme", "utils")

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nproxy_mw.errors import BadRequest
-from nproxy_mw.npm.strict_json import MAX_DEPTH, MAX_MARKS, dumps, parse_object, parse_value
+from nproxy_mw.json_values import MAX_DEPTH, MAX_MARKS, dumps, parse_object, parse_value
 
 BIG = 100 * 1024  # beyond the size at which a string of base64 takes a way of its own
 

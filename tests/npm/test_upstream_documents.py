@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from nproxy_mw.errors import Busy, UpstreamUnavailable
 from nproxy_mw.npm.names import Name, parse_name
 from nproxy_mw.npm.routes import Kind, Route, parse_route
-from nproxy_mw.npm.upstream_answers import one_range, passed, refusal, relayed
-from nproxy_mw.npm.upstream_documents import Readdressing, parse_packument
-from nproxy_mw.npm.upstream_targets import version_of_tarball, wire_target
+from nproxy_mw.upstream.documents import Readdressing, parse_packument
+from nproxy_mw.upstream.relaying import one_range, passed, refusal, relayed
+from nproxy_mw.upstream.targets import version_of_tarball, wire_target
 
 LODASH = Name("", "lodash")
 OURS = "https://npm.acme.example/npm"

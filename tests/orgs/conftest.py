@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from nproxy_mw.access import Actor
-from nproxy_mw.orgs.audit import Trail
+from nproxy_mw.audit.trail import Trail
 from nproxy_mw.storage import open_storage
 
 

@@ -7,6 +7,10 @@ import pytest
 from argon2 import PasswordHasher
 
 from nproxy_mw.access import Actor
+from nproxy_mw.accounts import administrators as module
+from nproxy_mw.accounts.administrators import AdministratorStore
+from nproxy_mw.accounts.attempts import BY_ADDRESS, BY_NAME, network_of
+from nproxy_mw.accounts.sessions import Administrator
 from nproxy_mw.errors import (
     BadRequest,
     Changed,
@@ -16,10 +20,6 @@ from nproxy_mw.errors import (
     TooManyRequests,
     Unauthenticated,
 )
-from nproxy_mw.orgs import administrators as module
-from nproxy_mw.orgs.administrators import AdministratorStore
-from nproxy_mw.orgs.attempts import BY_ADDRESS, BY_NAME, network_of
-from nproxy_mw.orgs.sessions import Administrator
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PASSWORD = "correct horse battery"

@@ -5,11 +5,10 @@ import threading
 import orjson
 import pytest
 
-from nproxy_mw import events
 from nproxy_mw.access import Actor
+from nproxy_mw.audit import events, index, trail
+from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import BadRequest, Busy, Changed, Exists, StorageUnavailable
-from nproxy_mw.orgs import audit, audit_index
-from nproxy_mw.orgs.audit import Trail
 
 
 def kinds(chain):
@@ -19,7 +18,7 @@ def kinds(chain):
 @pytest.fixture
 def short(monkeypatch):
     """Objects of the chain are full with 3 events."""
-    monkeypatch.setattr(audit, "FULL", 3)
+    monkeypatch.setattr(trail, "FULL", 3)
 
 
 def test_recorded_events_hang_in_one_chain(trail, actor):
@@ -235,7 +234,7 @@ def test_page_reads_only_what_it_shows(trail, told, storage):
 
 def test_rare_package_gives_a_short_page_with_a_cursor(trail, told, monkeypatch):
     """A page stops after so many events opened, and says where to go on."""
-    monkeypatch.setattr(audit_index, "MAX_OPENED", 3)
+    monkeypatch.setattr(index, "MAX_OPENED", 3)
     found, cursor = trail.page(package="@acme/p1")
     assert cursor is not None
     while cursor:
@@ -265,7 +264,7 @@ def test_event_of_a_host_whose_clock_is_ahead_is_shown(trail, clock, actor):
 
 def test_damaged_entry_is_passed_over(trail, told, storage):
     """An entry that cannot be read is left out of a page: verification tells of it."""
-    key = audit_index.index_key(told[0])
+    key = index.index_key(told[0])
     storage.replace(key, b"\xff", storage.read(key).revision)
     assert trail.page()[0] == told[1:]
 

@@ -9,11 +9,11 @@ import orjson
 import pytest
 
 from nproxy_mw.access import Actor
+from nproxy_mw.audit.events import timestamp
+from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import StorageUnavailable
-from nproxy_mw.events import timestamp
-from nproxy_mw.orgs.audit import Trail
 from nproxy_mw.orgs.keys import OVERLAP, KeyStore
-from nproxy_mw.orgs.sealing import Seal
+from nproxy_mw.orgs.seal import Seal
 from nproxy_mw.signing import ED25519, P256, verify
 
 SEAL = Seal(bytes(range(32)))

@@ -3,7 +3,7 @@
 import pytest
 
 from nproxy_mw.errors import BadRequest, Conflict, StorageUnavailable
-from nproxy_mw.orgs.organisations import Organisations
+from nproxy_mw.orgs.directory import Organisations
 from nproxy_mw.orgs.settings import Settings, SettingsStore
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from nproxy_mw import token_format
 from nproxy_mw.access import Grant
+from nproxy_mw.accounts.sessions import LIFETIME, Administrator, SessionStore
 from nproxy_mw.errors import Missing, StorageUnavailable
-from nproxy_mw.orgs.sessions import LIFETIME, Administrator, SessionStore
 from nproxy_mw.orgs.tokens import TokenStore
 
 ANN = Administrator("ann")

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nproxy_mw.access import Actor
+from nproxy_mw.audit.events import utc_now
+from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import BadRequest, Busy, Changed, StorageUnavailable
-from nproxy_mw.events import utc_now
-from nproxy_mw.orgs.audit import Trail
-from nproxy_mw.orgs.rule_table import RULES
 from nproxy_mw.orgs.settings import Settings, SettingsError, SettingsStore, StaticSettings
 from nproxy_mw.orgs.settings_fields import changed, from_document, stored_document
+from nproxy_mw.rules.catalog import RULES
 
 EXCEPTION = {"package": "left-pad", "reason": "needed by the build", "expiresAt": "2027-01-01T00:00:00Z"}
 

@@ -5,11 +5,11 @@ import base64
 import orjson
 import pytest
 
-from nproxy_mw import events, signing
+from nproxy_mw import signing
+from nproxy_mw.audit import events, index, verify
+from nproxy_mw.audit.checkpoints import Checkpoints
+from nproxy_mw.audit.trail import ADMINISTRATION
 from nproxy_mw.errors import Missing, StorageUnavailable
-from nproxy_mw.orgs import audit_index, verification
-from nproxy_mw.orgs.audit import ADMINISTRATION
-from nproxy_mw.orgs.checkpoints import Checkpoints
 from nproxy_mw.orgs.keys import KeyStore
 from nproxy_mw.signing import Ed25519Signer, P256Signer, public_record
 
@@ -41,7 +41,7 @@ class Organisation:
 
     def checkpoint(self):
         self.clock.forward(days=1)
-        return self.checkpoints.take(verification.all_chains(self.trail), self.signer)
+        return self.checkpoints.take(verify.all_chains(self.trail), self.signer)
 
     def chain(self, key):
         return orjson.loads(self.storage.read(key).data)["chain"]
@@ -55,10 +55,8 @@ class Organisation:
 
     def findings(self, *, keys=None, witness=None):
         keys = self.keys.public_keys() if keys is None else keys
-        chains = verification.all_chains(self.trail)
-        return [
-            str(finding) for finding in verification.verify(self.trail, chains, self.checkpoints, keys, witness=witness)
-        ]
+        chains = verify.all_chains(self.trail)
+        return [str(finding) for finding in verify.verify(self.trail, chains, self.checkpoints, keys, witness=witness)]
 
 
 @pytest.fixture
@@ -144,18 +142,18 @@ def test_chain_of_another_place_is_found(org, member, value):
 
 def test_index_is_held_against_the_chains(org):
     """An entry that is missing, altered, damaged or of no chain is found; reindex mends what the chains can tell."""
-    keys = [audit_index.index_key(event) for event in org.chain(ONE)]
+    keys = [index.index_key(event) for event in org.chain(ONE)]
     org.storage.delete(keys[0])
     org.write(keys[1], orjson.loads(org.storage.read(keys[1]).data) | {"ip": "::1"})
     org.write(keys[2], b"\xff")
     alien = org.trail.new("package.published", org.actor, package="@acme/one")
-    audit_index.write(org.storage, alien)
+    index.write(org.storage, alien)
     findings = org.findings()
     for found in ("lacks", "otherwise", "damaged", "no chain holds"):
         assert sum(found in finding for finding in findings) == 1
-    assert verification.reindex(org.trail, verification.all_chains(org.trail)) == 3
+    assert verify.reindex(org.trail, verify.all_chains(org.trail)) == 3
     assert [finding for finding in org.findings() if "no chain" not in finding] == []
-    assert verification.reindex(org.trail, verification.all_chains(org.trail)) == 0
+    assert verify.reindex(org.trail, verify.all_chains(org.trail)) == 0
 
 
 def test_unreachable_storage_is_no_finding(org):
@@ -182,19 +180,19 @@ def test_flawed_events_are_not_indexed(org):
     """What was tampered with in a chain is not copied into the index."""
     chain = org.chain(ONE)
     org.write_chain(ONE, [chain[0] | {"ip": "::1"}, *chain[1:]])
-    assert verification.reindex(org.trail, verification.all_chains(org.trail)) == 0
+    assert verify.reindex(org.trail, verify.all_chains(org.trail)) == 0
 
 
 def test_events_written_meanwhile_are_no_findings(org):
     """Publishing while a verification runs gives no false alarm."""
 
     def chains():
-        yield from verification.all_chains(org.trail)
+        yield from verify.all_chains(org.trail)
         org.publish("@acme/late", 2)
         org.checkpoint()
         yield "@acme/late", org.chain("packages/@acme/late/record.json")
 
-    assert list(verification.verify(org.trail, chains(), org.checkpoints, org.keys.public_keys())) == []
+    assert list(verify.verify(org.trail, chains(), org.checkpoints, org.keys.public_keys())) == []
 
 
 def edited(org, key, **changes):
@@ -276,7 +274,7 @@ def test_checkpoint_taken_at_once_by_two_is_taken_once(org):
     """Of two processes that take the same checkpoint one writes it, and the other is content."""
 
     def chains():
-        yield from verification.all_chains(org.trail)
+        yield from verify.all_chains(org.trail)
         assert org.checkpoint()
 
     assert org.checkpoints.take(chains(), org.signer) is False

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from house import House, publish
 
-from nproxy_mw.locks import locks_for
 from nproxy_mw.storage import open_storage
+from nproxy_mw.storage.locks import locks_for
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import pytest
 from house import House
 from refusing import PACKAGE, RAW, UTILS, gz, refused, with_tarball
 
-from nproxy_mw.locks import locks_for
 from nproxy_mw.storage import open_storage
+from nproxy_mw.storage.locks import locks_for
 
 # Decompression
 

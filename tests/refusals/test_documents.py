@@ -10,10 +10,10 @@ from house import House, publish, snapshot
 from refusing import RAW, UTILS, attached, document, refused, with_dist, with_manifest, with_tarball
 from wsgi_client import Client
 
-from nproxy_mw.answers import Answer
-from nproxy_mw.locks import locks_for
 from nproxy_mw.storage import open_storage
+from nproxy_mw.storage.locks import locks_for
 from nproxy_mw.testing.documents import publish_document
+from nproxy_mw.upstream.responses import Answer
 
 # Names and paths
 

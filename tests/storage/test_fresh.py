@@ -9,8 +9,8 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from nproxy_mw.errors import Missing, StorageUnavailable
-from nproxy_mw.storage import FsspecStorage, fresh
-from nproxy_mw.storage.fresh import Fresh
+from nproxy_mw.storage import FsspecStorage, freshness
+from nproxy_mw.storage.freshness import Fresh
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.testing import StorageContract
 from nproxy_mw.testing.faults import Faulty
@@ -145,7 +145,7 @@ def test_memory_is_bounded(
     storage: Fresh, back: FsspecStorage, counted: Faulty, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of many keys, the ones confirmed longest ago are forgotten."""
-    monkeypatch.setattr(fresh, "_CAPACITY", 2)
+    monkeypatch.setattr(freshness, "_CAPACITY", 2)
     revisions = {key: back.create(key, key.encode()) for key in ("a", "b", "c")}
     for key in revisions:
         storage.read(key)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from nproxy_mw import locks as locks_module
 from nproxy_mw.errors import Busy, StorageUnavailable
-from nproxy_mw.locks import FileLocks, Locks, ThreadLocks, locks_for
+from nproxy_mw.storage import locks as locks_module
+from nproxy_mw.storage.locks import FileLocks, Locks, ThreadLocks, locks_for
 from nproxy_mw.testing.races import in_threads
 
 
@@ -88,7 +88,7 @@ def test_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 HOLDER = """
 import sys
 from pathlib import Path
-from nproxy_mw.locks import FileLocks
+from nproxy_mw.storage.locks import FileLocks
 with FileLocks(Path(sys.argv[1])).hold("a", 5):
     print("held", flush=True)
     sys.stdin.read()

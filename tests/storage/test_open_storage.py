@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nproxy_mw.storage import FsspecStorage, LocalStorage, open_storage
-from nproxy_mw.storage.fresh import Fresh
+from nproxy_mw.storage.freshness import Fresh
 from nproxy_mw.storage.s3 import S3Storage
 
 

@@ -10,7 +10,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from nproxy_mw.errors import Missing
 from nproxy_mw.storage import FsspecStorage
-from nproxy_mw.storage.remembered import Remembered
+from nproxy_mw.storage.revisions import Remembered
 from nproxy_mw.testing.races import in_threads
 
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import pytest
 from wire import MIB, read, sink_and_source
 
-from nproxy_mw.answers import Answer
 from nproxy_mw.errors import BadRequest, PayloadTooLarge, UpstreamUnavailable
 from nproxy_mw.testing.upstream import RecordingUpstream, Reply
-from nproxy_mw.transport import Urllib3Transport
+from nproxy_mw.upstream.responses import Answer
+from nproxy_mw.upstream.transport import Urllib3Transport
 
 
 def test_read_undoes_gzip_and_bounds_it() -> None:

@@ -19,7 +19,7 @@ from wire import MIB, raw_server, read
 
 from nproxy_mw.errors import UpstreamTimeout, UpstreamUnavailable
 from nproxy_mw.testing.upstream import RecordingUpstream, Reply
-from nproxy_mw.transport import Urllib3Transport
+from nproxy_mw.upstream.transport import Urllib3Transport
 
 
 def test_refused_connection_is_unavailable_and_names_no_host(caplog: pytest.LogCaptureFixture) -> None:

@@ -7,10 +7,10 @@ import socket
 import pytest
 from wire import read
 
-from nproxy_mw.answers import Answer
 from nproxy_mw.errors import UpstreamUnavailable
 from nproxy_mw.testing.upstream import RecordingUpstream, Reply
-from nproxy_mw.transport import Urllib3Transport
+from nproxy_mw.upstream.responses import Answer
+from nproxy_mw.upstream.transport import Urllib3Transport
 
 
 def test_redirects_are_followed_within_the_origin(upstream: RecordingUpstream) -> None:

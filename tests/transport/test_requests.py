@@ -12,7 +12,7 @@ from wire import read
 
 from nproxy_mw.errors import UpstreamUnavailable
 from nproxy_mw.testing.upstream import RecordingUpstream, Reply
-from nproxy_mw.transport import Urllib3Transport
+from nproxy_mw.upstream.transport import Urllib3Transport
 
 
 def test_send_asks_below_the_prefix(upstream: RecordingUpstream) -> None:

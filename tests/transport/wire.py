@@ -7,7 +7,7 @@ import ssl
 import threading
 from contextlib import suppress
 
-from nproxy_mw.answers import Answer
+from nproxy_mw.upstream.responses import Answer
 
 MIB = 2**20
 

@@ -25,13 +25,13 @@ from nproxy_mw import (
     stack,
 )
 from nproxy_mw.access import Tokens
-from nproxy_mw.answers import Answer
-from nproxy_mw.environ import DESTINATION, PRINCIPAL, ROUTE, Destination
+from nproxy_mw.http.context import DESTINATION, PRINCIPAL, ROUTE, Destination
 from nproxy_mw.npm.routes import Route
 from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.orgs.tokens import TokenStore
 from nproxy_mw.storage import FsspecStorage, LocalStorage, Storage
-from nproxy_mw.transport import Transport
+from nproxy_mw.upstream.responses import Answer
+from nproxy_mw.upstream.transport import Transport
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

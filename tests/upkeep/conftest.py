@@ -8,10 +8,10 @@ import pytest
 from publications import ACTOR, publish
 
 from nproxy_mw.access import Grant
-from nproxy_mw.locks import ThreadLocks
 from nproxy_mw.npm.names import parse_name
-from nproxy_mw.organisation import Organisation, open_organisation
+from nproxy_mw.orgs.organization import Organisation, open_organisation
 from nproxy_mw.storage import open_storage
+from nproxy_mw.storage.locks import ThreadLocks
 from nproxy_mw.storage.port import Storage
 
 

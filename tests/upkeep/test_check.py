@@ -11,9 +11,9 @@ import pytest
 from publications import ACTOR, publish
 
 from nproxy_mw.access import Grant
+from nproxy_mw.audit import trail
 from nproxy_mw.npm.names import parse_name
-from nproxy_mw.orgs import audit
-from nproxy_mw.orgs.organisations import Organisations
+from nproxy_mw.orgs.directory import Organisations
 from nproxy_mw.upkeep.check import Orphan, check
 from nproxy_mw.upkeep.progress import Progress
 
@@ -155,7 +155,7 @@ def test_missing_index_event_is_repaired(store):
 
 def test_untold_change_is_repaired(store, acme, monkeypatch):
     """A token whose event a crash left untold is found, and told of with repair."""
-    monkeypatch.setattr(audit.Trail, "append", lambda self, told: None)
+    monkeypatch.setattr(trail.Trail, "append", lambda self, told: None)
     acme.tokens.create("untold", [Grant.PROXY], actor=ACTOR)
     monkeypatch.undo()
     assert ["does not tell of the last change" in finding for finding in found(store)] == [True]

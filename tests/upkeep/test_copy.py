@@ -11,15 +11,14 @@ import pytest
 from publications import ACTOR, publish
 
 from nproxy_mw.errors import Conflict, Missing, StorageUnavailable
-from nproxy_mw.locks import ThreadLocks
 from nproxy_mw.npm.names import parse_name
-from nproxy_mw.organisation import open_organisation
-from nproxy_mw.orgs import objects
-from nproxy_mw.storage import open_storage
+from nproxy_mw.orgs.organization import open_organisation
+from nproxy_mw.storage import documents, open_storage
+from nproxy_mw.storage.layout import COPY
+from nproxy_mw.storage.locks import ThreadLocks
 from nproxy_mw.testing.faults import Faulty
 from nproxy_mw.upkeep.check import check
 from nproxy_mw.upkeep.copy import copy, origin_of
-from nproxy_mw.upkeep.layout import COPY
 
 UTILS = parse_name("@acme/utils")
 
@@ -83,7 +82,7 @@ def test_second_run_brings_what_changed(store, destination, acme):
 def test_orphans_and_sessions_stay_behind(store, destination):
     """What no record names is not copied, and neither are sessions."""
     store.create("orgs/acme/tarballs/@acme/utils/0123.tgz", b"")
-    store.create("sessions/0123.json", objects.encode({}))
+    store.create("sessions/0123.json", documents.encode({}))
     make_copy(store, destination)
     assert set(contents(store)) - set(contents(destination)) == {
         "orgs/acme/tarballs/@acme/utils/0123.tgz",
@@ -93,7 +92,7 @@ def test_orphans_and_sessions_stay_behind(store, destination):
 
 def test_removed_administrator_is_removed(store, destination):
     """Whoever was removed from the source cannot sign in at the copy."""
-    store.create("administrators/ann.json", objects.encode({"name": "ann"}))
+    store.create("administrators/ann.json", documents.encode({"name": "ann"}))
     make_copy(store, destination)
     store.delete("administrators/ann.json")
     assert make_copy(store, destination)["removed"] == 1

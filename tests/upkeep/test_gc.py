@@ -10,14 +10,14 @@ import pytest
 from publications import ACTOR, publication, publish
 
 from nproxy_mw.errors import StorageUnavailable
-from nproxy_mw.locks import ThreadLocks
 from nproxy_mw.npm.names import parse_name
-from nproxy_mw.organisation import open_organisation
+from nproxy_mw.orgs.organization import open_organisation
+from nproxy_mw.storage.layout import ORPHANS
 from nproxy_mw.storage.local import LocalStorage
+from nproxy_mw.storage.locks import ThreadLocks
 from nproxy_mw.testing.faults import Faulty
 from nproxy_mw.upkeep.check import check
 from nproxy_mw.upkeep.gc import gc, sweep
-from nproxy_mw.upkeep.layout import ORPHANS
 
 ORPHAN = "orgs/acme/tarballs/@acme/utils/0123.tgz"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -15,14 +15,14 @@ import pytest
 from publications import ACTOR, publish
 
 from nproxy_mw.errors import NotFound
-from nproxy_mw.locks import FileLocks
 from nproxy_mw.npm.names import parse_name
-from nproxy_mw.organisation import Organisation, open_organisation
+from nproxy_mw.orgs.organization import Organisation, open_organisation
 from nproxy_mw.storage import open_storage
+from nproxy_mw.storage.layout import COPY
+from nproxy_mw.storage.locks import FileLocks
 from nproxy_mw.upkeep.check import Orphan, check
 from nproxy_mw.upkeep.copy import copy
 from nproxy_mw.upkeep.gc import GRACE, gc
-from nproxy_mw.upkeep.layout import COPY
 
 
 def changes(organisation: Organisation) -> int:

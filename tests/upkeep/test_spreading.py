@@ -8,8 +8,8 @@ import threading
 
 import pytest
 
+from nproxy_mw.upkeep.parallel import spread
 from nproxy_mw.upkeep.progress import Progress
-from nproxy_mw.upkeep.spreading import spread
 
 
 def test_answers_come_in_order():

@@ -9,10 +9,10 @@ from publications import ACTOR
 from test_check import UTILS, edit, found, keys_of, overwrite
 
 from nproxy_mw.access import Grant
+from nproxy_mw.accounts.administrators import AdministratorStore
+from nproxy_mw.accounts.sessions import Administrator, SessionStore
 from nproxy_mw.npm.names import parse_name
-from nproxy_mw.orgs.administrators import AdministratorStore
-from nproxy_mw.orgs.organisations import Organisations
-from nproxy_mw.orgs.sessions import Administrator, SessionStore
+from nproxy_mw.orgs.directory import Organisations
 from nproxy_mw.upkeep.check import check
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)

@@ -10,18 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from nproxy_mw import wsgi
 from nproxy_mw.access import Grant, Principal, require
-from nproxy_mw.environ import DESTINATION, PRINCIPAL, ROUTE, Destination
 from nproxy_mw.errors import MethodNotAllowed, NotFound
-from nproxy_mw.middleware.internal_store.desk import Desk
+from nproxy_mw.http import messages
+from nproxy_mw.http.context import DESTINATION, PRINCIPAL, ROUTE, Destination
+from nproxy_mw.http.views import Views
 from nproxy_mw.middleware.internal_store.keys import Keys
+from nproxy_mw.middleware.internal_store.meta import Desk
 from nproxy_mw.middleware.internal_store.reading import Reading
 from nproxy_mw.middleware.internal_store.writing import Writing
 from nproxy_mw.npm.packuments import Json
 from nproxy_mw.npm.routes import Kind, Route
-from nproxy_mw.packages import Packages
-from nproxy_mw.views import Views
+from nproxy_mw.packages.store import Packages
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -100,9 +100,9 @@ class InternalStore:
 
 
 def _authorise(principal: Principal, environ: WSGIEnvironment) -> None:
-    if wsgi.method(environ) != "GET":
+    if messages.method(environ) != "GET":
         require(principal, Grant.PUBLISH)
-    elif wsgi.is_for_write(environ) and Grant.PUBLISH in principal.grants:
+    elif messages.is_for_write(environ) and Grant.PUBLISH in principal.grants:
         return
     else:
         require(principal, Grant.PROXY)
@@ -111,7 +111,7 @@ def _authorise(principal: Principal, environ: WSGIEnvironment) -> None:
 def _answer_of(verbs: Mapping[str, Answer] | None, environ: WSGIEnvironment) -> Answer:
     if verbs is None:
         raise NotFound("This registry keeps nothing under that path.", code="route-not-found")
-    answer = verbs.get(wsgi.method(environ))
+    answer = verbs.get(messages.method(environ))
     if answer is None:
         allow = [*verbs, "HEAD"] if "GET" in verbs else [*verbs]
         raise MethodNotAllowed("That method is not offered under this path.", allow=tuple(allow))

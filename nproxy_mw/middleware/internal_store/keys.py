@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from nproxy_mw import wsgi
 from nproxy_mw.errors import NotFound, ServerError
+from nproxy_mw.http import messages
 from nproxy_mw.npm.packuments import Json
 from nproxy_mw.npm.routes import Route
 
@@ -44,7 +44,7 @@ class Keys:
         keys = [*self.own(), *self._of_upstream(environ)]
         if not keys:
             raise NotFound("This registry has no signing keys yet.", code="no-keys")
-        return wsgi.send_json(environ, start_response, {"keys": keys}, headers=wsgi.PRIVATE)
+        return messages.send_json(environ, start_response, {"keys": keys}, headers=messages.PRIVATE)
 
     def _of_upstream(self, environ: WSGIEnvironment) -> Sequence[Json]:
         now = self.monotonic()
@@ -60,7 +60,7 @@ class Keys:
 
 def _listed(below: WSGIApplication, environ: WSGIEnvironment) -> Sequence[Json]:
     try:
-        status, body = wsgi.ask(below, environ)
+        status, body = messages.ask(below, environ)
     except NotFound:
         return []
     document: Any = orjson.loads(body) if status == 200 else {}

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import orjson
 
-from nproxy_mw import wsgi
-from nproxy_mw.bodies import CHUNK
 from nproxy_mw.errors import NotFound
+from nproxy_mw.http import messages
+from nproxy_mw.http.bodies import CHUNK
+from nproxy_mw.http.views import View, Views, make_view
 from nproxy_mw.npm import packuments
 from nproxy_mw.npm.packuments import Json
 from nproxy_mw.npm.routes import Route
-from nproxy_mw.packages import Packages
-from nproxy_mw.views import View, Views, make_view
+from nproxy_mw.packages.store import Packages
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 # Bytes under a version's name never change, and the number is never given again: a client may keep them.
 # The rest keeps a browser from taking a tarball for a page.
-_TARBALL_HEADERS: wsgi.Headers = (
+_TARBALL_HEADERS: messages.Headers = (
     ("Content-Type", "application/octet-stream"),
     ("Cache-Control", "private, max-age=31536000, immutable"),
     ("X-Content-Type-Options", "nosniff"),
@@ -40,15 +40,15 @@ class Reading:
     def packument(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
         """The packument in the form and encoding that the client asks for."""
         name = route.package
-        packument, revision = self.packages.read(name, for_write=wsgi.is_for_write(environ))
-        abbreviated, gzipped = wsgi.wants_abbreviated(environ), wsgi.accepts_gzip(environ)
-        base = wsgi.base_url(environ, self.public_url)
+        packument, revision = self.packages.read(name, for_write=messages.is_for_write(environ))
+        abbreviated, gzipped = messages.wants_abbreviated(environ), messages.accepts_gzip(environ)
+        base = messages.base_url(environ, self.public_url)
 
         def finish() -> View:
             whole = packuments.with_tarballs_at(packument, base)
             if abbreviated:
-                return make_view(orjson.dumps(packuments.abbreviated(whole)), wsgi.ABBREVIATED, gzipped=gzipped)
-            return make_view(orjson.dumps(whole), wsgi.JSON, gzipped=gzipped)
+                return make_view(orjson.dumps(packuments.abbreviated(whole)), messages.ABBREVIATED, gzipped=gzipped)
+            return make_view(orjson.dumps(whole), messages.JSON, gzipped=gzipped)
 
         key = (self.packages.org, name, revision, abbreviated, gzipped, base)
         return self.views.get(key, finish).answer(environ, start_response)
@@ -57,7 +57,7 @@ class Reading:
         """One version, named by number or tag."""
         packument = self._packument(route)
         packuments.resolve(packument, route.version)
-        whole = packuments.with_tarballs_at(packument, wsgi.base_url(environ, self.public_url))
+        whole = packuments.with_tarballs_at(packument, messages.base_url(environ, self.public_url))
         return _small(packuments.resolve(whole, route.version), environ, start_response)
 
     def dist_tags(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
@@ -68,11 +68,11 @@ class Reading:
         """A version's bytes."""
         tarball = self.packages.open_tarball(route.package, route.filename)
         etag = f'"{tarball.integrity}"'
-        if wsgi.etag_matches(environ, etag):
+        if messages.etag_matches(environ, etag):
             tarball.stream.close()
-            return wsgi.send_not_modified(start_response, etag, ())
+            return messages.send_not_modified(start_response, etag, ())
         start_response("200 OK", [*_TARBALL_HEADERS, ("ETag", etag), ("Content-Length", str(tarball.size))])
-        if wsgi.is_head(environ):
+        if messages.is_head(environ):
             tarball.stream.close()
             return []
         wrapper = environ.get("wsgi.file_wrapper", FileChunks)
@@ -109,5 +109,5 @@ class FileChunks:
 
 
 def _small(document: Json, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    gzipped = wsgi.accepts_gzip(environ)
-    return make_view(orjson.dumps(document), wsgi.JSON, gzipped=gzipped).answer(environ, start_response)
+    gzipped = messages.accepts_gzip(environ)
+    return make_view(orjson.dumps(document), messages.JSON, gzipped=gzipped).answer(environ, start_response)

@@ -10,19 +10,19 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from nproxy_mw import wsgi
 from nproxy_mw.access import Actor
-from nproxy_mw.bodies import PUBLISH_LIMIT, read_body
-from nproxy_mw.environ import PRINCIPAL, REQUEST_ID
 from nproxy_mw.errors import BadRequest, MethodNotAllowed
+from nproxy_mw.http import messages
+from nproxy_mw.http.bodies import PUBLISH_LIMIT, read_body
+from nproxy_mw.http.context import PRINCIPAL, REQUEST_ID
+from nproxy_mw.json_values import parse_object, parse_value
 from nproxy_mw.npm.packuments import Json
 from nproxy_mw.npm.publication import is_publish, parse_publication
 from nproxy_mw.npm.revisions import missing_versions, parse_revision
 from nproxy_mw.npm.routes import Route
-from nproxy_mw.npm.strict_json import parse_object, parse_value
 from nproxy_mw.npm.versions import check_tag
-from nproxy_mw.packages import Packages
-from nproxy_mw.steps import stale
+from nproxy_mw.packages.changes import stale
+from nproxy_mw.packages.store import Packages
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -126,4 +126,4 @@ def _done(
     environ: WSGIEnvironment, start_response: StartResponse, status: HTTPStatus = HTTPStatus.OK
 ) -> Iterable[bytes]:
     answer: dict[str, Any] = {"ok": True}
-    return wsgi.send_json(environ, start_response, answer, status=status)
+    return messages.send_json(environ, start_response, answer, status=status)

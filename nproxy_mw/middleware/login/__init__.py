@@ -17,15 +17,16 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from nproxy_mw import events, wsgi
 from nproxy_mw.access import Actor, Grant
-from nproxy_mw.bodies import read_body
-from nproxy_mw.environ import REQUEST_ID
+from nproxy_mw.audit import events
 from nproxy_mw.errors import BadRequest, MethodNotAllowed
-from nproxy_mw.hosts import refuse_other_sites
+from nproxy_mw.http import messages
+from nproxy_mw.http.bodies import read_body
+from nproxy_mw.http.context import REQUEST_ID
+from nproxy_mw.http.sites import refuse_other_sites
+from nproxy_mw.json_values import parse_object
 from nproxy_mw.middleware.login.browser import Administrators, LoginPage
-from nproxy_mw.middleware.login.waiting import WaitingLogins
-from nproxy_mw.npm.strict_json import parse_object
+from nproxy_mw.middleware.login.pending import WaitingLogins
 from nproxy_mw.orgs.tokens import TokenStore
 from nproxy_mw.storage.port import Storage
 
@@ -89,19 +90,19 @@ class Login:
     def _begin(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         refuse_other_sites(environ)
         name, secret = self.logins.begin(_actor(environ))
-        base = f"{wsgi.base_url(environ, self.public_url)}{_WEB}"
+        base = f"{messages.base_url(environ, self.public_url)}{_WEB}"
         urls = {"loginUrl": f"{base}/page/{name}", "doneUrl": f"{base}/done/{secret}"}
-        return wsgi.send_json(environ, start_response, urls, headers=_NO_STORE)
+        return messages.send_json(environ, start_response, urls, headers=_NO_STORE)
 
     def _poll(self, environ: WSGIEnvironment, start_response: StartResponse, secret: str) -> Iterable[bytes]:
         granted = self.logins.collect(secret)
         if granted is None:
             # npm asks again without a pause when it is told none.
             headers = [*_NO_STORE, ("Retry-After", str(POLL_SECONDS))]
-            return wsgi.send_json(environ, start_response, {}, status=202, headers=headers)
+            return messages.send_json(environ, start_response, {}, status=202, headers=headers)
         actor = _actor(environ, granted.administrator)
         token, _ = self.tokens.create(granted.administrator, granted.grants, actor=actor)
-        return wsgi.send_json(environ, start_response, {"token": token}, headers=_NO_STORE)
+        return messages.send_json(environ, start_response, {"token": token}, headers=_NO_STORE)
 
     def _legacy(self, environ: WSGIEnvironment, start_response: StartResponse, user: str) -> Iterable[bytes]:
         refuse_other_sites(environ)
@@ -113,10 +114,10 @@ class Login:
         actor = _actor(environ, administrator.name)
         token, _ = self.tokens.create(administrator.name, _EVERYTHING, actor=actor)
         answer = {"ok": True, "id": f"org.couchdb.user:{administrator.name}", "token": token}
-        return wsgi.send_json(environ, start_response, answer, status=201, headers=_NO_STORE)
+        return messages.send_json(environ, start_response, answer, status=201, headers=_NO_STORE)
 
 
-_NO_STORE: wsgi.Headers = (("Cache-Control", "no-store"),)
+_NO_STORE: messages.Headers = (("Cache-Control", "no-store"),)
 
 
 def _allow(verb: str, *allowed: str) -> None:

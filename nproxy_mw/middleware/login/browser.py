@@ -16,14 +16,14 @@ from urllib.parse import parse_qs, urlsplit
 
 from werkzeug.http import dump_cookie, parse_cookie
 
-from nproxy_mw import wsgi
 from nproxy_mw.access import Grant
-from nproxy_mw.bodies import read_body
+from nproxy_mw.accounts.sessions import Administrator
 from nproxy_mw.errors import BadRequest, NotFound, TooManyRequests, Unauthenticated
-from nproxy_mw.hosts import refuse_other_sites
+from nproxy_mw.http import messages
+from nproxy_mw.http.bodies import read_body
+from nproxy_mw.http.sites import refuse_other_sites
 from nproxy_mw.middleware.login import page
-from nproxy_mw.middleware.login.waiting import LIFETIME, Waiting, WaitingLogins
-from nproxy_mw.orgs.sessions import Administrator
+from nproxy_mw.middleware.login.pending import LIFETIME, Waiting, WaitingLogins
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -96,16 +96,16 @@ class LoginPage:
         waiting: Waiting,
         alert: str = "",
         sent: Sent | None = None,
-        headers: wsgi.Headers = (),
+        headers: messages.Headers = (),
     ) -> Iterable[bytes]:
         form = secrets.token_urlsafe(32)
         kept = {"name": sent.name, "grants": sent.scopes} if sent else {}
         body = page.form_page(waiting, self.org, form, alert=alert, **kept)  # type: ignore[arg-type]
         all_headers = [*page.HEADERS, *headers, ("Set-Cookie", self._cookie(environ, form))]
-        return wsgi.send(environ, start_response, status, all_headers, body)
+        return messages.send(environ, start_response, status, all_headers, body)
 
     def _cookie(self, environ: WSGIEnvironment, form: str) -> str:
-        base = urlsplit(wsgi.base_url(environ, self.public_url))
+        base = urlsplit(messages.base_url(environ, self.public_url))
         return dump_cookie(
             COOKIE,
             form,
@@ -120,7 +120,7 @@ class LoginPage:
 def _say(
     environ: WSGIEnvironment, start_response: StartResponse, status: int, title: str, sentence: str
 ) -> Iterable[bytes]:
-    return wsgi.send(environ, start_response, status, page.HEADERS, page.plain_page(title, sentence))
+    return messages.send(environ, start_response, status, page.HEADERS, page.plain_page(title, sentence))
 
 
 def _sent(environ: WSGIEnvironment) -> Sent:

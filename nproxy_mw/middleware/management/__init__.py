@@ -21,16 +21,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from nproxy_mw import wsgi
-from nproxy_mw.environ import REQUEST_ID
 from nproxy_mw.errors import MethodNotAllowed, NotFound, Unauthenticated
-from nproxy_mw.hosts import check_domain, host_name, refuse_other_sites
-from nproxy_mw.middleware.management import organisations as about_organisations
+from nproxy_mw.http import messages
+from nproxy_mw.http.context import REQUEST_ID
+from nproxy_mw.http.sites import check_domain, host_name, refuse_other_sites
+from nproxy_mw.middleware.management import organizations as about_organisations
 from nproxy_mw.middleware.management import reading, tokens
 from nproxy_mw.middleware.management.calls import Authenticator, Call, Reply, Tenant, User, verb
 from nproxy_mw.middleware.management.openapi import OPENAPI
 from nproxy_mw.middleware.management.sessions import Administrators, SignedIn
-from nproxy_mw.orgs.organisations import Organisations
+from nproxy_mw.orgs.directory import Organisations
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -154,4 +154,4 @@ def _send(environ: WSGIEnvironment, start_response: StartResponse, reply: Reply)
     if reply.document is None:
         start_response("204 No Content", headers)
         return []
-    return wsgi.send_json(environ, start_response, reply.document, status=reply.status, headers=headers)
+    return messages.send_json(environ, start_response, reply.document, status=reply.status, headers=headers)

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from urllib.parse import parse_qsl
 
-from nproxy_mw import wsgi
 from nproxy_mw.access import Actor
-from nproxy_mw.bodies import read_body
-from nproxy_mw.environ import REQUEST_ID
+from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import BadRequest, PayloadTooLarge
-from nproxy_mw.npm.strict_json import parse_object
-from nproxy_mw.orgs.audit import Trail
-from nproxy_mw.orgs.rule_table import shown
+from nproxy_mw.http import messages
+from nproxy_mw.http.bodies import read_body
+from nproxy_mw.http.context import REQUEST_ID
+from nproxy_mw.json_values import parse_object
 from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.orgs.tokens import TokenStore
-from nproxy_mw.packages import Packages
+from nproxy_mw.packages.store import Packages
+from nproxy_mw.rules.catalog import shown
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -139,7 +139,7 @@ def actor_of(environ: WSGIEnvironment, name: str) -> Actor:
 
 def verb(environ: WSGIEnvironment) -> str:
     """The verb to look a call up by; HEAD is answered as GET."""
-    return wsgi.method(environ)
+    return messages.method(environ)
 
 
 def _refuse_others(given: Sequence[str], known: Sequence[str], what: str) -> None:

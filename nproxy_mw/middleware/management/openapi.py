@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any
 
+from nproxy_mw.audit.index import MAX_LIMIT
 from nproxy_mw.middleware.management.schemas import (
     CREDENTIAL,
     CURSOR,
@@ -21,7 +22,6 @@ from nproxy_mw.middleware.management.schemas import (
     an_object,
     ref,
 )
-from nproxy_mw.orgs.audit_index import MAX_LIMIT
 
 _SENTENCES = {
     "400": "Something in the request will not do; `fields` may say which.",

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
+from nproxy_mw.audit.index import MAX_LIMIT
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.middleware.management.calls import Call, InvalidFields, Reply, Tenant
 from nproxy_mw.npm.names import Name, parse_name
 from nproxy_mw.npm.packuments import Json
-from nproxy_mw.orgs.audit_index import MAX_LIMIT
 
 PAGE = 50  # entries of a page when nothing else is asked for
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from nproxy_mw.access import Grant
-from nproxy_mw.orgs.rule_exceptions import MAX_EXCEPTIONS
-from nproxy_mw.orgs.rule_table import MAX_DAYS, MAX_HOURS, MODES, RULES, SEVERITIES, UNKNOWN, Rule
 from nproxy_mw.orgs.settings_fields import MAX_PER_MINUTE, MAX_SCOPES, RATES
 from nproxy_mw.orgs.token_records import MAX_NAME
+from nproxy_mw.rules.catalog import MAX_DAYS, MAX_HOURS, MODES, RULES, SEVERITIES, UNKNOWN, Rule
+from nproxy_mw.rules.exceptions import MAX_EXCEPTIONS
 
 TEXT: dict[str, Any] = {"type": "string"}
 MAYBE_TEXT: dict[str, Any] = {"type": ["string", "null"]}

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nproxy_mw import events
+from nproxy_mw.accounts.sessions import Administrator, SessionStore
+from nproxy_mw.audit import events
 from nproxy_mw.errors import Unauthenticated
 from nproxy_mw.middleware.management.calls import InvalidFields, Reply, User, actor_of, read_document
-from nproxy_mw.orgs.sessions import Administrator, SessionStore
 from nproxy_mw.token_format import looks_like_ours
 
 if TYPE_CHECKING:

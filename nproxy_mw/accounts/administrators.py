@@ -1,0 +1,216 @@
+"""The administrators of a standalone server: names and argon2 hashes of passwords.
+
+The only module that knows argon2 (the extra ``server``). A host application passes its own login instead.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import threading
+import unicodedata
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from nproxy_mw.access import Actor
+from nproxy_mw.accounts.attempts import Attempts, too_many
+from nproxy_mw.accounts.sessions import Administrator
+from nproxy_mw.audit import events
+from nproxy_mw.audit.trail import Trail
+from nproxy_mw.errors import BadRequest, Conflict, Missing, NotFound, NproxyError, Unauthenticated
+from nproxy_mw.npm.packuments import Json
+from nproxy_mw.storage import documents
+from nproxy_mw.storage.port import Storage
+from nproxy_mw.storage.revisions import Remembered
+
+FOLDER = "administrators"
+SHORTEST, LONGEST = 8, 1024  # characters of a password; NIST SP 800-63B section 5.1.1.2 for the first
+AT_ONCE = 2
+"""Passwords looked at at once in one process: argon2 takes 64 MiB for each."""
+
+PATIENCE = 1.0  # seconds that an attempt waits for its turn
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is stored of one administrator. *epoch* changes with the password; a removed one has no hash."""
+
+    name: str
+    hash: str = field(repr=False)
+    epoch: str
+
+
+class AdministratorStore:
+    """Administrators on *storage*, the whole one. *trail* is the server's own.
+
+    If *hasher* is None, argon2-cffi's defaults are used: the second option that RFC 9106 recommends.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        *,
+        trail: Trail,
+        hasher: PasswordHasher | None = None,
+        clock: events.Clock = events.utc_now,
+    ) -> None:
+        self.storage = storage
+        self.trail = trail
+        self.attempts = Attempts(storage, clock=clock)
+        self._hasher = hasher or PasswordHasher()
+        self._turns = threading.BoundedSemaphore(AT_ONCE)
+        self._remembered = Remembered(storage, _decode)
+
+    def create(self, name: object, password: object, *, actor: Actor) -> Administrator:
+        """Adds an administrator.
+
+        Raises:
+            BadRequest: the name or the password will not do.
+            Conflict: the name is taken.
+        """
+        checked = check_name(name)
+        if self._find(checked):
+            raise Conflict("There is an administrator with that name already.", code="administrator-exists")
+        self._write(checked, self._hash(check_password(password)), "administrator.created", actor)
+        return Administrator(checked)
+
+    def set_password(self, name: str, password: object, *, actor: Actor) -> None:
+        """Gives an administrator another password, which ends all their sessions. Raises `NotFound`, `BadRequest`."""
+        self._require(name)
+        self._write(name, self._hash(check_password(password)), "administrator.password-changed", actor)
+
+    def remove(self, name: str, *, actor: Actor) -> None:
+        """Removes an administrator, and ends all their sessions. Raises `NotFound`."""
+        self._require(name)
+        self._write(name, "", "administrator.removed", actor)
+
+    def verify(self, name: str, password: str, *, ip: str) -> Administrator:
+        """Who *name* is when *password* is theirs.
+
+        Raises:
+            Unauthenticated: it is not, or there is nobody of that name: the same answer, after the same work.
+            TooManyRequests: there were too many attempts in that name, or from that address.
+        """
+        self.attempts.begin(name, ip)
+        record = self._find(name)
+        if not self._fits(record.hash if record else self._nobody, password) or record is None:
+            raise Unauthenticated("The name or the password is wrong.", code="wrong-password")
+        self.attempts.succeed(name, ip)
+        self._renew(record, password)
+        return Administrator(record.name)
+
+    def epoch_of(self, name: str) -> str | None:
+        """The present epoch of an administrator's password, or None for nobody."""
+        record = self._find(name)
+        return record.epoch if record else None
+
+    def list(self) -> list[Administrator]:
+        """All administrators, by name."""
+        names = sorted(key.rpartition("/")[2].removesuffix(".json") for key in self.storage.list(FOLDER))
+        return [Administrator(name) for name in names if self._find(name)]
+
+    def repair(self) -> int:
+        """Tells of changes that a crash left untold. Answers how many there were."""
+        documents = [documents.find(self.storage, key) for key in self.storage.list(FOLDER)]
+        return self.trail.settle(event for document in documents if document for event in document["events"])
+
+    @cached_property
+    def _nobody(self) -> str:
+        """A hash that no password fits: an attempt in nobody's name takes as long as one in somebody's."""
+        return self._hasher.hash(secrets.token_hex(16))
+
+    def _find(self, name: str) -> Record | None:
+        if not _NAME.fullmatch(name):
+            return None
+        try:
+            record = self._remembered.get(_key(name))
+        except Missing:
+            return None
+        return record if record.hash and record.name == name else None
+
+    def _require(self, name: str) -> None:
+        if self._find(name) is None:
+            raise NotFound("There is no administrator with that name.", code="unknown-administrator")
+
+    def _fits(self, hashed: str, password: str) -> bool:
+        if not self._turns.acquire(timeout=PATIENCE):
+            raise too_many(1)
+        try:
+            return len(password) <= LONGEST and self._hasher.verify(hashed, _normal(password))
+        except (VerificationError, InvalidHashError):
+            return False
+        finally:
+            self._turns.release()
+
+    def _hash(self, password: str) -> str:
+        return self._hasher.hash(_normal(password))
+
+    def _renew(self, record: Record, password: str) -> None:
+        """Hashes a right password anew when it was hashed with weaker parameters. A failure is the next sign-in's."""
+        if not self._hasher.check_needs_rehash(record.hash):
+            return
+        hashed = self._hash(password)
+
+        def step(document: dict[str, Any] | None) -> Json | None:
+            unchanged = document is not None and document["password"] == record.hash
+            return {**document, "password": hashed} if document is not None and unchanged else None
+
+        try:
+            documents.change(self.storage, _key(record.name), step)
+        except NproxyError:
+            return
+
+    def _write(self, name: str, hashed: str, kind: str, actor: Actor) -> None:
+        told: list[Json] = []
+
+        def step(document: dict[str, Any] | None) -> Json:
+            if kind == "administrator.created" and document is not None and document["password"]:
+                raise Conflict("There is an administrator with that name already.", code="administrator-exists")
+            if document is not None:
+                self.trail.settle(document["events"])  # what is overwritten now must have been told
+            told[:] = [self.trail.new(kind, actor, administrator=name)]
+            return {"name": name, "password": hashed, "epoch": secrets.token_hex(8), "events": told}
+
+        documents.change(self.storage, _key(name), step)
+        self._remembered.forget(_key(name))
+        self.trail.append(told)
+
+
+def check_name(name: object) -> str:
+    """Answers a new administrator's name when it is one. Raises `BadRequest`."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise BadRequest(
+            "An administrator's name has 1 to 64 lower-case letters, digits, '.', '_' and '-', and begins and ends "
+            "with a letter or digit.",
+            code="invalid-administrator",
+        )
+    return name
+
+
+def check_password(password: object) -> str:
+    """Answers a new password when it will do. Raises `BadRequest`, which does not quote it."""
+    if not isinstance(password, str) or not SHORTEST <= len(password) <= LONGEST:
+        raise BadRequest(f"A password has {SHORTEST} to {LONGEST} characters.", code="invalid-password")
+    return password
+
+
+def _normal(password: str) -> bytes:
+    """The password's bytes, the same from every keyboard: NFKC, as NIST SP 800-63B 5.1.1.2 recommends."""
+    return unicodedata.normalize("NFKC", password).encode("utf-8", "replace")
+
+
+def _key(name: str) -> str:
+    return f"{FOLDER}/{name}.json"
+
+
+def _decode(data: bytes) -> Record:
+    document = documents.decode(data)
+    try:
+        return Record(document["name"], document["password"], document["epoch"])
+    except KeyError as error:
+        raise documents.damaged() from error

@@ -1,0 +1,150 @@
+"""Signed checkpoints: what the heads of all chains were at one time, so that nothing that was there can vanish.
+
+A chain shows by itself that its middle is whole, and not that its end is. A checkpoint says how long each chain was and
+what its last hash was, signed with the organisation's Ed25519 key, and holds the hash of the checkpoint before it.
+
+Taking one reads every chain, so it is not done at a publish: ``nproxy-mw audit verify`` takes one after it found
+nothing wrong. What happened after the newest checkpoint, and whether the newest checkpoints themselves were removed,
+only a copy kept elsewhere can tell: `Checkpoints.newest` is small enough to be written into a log or a mail.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from nproxy_mw import signing
+from nproxy_mw.audit import events
+from nproxy_mw.audit.findings import Finding
+from nproxy_mw.errors import Exists, NproxyError
+from nproxy_mw.npm.packuments import Json
+from nproxy_mw.signing import Signer
+from nproxy_mw.storage import documents
+from nproxy_mw.storage.port import Storage
+
+FOLDER = "audit/checkpoints"
+
+
+@dataclass(frozen=True, slots=True)
+class Promises:
+    """What sound checkpoints said of the chains: for each name, the lengths and hashes that it must still show."""
+
+    heads: dict[str, set[tuple[int, str]]] = field(default_factory=dict)
+
+    def add(self, checkpoint: Json) -> None:
+        """Takes in what one checkpoint says."""
+        for name, seen in checkpoint["heads"].items():
+            self.heads.setdefault(name, set()).add((seen["length"], seen["hash"]))
+
+    def check(self, name: str, chain: Sequence[Any]) -> Iterator[Finding]:
+        """What of the promises *chain* does not keep; each chain is checked once."""
+        for length, promised in sorted(self.heads.pop(name, set())):
+            if len(chain) < length:
+                yield Finding(name, f"the end was cut off: a checkpoint saw {length} events, there are {len(chain)}")
+            elif events.head(chain[:length]) != promised:
+                yield Finding(name, "the chain was written anew: a checkpoint saw another event here", length - 1)
+
+    def broken(self) -> Iterator[Finding]:
+        """The chains that were never checked, because they are gone."""
+        for name in sorted(self.heads):
+            yield Finding(name, "the chain is gone: a checkpoint saw it")
+
+
+class Checkpoints:
+    """The checkpoints of *org* on *storage*, the organisation's own."""
+
+    def __init__(self, storage: Storage, *, org: str, clock: events.Clock = events.utc_now) -> None:
+        self.storage = storage
+        self.org = org
+        self.clock = clock
+
+    def take(self, chains: Iterable[tuple[str, Sequence[Any]]], signer: Signer) -> bool:
+        """Writes the next checkpoint; False when another process took it at the same time, which is as good.
+
+        *signer* is the organisation's Ed25519 key.
+        """
+        if signer.algorithm != signing.ED25519:
+            raise ValueError("a checkpoint is signed with Ed25519")
+        number, previous = self._last()
+        checkpoint = {
+            "org": self.org,
+            "number": number + 1,
+            "time": events.timestamp(self.clock()),
+            "previous": previous,
+            "heads": {name: {"length": len(chain), "hash": events.head(chain)} for name, chain in chains},
+        }
+        signature = base64.b64encode(signer.sign(events.canonical(checkpoint))).decode()
+        document = {"checkpoint": checkpoint, "keyid": signer.key_id, "sig": signature}
+        try:
+            self.storage.create(_key(number + 1), documents.encode(document))
+        except Exists:
+            return False
+        return True
+
+    def newest(self) -> dict[str, Any] | None:
+        """Number, time and hash of the newest checkpoint: what to keep elsewhere. None when there is none."""
+        numbers = self._numbers()
+        if not numbers:
+            return None
+        checkpoint = documents.decode(self.storage.read(_key(numbers[-1])).data)["checkpoint"]
+        return {"number": checkpoint["number"], "time": checkpoint["time"], "hash": _hash_of(checkpoint)}
+
+    def verify(self, keys: Iterable[Json], *, witness: Json | None = None) -> tuple[Promises, list[Finding]]:
+        """Answers what the sound checkpoints say of the chains, and what is wrong with the others.
+
+        *keys* are the organisation's public keys. *witness* is what `newest` once answered, kept elsewhere. To be
+        called before the chains are read, which only grow.
+        """
+        trusted = {key["keyid"]: key for key in keys if key.get("keytype") == signing.ED25519}
+        promises = Promises()
+        findings: list[Finding] = []
+        hashes = {0: ""}
+        for expected, number in enumerate(self._numbers(), 1):
+            try:
+                document = documents.decode(self.storage.read(_key(number)).data)
+                hashes[number] = _hash_of(document["checkpoint"])
+                problem = self._problem(document, number, hashes.get(number - 1), trusted)
+                if not problem:
+                    promises.add(document["checkpoint"])
+            except (NproxyError, KeyError, TypeError, AttributeError, ValueError):
+                problem = "this checkpoint is damaged"
+            if number != expected and number - 1 not in hashes:
+                findings.append(Finding(_key(number - 1), "this checkpoint is missing"))
+            if problem:
+                findings.append(Finding(_key(number), problem))
+        if witness is not None and hashes.get(witness["number"]) != witness["hash"]:
+            findings.append(Finding(_key(witness["number"]), "this checkpoint is not the one that was kept elsewhere"))
+        return promises, findings
+
+    def _problem(self, document: Json, number: int, previous: str | None, trusted: dict[str, Json]) -> str:
+        checkpoint, key = document["checkpoint"], trusted.get(document["keyid"])
+        if key is None:
+            return "this checkpoint is signed with a key that is not the organisation's"
+        if not signing.verify(key, events.canonical(checkpoint), document["sig"]):
+            return "this checkpoint was edited: its signature does not fit"
+        if checkpoint["org"] != self.org or checkpoint["number"] != number:
+            return "this checkpoint belongs to another place"
+        if key["expires"] is not None and checkpoint["time"] >= key["expires"]:
+            return "this checkpoint is signed with a key that had expired"
+        if previous is not None and checkpoint["previous"] != previous:
+            return "this checkpoint does not follow the one before it"
+        return ""
+
+    def _last(self) -> tuple[int, str]:
+        newest = self.newest()
+        return (newest["number"], newest["hash"]) if newest else (0, "")
+
+    def _numbers(self) -> list[int]:
+        names = (key.rpartition("/")[2].removesuffix(".json") for key in self.storage.list(FOLDER))
+        return sorted(int(name) for name in names if name.isdecimal())
+
+
+def _key(number: int) -> str:
+    return f"{FOLDER}/{number:08}.json"
+
+
+def _hash_of(checkpoint: Json) -> str:
+    return hashlib.sha256(events.canonical(checkpoint)).hexdigest()

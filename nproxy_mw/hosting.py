@@ -1,0 +1,185 @@
+"""The platform: many organisations on one storage, each with the standard stack of its own.
+
+::
+
+    ErrorResponses    every error becomes npm's JSON; the request gets an id
+    Management        /api/v1, by sessions or the host's own login
+    Organizations     whose registry is it?                   leaves ORG
+      Login           npm login, where there are administrators
+      Authenticate ... the organisation's own stack, as in `nproxy_mw.stack`
+      OwnTokens       npm token, npm logout
+
+A stack is built at the first request for its organisation; connections and finished answers are shared by all.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Generic, TypeVar
+from urllib.parse import urlsplit
+
+from nproxy_mw.errors import NotFound
+from nproxy_mw.http.views import Views
+from nproxy_mw.middleware.error_responses import ErrorResponses
+from nproxy_mw.middleware.login import Administrators, Login
+from nproxy_mw.middleware.management import Authenticator, Management
+from nproxy_mw.middleware.own_tokens import OwnTokens
+from nproxy_mw.middleware.tenants import ByHost, FixedOrg, Organizations, Resolve
+from nproxy_mw.orgs.directory import Organisations
+from nproxy_mw.orgs.organization import Organisation, open_organisation, seal_of_the_environment
+from nproxy_mw.orgs.seal import Seal
+from nproxy_mw.stack import DEPLOYMENT, Layer, front_page, layers, stack
+from nproxy_mw.storage import open_storage
+from nproxy_mw.storage.locks import Locks, locks_for
+from nproxy_mw.storage.port import Storage
+from nproxy_mw.storage.probe import probe
+from nproxy_mw.upstream.transport import Transport, Urllib3Transport
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+T = TypeVar("T")
+
+CAPACITY = 256
+"""Organisations whose stacks one process keeps; others are built again when they are asked for."""
+
+
+class Platform:
+    """The organisations on *storage*, as one WSGI application.
+
+    *resolve* is `FixedOrg`, `ByHost` or `ByPath`. A fixed organisation must have been made before; any other is looked
+    for in the storage at each request, so that one made by another process is there at once. If *upstream* is
+    None, there are internal packages only. *public_url* is where clients reach the platform itself; if it is None, URLs
+    in answers follow the request. *users* tells who may use the management API; if it is None, there is none.
+    *administrators* are those who may use ``npm login``; if it is None, there is no login. If *seal* is None, private
+    signing keys are stored as they are.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        locks: Locks,
+        *,
+        resolve: Resolve,
+        upstream: str | Transport | None = None,
+        public_url: str | None = None,
+        users: Authenticator | None = None,
+        administrators: Administrators | None = None,
+        seal: Seal | None = None,
+    ) -> None:
+        self.organisations = Organisations(storage)
+        self.resolve = resolve
+        self.transport = Urllib3Transport(upstream) if isinstance(upstream, str) else upstream
+        self.public_url = public_url
+        self.administrators = administrators
+        self.organisation: Kept[Organisation] = Kept(
+            partial(open_organisation, storage, locks, is_made=True, seal=seal)
+        )
+        self._registries: Kept[WSGIApplication] = Kept(self._built)
+        self._views = Views()
+        self._app = stack(*self._outer(users), on=no_registry)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        return self._app(environ, start_response)
+
+    def registry_of(self, org: str) -> WSGIApplication | None:
+        """The stack of the organisation *org* below ErrorResponses; None when there is no such organisation."""
+        if self.resolve != FixedOrg(org) and not self.organisations.exists(org):
+            return None
+        return self._registries(org)
+
+    def public_url_of(self, org: str) -> str | None:
+        """Where clients reach the registry of *org*, or None when that follows the request."""
+        if self.public_url is None or isinstance(self.resolve, FixedOrg):
+            return self.public_url
+        if isinstance(self.resolve, ByHost):
+            url = urlsplit(self.public_url)
+            port = f":{url.port}" if url.port else ""
+            return f"{url.scheme}://{org}.{self.resolve.domain}{port}{url.path}"
+        return f"{self.public_url}/{org}"
+
+    def _outer(self, users: Authenticator | None) -> list[Layer]:
+        choice = partial(Organizations, resolve=self.resolve, registry_of=self.registry_of)
+        if users is None:
+            return [ErrorResponses, choice]
+        domain = self.resolve.domain if isinstance(self.resolve, ByHost) else None
+        management = partial(
+            Management, organisations=self.organisations, tenant=self.organisation, users=users, domain=domain
+        )
+        return [ErrorResponses, management, choice]
+
+    def _built(self, org: str) -> WSGIApplication:
+        organisation, public_url = self.organisation(org), self.public_url_of(org)
+        # ErrorResponses stands above all organisations already.
+        _, authenticate, router, *rest = layers(organisation, self.transport, public_url=public_url, views=self._views)
+        own: list[Layer] = [authenticate, router, partial(OwnTokens, tokens=organisation.tokens), *rest]
+        if self.administrators is not None:
+            login = partial(
+                Login,
+                org=org,
+                storage=organisation.storage,
+                tokens=organisation.tokens,
+                administrators=self.administrators,
+                public_url=public_url,
+            )
+            own.insert(0, login)
+        return stack(*own, on=partial(front_page, public_url=public_url))
+
+
+def platform(
+    url: str,
+    *,
+    resolve: Resolve,
+    upstream: str | Transport | None = None,
+    public_url: str | None = None,
+    users: Authenticator | None = None,
+) -> Platform:
+    """The organisations on the storage at *url*, inside a host application whose own *users* manage them.
+
+    Private signing keys are sealed with the key in ``NPROXY_SEAL_KEY`` when it is set. For the rest see `Platform`.
+
+    Raises:
+        ValueError: *url* or *upstream* is not of a kind that is supported; or the storage lets writers overwrite each
+            other; or ``NPROXY_SEAL_KEY`` is not a key.
+        StorageUnavailable: the storage cannot be written to.
+    """
+    storage = open_storage(url)
+    probe(storage)
+    if isinstance(resolve, FixedOrg):
+        Organisations(storage).ensure(resolve.org, actor=DEPLOYMENT)
+    return Platform(
+        storage,
+        locks_for(url),
+        resolve=resolve,
+        upstream=upstream,
+        public_url=public_url,
+        users=users,
+        seal=seal_of_the_environment(),
+    )
+
+
+def no_registry(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """What the platform's own address answers beside the management API: as for an organisation that is not there."""
+    raise NotFound("There is no registry at this address.", code="registry-not-found")
+
+
+class Kept(Generic[T]):
+    """Values made once per key by *make*, the least recently used dropped over *capacity*. Safe for threads."""
+
+    def __init__(self, make: Callable[[str], T], capacity: int = CAPACITY) -> None:
+        self.make = make
+        self.capacity = capacity
+        self._guard = threading.Lock()
+        self._values: OrderedDict[str, T] = OrderedDict()
+
+    def __call__(self, key: str) -> T:
+        with self._guard:
+            if key not in self._values:
+                self._values[key] = self.make(key)
+            self._values.move_to_end(key)
+            while len(self._values) > self.capacity:
+                self._values.popitem(last=False)
+            return self._values[key]

@@ -1,0 +1,79 @@
+"""Finished answers: a packument in one form, encoded and tagged once, and kept until it changes.
+
+The hot path of a registry is the same packument again and again; it must touch neither JSON nor gzip. What is kept is
+keyed by everything the bytes depend on, the storage revision included, so nothing here is ever out of date.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from nproxy_mw.http import messages
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+CAPACITY = 64 * 2**20  # bytes of finished bodies in one process
+GZIP_LEVEL = 6
+GZIP_FROM = 1024  # bytes; below it gzip costs more than it saves
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A finished body, its ETag (with quotes) and all the headers that describe it."""
+
+    body: bytes
+    etag: str
+    headers: messages.Headers
+
+    def answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answers 200, or 304 when the client has these very bytes."""
+        if messages.etag_matches(environ, self.etag):
+            return messages.send_not_modified(start_response, self.etag, messages.PRIVATE)
+        return messages.send(environ, start_response, 200, self.headers, self.body)
+
+
+def make_view(body: bytes, content_type: str, *, gzipped: bool) -> View:
+    """Finishes *body*: encoded when asked for and worth it, tagged by its final bytes."""
+    headers = [("Content-Type", content_type), *messages.PRIVATE]
+    if gzipped and len(body) >= GZIP_FROM:
+        body = gzip.compress(body, GZIP_LEVEL, mtime=0)
+        headers.append(("Content-Encoding", "gzip"))
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    return View(body, etag, [*headers, ("ETag", etag)])
+
+
+class Views:
+    """Finished views, the least recently used dropped first. Safe for threads."""
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self.capacity = capacity  # bytes
+        self.size = 0
+        self._kept: OrderedDict[Hashable, View] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: Hashable, make: Callable[[], View]) -> View:
+        """The view under *key*, finished by *make* when it is not kept. Two threads may both make it: no harm."""
+        with self._lock:
+            view = self._kept.get(key)
+            if view is not None:
+                self._kept.move_to_end(key)
+                return view
+        view = make()
+        with self._lock:
+            self._keep(key, view)
+        return view
+
+    def _keep(self, key: Hashable, view: View) -> None:
+        old = self._kept.pop(key, None)
+        self.size += len(view.body) - (len(old.body) if old else 0)
+        self._kept[key] = view
+        while self.size > self.capacity and self._kept:
+            _, dropped = self._kept.popitem(last=False)
+            self.size -= len(dropped.body)

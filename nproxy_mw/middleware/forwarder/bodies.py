@@ -1,0 +1,171 @@
+"""Bodies between a client and the upstream: documents finished for the client, tarballs and uploads on their way."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from http import HTTPStatus
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import orjson
+
+from nproxy_mw.errors import BadRequest, NproxyError
+from nproxy_mw.http import messages
+from nproxy_mw.http.bodies import content_length, raw_chunks, too_large
+from nproxy_mw.npm.names import Name
+from nproxy_mw.upstream.documents import Readdressing
+from nproxy_mw.upstream.relaying import OF_TARBALLS, passed
+from nproxy_mw.upstream.responses import Answer
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+GZIP_LEVEL = 1  # made anew for each request: speed before size
+GZIP_FROM = 1024  # bytes
+READDRESSED = 16 * 2**20  # bytes of an upload that is read whole to put its URLs right
+
+_TARBALL: messages.Headers = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Content-Security-Policy", "sandbox"),
+    # The bytes of a version never change. Who may have them can depend on who asks, so shared caches stay out.
+    ("Cache-Control", "private, max-age=31536000, immutable"),
+)
+
+
+def send_document(
+    environ: WSGIEnvironment, start_response: StartResponse, body: bytes, content_type: str = messages.JSON
+) -> Iterable[bytes]:
+    """Answers *body*, gzipped when the client takes that, or 304; tagged by its bytes and its encoding."""
+    encoded = len(body) >= GZIP_FROM and messages.accepts_gzip(environ)
+    # The same bytes are always encoded the same, so the ETag need not wait for the encoding.
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}{"-gzip" if encoded else ""}"'
+    if messages.method(environ) == "GET" and messages.etag_matches(environ, etag):
+        return messages.send_not_modified(start_response, etag, messages.PRIVATE)
+    headers = [("Content-Type", content_type), *messages.PRIVATE, ("ETag", etag)]
+    if encoded:
+        body = gzip.compress(body, GZIP_LEVEL, mtime=0)
+        headers.append(("Content-Encoding", "gzip"))
+    return messages.send(environ, start_response, 200, headers, body)
+
+
+def send_tarball(environ: WSGIEnvironment, start_response: StartResponse, answer: Answer) -> Iterable[bytes]:
+    """Streams a tarball of the upstream (200, 206, 304 or 416) down; closes *answer* in the end."""
+    try:
+        headers = passed(by_name(answer), OF_TARBALLS)
+        if answer.status == 416:
+            headers = [header for header in headers if header[0] == "Content-Range"]
+            refused = {"error": "The tarball has no such range.", "code": "invalid-range"}
+            return closing(answer, messages.send_json(environ, start_response, refused, status=416, headers=headers))
+        if answer.status == 304:  # describes no content
+            headers = [header for header in headers if header[0] != "Content-Length"]
+        else:
+            headers.append(("Content-Type", "application/octet-stream"))
+        start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", [*_TARBALL, *headers])
+    except BaseException:
+        answer.close()
+        raise
+    return closing(answer, []) if messages.is_head(environ) or answer.status == 304 else Streamed(answer)
+
+
+def closing(answer: Answer, body: Iterable[bytes]) -> Iterable[bytes]:
+    """*body*, with the *answer* it does not need closed at once."""
+    answer.close()
+    return body
+
+
+def by_name(answer: Answer) -> dict[str, str]:
+    """The answer's headers by lower-case name; the first of several."""
+    return {name.lower(): value for name, value in reversed(answer.headers)}
+
+
+class Streamed:
+    """A tarball on its way down. Closing it gives the upstream's connection back, wherever the client stopped."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self._chunks = answer.stream()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._chunks
+
+    def close(self) -> None:
+        """Ends the request to the upstream."""
+        self._answer.close()
+
+
+class Upload:
+    """A client's document on its way up: bounded, streamed, and drained when the upstream does not take all of it.
+
+    A small one is read whole, so that the URLs it took from our packuments are the upstream's again: what npm sends to
+    deprecate a version is the packument it was given. *length* is in bytes; None for a body that ends by itself.
+
+    A document of the package *name* must say so: under a public name, an internal package's would go up unseen.
+    """
+
+    def __init__(
+        self, environ: WSGIEnvironment, limit: int, readdressing: Readdressing, name: Name | None = None
+    ) -> None:
+        self.length = content_length(environ)
+        # Said here, before the upstream hears of the request.
+        if self.length is not None and self.length > limit:
+            raise too_large(limit)
+        encoding = environ.get("HTTP_CONTENT_ENCODING", "").lower()
+        if encoding not in ("", "identity"):
+            raise BadRequest("A document for the upstream is sent as it is, without a Content-Encoding.")
+        self._chunks = raw_chunks(environ, limit)
+        if self.length is not None and self.length <= READDRESSED:
+            whole = readdressing.returned(b"".join(self._chunks))
+            self.length = len(whole)
+            self._chunks = iter([whole] if whole else [])
+            if name is not None:
+                check_names(name, whole)
+        elif name is not None:
+            head = next(self._chunks, b"")
+            check_beginning(name, head)
+            self._chunks = chain([head], self._chunks)
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """Content-Length, where it is known."""
+        return [] if self.length is None else [("Content-Length", str(self.length))]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self._chunks)
+
+    def drain(self) -> None:
+        """Reads what is left: a client that is answered while it still sends shows a broken pipe, not the answer."""
+        try:
+            for _ in self._chunks:
+                pass
+        except (NproxyError, OSError):  # the upstream has answered already; the client's fault is of no interest now
+            return
+
+
+def check_names(name: Name, document: bytes) -> None:
+    """Passes when *document* is one of the package *name*. Raises `BadRequest`."""
+    try:
+        parsed = orjson.loads(document)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest("The request body is not JSON.") from error
+    if not isinstance(parsed, dict) or {parsed.get("_id", str(name)), parsed.get("name", str(name))} != {str(name)}:
+        raise BadRequest(_ANOTHER, code="invalid-publication")
+
+
+def check_beginning(name: Name, head: bytes) -> None:
+    """Passes when a document too large to be read whole begins like one of the package *name*. Raises `BadRequest`.
+
+    All clients send ``_id`` before anything else.
+    """
+    found = _ID.match(head)
+    if found is None or found[1] != str(name).encode():
+        raise BadRequest(_ANOTHER, code="invalid-publication")
+
+
+_ANOTHER = "The document names another package than the URL, or does not begin with its _id."
+_ID = re.compile(rb'\s*\{\s*"_id"\s*:\s*"([^"\\]*)"')

@@ -1,0 +1,152 @@
+"""Logins that wait for a person: what npm polls for, and what the page in the browser grants, meet here on Storage.
+
+npm and the browser each hold one of two names of the same login. npm's is a secret, and asking with it is enough to get
+the token: pnpm polls without any other proof. The browser's is a hash of it, so whoever sees the page's address cannot
+collect the token. The token itself is never stored: it is made when it is collected, by the one who removed the record.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from nproxy_mw.access import Actor, Grant
+from nproxy_mw.accounts.attempts import network_of
+from nproxy_mw.audit import events
+from nproxy_mw.errors import Changed, Missing, NotFound, TooManyRequests
+from nproxy_mw.npm.packuments import Json
+from nproxy_mw.storage import documents
+from nproxy_mw.storage.port import Storage
+
+FOLDER = "logins"
+LIFETIME = timedelta(minutes=10)
+MAX_OF_ADDRESS = 50
+MAX_IN_ALL = 2000
+"""Logins of one address, and of one organisation, that may wait at once: nobody signs in before they are stored."""
+
+# When it expires (seconds, hex) and a hash of the address that began it, so that neither needs the object opened; then
+# the secret, or its hash.
+_NAME = re.compile(r"(?P<begin>(?P<expires>[0-9a-f]{8,12})-[0-9a-f]{8}-)(?P<rest>[0-9a-f]{64})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A login that waits: who began it."""
+
+    ip: str
+    user_agent: str
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What an administrator granted: a token of that name and those scopes."""
+
+    administrator: str
+    grants: frozenset[Grant]
+
+
+class WaitingLogins:
+    """The waiting logins of one organisation on *storage*, its own."""
+
+    def __init__(self, storage: Storage, *, clock: events.Clock = events.utc_now) -> None:
+        self.storage = storage
+        self.clock = clock
+
+    def begin(self, actor: Actor) -> tuple[str, str]:
+        """Begins a login; answers the name for the browser and the secret for npm.
+
+        Raises:
+            TooManyRequests: too many wait already.
+        """
+        now = self.clock()
+        address = hashlib.sha256(network_of(actor.ip).encode()).hexdigest()[:8]
+        self._make_room(address)
+        begin = f"{int((now + LIFETIME).timestamp()):x}-{address}-"
+        secret = begin + secrets.token_hex(32)
+        asked = events.new_event("login.asked", org="", actor=actor, time=now)
+        document = {"ip": asked["ip"], "userAgent": asked["userAgent"], "createdAt": asked["time"], "granted": None}
+        self.storage.create(_key(_public(secret)), documents.encode(document))
+        return _public(secret), secret
+
+    def find(self, name: str) -> Waiting:
+        """The login that still waits under the browser's *name*. Raises `NotFound`."""
+        return _waiting(self._read(name))
+
+    def grant(self, name: str, administrator: str, grants: Iterable[Grant]) -> None:
+        """Lets npm collect a token. Raises `NotFound` when the login waits no longer."""
+        self._check(name)
+        granted = {"administrator": administrator, "scopes": sorted(grants)}
+
+        def step(document: dict[str, Any] | None) -> Json:
+            _waiting(document)
+            return {**(document or {}), "granted": granted}
+
+        documents.change(self.storage, _key(name), step)
+
+    def collect(self, secret: str) -> Granted | None:
+        """What was granted, once; None while it waits. Raises `NotFound` when it is over."""
+        name = _public(secret)
+        self._check(name)
+        try:
+            stored = self.storage.read(_key(name))
+            granted = documents.decode(stored.data)["granted"]
+            if granted is None:
+                return None
+            self.storage.delete(_key(name), stored.revision)
+        except (Missing, Changed) as error:
+            raise _over() from error
+        return Granted(granted["administrator"], frozenset(Grant(scope) for scope in granted["scopes"]))
+
+    def _read(self, name: str) -> dict[str, Any] | None:
+        self._check(name)
+        return documents.find(self.storage, _key(name))
+
+    def _check(self, name: str) -> None:
+        match = _NAME.fullmatch(name)
+        if match is None or int(match["expires"], 16) <= self.clock().timestamp():
+            raise _over()
+
+    def _make_room(self, address: str) -> None:
+        """Removes what has expired, and refuses what would be too much."""
+        now, of_address, in_all = self.clock().timestamp(), 0, 0
+        for key in list(self.storage.list(FOLDER)):
+            expires, _, rest = key.rpartition("/")[2].partition("-")
+            if int(expires, 16) > now:
+                in_all += 1
+                of_address += rest.startswith(address)
+                continue
+            try:
+                self.storage.delete(key)
+            except Missing:
+                continue
+        if of_address >= MAX_OF_ADDRESS or in_all >= MAX_IN_ALL:
+            raise TooManyRequests(
+                "Too many logins wait already: finish one of them, or try again later.", retry_after=60
+            )
+
+
+def _public(secret: str) -> str:
+    match = _NAME.fullmatch(secret)
+    if match is None:
+        raise _over()
+    return match["begin"] + hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _waiting(document: Json | None) -> Waiting:
+    if document is None or document["granted"] is not None:
+        raise _over()
+    return Waiting(document["ip"], document["userAgent"], document["createdAt"])
+
+
+def _over() -> NotFound:
+    return NotFound("This login is over or never was: run npm login again.", code="login-over")
+
+
+def _key(name: str) -> str:
+    return f"{FOLDER}/{name}.json"

@@ -1,0 +1,111 @@
+"""One organisation: everything that is its own, on its part of the storage.
+
+Its storage is `Prefixed`: no key built above can name another organisation's object, so isolation does not hang on each
+layer's care.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from nproxy_mw.access import Actor
+from nproxy_mw.audit.events import Clock, utc_now
+from nproxy_mw.audit.trail import Trail
+from nproxy_mw.orgs.directory import Organisations, is_slug
+from nproxy_mw.orgs.keys import KeyStore
+from nproxy_mw.orgs.seal import Seal
+from nproxy_mw.orgs.settings import SettingsStore
+from nproxy_mw.orgs.tokens import TokenStore
+from nproxy_mw.packages.store import Packages
+from nproxy_mw.storage import open_storage
+from nproxy_mw.storage.locks import Locks, locks_for
+from nproxy_mw.storage.port import Storage
+from nproxy_mw.storage.prefixed import Prefixed
+from nproxy_mw.storage.probe import probe
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """The parts of one organisation, each bound to the same storage."""
+
+    id: str
+    storage: Storage
+    trail: Trail
+    settings: SettingsStore
+    tokens: TokenStore
+    keys: KeyStore
+    packages: Packages
+
+    def is_new(self) -> bool:
+        """Whether no token was ever made for it: nobody can use it yet."""
+        return not self.tokens.list(revoked=True)
+
+
+def open_organisation(
+    storage: Storage,
+    locks: Locks,
+    org: str = "default",
+    *,
+    is_made: bool = False,
+    seal: Seal | None = None,
+    clock: Clock = utc_now,
+) -> Organisation:
+    """The organisation *org* on the whole storage *storage*. Nothing is read or written yet.
+
+    *is_made* says that it is known to have been made: settings that are not there are lost then, and no request is
+    answered without them. If *seal* is None, private signing keys are stored as they are.
+
+    Raises:
+        ValueError: *org* is not an organisation's id; another one's storage may begin where its own would end.
+    """
+    if not is_slug(org):
+        raise ValueError("An organisation's id is made of lower-case letters, digits and '-', like acme.")
+    own = Prefixed(storage, f"orgs/{org}")
+    trail = Trail(own, org=org, clock=clock)
+    keys = KeyStore(own, trail=trail, seal=seal, clock=clock)
+    return Organisation(
+        id=org,
+        storage=own,
+        trail=trail,
+        settings=SettingsStore(own, trail=trail, is_made=is_made, clock=clock),
+        tokens=TokenStore(own, org=org, trail=trail, clock=clock),
+        keys=keys,
+        packages=Packages(own, locks=locks, signers=keys.signers, index=trail.index, org=org, clock=clock),
+    )
+
+
+def organisation_at(url: str, org: str = "default", *, freshness: float = 1.0) -> Organisation:
+    """The organisation *org* on the storage at *url*, with the locks that suit it.
+
+    *freshness*: see `open_storage`. Private signing keys are sealed with the key in ``NPROXY_SEAL_KEY`` when it is set.
+
+    Raises:
+        ValueError: the URL is none, or of a kind that is not supported; *org* is not an organisation's id; or
+            ``NPROXY_SEAL_KEY`` is not a key.
+    """
+    storage = open_storage(url, freshness=freshness)
+    return open_organisation(storage, locks_for(url), org, seal=seal_of_the_environment())
+
+
+def made_organisation_at(url: str, org: str = "default", *, actor: Actor) -> Organisation:
+    """As `organisation_at`, and made when it is not there yet, on a storage that was tried.
+
+    Raises:
+        ValueError: as `organisation_at`; or the storage lets writers overwrite each other.
+        StorageUnavailable: it cannot be written to, or the organisation was made and its settings are gone.
+    """
+    storage = open_storage(url)
+    probe(storage)
+    Organisations(storage).ensure(org, actor=actor)
+    return open_organisation(storage, locks_for(url), org, is_made=True, seal=seal_of_the_environment())
+
+
+def seal_of_the_environment() -> Seal | None:
+    """The seal for private keys whose key is in ``NPROXY_SEAL_KEY``; None when that is not set.
+
+    Raises:
+        ValueError: it is not a key.
+    """
+    text = os.environ.get("NPROXY_SEAL_KEY")
+    return Seal.from_text(text) if text else None
