@@ -19,7 +19,7 @@ from nproxy_mw import (
     NoUpstream,
     ScopeRouter,
     Urllib3Transport,
-    organisation_at,
+    organization_at,
     stack,
 )
 from nproxy_mw.access import Actor
@@ -45,7 +45,7 @@ class FrozenForTheHolidays:
         return self.app(environ, start_response)
 
 
-acme = organisation_at(os.environ.get("NPROXY_STORAGE", "nproxy-data"))
+acme = organization_at(os.environ.get("NPROXY_STORAGE", "nproxy-data"))
 acme.settings.ensure_scopes(["@acme"], actor=Actor(name="examples"))
 upstream = os.environ.get("NPROXY_UPSTREAM")
 

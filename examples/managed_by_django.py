@@ -1,4 +1,4 @@
-"""Organisations at /npm/<id>/, managed at /npm/api/v1 by the staff of the Django project around them.
+"""Organizations at /npm/<id>/, managed at /npm/api/v1 by the staff of the Django project around them.
 
 In a project of your own, `user_of` and the last two statements go into its ``wsgi.py``.
 """

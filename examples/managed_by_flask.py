@@ -1,4 +1,4 @@
-"""Organisations at /npm/<id>/, managed at /npm/api/v1 by whoever is signed in to the Flask application around them.
+"""Organizations at /npm/<id>/, managed at /npm/api/v1 by whoever is signed in to the Flask application around them.
 
 With Flask-Login, `user_of` asks ``current_user`` in the place of the session.
 """

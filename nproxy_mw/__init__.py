@@ -14,7 +14,7 @@ from nproxy_mw.middleware.internal_store import InternalStore
 from nproxy_mw.middleware.mount import Mount
 from nproxy_mw.middleware.no_upstream import NoUpstream
 from nproxy_mw.middleware.scope_router import ScopeRouter
-from nproxy_mw.orgs.organization import Organisation, organisation_at
+from nproxy_mw.orgs.organization import Organization, organization_at
 from nproxy_mw.orgs.tokens import StaticTokens
 from nproxy_mw.stack import layers, registry, stack
 from nproxy_mw.upstream.transport import Urllib3Transport
@@ -31,13 +31,13 @@ __all__ = [
     "Mount",
     "NoUpstream",
     "NproxyError",
-    "Organisation",
+    "Organization",
     "Principal",
     "ScopeRouter",
     "StaticTokens",
     "Urllib3Transport",
     "layers",
-    "organisation_at",
+    "organization_at",
     "registry",
     "stack",
 ]

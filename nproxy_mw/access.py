@@ -56,7 +56,7 @@ class Actor:
 
 
 class Tokens(Protocol):
-    """The API tokens of one organisation, as Authenticate asks for them."""
+    """The API tokens of one organization, as Authenticate asks for them."""
 
     def find(self, secret: str) -> Principal | None:
         """Who holds *secret* (a whole ``nproxy_...`` token); None when it is unknown, revoked or expired."""

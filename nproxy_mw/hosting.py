@@ -1,15 +1,15 @@
-"""The platform: many organisations on one storage, each with the standard stack of its own.
+"""The platform: many organizations on one storage, each with the standard stack of its own.
 
 ::
 
     ErrorResponses    every error becomes npm's JSON; the request gets an id
     Management        /api/v1, by sessions or the host's own login
-    Organizations     whose registry is it?                   leaves ORG
+    TenantRouter     whose registry is it?                   leaves ORG
       Login           npm login, where there are administrators
-      Authenticate ... the organisation's own stack, as in `nproxy_mw.stack`
+      Authenticate ... the organization's own stack, as in `nproxy_mw.stack`
       OwnTokens       npm token, npm logout
 
-A stack is built at the first request for its organisation; connections and finished answers are shared by all.
+A stack is built at the first request for its organization; connections and finished answers are shared by all.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from nproxy_mw.middleware.error_responses import ErrorResponses
 from nproxy_mw.middleware.login import Administrators, Login
 from nproxy_mw.middleware.management import Authenticator, Management
 from nproxy_mw.middleware.own_tokens import OwnTokens
-from nproxy_mw.middleware.tenants import ByHost, FixedOrg, Organizations, Resolve
-from nproxy_mw.orgs.directory import Organisations
-from nproxy_mw.orgs.organization import Organisation, open_organisation, seal_of_the_environment
+from nproxy_mw.middleware.tenants import ByHost, FixedOrg, Resolve, TenantRouter
+from nproxy_mw.orgs.directory import OrganizationDirectory
+from nproxy_mw.orgs.organization import Organization, open_organization, seal_of_the_environment
 from nproxy_mw.orgs.seal import Seal
 from nproxy_mw.stack import DEPLOYMENT, Layer, front_page, layers, stack
 from nproxy_mw.storage import open_storage
@@ -44,13 +44,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CAPACITY = 256
-"""Organisations whose stacks one process keeps; others are built again when they are asked for."""
+"""Organizations whose stacks one process keeps; others are built again when they are asked for."""
 
 
 class Platform:
-    """The organisations on *storage*, as one WSGI application.
+    """The organizations on *storage*, as one WSGI application.
 
-    *resolve* is `FixedOrg`, `ByHost` or `ByPath`. A fixed organisation must have been made before; any other is looked
+    *resolve* is `FixedOrg`, `ByHost` or `ByPath`. A fixed organization must have been made before; any other is looked
     for in the storage at each request, so that one made by another process is there at once. If *upstream* is
     None, there are internal packages only. *public_url* is where clients reach the platform itself; if it is None, URLs
     in answers follow the request. *users* tells who may use the management API; if it is None, there is none.
@@ -70,15 +70,13 @@ class Platform:
         administrators: Administrators | None = None,
         seal: Seal | None = None,
     ) -> None:
-        self.organisations = Organisations(storage)
+        self.organizations = OrganizationDirectory(storage)
         self.resolve = resolve
         self.transport = Urllib3Transport(upstream) if isinstance(upstream, str) else upstream
         self.public_url = public_url
         self.administrators = administrators
-        self.organisation: Kept[Organisation] = Kept(
-            partial(open_organisation, storage, locks, is_made=True, seal=seal)
-        )
-        self._registries: Kept[WSGIApplication] = Kept(self._built)
+        self.organization: Lru[Organization] = Lru(partial(open_organization, storage, locks, is_made=True, seal=seal))
+        self._registries: Lru[WSGIApplication] = Lru(self._built)
         self._views = Views()
         self._app = stack(*self._outer(users), on=no_registry)
 
@@ -86,8 +84,8 @@ class Platform:
         return self._app(environ, start_response)
 
     def registry_of(self, org: str) -> WSGIApplication | None:
-        """The stack of the organisation *org* below ErrorResponses; None when there is no such organisation."""
-        if self.resolve != FixedOrg(org) and not self.organisations.exists(org):
+        """The stack of the organization *org* below ErrorResponses; None when there is no such organization."""
+        if self.resolve != FixedOrg(org) and not self.organizations.exists(org):
             return None
         return self._registries(org)
 
@@ -102,26 +100,26 @@ class Platform:
         return f"{self.public_url}/{org}"
 
     def _outer(self, users: Authenticator | None) -> list[Layer]:
-        choice = partial(Organizations, resolve=self.resolve, registry_of=self.registry_of)
+        choice = partial(TenantRouter, resolve=self.resolve, registry_of=self.registry_of)
         if users is None:
             return [ErrorResponses, choice]
         domain = self.resolve.domain if isinstance(self.resolve, ByHost) else None
         management = partial(
-            Management, organisations=self.organisations, tenant=self.organisation, users=users, domain=domain
+            Management, organizations=self.organizations, tenant=self.organization, users=users, domain=domain
         )
         return [ErrorResponses, management, choice]
 
     def _built(self, org: str) -> WSGIApplication:
-        organisation, public_url = self.organisation(org), self.public_url_of(org)
-        # ErrorResponses stands above all organisations already.
-        _, authenticate, router, *rest = layers(organisation, self.transport, public_url=public_url, views=self._views)
-        own: list[Layer] = [authenticate, router, partial(OwnTokens, tokens=organisation.tokens), *rest]
+        organization, public_url = self.organization(org), self.public_url_of(org)
+        # ErrorResponses stands above all organizations already.
+        _, authenticate, router, *rest = layers(organization, self.transport, public_url=public_url, views=self._views)
+        own: list[Layer] = [authenticate, router, partial(OwnTokens, tokens=organization.tokens), *rest]
         if self.administrators is not None:
             login = partial(
                 Login,
                 org=org,
-                storage=organisation.storage,
-                tokens=organisation.tokens,
+                storage=organization.storage,
+                tokens=organization.tokens,
                 administrators=self.administrators,
                 public_url=public_url,
             )
@@ -137,7 +135,7 @@ def platform(
     public_url: str | None = None,
     users: Authenticator | None = None,
 ) -> Platform:
-    """The organisations on the storage at *url*, inside a host application whose own *users* manage them.
+    """The organizations on the storage at *url*, inside a host application whose own *users* manage them.
 
     Private signing keys are sealed with the key in ``NPROXY_SEAL_KEY`` when it is set. For the rest see `Platform`.
 
@@ -149,7 +147,7 @@ def platform(
     storage = open_storage(url)
     probe(storage)
     if isinstance(resolve, FixedOrg):
-        Organisations(storage).ensure(resolve.org, actor=DEPLOYMENT)
+        OrganizationDirectory(storage).ensure(resolve.org, actor=DEPLOYMENT)
     return Platform(
         storage,
         locks_for(url),
@@ -162,11 +160,11 @@ def platform(
 
 
 def no_registry(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """What the platform's own address answers beside the management API: as for an organisation that is not there."""
+    """What the platform's own address answers beside the management API: as for an organization that is not there."""
     raise NotFound("There is no registry at this address.", code="registry-not-found")
 
 
-class Kept(Generic[T]):
+class Lru(Generic[T]):
     """Values made once per key by *make*, the least recently used dropped over *capacity*. Safe for threads."""
 
     def __init__(self, make: Callable[[str], T], capacity: int = CAPACITY) -> None:

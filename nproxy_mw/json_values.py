@@ -15,11 +15,14 @@ import re
 import secrets
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
 from nproxy_mw.errors import BadRequest
+
+Json: TypeAlias = Mapping[str, Any]
+"""A JSON object that is never changed in place."""
 
 MAX_DEPTH = 100
 """Containers within containers. A manifest has about 6; orjson itself stops at 1024."""

@@ -1,7 +1,7 @@
 """Signatures over published versions: what is signed, by which kinds of key, and where npm looks for it.
 
 Each version is signed twice over ``name@version:integrity``. ECDSA P-256 goes to ``dist.signatures``, where npm and
-pnpm verify it. Ed25519, the organisation's own signature, goes to ``dist.nproxy.signatures``: npm verifies every entry
+pnpm verify it. Ed25519, the organization's own signature, goes to ``dist.nproxy.signatures``: npm verifies every entry
 of ``dist.signatures`` with SHA-256 and stops at a key that knows no such thing, so an Ed25519 entry there would make
 ``npm audit signatures`` fail for the whole tree.
 """
@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey
 
-from nproxy_mw.npm.packuments import Json
+from nproxy_mw.json_values import Json
 
 ED25519: Final = "ed25519"
 P256: Final = "ecdsa-sha2-nistp256"

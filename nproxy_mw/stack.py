@@ -1,6 +1,6 @@
 """The building: which layer stands on which. Read this file first.
 
-A request enters at the top and goes down until a layer answers it. The standard stack of one organisation::
+A request enters at the top and goes down until a layer answers it. The standard stack of one organization::
 
     ErrorResponses    every error becomes npm's JSON; the request gets an id
     Authenticate      who is asking?                          leaves PRINCIPAL
@@ -27,7 +27,7 @@ from nproxy_mw.middleware.forwarder import Forwarder
 from nproxy_mw.middleware.internal_store import InternalStore
 from nproxy_mw.middleware.no_upstream import NoUpstream
 from nproxy_mw.middleware.scope_router import ScopeRouter
-from nproxy_mw.orgs.organization import Organisation, made_organisation_at
+from nproxy_mw.orgs.organization import Organization, made_organization_at
 from nproxy_mw.upstream.transport import Transport, Urllib3Transport
 
 if TYPE_CHECKING:
@@ -49,19 +49,19 @@ def stack(*layers: Layer, on: WSGIApplication) -> WSGIApplication:
 
 
 def layers(
-    organisation: Organisation,
+    organization: Organization,
     transport: Transport | None,
     *,
     tokens: Tokens | None = None,
     public_url: str | None = None,
     views: Views | None = None,
 ) -> tuple[Layer, ...]:
-    """The standard stack of one organisation, for a host that puts layers of its own between them.
+    """The standard stack of one organization, for a host that puts layers of its own between them.
 
-    If *transport* is None, there are internal packages only. If *tokens* is None, they are the organisation's own. If
+    If *transport* is None, there are internal packages only. If *tokens* is None, they are the organization's own. If
     *public_url* is None, URLs in answers follow the request. If *views* is None, finished answers are kept in 64 MiB.
     """
-    settings = organisation.settings
+    settings = organization.settings
     bottom: Layer = (
         partial(Forwarder, transport=transport, settings=settings, public_url=public_url)
         if transport is not None
@@ -69,14 +69,14 @@ def layers(
     )
     return (
         ErrorResponses,
-        partial(Authenticate, tokens=tokens or organisation.tokens),
+        partial(Authenticate, tokens=tokens or organization.tokens),
         partial(ScopeRouter, settings=settings),
         partial(
             InternalStore,
-            packages=organisation.packages,
+            packages=organization.packages,
             public_url=public_url,
             settings=settings,
-            keys=organisation.keys.public_keys,
+            keys=organization.keys.public_keys,
             views=views,
         ),
         bottom,
@@ -84,7 +84,7 @@ def layers(
 
 
 def registry(
-    storage: str | Organisation,
+    storage: str | Organization,
     *,
     internal_scopes: Iterable[str] = (),
     upstream: str | Transport | None = None,
@@ -92,10 +92,10 @@ def registry(
     public_url: str | None = None,
     on: WSGIApplication | None = None,
 ) -> WSGIApplication:
-    """The whole registry of one organisation as a WSGI application.
+    """The whole registry of one organization as a WSGI application.
 
     *storage* is an fsspec URL or a folder (``"file:///srv/npm"``, ``"s3://bucket/npm"``), which is tried at once; or an
-    organisation, of which nothing is asked before the first request. *internal_scopes* are added to the organisation's
+    organization, of which nothing is asked before the first request. *internal_scopes* are added to the organization's
     stored settings. *upstream* is a registry's URL; if it is None, there are internal packages only. If *tokens* is
     None, they are those made by ``nproxy-mw token create``. *public_url* is where clients reach the registry; if it is
     None, URLs in answers follow the request. *on* is a host application that is handed the root path; if it is None,
@@ -105,15 +105,15 @@ def registry(
         ValueError: *storage* or *upstream* is not a URL of a kind that is supported; or the storage lets writers
             overwrite each other.
         BadRequest: one of *internal_scopes* is not a scope.
-        StorageUnavailable: the storage cannot be written to, or the organisation's settings are gone.
+        StorageUnavailable: the storage cannot be written to, or the organization's settings are gone.
     """
-    organisation = storage if isinstance(storage, Organisation) else made_organisation_at(storage, actor=DEPLOYMENT)
+    organization = storage if isinstance(storage, Organization) else made_organization_at(storage, actor=DEPLOYMENT)
     scopes = list(internal_scopes)
     if scopes:
-        organisation.settings.ensure_scopes(scopes, actor=DEPLOYMENT)
+        organization.settings.ensure_scopes(scopes, actor=DEPLOYMENT)
     transport = Urllib3Transport(upstream) if isinstance(upstream, str) else upstream
     return stack(
-        *layers(organisation, transport, tokens=tokens, public_url=public_url),
+        *layers(organization, transport, tokens=tokens, public_url=public_url),
         on=on or partial(front_page, public_url=public_url),
     )
 

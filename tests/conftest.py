@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
-from house import House
 from hypothesis import HealthCheck, settings
+from support.registry import RegistryFixture
 
 from nproxy_mw.testing.engines import Engine, EngineFailed, find_weed, seaweedfs
 
@@ -98,9 +98,9 @@ def forgotten_memory() -> Iterator[None]:
 
 
 @pytest.fixture
-def house() -> House:
+def acme() -> RegistryFixture:
     """A registry in memory with the internal scope @acme."""
-    return House()
+    return RegistryFixture()
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from nproxy_mw import token_format
 from nproxy_mw.access import Actor
 from nproxy_mw.audit import events
+from nproxy_mw.times import timestamp
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
 ACTOR = Actor(token_hash="ab" * 32, request_id="r1", ip="192.0.2.7", user_agent="npm/11.0.0")
@@ -65,7 +66,7 @@ def test_ids_sort_by_time_and_differ():
 )
 def test_timestamp_is_utc_with_milliseconds(zone, expected):
     """Times are stored in UTC, to the millisecond."""
-    assert events.timestamp(zone) == expected
+    assert timestamp(zone) == expected
 
 
 def test_user_agent_is_cut_and_redacted():

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from werkzeug.test import Client
 
-from nproxy_mw import Grant, organisation_at
+from nproxy_mw import Grant, organization_at
 from nproxy_mw.access import Actor
 from nproxy_mw.testing.documents import publish_document
 
@@ -33,7 +33,7 @@ def load(name: str) -> Any:
 def headers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     """A new store for the example, and the header of a token that may do everything in it."""
     monkeypatch.setenv("NPROXY_STORAGE", str(tmp_path))
-    secret, _ = organisation_at(str(tmp_path)).tokens.create("ci", list(Grant), actor=Actor())
+    secret, _ = organization_at(str(tmp_path)).tokens.create("ci", list(Grant), actor=Actor())
     yield {"Authorization": f"Bearer {secret}"}
     for name in [name for name in sys.modules if name.startswith("example_")]:
         del sys.modules[name]

@@ -15,9 +15,9 @@ from nproxy_mw.audit.events import verify
 from nproxy_mw.errors import Busy, Changed, Conflict, NotFound, NproxyError, StorageUnavailable
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.publication import parse_publication
+from nproxy_mw.packages import store as packages_module
 from nproxy_mw.packages.record import record_key
 from nproxy_mw.packages.store import ATTEMPTS, Packages
-from nproxy_mw.packages.store import store as packages_module
 from nproxy_mw.signing import Ed25519Signer, P256Signer
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.locks import locks_for
@@ -131,7 +131,7 @@ def test_every_change_is_told(packages, storage):
     ]
     assert verify(packages.record(NAME)[0].chain) == []
     assert keys(storage) == [record_key(NAME)]
-    assert packages.record(NAME)[0].burnt == {"1.0.0", "1.1.0"}
+    assert packages.record(NAME)[0].retired == {"1.0.0", "1.1.0"}
 
 
 def test_events_are_handed_to_the_index_once_they_are_stored(storage):

@@ -7,10 +7,10 @@ import copy
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from publications import publish
+from support.publications import publish
 
 from nproxy_mw.npm.names import parse_name
-from nproxy_mw.orgs.organization import open_organisation
+from nproxy_mw.orgs.organization import open_organization
 from nproxy_mw.packages.verify import problems
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.locks import ThreadLocks
@@ -29,10 +29,10 @@ PACKAGE = {
 @pytest.fixture(scope="module")
 def proof():
     """A packument with one version, its tarball, and the public keys."""
-    organisation = open_organisation(open_storage("memory://proofs"), ThreadLocks())
-    made = publish(organisation, "@acme/utils", "1.0.0", package_json=PACKAGE)
-    packument, _ = organisation.packages.read(parse_name("@acme/utils"))
-    return packument, made.tarball, organisation.keys.public_keys()
+    organization = open_organization(open_storage("memory://proofs"), ThreadLocks())
+    made = publish(organization, "@acme/utils", "1.0.0", package_json=PACKAGE)
+    packument, _ = organization.packages.read(parse_name("@acme/utils"))
+    return packument, made.tarball, organization.keys.public_keys()
 
 
 def found(proof, alter):

@@ -21,7 +21,7 @@ records = st.builds(
     Record,
     packument=st.none() | st.dictionaries(texts, jsons, max_size=4),
     tarballs=st.dictionaries(texts, st.fixed_dictionaries({"key": texts, "size": st.integers(0, 99)}), max_size=3),
-    burnt=st.frozensets(texts, max_size=4),
+    retired=st.frozensets(texts, max_size=4),
     chain=st.lists(st.dictionaries(texts, jsons, max_size=3), max_size=3),
     generation=st.integers(0, 10**6),
     nonce=texts,
@@ -72,7 +72,7 @@ def test_next_state_is_another():
 
 def test_taken_are_stored_and_burnt_numbers():
     """Neither can be published again."""
-    record = Record(tarballs={"1.0.0": {"key": "a", "size": 1}}, burnt=frozenset({"0.9.0"}))
+    record = Record(tarballs={"1.0.0": {"key": "a", "size": 1}}, retired=frozenset({"0.9.0"}))
     assert record.taken == {"1.0.0", "0.9.0"}
     assert record.files == {"a"}
 

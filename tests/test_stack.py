@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import combinations, permutations
 
 import pytest
-from house import House, publish
-from wsgi_client import Client, run, validated
+from support.client import Client, run, validated
+from support.registry import RegistryFixture, publish
 
 from nproxy_mw import registry
 from nproxy_mw.access import Grant, Principal
@@ -36,10 +36,10 @@ INTERNAL = (
 @pytest.fixture(scope="module")
 def built():
     """A registry with one package, and its layers by name."""
-    house = House()
-    client = house.client()
+    acme = RegistryFixture()
+    client = acme.client()
     assert publish(client).status == 201
-    return house, dict(zip(ORDER, house.layers, strict=True)), client.token
+    return acme, dict(zip(ORDER, acme.layers, strict=True)), client.token
 
 
 def ask(app, token, method, path):
@@ -53,35 +53,35 @@ def ask(app, token, method, path):
 
 def test_right_order_answers(built):
     """The order of the drawing serves the package."""
-    house, by_name, token = built
+    acme, by_name, token = built
     app = validated([by_name[name] for name in ORDER], on=front_page)
     assert ask(app, token, "GET", "/@acme/utils") == (200, "")
     assert ask(app, token, "GET", "/lodash")[0] == 404
-    house.upstream.asked.clear()
+    acme.upstream.asked.clear()
 
 
 @pytest.mark.parametrize("order", WRONG, ids="-".join)
 def test_wrong_order_never_opens_a_door(built, order):
     """With a layer missing or out of place nothing internal is served, nor asked of the upstream."""
-    house, by_name, token = built
+    acme, by_name, token = built
     app = validated([by_name[name] for name in order], on=failing)
     for path in INTERNAL[: 1 if len(order) == 5 else 2]:
         for who in (token, ""):
             status, _ = ask(app, who, "GET", path)
             assert status >= 400
-    assert house.upstream.asked == []
+    assert acme.upstream.asked == []
 
 
 @pytest.mark.parametrize("order", list(permutations(ORDER))[1:], ids="-".join)
 def test_every_wrong_permutation_names_the_cure(built, order):
     """All five layers in any other order: a MissingLayer that says which one to put where."""
-    house, by_name, token = built
+    acme, by_name, token = built
     app = validated([by_name[name] for name in order], on=failing)
     for method, path in (("GET", "/@acme/utils"), ("PUT", "/@acme/utils"), ("DELETE", "/@acme/utils/-rev/1-x")):
         status, sentence = ask(app, token, method, path)
         assert status == 500
         assert " outside " in sentence
-    assert house.upstream.asked == []
+    assert acme.upstream.asked == []
 
 
 @pytest.mark.parametrize("missing", ORDER)
@@ -143,10 +143,10 @@ def test_stack_of_nothing_is_the_application():
     assert stack(on=front_page) is front_page
 
 
-def test_layers_are_in_the_order_of_the_drawing(house):
+def test_layers_are_in_the_order_of_the_drawing(acme):
     """A host that puts one of its own between them can count on the order."""
-    assert tuple(getattr(layer, "func", layer).__name__ for layer in house.layers) == ORDER
-    without = layers(house.organisation, None)
+    assert tuple(getattr(layer, "func", layer).__name__ for layer in acme.layers) == ORDER
+    without = layers(acme.organization, None)
     assert getattr(without[-1], "func", without[-1]).__name__ == "NoUpstream"
 
 

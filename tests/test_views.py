@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wsgi_client import Client
+from support.client import Client
 
 from nproxy_mw.http.views import GZIP_FROM, Views, make_view
 

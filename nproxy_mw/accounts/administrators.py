@@ -19,13 +19,13 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from nproxy_mw.access import Actor
 from nproxy_mw.accounts.attempts import Attempts, too_many
 from nproxy_mw.accounts.sessions import Administrator
-from nproxy_mw.audit import events
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import BadRequest, Conflict, Missing, NotFound, NproxyError, Unauthenticated
-from nproxy_mw.npm.packuments import Json
+from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.port import Storage
-from nproxy_mw.storage.revisions import Remembered
+from nproxy_mw.storage.revisions import RevisionCache
+from nproxy_mw.times import Clock, utc_now
 
 FOLDER = "administrators"
 SHORTEST, LONGEST = 8, 1024  # characters of a password; NIST SP 800-63B section 5.1.1.2 for the first
@@ -57,14 +57,14 @@ class AdministratorStore:
         *,
         trail: Trail,
         hasher: PasswordHasher | None = None,
-        clock: events.Clock = events.utc_now,
+        clock: Clock = utc_now,
     ) -> None:
         self.storage = storage
         self.trail = trail
         self.attempts = Attempts(storage, clock=clock)
         self._hasher = hasher or PasswordHasher()
         self._turns = threading.BoundedSemaphore(AT_ONCE)
-        self._remembered = Remembered(storage, _decode)
+        self._remembered = RevisionCache(storage, _decode)
 
     def create(self, name: object, password: object, *, actor: Actor) -> Administrator:
         """Adds an administrator.
@@ -116,8 +116,8 @@ class AdministratorStore:
 
     def repair(self) -> int:
         """Tells of changes that a crash left untold. Answers how many there were."""
-        documents = [documents.find(self.storage, key) for key in self.storage.list(FOLDER)]
-        return self.trail.settle(event for document in documents if document for event in document["events"])
+        stored = [documents.find(self.storage, key) for key in self.storage.list(FOLDER)]
+        return self.trail.settle(event for document in stored if document for event in document["events"])
 
     @cached_property
     def _nobody(self) -> str:

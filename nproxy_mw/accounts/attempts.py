@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from nproxy_mw.audit import events
 from nproxy_mw.errors import Busy, TooManyRequests
-from nproxy_mw.npm.packuments import Json
+from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.port import Storage
+from nproxy_mw.times import Clock, timestamp, utc_now
 
 FOLDER = "attempts"
 FORGET = timedelta(hours=1)
@@ -51,7 +51,7 @@ BY_ADDRESS = Limit("address", free=20, longest=900)
 class Attempts:
     """The counters on *storage*, the whole one."""
 
-    def __init__(self, storage: Storage, *, clock: events.Clock = events.utc_now) -> None:
+    def __init__(self, storage: Storage, *, clock: Clock = utc_now) -> None:
         self.storage = storage
         self.clock = clock
 
@@ -132,4 +132,4 @@ def _read(document: Json | None, now: datetime) -> tuple[int, datetime]:
 
 
 def _document(failures: int, last: datetime) -> dict[str, Any]:
-    return {"failures": failures, "last": events.timestamp(last)}
+    return {"failures": failures, "last": timestamp(last)}

@@ -14,13 +14,13 @@ from hmac import compare_digest
 
 from nproxy_mw import token_format
 from nproxy_mw.access import Actor
-from nproxy_mw.audit import events
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Missing
-from nproxy_mw.npm.packuments import Json
+from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.port import Storage
-from nproxy_mw.storage.revisions import Remembered
+from nproxy_mw.storage.revisions import RevisionCache
+from nproxy_mw.times import Clock, timestamp, utc_now
 
 FOLDER = "sessions"
 LIFETIME = timedelta(hours=12)
@@ -57,14 +57,14 @@ class SessionStore:
         epoch_of: Callable[[str], str | None],
         trail: Trail,
         lifetime: timedelta = LIFETIME,
-        clock: events.Clock = events.utc_now,
+        clock: Clock = utc_now,
     ) -> None:
         self.storage = storage
         self.trail = trail
         self.lifetime = lifetime
         self.clock = clock
         self._epoch_of = epoch_of
-        self._remembered = Remembered(storage, _decode)
+        self._remembered = RevisionCache(storage, _decode)
 
     def create(self, administrator: Administrator, *, actor: Actor) -> tuple[str, datetime]:
         """Begins a session; answers its secret, which is kept nowhere, and when it ends."""
@@ -138,7 +138,7 @@ def _encode(session: Session) -> bytes:
             "hash": session.hash,
             "administrator": session.name,
             "epoch": session.epoch,
-            "expiresAt": events.timestamp(session.expires_at),
+            "expiresAt": timestamp(session.expires_at),
         }
     )
 

@@ -1,0 +1,1 @@
+"""The audit trail: events in hash chains, an index by time, signed checkpoints, and their verification."""

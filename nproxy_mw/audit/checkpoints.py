@@ -1,7 +1,7 @@
 """Signed checkpoints: what the heads of all chains were at one time, so that nothing that was there can vanish.
 
 A chain shows by itself that its middle is whole, and not that its end is. A checkpoint says how long each chain was and
-what its last hash was, signed with the organisation's Ed25519 key, and holds the hash of the checkpoint before it.
+what its last hash was, signed with the organization's Ed25519 key, and holds the hash of the checkpoint before it.
 
 Taking one reads every chain, so it is not done at a publish: ``nproxy-mw audit verify`` takes one after it found
 nothing wrong. What happened after the newest checkpoint, and whether the newest checkpoints themselves were removed,
@@ -20,16 +20,17 @@ from nproxy_mw import signing
 from nproxy_mw.audit import events
 from nproxy_mw.audit.findings import Finding
 from nproxy_mw.errors import Exists, NproxyError
-from nproxy_mw.npm.packuments import Json
+from nproxy_mw.json_values import Json
 from nproxy_mw.signing import Signer
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.port import Storage
+from nproxy_mw.times import Clock, timestamp, utc_now
 
 FOLDER = "audit/checkpoints"
 
 
 @dataclass(frozen=True, slots=True)
-class Promises:
+class SeenHeads:
     """What sound checkpoints said of the chains: for each name, the lengths and hashes that it must still show."""
 
     heads: dict[str, set[tuple[int, str]]] = field(default_factory=dict)
@@ -54,9 +55,9 @@ class Promises:
 
 
 class Checkpoints:
-    """The checkpoints of *org* on *storage*, the organisation's own."""
+    """The checkpoints of *org* on *storage*, the organization's own."""
 
-    def __init__(self, storage: Storage, *, org: str, clock: events.Clock = events.utc_now) -> None:
+    def __init__(self, storage: Storage, *, org: str, clock: Clock = utc_now) -> None:
         self.storage = storage
         self.org = org
         self.clock = clock
@@ -64,7 +65,7 @@ class Checkpoints:
     def take(self, chains: Iterable[tuple[str, Sequence[Any]]], signer: Signer) -> bool:
         """Writes the next checkpoint; False when another process took it at the same time, which is as good.
 
-        *signer* is the organisation's Ed25519 key.
+        *signer* is the organization's Ed25519 key.
         """
         if signer.algorithm != signing.ED25519:
             raise ValueError("a checkpoint is signed with Ed25519")
@@ -72,7 +73,7 @@ class Checkpoints:
         checkpoint = {
             "org": self.org,
             "number": number + 1,
-            "time": events.timestamp(self.clock()),
+            "time": timestamp(self.clock()),
             "previous": previous,
             "heads": {name: {"length": len(chain), "hash": events.head(chain)} for name, chain in chains},
         }
@@ -92,14 +93,14 @@ class Checkpoints:
         checkpoint = documents.decode(self.storage.read(_key(numbers[-1])).data)["checkpoint"]
         return {"number": checkpoint["number"], "time": checkpoint["time"], "hash": _hash_of(checkpoint)}
 
-    def verify(self, keys: Iterable[Json], *, witness: Json | None = None) -> tuple[Promises, list[Finding]]:
+    def verify(self, keys: Iterable[Json], *, witness: Json | None = None) -> tuple[SeenHeads, list[Finding]]:
         """Answers what the sound checkpoints say of the chains, and what is wrong with the others.
 
-        *keys* are the organisation's public keys. *witness* is what `newest` once answered, kept elsewhere. To be
+        *keys* are the organization's public keys. *witness* is what `newest` once answered, kept elsewhere. To be
         called before the chains are read, which only grow.
         """
         trusted = {key["keyid"]: key for key in keys if key.get("keytype") == signing.ED25519}
-        promises = Promises()
+        promises = SeenHeads()
         findings: list[Finding] = []
         hashes = {0: ""}
         for expected, number in enumerate(self._numbers(), 1):
@@ -122,7 +123,7 @@ class Checkpoints:
     def _problem(self, document: Json, number: int, previous: str | None, trusted: dict[str, Json]) -> str:
         checkpoint, key = document["checkpoint"], trusted.get(document["keyid"])
         if key is None:
-            return "this checkpoint is signed with a key that is not the organisation's"
+            return "this checkpoint is signed with a key that is not the organization's"
         if not signing.verify(key, events.canonical(checkpoint), document["sig"]):
             return "this checkpoint was edited: its signature does not fit"
         if checkpoint["org"] != self.org or checkpoint["number"] != number:

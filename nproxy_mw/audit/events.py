@@ -10,19 +10,17 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from datetime import datetime
+from typing import Any
 
 import orjson
 
 from nproxy_mw.access import Actor
-from nproxy_mw.npm.packuments import Json
+from nproxy_mw.json_values import Json
+from nproxy_mw.times import timestamp
 from nproxy_mw.token_format import redact
-
-Clock: TypeAlias = Callable[[], datetime]
-"""Answers the present time, with a time zone."""
 
 MAX_LENGTH = 256  # characters kept of what a client says of itself
 
@@ -33,16 +31,6 @@ class Flaw:
 
     index: int
     what: str
-
-
-def utc_now() -> datetime:
-    """The present time: the clock that everything is given outside tests."""
-    return datetime.now(UTC)
-
-
-def timestamp(time: datetime) -> str:
-    """The form of every stored time: ISO 8601 in UTC with milliseconds, ``2026-11-22T10:15:30.123Z``."""
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def new_event(kind: str, *, org: str, actor: Actor, time: datetime, **fields: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from nproxy_mw.errors import BadRequest, Exists, Missing
-from nproxy_mw.npm.packuments import Json
+from nproxy_mw.json_values import Json
 from nproxy_mw.storage.port import Storage
 
 FOLDER = "audit/events"

@@ -1,4 +1,4 @@
-"""The audit trail of one organisation: its administration's own chain, and the index of all its events.
+"""The audit trail of one organization: its administration's own chain, and the index of all its events.
 
 Packages hang their events into chains of their own, in the same write as what they tell of, so publishers of different
 packages never wait for each other. Everything else that happens is told here, in one chain that all hosts append to by
@@ -15,9 +15,10 @@ from typing import Any
 from nproxy_mw.access import Actor
 from nproxy_mw.audit import events, index
 from nproxy_mw.errors import Busy, Changed, Exists, Missing, NproxyError
-from nproxy_mw.npm.packuments import Json
+from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.port import Storage, Stored
+from nproxy_mw.times import Clock, utc_now
 
 ADMINISTRATION = "administration"
 """The name of the chain beside the packages' own."""
@@ -51,9 +52,9 @@ class Segment:
 
 
 class Trail:
-    """Tells what happens in *org*. *storage* is the organisation's own."""
+    """Tells what happens in *org*. *storage* is the organization's own."""
 
-    def __init__(self, storage: Storage, *, org: str, clock: events.Clock = events.utc_now) -> None:
+    def __init__(self, storage: Storage, *, org: str, clock: Clock = utc_now) -> None:
         self.storage = storage
         self.org = org
         self.clock = clock

@@ -1,4 +1,4 @@
-"""The audit trail of one organisation, verified: every chain, the index against them, and the checkpoints over them."""
+"""The audit trail of one organization, verified: every chain, the index against them, and the checkpoints over them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nproxy_mw.audit.checkpoints import Checkpoints
 from nproxy_mw.audit.findings import Finding
 from nproxy_mw.audit.trail import ADMINISTRATION, Trail
 from nproxy_mw.errors import Exists, Missing, StorageUnavailable
-from nproxy_mw.npm.packuments import Json
+from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.port import Storage
 
@@ -33,7 +33,7 @@ def chain_in(data: bytes) -> Sequence[Any]:
 
 
 def package_chains(storage: Storage) -> Iterator[tuple[str, Sequence[Any]]]:
-    """The chains of all packages on *storage*, the organisation's own."""
+    """The chains of all packages on *storage*, the organization's own."""
     for key in storage.list(_PACKAGES):
         if key.endswith(_RECORD):
             try:
@@ -44,7 +44,7 @@ def package_chains(storage: Storage) -> Iterator[tuple[str, Sequence[Any]]]:
 
 
 def all_chains(trail: Trail) -> Iterator[tuple[str, Sequence[Any]]]:
-    """Every chain of an organisation: the administration's, then the packages'."""
+    """Every chain of an organization: the administration's, then the packages'."""
     try:
         yield ADMINISTRATION, trail.chain()
     except StorageUnavailable as error:
@@ -60,7 +60,7 @@ def verify(
     """Answers everything that is not as it was written.
 
     *chains* are all of them (`all_chains`), not read yet: checkpoints and index are looked at first, so that what is
-    written meanwhile is not taken for missing. *keys* are the organisation's public keys: those that were kept
+    written meanwhile is not taken for missing. *keys* are the organization's public keys: those that were kept
     elsewhere, or those of its `KeyStore`, which are as good as the storage, or its seal, is. *witness* is what
     `Checkpoints.newest` once answered, kept elsewhere.
     """
@@ -111,7 +111,7 @@ def sound(chain: Sequence[Any]) -> Iterator[Json]:
 
 def _event_flaws(trail: Trail, name: str, event: Json, unseen: set[str]) -> Iterator[str]:
     if event["org"] != trail.org or (name != ADMINISTRATION and event.get("package") != name):
-        yield "this event tells of another organisation or package"
+        yield "this event tells of another organization or package"
     key = index.index_key(event)
     unseen.discard(key)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nproxy_mw.accounts.sessions import SessionStore
 from nproxy_mw.cli.options import UsageError
 from nproxy_mw.middleware.management import SignedIn
-from nproxy_mw.orgs.directory import Organisations
+from nproxy_mw.orgs.directory import OrganizationDirectory
 from nproxy_mw.storage.port import Storage
 
 try:
@@ -14,16 +14,16 @@ except ImportError as error:
     raise UsageError("Administrators need argon2: pip install 'nproxy_mw[server]'.") from error
 
 SYSTEM = "system"
-"""The organisation whose audit trail tells of administrators and sessions; the name is kept, so nobody has it."""
+"""The organization whose audit trail tells of administrators and sessions; the name is kept, so nobody has it."""
 
 
 def administrators_of(storage: Storage) -> AdministratorStore:
     """The administrators on the whole *storage*."""
-    return AdministratorStore(storage, trail=Organisations(storage).trail(SYSTEM))
+    return AdministratorStore(storage, trail=OrganizationDirectory(storage).trail(SYSTEM))
 
 
 def signed_in(storage: Storage) -> SignedIn:
     """Who may use the management API: the administrators on *storage*, by their sessions."""
     administrators = administrators_of(storage)
-    trail = Organisations(storage).trail(SYSTEM)
+    trail = OrganizationDirectory(storage).trail(SYSTEM)
     return SignedIn(administrators, SessionStore(storage, epoch_of=administrators.epoch_of, trail=trail))

@@ -13,10 +13,10 @@ import orjson
 from nproxy_mw.audit.checkpoints import Checkpoints
 from nproxy_mw.audit.index import MAX_LIMIT
 from nproxy_mw.audit.verify import all_chains, verify
-from nproxy_mw.cli.options import ACTOR, UsageError, add_store_options, organisation_of
+from nproxy_mw.cli.options import ACTOR, UsageError, add_store_options, organization_of
 from nproxy_mw.cli.terminal import print_table
-from nproxy_mw.npm.packuments import Json
-from nproxy_mw.orgs.organization import Organisation
+from nproxy_mw.json_values import Json
+from nproxy_mw.orgs.organization import Organization
 
 if TYPE_CHECKING:
     from nproxy_mw.cli.options import Commands
@@ -56,16 +56,16 @@ def _list(parsed: argparse.Namespace) -> int:
     titles = ("TIME", "EVENT", "WHAT", "BY", "IP")
     rows = [
         (event["time"], event["event"], _subject(event), event.get("by", ""), event["ip"])
-        for event in _newest(organisation_of(parsed), parsed)
+        for event in _newest(organization_of(parsed), parsed)
     ]
     print_table(titles, rows)
     return 0
 
 
-def _newest(organisation: Organisation, parsed: argparse.Namespace) -> Iterator[Json]:
+def _newest(organization: Organization, parsed: argparse.Namespace) -> Iterator[Json]:
     wanted, cursor = parsed.limit, None
     while wanted > 0:
-        page, cursor = organisation.trail.page(
+        page, cursor = organization.trail.page(
             after=cursor, limit=min(wanted, MAX_LIMIT), event=parsed.event, package=parsed.package
         )
         yield from page
@@ -75,26 +75,26 @@ def _newest(organisation: Organisation, parsed: argparse.Namespace) -> Iterator[
 
 
 def _verify(parsed: argparse.Namespace) -> int:
-    organisation = organisation_of(parsed)
-    checkpoints = Checkpoints(organisation.storage, org=organisation.id)
-    keys = organisation.keys.public_keys()
+    organization = organization_of(parsed)
+    checkpoints = Checkpoints(organization.storage, org=organization.id)
+    keys = organization.keys.public_keys()
     found = 0
     for finding in verify(
-        organisation.trail, all_chains(organisation.trail), checkpoints, keys, witness=_witness(parsed.witness)
+        organization.trail, all_chains(organization.trail), checkpoints, keys, witness=_witness(parsed.witness)
     ):
         print(finding)
         found += 1
     if found:
         print(f"The audit trail is not as it was written: {found} findings.", file=sys.stderr)
         return 1
-    checkpoints.take(all_chains(organisation.trail), organisation.keys.checkpoint_signer(actor=ACTOR))
+    checkpoints.take(all_chains(organization.trail), organization.keys.checkpoint_signer(actor=ACTOR))
     print("The audit trail is whole. Keep this line elsewhere, as a witness for the next time:", file=sys.stderr)
     print(orjson.dumps(checkpoints.newest()).decode())
     return 0
 
 
 def _export(parsed: argparse.Namespace) -> int:
-    for chain, events in all_chains(organisation_of(parsed).trail):
+    for chain, events in all_chains(organization_of(parsed).trail):
         for event in events:
             sys.stdout.write(
                 orjson.dumps({"chain": chain, **(event if isinstance(event, dict) else {})}).decode() + "\n"

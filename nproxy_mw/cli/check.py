@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from nproxy_mw.cli.stores import add_upkeep_options, existing_store, organisations_asked_for
+from nproxy_mw.cli.stores import add_upkeep_options, existing_store, organizations_asked_for
 from nproxy_mw.cli.terminal import plain
 from nproxy_mw.upkeep.check import Orphan, check
 from nproxy_mw.upkeep.progress import Progress
@@ -18,7 +18,7 @@ _HELP = """\
 Reads everything in the store, the bytes of every tarball included, and prints a line for each thing that is not as it
 should be. Exit code 0: all is well. 1: something was found. 2: the store could not be read.
 
-  nproxy-mw check                      all organisations
+  nproxy-mw check                      all organizations
   nproxy-mw check --repair             completes the audit trail and its index first, where a crash cut them short
 
 It may run while servers do; a publish that is under way can then show as an orphan or an event that is not indexed.
@@ -43,7 +43,7 @@ def run(parsed: argparse.Namespace) -> int:
     progress = Progress(sys.stderr)
     found, orphaned = 0, 0
     for finding in check(
-        existing_store(parsed.storage), organisations_asked_for(parsed), repair=parsed.repair, progress=progress
+        existing_store(parsed.storage), organizations_asked_for(parsed), repair=parsed.repair, progress=progress
     ):
         found += 1
         orphaned += isinstance(finding, Orphan)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from nproxy_mw.cli.options import add_option
-from nproxy_mw.cli.stores import add_upkeep_options, existing_store, organisations_asked_for
+from nproxy_mw.cli.stores import add_upkeep_options, existing_store, organizations_asked_for
 from nproxy_mw.cli.terminal import plain
 from nproxy_mw.upkeep.gc import Leftover, gc, sweep
 from nproxy_mw.upkeep.progress import Progress
@@ -52,7 +52,7 @@ def run(parsed: argparse.Namespace) -> int:
     """Prints each orphan with what becomes of it."""
     storage = existing_store(parsed.storage)
     progress = Progress(sys.stderr)
-    orgs = organisations_asked_for(parsed) or None
+    orgs = organizations_asked_for(parsed) or None
     for left in gc(storage, orgs, grace=parsed.grace, dry_run=parsed.dry_run, progress=progress):
         progress.clear()
         print(plain(f"{left.key}: {_fate(left, parsed.dry_run)}"), flush=True)

@@ -26,7 +26,7 @@ class Served(Protocol):
     def is_new(self) -> bool: ...
 
 
-def welcome(url: str, served: Served, scopes: Sequence[str]) -> str:
+def greeting(url: str, served: Served, scopes: Sequence[str]) -> str:
     """The whole greeting."""
     if scopes:
         own = f"{', '.join(f'{scope}/*' for scope in scopes)} from {place(served.storage)}."

@@ -6,14 +6,14 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from nproxy_mw.cli.options import ACTOR, add_store_options, organisation_of
+from nproxy_mw.cli.options import ACTOR, add_store_options, organization_of
 from nproxy_mw.cli.terminal import print_table
 
 if TYPE_CHECKING:
     from nproxy_mw.cli.options import Commands
 
 _HELP = """\
-Each version is signed with two keys of the organisation: ECDSA P-256, which npm audit signatures verifies, and Ed25519,
+Each version is signed with two keys of the organization: ECDSA P-256, which npm audit signatures verifies, and Ed25519,
 which nproxy-mw verify does too. They are made at the first publish. With NPROXY_SEAL_KEY (32 bytes in hex or base64) in
 the environment of the server and of this program, private keys are stored sealed.
 
@@ -39,20 +39,20 @@ def add_to(commands: Commands) -> None:
 
 
 def _list(parsed: argparse.Namespace) -> int:
-    keys = organisation_of(parsed).keys.public_keys()
+    keys = organization_of(parsed).keys.public_keys()
     rows = [(key["keyid"], key["keytype"], key["expires"] or "never", key["key"]) for key in keys]
     print_table(("KEY ID", "KIND", "EXPIRES", "PUBLIC KEY"), rows)
     return 0
 
 
 def _rotate(parsed: argparse.Namespace) -> int:
-    for signer in organisation_of(parsed).keys.rotate(actor=ACTOR):
+    for signer in organization_of(parsed).keys.rotate(actor=ACTOR):
         print(f"{signer.key_id} ({signer.algorithm}) signs from now on.")
     return 0
 
 
 def _backfill(parsed: argparse.Namespace) -> int:
-    packages = organisation_of(parsed).packages
+    packages = organization_of(parsed).packages
     signed = 0
     for name in packages.names():
         for version in packages.sign(name, ACTOR):

@@ -1,4 +1,4 @@
-"""What the commands share: options with variables behind them, and the organisation they are about."""
+"""What the commands share: options with variables behind them, and the organization they are about."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nproxy_mw.access import Actor
 from nproxy_mw.npm.names import is_internal_scope
-from nproxy_mw.orgs.organization import Organisation, made_organisation_at, organisation_at
+from nproxy_mw.orgs.organization import Organization, made_organization_at, organization_at
 
 if TYPE_CHECKING:
     Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -40,30 +40,30 @@ def add_storage_option(parser: argparse.ArgumentParser) -> None:
 
 
 def add_store_options(parser: argparse.ArgumentParser) -> None:
-    """Adds --storage and --org, which commands have that are about one organisation."""
+    """Adds --storage and --org, which commands have that are about one organization."""
     add_storage_option(parser)
-    add_option(parser, "--org", DEFAULT_ORG, metavar="ID", help="the organisation")
+    add_option(parser, "--org", DEFAULT_ORG, metavar="ID", help="the organization")
 
 
-def organisation_of(parsed: argparse.Namespace, *, make: bool = False) -> Organisation:
-    """The organisation that the options name, on its storage, read strictly.
+def organization_of(parsed: argparse.Namespace, *, make: bool = False) -> Organization:
+    """The organization that the options name, on its storage, read strictly.
 
     With *make*, the one that is meant when none is named is made when it is not there: a token can be made before the
     first start of a server.
 
     Raises:
-        UsageError: there is no such kind of storage, or no such organisation in it.
+        UsageError: there is no such kind of storage, or no such organization in it.
     """
     try:
-        organisation = organisation_at(parsed.storage, parsed.org, freshness=0)
-        if next(iter(organisation.storage.list()), None) is not None:
-            return organisation
+        organization = organization_at(parsed.storage, parsed.org, freshness=0)
+        if next(iter(organization.storage.list()), None) is not None:
+            return organization
         if make and parsed.org == DEFAULT_ORG:
-            return made_organisation_at(parsed.storage, parsed.org, actor=ACTOR)
+            return made_organization_at(parsed.storage, parsed.org, actor=ACTOR)
     except ValueError as error:
         raise UsageError(str(error)) from error
     raise UsageError(
-        f"There is no organisation {parsed.org!r} in {parsed.storage}: name another --storage or --org, or make it "
+        f"There is no organization {parsed.org!r} in {parsed.storage}: name another --storage or --org, or make it "
         f"with 'nproxy-mw org create {parsed.org}'."
     )
 

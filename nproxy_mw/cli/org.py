@@ -1,4 +1,4 @@
-"""``nproxy-mw org``: the organisations of a store."""
+"""``nproxy-mw org``: the organizations of a store."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from nproxy_mw.cli.options import ACTOR, add_storage_option
 from nproxy_mw.cli.stores import open_store
 from nproxy_mw.cli.terminal import print_table
-from nproxy_mw.orgs.directory import Organisations
+from nproxy_mw.orgs.directory import OrganizationDirectory
 
 if TYPE_CHECKING:
     from nproxy_mw.cli.options import Commands
 
 _CREATE = """\
-Makes an organisation. A server that runs with --orgs path or --orgs host:DOMAIN serves it at once.
+Makes an organization. A server that runs with --orgs path or --orgs host:DOMAIN serves it at once.
 
   nproxy-mw org create acme --name "Acme Ltd"
   nproxy-mw settings set --org acme internalScopes=@acme
@@ -25,7 +25,7 @@ Makes an organisation. A server that runs with --orgs path or --orgs host:DOMAIN
 
 def add_to(commands: Commands) -> None:
     """Adds the command and its two subcommands."""
-    parser = commands.add_parser("org", help="create and list organisations", description=__doc__)
+    parser = commands.add_parser("org", help="create and list organizations", description=__doc__)
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     raw = argparse.RawDescriptionHelpFormatter
     create = verbs.add_parser("create", help="make one", description=_CREATE, formatter_class=raw)
@@ -39,12 +39,12 @@ def add_to(commands: Commands) -> None:
 
 
 def _create(parsed: argparse.Namespace) -> int:
-    made = Organisations(open_store(parsed.storage)).create(parsed.id, parsed.name, actor=ACTOR)
-    print(f"The organisation {made.id} is there.", file=sys.stderr)
+    made = OrganizationDirectory(open_store(parsed.storage)).create(parsed.id, parsed.name, actor=ACTOR)
+    print(f"The organization {made.id} is there.", file=sys.stderr)
     return 0
 
 
 def _list(parsed: argparse.Namespace) -> int:
-    rows = [(one.id, one.name, one.created_at) for one in Organisations(open_store(parsed.storage)).list()]
+    rows = [(one.id, one.name, one.created_at) for one in OrganizationDirectory(open_store(parsed.storage)).list()]
     print_table(("ID", "NAME", "CREATED"), rows)
     return 0

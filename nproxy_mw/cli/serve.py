@@ -20,7 +20,7 @@ Serves the registry until Ctrl-C.
   nproxy-mw serve --scope @acme                          @acme/* from ./nproxy-data, everything else from the
                                                          registry that your npm is configured with
   nproxy-mw serve --scope @acme --upstream none          internal packages only
-  nproxy-mw serve --orgs path                            many organisations, each at /ITS-ID/
+  nproxy-mw serve --orgs path                            many organizations, each at /ITS-ID/
   nproxy-mw serve --scope @acme --storage /srv/npm --bind 0.0.0.0:4874 --public-url https://npm.acme.example --workers 4
 """
 

@@ -11,11 +11,11 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from nproxy_mw.cli import repair
 from nproxy_mw.cli.addresses import Bind
-from nproxy_mw.cli.greeting import welcome
+from nproxy_mw.cli.greeting import greeting
 from nproxy_mw.cli.options import UsageError
-from nproxy_mw.cli.tenancy import first_administrator, many_organisations, platform_at
+from nproxy_mw.cli.tenancy import first_administrator, many_organizations, platform_at
 from nproxy_mw.middleware.tenants import FixedOrg, Resolve
-from nproxy_mw.orgs.organization import organisation_at
+from nproxy_mw.orgs.organization import organization_at
 
 try:
     from gunicorn.app.base import BaseApplication
@@ -47,7 +47,7 @@ class ServerSettings:
 
     @property
     def org(self) -> str:
-        """The one organisation that is served; empty when there may be many."""
+        """The one organization that is served; empty when there may be many."""
         return self.resolve.org if isinstance(self.resolve, FixedOrg) else ""
 
 
@@ -117,9 +117,9 @@ class Server(BaseApplication):
         url = self.settings.public_url or f"http://{Bind(_reachable(host), port)}"
         own = self.settings
         if own.org:
-            print(welcome(url, own, organisation_at(own.storage, own.org).settings.get().internal_scopes))
+            print(greeting(url, own, organization_at(own.storage, own.org).settings.get().internal_scopes))
         else:
-            print(many_organisations(url, own.resolve, own.storage, own.remark))
+            print(many_organizations(url, own.resolve, own.storage, own.remark))
         print(first_administrator(url, own.storage), end="", flush=True)
 
     def part(self, arbiter: Any) -> None:

@@ -1,4 +1,4 @@
-"""``nproxy-mw settings``: the settings of an organisation, in the words of the management API."""
+"""``nproxy-mw settings``: the settings of an organization, in the words of the management API."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from nproxy_mw.cli.options import ACTOR, UsageError, add_store_options, organisation_of
+from nproxy_mw.cli.options import ACTOR, UsageError, add_store_options, organization_of
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.json_values import parse_object, parse_value
 
@@ -41,17 +41,17 @@ def add_to(commands: Commands) -> None:
 
 
 def _show(parsed: argparse.Namespace) -> int:
-    _print(organisation_of(parsed).settings.get().to_document())
+    _print(organization_of(parsed).settings.get().to_document())
     return 0
 
 
 def _change(parsed: argparse.Namespace) -> int:
-    settings = organisation_of(parsed, make=True).settings.change(wish_of(parsed.change), actor=ACTOR)
+    settings = organization_of(parsed, make=True).settings.change(change_of(parsed.change), actor=ACTOR)
     _print(settings.to_document())
     return 0
 
 
-def wish_of(changes: Iterable[str]) -> dict[str, Any]:
+def change_of(changes: Iterable[str]) -> dict[str, Any]:
     """The settings that command line arguments name.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What the commands share that are about a whole store, and not about one organisation."""
+"""What the commands share that are about a whole store, and not about one organization."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from nproxy_mw.storage.port import Storage
 
 
 def add_upkeep_options(parser: argparse.ArgumentParser) -> None:
-    """Adds --storage, and --org for one organisation of all."""
+    """Adds --storage, and --org for one organization of all."""
     add_storage_option(parser)
-    add_option(parser, "--org", metavar="ID", help="one organisation only (default: all of them)")
+    add_option(parser, "--org", metavar="ID", help="one organization only (default: all of them)")
 
 
-def organisations_asked_for(parsed: argparse.Namespace) -> list[str]:
-    """The organisation that --org names; none when all are meant.
+def organizations_asked_for(parsed: argparse.Namespace) -> list[str]:
+    """The organization that --org names; none when all are meant.
 
     Raises:
         UsageError: it cannot be one.
     """
     if parsed.org and not is_slug(parsed.org):
-        raise UsageError(f"--org {parsed.org!r} is not an organisation's id, like acme.")
+        raise UsageError(f"--org {parsed.org!r} is not an organization's id, like acme.")
     return [parsed.org] if parsed.org else []
 
 

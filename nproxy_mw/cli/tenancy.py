@@ -12,8 +12,8 @@ from nproxy_mw.cli.options import ACTOR, UsageError
 from nproxy_mw.cli.stores import open_store
 from nproxy_mw.hosting import Platform
 from nproxy_mw.middleware.tenants import ByHost, ByPath, FixedOrg, Resolve
-from nproxy_mw.orgs.directory import Organisations, is_slug
-from nproxy_mw.orgs.organization import open_organisation, seal_of_the_environment
+from nproxy_mw.orgs.directory import OrganizationDirectory, is_slug
+from nproxy_mw.orgs.organization import open_organization, seal_of_the_environment
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.locks import locks_for
 from nproxy_mw.storage.probe import probe
@@ -45,7 +45,7 @@ def parse_orgs(text: str, public_url: str | None = None) -> Resolve:
 
 
 def prepare(url: str, resolve: Resolve, scopes: Sequence[str]) -> bool:
-    """Tries the storage before anything is served, and makes the fixed organisation. Whether that was new.
+    """Tries the storage before anything is served, and makes the fixed organization. Whether that was new.
 
     Raises:
         UsageError: the storage will not do, or *scopes* are given and nobody can tell whose they are.
@@ -64,15 +64,15 @@ def prepare(url: str, resolve: Resolve, scopes: Sequence[str]) -> bool:
     if not isinstance(resolve, FixedOrg):
         if scopes:
             raise UsageError(
-                "--scope is for a server of one organisation: with many, each has its own, set with "
+                "--scope is for a server of one organization: with many, each has its own, set with "
                 "'nproxy-mw settings set --org ID internalScopes=@scope'."
             )
         return False
-    Organisations(storage).ensure(resolve.org, actor=ACTOR)
-    organisation = open_organisation(storage, locks_for(url), resolve.org, is_made=True, seal=seal_of_the_environment())
-    organisation.keys.check()
-    organisation.settings.ensure_scopes(scopes, actor=ACTOR)
-    return organisation.is_new()
+    OrganizationDirectory(storage).ensure(resolve.org, actor=ACTOR)
+    organization = open_organization(storage, locks_for(url), resolve.org, is_made=True, seal=seal_of_the_environment())
+    organization.keys.check()
+    organization.settings.ensure_scopes(scopes, actor=ACTOR)
+    return organization.is_new()
 
 
 def platform_at(
@@ -93,11 +93,11 @@ def platform_at(
     )
 
 
-def many_organisations(url: str, resolve: Resolve, storage: str, remark: str) -> str:
-    """What the operator of a server for many organisations reads when it is ready."""
+def many_organizations(url: str, resolve: Resolve, storage: str, remark: str) -> str:
+    """What the operator of a server for many organizations reads when it is ready."""
     place = f"http(s)://ID.{resolve.domain}/" if isinstance(resolve, ByHost) else f"{url}/ID/"
-    lines = [f"nproxy-mw is ready at {url}/ (Ctrl-C stops it).", f"Each organisation is at {place}", remark]
-    found = [one.id for one in Organisations(open_store(storage)).list()]
+    lines = [f"nproxy-mw is ready at {url}/ (Ctrl-C stops it).", f"Each organization is at {place}", remark]
+    found = [one.id for one in OrganizationDirectory(open_store(storage)).list()]
     if found:
         some = ", ".join(found[:10]) + (" and others" if len(found) > 10 else "")
         return "\n".join([*lines, f"There is {some}."])

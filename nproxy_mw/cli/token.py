@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from nproxy_mw.access import Grant
-from nproxy_mw.audit.events import timestamp
-from nproxy_mw.cli.options import ACTOR, add_store_options, organisation_of
+from nproxy_mw.cli.options import ACTOR, add_store_options, organization_of
 from nproxy_mw.cli.terminal import print_table
 from nproxy_mw.orgs.token_records import TokenRecord
+from nproxy_mw.times import timestamp
 
 if TYPE_CHECKING:
     from nproxy_mw.cli.options import Commands
@@ -60,7 +60,7 @@ def add_to(commands: Commands) -> None:
 def _create(parsed: argparse.Namespace) -> int:
     expires_at = datetime.now(UTC) + parsed.expires_in if parsed.expires_in else None
     grants = [Grant(scope) for scope in parsed.scope]
-    secret, record = organisation_of(parsed, make=True).tokens.create(
+    secret, record = organization_of(parsed, make=True).tokens.create(
         parsed.name, grants, expires_at=expires_at, actor=ACTOR
     )
     print(secret)
@@ -80,14 +80,14 @@ def _list(parsed: argparse.Namespace) -> int:
             timestamp(token.last_used_at) if token.last_used_at else "never",
             _state(token, now),
         )
-        for token in organisation_of(parsed).tokens.list(revoked=parsed.all)
+        for token in organization_of(parsed).tokens.list(revoked=parsed.all)
     ]
     print_table(("ID", "NAME", "SCOPES", "CREATED", "EXPIRES", "LAST USED", "STATE"), rows)
     return 0
 
 
 def _revoke(parsed: argparse.Namespace) -> int:
-    organisation_of(parsed).tokens.revoke(parsed.id, actor=ACTOR)
+    organization_of(parsed).tokens.revoke(parsed.id, actor=ACTOR)
     print(f"Token {parsed.id} is revoked.", file=sys.stderr)
     return 0
 

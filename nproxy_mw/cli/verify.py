@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from nproxy_mw.cli.options import UsageError, add_store_options, organisation_of
+from nproxy_mw.cli.options import UsageError, add_store_options, organization_of
+from nproxy_mw.json_values import Json
 from nproxy_mw.npm.names import Name, parse_name
-from nproxy_mw.npm.packuments import Json
 from nproxy_mw.packages.verify import problems
 
 if TYPE_CHECKING:
@@ -74,13 +74,13 @@ def _split(text: str) -> tuple[Name, str]:
 
 
 def _from_store(parsed: argparse.Namespace, name: Name) -> tuple[Json, Sequence[Json], TarballReader]:
-    organisation = organisation_of(parsed)
+    organization = organization_of(parsed)
 
     def read(version: str) -> bytes:
-        with organisation.packages.open_tarball(name, name.tarball(version)).stream as stream:
+        with organization.packages.open_tarball(name, name.tarball(version)).stream as stream:
             return stream.read()
 
-    return organisation.packages.read(name)[0], organisation.keys.public_keys(), read
+    return organization.packages.read(name)[0], organization.keys.public_keys(), read
 
 
 def _from_files(folder: Path, name: Name) -> tuple[Json, Sequence[Json], TarballReader]:

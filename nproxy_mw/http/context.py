@@ -50,7 +50,7 @@ class Destination(Enum):
     """Whose the request is."""
 
     INTERNAL = "internal"
-    """A package under an internal scope: answered from the organisation's storage, never named to the upstream."""
+    """A package under an internal scope: answered from the organization's storage, never named to the upstream."""
     UPSTREAM = "upstream"
     """A package of the upstream registry."""
     REGISTRY = "registry"
@@ -58,7 +58,7 @@ class Destination(Enum):
 
 
 REQUEST_ID: Key[str] = Key("nproxy.request_id", "ErrorResponses")
-ORG: Key[str] = Key("nproxy.org", "Organizations")
+ORG: Key[str] = Key("nproxy.org", "TenantRouter")
 PRINCIPAL: Key[Principal] = Key("nproxy.principal", "Authenticate")
 ROUTE: Key[Route] = Key("nproxy.route", "ScopeRouter")
 DESTINATION: Key[Destination] = Key("nproxy.destination", "ScopeRouter")

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from nproxy_mw import token_format
 from nproxy_mw.access import Actor, Grant, Principal
-from nproxy_mw.audit import events
 from nproxy_mw.errors import MethodNotAllowed, NotFound, Unauthenticated
 from nproxy_mw.http import messages
 from nproxy_mw.http.context import PRINCIPAL, REQUEST_ID, ROUTE
 from nproxy_mw.npm.routes import Kind
 from nproxy_mw.orgs.tokens import TokenStore
+from nproxy_mw.times import timestamp
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -56,7 +56,7 @@ class OwnTokens:
                 "key": record.id,
                 "token": token_format.PREFIX,  # npm shows it as the token's beginning
                 "name": record.name,
-                "created": events.timestamp(record.created_at),
+                "created": timestamp(record.created_at),
                 "readonly": Grant.PUBLISH not in record.grants,
                 "cidr_whitelist": None,
             }

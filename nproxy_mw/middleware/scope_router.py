@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 class RoutingSettings(Protocol):
-    """What this layer needs to know of an organisation's settings."""
+    """What this layer needs to know of an organization's settings."""
 
     @property
     def internal_scopes(self) -> Collection[str]:
-        """The scopes whose packages are the organisation's own, each with its ``@``."""
+        """The scopes whose packages are the organization's own, each with its ``@``."""
         ...
 
     @property
@@ -34,7 +34,7 @@ class RoutingSettings(Protocol):
 
 
 class SettingsSource(Protocol):
-    """Where an organisation's settings are asked for, at each request: a change holds at once."""
+    """Where an organization's settings are asked for, at each request: a change holds at once."""
 
     def get(self) -> RoutingSettings:
         """The settings as they are now."""

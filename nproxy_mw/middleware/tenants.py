@@ -1,19 +1,19 @@
-"""Organizations: whose registry is it?
+"""TenantRouter: whose registry is it?
 
-Leaves the organisation's id as `ORG` and hands the request to that organisation's own stack. Who is asked is told by
+Leaves the organization's id as `ORG` and hands the request to that organization's own stack. Who is asked is told by
 one of three ways, all of them values::
 
-    FixedOrg("acme")            always the same one: a server for one organisation
+    FixedOrg("acme")            always the same one: a server for one organization
     ByHost("registry.example")  the first label: acme.registry.example is acme's, registry.example the platform's own
     ByPath()                    the first segment: /acme/... is acme's, / the platform's own
 
-What is the platform's own goes to *app*. A request for an organisation that is not there, or whose name could be none,
+What is the platform's own goes to *app*. A request for an organization that is not there, or whose name could be none,
 is a 404 that says nothing of which it was.
 
 By path, npm asks some things by a path from the host's root, which loses the prefix. None of them is served there: the
 attestations of a package are found all the same, since the URL in its packument is rewritten to one below the prefix,
 and the exchange of an OIDC token is offered nowhere. Without the prefix nobody could tell whose request it is; asking
-the upstream could name one organisation's packages there.
+the upstream could name one organization's packages there.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Resolve(Protocol):
     """How a request tells whose registry it is for."""
 
     def __call__(self, environ: WSGIEnvironment) -> tuple[str, WSGIEnvironment] | None:
-        """The organisation as the request spells it, and the request as its stack is to see it; None when it is for
-        the platform itself. What is answered may be no organisation's id at all.
+        """The organization as the request spells it, and the request as its stack is to see it; None when it is for
+        the platform itself. What is answered may be no organization's id at all.
         """
         ...
 
@@ -84,8 +84,8 @@ class ByPath:
         return org, {**environ, "SCRIPT_NAME": script_name, "PATH_INFO": slash + rest}
 
 
-class Organizations:
-    """Hands each request to the stack that *registry_of* answers for its organisation; None when there is none.
+class TenantRouter:
+    """Hands each request to the stack that *registry_of* answers for its organization; None when there is none.
 
     *resolve* tells whose it is; what is nobody's goes to *app*.
     """

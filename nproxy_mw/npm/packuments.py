@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any
 
 from nproxy_mw.errors import BadRequest, Conflict, NotFound
+from nproxy_mw.json_values import Json
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.versions import check_tag, parse_version
-
-Json: TypeAlias = Mapping[str, Any]
+from nproxy_mw.times import timestamp
 
 # What an install needs of a version. `_npmUser` is for pnpm's trust policy.
 # fmt: off
@@ -27,11 +27,6 @@ _ABBREVIATED_FIELDS = (
 _INSTALL_SCRIPTS = ("preinstall", "install", "postinstall")
 # What a packument repeats from the manifest that `latest` names.
 _HOISTED = ("description", "homepage", "keywords", "repository", "author", "bugs", "license", "contributors")
-
-
-def utc_text(moment: datetime) -> str:
-    """A time as npm writes it: ``2026-01-31T12:00:00.000Z``."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
 
 
 def add_version(packument: Json | None, name: Name, manifest: Json, tags: Mapping[str, str], now: datetime) -> Json:
@@ -75,8 +70,8 @@ def later(packument: Json, now: datetime) -> str:
     """
     modified = packument["time"].get("modified")
     if modified is None:
-        return utc_text(now)
-    return max(utc_text(now), utc_text(datetime.fromisoformat(modified) + timedelta(milliseconds=1)))
+        return timestamp(now)
+    return max(timestamp(now), timestamp(datetime.fromisoformat(modified) + timedelta(milliseconds=1)))
 
 
 def with_tag(packument: Json, tag: str, version: str, now: datetime) -> Json:

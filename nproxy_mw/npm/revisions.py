@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nproxy_mw.errors import BadRequest, MethodNotAllowed
-from nproxy_mw.npm.packuments import Json
+from nproxy_mw.json_values import Json
 
 MAX_MESSAGE = 16 * 1024
 """Characters of a deprecation message. Every reader of the package is sent it."""

@@ -1,4 +1,4 @@
-"""What one organisation is made of: its settings, tokens, keys and audit trail, each on Storage.
+"""What one organization is made of: its settings, tokens, keys and audit trail, each on Storage.
 
 Whatever changes here tells of it in the audit trail. Two objects cannot be written in one step, so what is changed
 carries the event that tells of it, written in the same step; then the event is hung into the chain. A crash between the

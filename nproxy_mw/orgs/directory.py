@@ -1,6 +1,6 @@
-"""The organisations of one storage: what they are called, and which there are.
+"""The organizations of one storage: what they are called, and which there are.
 
-Their records lie in a folder of their own beside ``orgs/``, so that listing organisations does not walk through all
+Their records lie in a folder of their own beside ``orgs/``, so that listing organizations does not walk through all
 their packages.
 """
 
@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from nproxy_mw.access import Actor
-from nproxy_mw.audit import events
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import BadRequest, Conflict, Exists, Missing, StorageUnavailable
-from nproxy_mw.npm.packuments import Json
+from nproxy_mw.json_values import Json
 from nproxy_mw.orgs import settings
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.prefixed import Prefixed
-from nproxy_mw.storage.revisions import Remembered
+from nproxy_mw.storage.revisions import RevisionCache
+from nproxy_mw.times import Clock, timestamp, utc_now
 
 FOLDER = "organisations"
 HOMES = "orgs"
@@ -43,7 +43,7 @@ RESERVED = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Organisation:
+class OrganizationRecord:
     """One tenant. *id* is a label of a host name; *name* is for people."""
 
     id: str
@@ -51,49 +51,49 @@ class Organisation:
     created_at: str
 
     def to_document(self) -> dict[str, Any]:
-        """The organisation in the management API's words."""
+        """The organization in the management API's words."""
         return {"id": self.id, "name": self.name, "createdAt": self.created_at}
 
 
-class Organisations:
-    """The organisations on *storage*, the whole one."""
+class OrganizationDirectory:
+    """The organizations on *storage*, the whole one."""
 
-    def __init__(self, storage: Storage, *, clock: events.Clock = events.utc_now) -> None:
+    def __init__(self, storage: Storage, *, clock: Clock = utc_now) -> None:
         self.storage = storage
         self.clock = clock
-        self._remembered = Remembered(storage, _decode)
+        self._remembered = RevisionCache(storage, _decode)
 
     def home(self, org: str) -> Prefixed:
-        """The organisation's own part of the storage. Raises `ValueError` when *org* is no slug."""
+        """The organization's own part of the storage. Raises `ValueError` when *org* is no slug."""
         if not is_slug(org):
-            raise ValueError("not an organisation's id")
+            raise ValueError("not an organization's id")
         return Prefixed(self.storage, f"{HOMES}/{org}")
 
     def trail(self, org: str) -> Trail:
-        """The organisation's audit trail."""
+        """The organization's audit trail."""
         return Trail(self.home(org), org=org, clock=self.clock)
 
-    def create(self, org: object, name: object = None, *, actor: Actor) -> Organisation:
-        """Makes an organisation. If *name* is None, its id is its name.
+    def create(self, org: object, name: object = None, *, actor: Actor) -> OrganizationRecord:
+        """Makes an organization. If *name* is None, its id is its name.
 
         Raises:
             BadRequest: the id or the name will not do.
             Conflict: the id is taken.
         """
-        made = Organisation(check_id(org), check_name(org if name is None else name), events.timestamp(self.clock()))
-        told = self.trail(made.id).new("organisation.created", actor, name=made.name)
-        # First, so that an organisation that is there has settings, and their absence is a loss.
+        made = OrganizationRecord(check_id(org), check_name(org if name is None else name), timestamp(self.clock()))
+        told = self.trail(made.id).new("organization.created", actor, name=made.name)
+        # First, so that an organization that is there has settings, and their absence is a loss.
         with suppress(Exists):
             self.home(made.id).create(settings.KEY, settings.defaults())
         try:
             self.storage.create(_key(made.id), documents.encode(made.to_document() | {"events": [told]}))
         except Exists as error:
-            raise Conflict("There is an organisation with that id already.", code="organisation-exists") from error
+            raise Conflict("There is an organization with that id already.", code="organization-exists") from error
         self.trail(made.id).append([told])
         return made
 
-    def ensure(self, org: str, *, actor: Actor) -> Organisation:
-        """The organisation, made when it is not there: what a server for one fixed organisation does at start.
+    def ensure(self, org: str, *, actor: Actor) -> OrganizationRecord:
+        """The organization, made when it is not there: what a server for one fixed organization does at start.
 
         Raises:
             StorageUnavailable: it was made, and its settings are gone. Going on without them could ask the upstream for
@@ -111,8 +111,8 @@ class Organisations:
             raise StorageUnavailable(settings.GONE, retry_after=10) from error
         return found
 
-    def find(self, org: str) -> Organisation | None:
-        """The organisation, or None: one look at the storage, and none for what cannot be an id."""
+    def find(self, org: str) -> OrganizationRecord | None:
+        """The organization, or None: one look at the storage, and none for what cannot be an id."""
         if not is_slug(org):
             return None
         try:
@@ -121,11 +121,11 @@ class Organisations:
             return None
 
     def exists(self, org: str) -> bool:
-        """Whether there is such an organisation."""
+        """Whether there is such an organization."""
         return self.find(org) is not None
 
-    def list(self) -> list[Organisation]:
-        """All organisations, by id."""
+    def list(self) -> list[OrganizationRecord]:
+        """All organizations, by id."""
         ids = sorted(key.rpartition("/")[2].removesuffix(".json") for key in self.storage.list(FOLDER))
         return [found for found in map(self.find, ids) if found is not None]
 
@@ -136,26 +136,26 @@ class Organisations:
 
 
 def is_slug(text: str) -> bool:
-    """Whether *text* can name an organisation: a label of a host name, lower case, at most 63 characters."""
+    """Whether *text* can name an organization: a label of a host name, lower case, at most 63 characters."""
     return bool(_SLUG.fullmatch(text))
 
 
 def check_id(org: object) -> str:
-    """Answers the id of a new organisation when it is one. Raises `BadRequest`."""
+    """Answers the id of a new organization when it is one. Raises `BadRequest`."""
     if not isinstance(org, str) or not is_slug(org):
         raise BadRequest(
-            "An organisation's id has 1 to 63 lower-case letters, digits and '-', and begins and ends with no '-'.",
-            code="invalid-organisation",
+            "An organization's id has 1 to 63 lower-case letters, digits and '-', and begins and ends with no '-'.",
+            code="invalid-organization",
         )
     if org in RESERVED:
-        raise BadRequest("That id is kept for the server's own use: choose another.", code="invalid-organisation")
+        raise BadRequest("That id is kept for the server's own use: choose another.", code="invalid-organization")
     return org
 
 
 def check_name(name: object) -> str:
-    """Answers an organisation's name when it is one. Raises `BadRequest`."""
+    """Answers an organization's name when it is one. Raises `BadRequest`."""
     if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME or not name.isprintable():
-        raise BadRequest(f"An organisation's name has 1 to {MAX_NAME} printable characters.", code="invalid-name")
+        raise BadRequest(f"An organization's name has 1 to {MAX_NAME} printable characters.", code="invalid-name")
     return name
 
 
@@ -163,9 +163,9 @@ def _key(org: str) -> str:
     return f"{FOLDER}/{org}.json"
 
 
-def _decode(data: bytes) -> Organisation:
+def _decode(data: bytes) -> OrganizationRecord:
     document: Json = documents.decode(data)
     try:
-        return Organisation(document["id"], document["name"], document["createdAt"])
+        return OrganizationRecord(document["id"], document["name"], document["createdAt"])
     except KeyError as error:
         raise documents.damaged() from error

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from nproxy_mw.errors import StorageUnavailable
-from nproxy_mw.npm.packuments import Json
+from nproxy_mw.json_values import Json
 from nproxy_mw.orgs.seal import Seal
 from nproxy_mw.signing import ED25519, P256, Ed25519Signer, P256Signer, Signer
 from nproxy_mw.storage import documents
@@ -29,8 +29,8 @@ UNSEALED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Ring:
-    """An organisation's keys as read. *problem* says why there are no signers; *altered*, that even the list is not to
+class KeyRing:
+    """An organization's keys as read. *problem* says why there are no signers; *altered*, that even the list is not to
     be trusted.
     """
 
@@ -59,7 +59,7 @@ def hide(org: str, keys: Sequence[Json], pair: Pair, seal: Seal | None) -> dict[
     return {"sealed": seal is not None, "data": base64.b64encode(seal.close(secret) if seal else secret).decode()}
 
 
-def open_ring(org: str, document: Json, seal: Seal | None) -> Ring:
+def open_ring(org: str, document: Json, seal: Seal | None) -> KeyRing:
     """Answers the keys of a stored *document*. That the private part cannot be opened is told by the ring, not raised.
 
     Raises:
@@ -71,21 +71,21 @@ def open_ring(org: str, document: Json, seal: Seal | None) -> Ring:
     except (KeyError, TypeError, ValueError) as error:
         raise documents.damaged() from error
     if sealed != (seal is not None):
-        return Ring(keys, problem=NO_SEAL if sealed else UNSEALED, altered=not sealed)
+        return KeyRing(keys, problem=NO_SEAL if sealed else UNSEALED, altered=not sealed)
     try:
-        return Ring(keys, _signers(org, keys, seal.open(data) if seal else data))
+        return KeyRing(keys, _signers(org, keys, seal.open(data) if seal else data))
     except (KeyError, TypeError, ValueError):
         # Without the cause: it may quote what was opened.
         if seal is None:
             raise documents.damaged() from None
-        return Ring(keys, problem=WRONG_SEAL, altered=True)
+        return KeyRing(keys, problem=WRONG_SEAL, altered=True)
 
 
 def _signers(org: str, keys: Sequence[Json], secret: bytes) -> tuple[Signer, ...]:
-    """The signers of an opened private part, if it is of this organisation and of these keys. Raises `ValueError`."""
+    """The signers of an opened private part, if it is of this organization and of these keys. Raises `ValueError`."""
     opened = orjson.loads(secret)
     if opened["org"] != org or opened["keys"] != keys:
-        raise ValueError("of another organisation, or of other keys")
+        raise ValueError("of another organization, or of other keys")
     private = {algorithm: base64.b64decode(text, validate=True) for algorithm, text in opened["private"].items()}
     pair = (Ed25519Signer(private[ED25519]), P256Signer(private[P256]))
     if [signer.key_id for signer in pair] != [key["keyid"] for key in keys[:2]]:

@@ -1,9 +1,9 @@
-"""The signing keys of one organisation: made when first needed, rotated, and never shown.
+"""The signing keys of one organization: made when first needed, rotated, and never shown.
 
 One object holds all of them. The newest pair (Ed25519 and P-256) signs; older ones stay listed with ``expires``, and
 what was published before that time stays valid. A private key is dropped when it is rotated out. With a `Seal` the
-private keys are stored sealed, together with the list of public ones and the organisation they belong to: whoever
-writes to the storage without the seal can neither add a key nor put another organisation's in their place.
+private keys are stored sealed, together with the list of public ones and the organization they belong to: whoever
+writes to the storage without the seal can neither add a key nor put another organization's in their place.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from datetime import timedelta
 from typing import Any
 
 from nproxy_mw.access import Actor
-from nproxy_mw.audit import events
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Missing
-from nproxy_mw.npm.packuments import Json
+from nproxy_mw.json_values import Json
 from nproxy_mw.orgs import key_ring
-from nproxy_mw.orgs.key_ring import Pair, Ring
+from nproxy_mw.orgs.key_ring import KeyRing, Pair
 from nproxy_mw.orgs.seal import Seal
 from nproxy_mw.signing import ED25519, Ed25519Signer, P256Signer, Signer, public_record
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.port import Storage
-from nproxy_mw.storage.revisions import Remembered
+from nproxy_mw.storage.revisions import RevisionCache
+from nproxy_mw.times import Clock, timestamp, utc_now
 
 KEY = "keys.json"
 
@@ -34,16 +34,14 @@ NOBODY = Actor()
 
 
 class KeyStore:
-    """The keys on *storage*, the organisation's own. If *seal* is None, private keys are stored as they are."""
+    """The keys on *storage*, the organization's own. If *seal* is None, private keys are stored as they are."""
 
-    def __init__(
-        self, storage: Storage, *, trail: Trail, seal: Seal | None = None, clock: events.Clock = events.utc_now
-    ) -> None:
+    def __init__(self, storage: Storage, *, trail: Trail, seal: Seal | None = None, clock: Clock = utc_now) -> None:
         self.storage = storage
         self.trail = trail
         self.clock = clock
         self._seal = seal
-        self._remembered = Remembered(storage, self._decode)
+        self._remembered = RevisionCache(storage, self._decode)
 
     def signers(self, *, actor: Actor = NOBODY) -> tuple[Signer, ...]:
         """The pair that signs now, made when there is none: *actor* is then told of as who caused it.
@@ -116,7 +114,7 @@ class KeyStore:
         self.trail.append(told)
 
     def _document(self, old: list[Json], pair: Pair) -> dict[str, Any]:
-        expires = events.timestamp(self.clock() + OVERLAP)
+        expires = timestamp(self.clock() + OVERLAP)
         new = [public_record(signer.algorithm, signer.public) for signer in pair]
         keys = [*new, *({**key, "expires": key["expires"] or expires} for key in old)]
         return {"keys": keys, "private": key_ring.hide(self.trail.org, keys, pair, self._seal)}
@@ -129,5 +127,5 @@ class KeyStore:
             *(self.trail.new("key.created", actor, **fields) for fields in created),
         ]
 
-    def _decode(self, data: bytes) -> Ring:
+    def _decode(self, data: bytes) -> KeyRing:
         return key_ring.open_ring(self.trail.org, documents.decode(data), self._seal)

@@ -1,6 +1,6 @@
-"""One organisation: everything that is its own, on its part of the storage.
+"""One organization: everything that is its own, on its part of the storage.
 
-Its storage is `Prefixed`: no key built above can name another organisation's object, so isolation does not hang on each
+Its storage is `Prefixed`: no key built above can name another organization's object, so isolation does not hang on each
 layer's care.
 """
 
@@ -10,9 +10,8 @@ import os
 from dataclasses import dataclass
 
 from nproxy_mw.access import Actor
-from nproxy_mw.audit.events import Clock, utc_now
 from nproxy_mw.audit.trail import Trail
-from nproxy_mw.orgs.directory import Organisations, is_slug
+from nproxy_mw.orgs.directory import OrganizationDirectory, is_slug
 from nproxy_mw.orgs.keys import KeyStore
 from nproxy_mw.orgs.seal import Seal
 from nproxy_mw.orgs.settings import SettingsStore
@@ -23,11 +22,12 @@ from nproxy_mw.storage.locks import Locks, locks_for
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.prefixed import Prefixed
 from nproxy_mw.storage.probe import probe
+from nproxy_mw.times import Clock, utc_now
 
 
 @dataclass(frozen=True, slots=True)
-class Organisation:
-    """The parts of one organisation, each bound to the same storage."""
+class Organization:
+    """The parts of one organization, each bound to the same storage."""
 
     id: str
     storage: Storage
@@ -42,7 +42,7 @@ class Organisation:
         return not self.tokens.list(revoked=True)
 
 
-def open_organisation(
+def open_organization(
     storage: Storage,
     locks: Locks,
     org: str = "default",
@@ -50,21 +50,21 @@ def open_organisation(
     is_made: bool = False,
     seal: Seal | None = None,
     clock: Clock = utc_now,
-) -> Organisation:
-    """The organisation *org* on the whole storage *storage*. Nothing is read or written yet.
+) -> Organization:
+    """The organization *org* on the whole storage *storage*. Nothing is read or written yet.
 
     *is_made* says that it is known to have been made: settings that are not there are lost then, and no request is
     answered without them. If *seal* is None, private signing keys are stored as they are.
 
     Raises:
-        ValueError: *org* is not an organisation's id; another one's storage may begin where its own would end.
+        ValueError: *org* is not an organization's id; another one's storage may begin where its own would end.
     """
     if not is_slug(org):
-        raise ValueError("An organisation's id is made of lower-case letters, digits and '-', like acme.")
+        raise ValueError("An organization's id is made of lower-case letters, digits and '-', like acme.")
     own = Prefixed(storage, f"orgs/{org}")
     trail = Trail(own, org=org, clock=clock)
     keys = KeyStore(own, trail=trail, seal=seal, clock=clock)
-    return Organisation(
+    return Organization(
         id=org,
         storage=own,
         trail=trail,
@@ -75,30 +75,30 @@ def open_organisation(
     )
 
 
-def organisation_at(url: str, org: str = "default", *, freshness: float = 1.0) -> Organisation:
-    """The organisation *org* on the storage at *url*, with the locks that suit it.
+def organization_at(url: str, org: str = "default", *, freshness: float = 1.0) -> Organization:
+    """The organization *org* on the storage at *url*, with the locks that suit it.
 
     *freshness*: see `open_storage`. Private signing keys are sealed with the key in ``NPROXY_SEAL_KEY`` when it is set.
 
     Raises:
-        ValueError: the URL is none, or of a kind that is not supported; *org* is not an organisation's id; or
+        ValueError: the URL is none, or of a kind that is not supported; *org* is not an organization's id; or
             ``NPROXY_SEAL_KEY`` is not a key.
     """
     storage = open_storage(url, freshness=freshness)
-    return open_organisation(storage, locks_for(url), org, seal=seal_of_the_environment())
+    return open_organization(storage, locks_for(url), org, seal=seal_of_the_environment())
 
 
-def made_organisation_at(url: str, org: str = "default", *, actor: Actor) -> Organisation:
-    """As `organisation_at`, and made when it is not there yet, on a storage that was tried.
+def made_organization_at(url: str, org: str = "default", *, actor: Actor) -> Organization:
+    """As `organization_at`, and made when it is not there yet, on a storage that was tried.
 
     Raises:
-        ValueError: as `organisation_at`; or the storage lets writers overwrite each other.
-        StorageUnavailable: it cannot be written to, or the organisation was made and its settings are gone.
+        ValueError: as `organization_at`; or the storage lets writers overwrite each other.
+        StorageUnavailable: it cannot be written to, or the organization was made and its settings are gone.
     """
     storage = open_storage(url)
     probe(storage)
-    Organisations(storage).ensure(org, actor=actor)
-    return open_organisation(storage, locks_for(url), org, is_made=True, seal=seal_of_the_environment())
+    OrganizationDirectory(storage).ensure(org, actor=actor)
+    return open_organization(storage, locks_for(url), org, is_made=True, seal=seal_of_the_environment())
 
 
 def seal_of_the_environment() -> Seal | None:

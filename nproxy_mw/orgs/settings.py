@@ -1,4 +1,4 @@
-"""The settings of one organisation on Storage: effective at the next request, in every process."""
+"""The settings of one organization on Storage: effective at the next request, in every process."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from nproxy_mw.access import Actor
-from nproxy_mw.audit import events
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Missing, StorageUnavailable
-from nproxy_mw.npm.packuments import Json
+from nproxy_mw.json_values import Json
 from nproxy_mw.orgs.settings_fields import Settings, SettingsError, changed, from_document, stored_document
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.port import Storage
-from nproxy_mw.storage.revisions import Remembered
+from nproxy_mw.storage.revisions import RevisionCache
+from nproxy_mw.times import Clock, utc_now
 
 __all__ = ["Settings", "SettingsError", "SettingsSource", "SettingsStore", "StaticSettings"]
 
 KEY = "settings.json"
 _DEFAULTS = Settings()
-GONE = "The organisation's settings are gone: see whether the storage is still mounted, and restore what is missing."
+GONE = "The organization's settings are gone: see whether the storage is still mounted, and restore what is missing."
 
 
 class SettingsSource(Protocol):
-    """Whoever knows an organisation's settings."""
+    """Whoever knows an organization's settings."""
 
     def get(self) -> Settings:
         """The settings as they are now."""
@@ -43,19 +43,17 @@ class StaticSettings:
 
 
 class SettingsStore:
-    """The settings on *storage*, the organisation's own. While nothing is stored, they are the defaults.
+    """The settings on *storage*, the organization's own. While nothing is stored, they are the defaults.
 
-    *is_made*: the organisation is known to have been made, and settings are stored with it. Settings that are not there
+    *is_made*: the organization is known to have been made, and settings are stored with it. Settings that are not there
     are lost then, and never the defaults.
     """
 
-    def __init__(
-        self, storage: Storage, *, trail: Trail, is_made: bool = False, clock: events.Clock = events.utc_now
-    ) -> None:
+    def __init__(self, storage: Storage, *, trail: Trail, is_made: bool = False, clock: Clock = utc_now) -> None:
         self.storage = storage
         self.trail = trail
         self.clock = clock
-        self._remembered = Remembered(storage, _decode)
+        self._remembered = RevisionCache(storage, _decode)
         self._were_there = is_made
 
     def get(self) -> Settings:
@@ -125,7 +123,7 @@ class SettingsStore:
 
 
 def defaults() -> bytes:
-    """What is stored as settings when an organisation is made."""
+    """What is stored as settings when an organization is made."""
     return documents.encode({"settings": stored_document(_DEFAULTS), "events": []})
 
 

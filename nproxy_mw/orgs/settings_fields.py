@@ -1,4 +1,4 @@
-"""The settings of an organisation as a value, and the check of each field. Pure.
+"""The settings of an organization as a value, and the check of each field. Pure.
 
 *Strategy:* each check takes the present value, the wish, and a dictionary in which it leaves a sentence for each place
 that will not do; it answers the new value, which nobody looks at when there are sentences.
@@ -13,8 +13,8 @@ from types import MappingProxyType
 from typing import Any
 
 from nproxy_mw.errors import BadRequest
+from nproxy_mw.json_values import Json
 from nproxy_mw.npm.names import is_internal_scope
-from nproxy_mw.npm.packuments import Json
 from nproxy_mw.rules.catalog import RULES, default_rules, known_parts, merge_rules, number, shown
 from nproxy_mw.rules.exceptions import check_exceptions
 
@@ -37,7 +37,7 @@ class SettingsError(BadRequest):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an organisation has decided. The defaults are those of an organisation that has decided nothing.
+    """What an organization has decided. The defaults are those of an organization that has decided nothing.
 
     *rules* holds every rule with its mode and parameters. *exceptions* and *rate_limit* are as in the management API.
     """

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from nproxy_mw.access import Grant, Principal
-from nproxy_mw.audit import events
 from nproxy_mw.errors import BadRequest
-from nproxy_mw.npm.packuments import Json
+from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
+from nproxy_mw.times import timestamp
 
 MAX_NAME = 100  # characters
-ID_LENGTH = 16  # hex digits: 64 bits, so two tokens of one organisation do not share one
+ID_LENGTH = 16  # hex digits: 64 bits, so two tokens of one organization do not share one
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class TokenRecord:
             "id": self.id,
             "name": self.name,
             "scopes": sorted(self.grants),
-            "createdAt": events.timestamp(self.created_at),
+            "createdAt": timestamp(self.created_at),
             "expiresAt": _text(self.expires_at),
             "lastUsedAt": _text(self.last_used_at),
             "revokedAt": _text(self.revoked_at),
@@ -124,7 +124,7 @@ def from_document(document: Json) -> TokenRecord:
 
 
 def _text(time: datetime | None) -> str | None:
-    return events.timestamp(time) if time else None
+    return timestamp(time) if time else None
 
 
 def _time(text: str | None) -> datetime | None:

@@ -16,15 +16,15 @@ from typing import Any
 
 from nproxy_mw import token_format
 from nproxy_mw.access import Actor, Grant, Principal
-from nproxy_mw.audit import events
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Changed, Missing, NotFound, NproxyError
-from nproxy_mw.npm.packuments import Json
+from nproxy_mw.json_values import Json
 from nproxy_mw.orgs import token_records
 from nproxy_mw.orgs.token_records import ID_LENGTH, TokenRecord, check_expiry, check_grants, check_name, named
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.port import Revision, Storage
-from nproxy_mw.storage.revisions import Remembered
+from nproxy_mw.storage.revisions import RevisionCache
+from nproxy_mw.times import Clock, utc_now
 
 FOLDER = "tokens"
 LAST_USE = timedelta(hours=1)
@@ -34,14 +34,14 @@ _log = logging.getLogger(__name__)
 
 
 class TokenStore:
-    """The API tokens of *org* on *storage*, the organisation's own; the `Tokens` port of `access`."""
+    """The API tokens of *org* on *storage*, the organization's own; the `Tokens` port of `access`."""
 
-    def __init__(self, storage: Storage, *, org: str, trail: Trail, clock: events.Clock = events.utc_now) -> None:
+    def __init__(self, storage: Storage, *, org: str, trail: Trail, clock: Clock = utc_now) -> None:
         self.storage = storage
         self.org = org
         self.trail = trail
         self.clock = clock
-        self._remembered = Remembered(storage, token_records.decode)
+        self._remembered = RevisionCache(storage, token_records.decode)
         self._used: dict[str, datetime] = {}  # hash -> when this process last wrote a last use
 
     def create(

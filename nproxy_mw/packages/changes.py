@@ -14,8 +14,8 @@ from typing import NoReturn, Protocol, TypeAlias
 
 from nproxy_mw import signing
 from nproxy_mw.errors import Conflict, NotFound
+from nproxy_mw.json_values import Json
 from nproxy_mw.npm import packuments
-from nproxy_mw.npm.packuments import Json
 from nproxy_mw.npm.publication import Publication
 from nproxy_mw.packages.record import Record
 from nproxy_mw.packages.release import release
@@ -52,7 +52,7 @@ def unpublish(revision: str, tell: Tell) -> Step:
 
     def step(record: Record, now: datetime) -> tuple[Record, Sequence[Json]]:
         _check_revision(record, revision)
-        gone = replace(record, packument=None, tarballs={}, burnt=record.taken)
+        gone = replace(record, packument=None, tarballs={}, retired=record.taken)
         return gone, [tell("package.unpublished", now)]
 
     return step
@@ -65,7 +65,7 @@ def unpublish_versions(versions: frozenset[str], revision: str, tell: Tell) -> S
         packument = packuments.without_versions(_check_revision(record, revision), versions, now)
         kept = {version: entry for version, entry in record.tarballs.items() if version not in versions}
         told = [tell("package.unpublished", now, version=version) for version in sorted(versions)]
-        return replace(record, packument=packument, tarballs=kept, burnt=record.burnt | versions), told
+        return replace(record, packument=packument, tarballs=kept, retired=record.retired | versions), told
 
     return step
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 
 import orjson
 
+from nproxy_mw.json_values import Json
 from nproxy_mw.npm.names import Name, parse_name
-from nproxy_mw.npm.packuments import Json
 
 FORMAT = 1
 """Of the stored JSON. A reader refuses a number it does not know."""
@@ -33,7 +33,7 @@ class Record:
 
     packument: Json | None = None
     tarballs: Mapping[str, Json] = field(default_factory=dict)
-    burnt: frozenset[str] = frozenset()
+    retired: frozenset[str] = frozenset()
     chain: Sequence[Json] = ()
     generation: int = 0
     nonce: str = ""
@@ -46,7 +46,7 @@ class Record:
     @property
     def taken(self) -> frozenset[str]:
         """Every version number that cannot be published again."""
-        return self.burnt | self.tarballs.keys()
+        return self.retired | self.tarballs.keys()
 
     @property
     def files(self) -> frozenset[str]:
@@ -82,7 +82,7 @@ def encode(record: Record) -> bytes:
             "nonce": record.nonce,
             "packument": record.packument,
             "tarballs": record.tarballs,
-            "burnt": sorted(record.burnt),
+            "burnt": sorted(record.retired),
             "chain": record.chain,
         },
         option=orjson.OPT_APPEND_NEWLINE,
@@ -102,7 +102,7 @@ def decode(data: bytes) -> Record:
         return Record(
             packument=document["packument"],
             tarballs=document["tarballs"],
-            burnt=frozenset(document["burnt"]),
+            retired=frozenset(document["burnt"]),
             chain=document["chain"],
             generation=document["generation"],
             nonce=document["nonce"],

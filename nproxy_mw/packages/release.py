@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from nproxy_mw.npm.packuments import Json, add_version
+from nproxy_mw.json_values import Json
+from nproxy_mw.npm.packuments import add_version
 from nproxy_mw.npm.publication import Publication
 
 

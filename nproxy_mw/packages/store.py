@@ -1,4 +1,4 @@
-"""The internal packages of one organisation: publish, read, unpublish, tag, deprecate. Knows no HTTP.
+"""The internal packages of one organization: publish, read, unpublish, tag, deprecate. Knows no HTTP.
 
 Rules this module keeps:
 
@@ -23,10 +23,10 @@ from typing import BinaryIO
 from nproxy_mw import signing
 from nproxy_mw.access import Actor
 from nproxy_mw.audit import events
-from nproxy_mw.audit.events import Clock, utc_now
 from nproxy_mw.errors import Busy, Changed, Exists, Missing, NotFound, NproxyError, StorageUnavailable
+from nproxy_mw.json_values import Json
 from nproxy_mw.npm.names import Name
-from nproxy_mw.npm.packuments import Json, check_free
+from nproxy_mw.npm.packuments import check_free
 from nproxy_mw.npm.publication import Publication
 from nproxy_mw.packages import changes
 from nproxy_mw.packages.changes import Step, Tell
@@ -34,7 +34,8 @@ from nproxy_mw.packages.record import PREFIX, Record, decode, encode, record_key
 from nproxy_mw.signing import Signer
 from nproxy_mw.storage.locks import Locks, ThreadLocks
 from nproxy_mw.storage.port import Revision, Storage
-from nproxy_mw.storage.revisions import Remembered
+from nproxy_mw.storage.revisions import RevisionCache
+from nproxy_mw.times import Clock, utc_now
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class Tarball:
 
 
 class Packages:
-    """The internal packages on one organisation's storage.
+    """The internal packages on one organization's storage.
 
     If *locks* is None, writers of this process alone are ordered. *signers* are asked at each publish; *index* is
     handed each chain that was stored, with the number of events it had before, and raises nothing.
@@ -76,7 +77,7 @@ class Packages:
         self.index = index
         self.org = org
         self.clock = clock
-        self._records = Remembered(storage, _decode)
+        self._records = RevisionCache(storage, _decode)
 
     def read(self, name: Name, *, for_write: bool = False) -> tuple[Json, Revision]:
         """The packument, without tarball URLs, and the revision of the record it stands in.

@@ -12,9 +12,9 @@ from typing import Any
 
 from nproxy_mw import signing
 from nproxy_mw.errors import BadRequest
+from nproxy_mw.json_values import Json
 from nproxy_mw.npm.digests import check_claims, digests
 from nproxy_mw.npm.manifests import check_same, runs_on_install
-from nproxy_mw.npm.packuments import Json
 from nproxy_mw.npm.tarballs import Contents, inspect
 
 PLATFORMS = ("os", "cpu", "libc")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from nproxy_mw.npm.packuments import Json
+from nproxy_mw.json_values import Json
 
 MODES = ("block", "warn", "off")
 SEVERITIES = ("low", "moderate", "high", "critical")

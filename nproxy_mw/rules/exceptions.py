@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from nproxy_mw.audit.events import timestamp
+from nproxy_mw.json_values import Json
 from nproxy_mw.npm.names import parse_name
-from nproxy_mw.npm.packuments import Json
 from nproxy_mw.npm.versions import parse_version
 from nproxy_mw.rules.catalog import RULES, shown
+from nproxy_mw.times import timestamp
 
 MAX_EXCEPTIONS = 1000
 MAX_TEXT = 500  # characters of a reason, and of an author

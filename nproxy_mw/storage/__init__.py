@@ -9,7 +9,7 @@ from fsspec.core import split_protocol
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
-from nproxy_mw.storage.freshness import Fresh
+from nproxy_mw.storage.freshness import FreshnessCache
 from nproxy_mw.storage.generic import FsspecStorage
 from nproxy_mw.storage.local import LocalStorage
 from nproxy_mw.storage.port import Storage, is_key
@@ -38,7 +38,7 @@ def open_storage(url: str, *, freshness: float = 1.0) -> Storage:
         return FsspecStorage(MemoryFileSystem(), rest)
     if scheme == "s3":
         storage = s3_storage(rest)
-        return Fresh(storage, freshness) if freshness > 0 else storage
+        return FreshnessCache(storage, freshness) if freshness > 0 else storage
     raise ValueError(f"This kind of storage is not supported: {_SUPPORTED}")
 
 

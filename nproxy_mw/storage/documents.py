@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from nproxy_mw.errors import Busy, Changed, Exists, Missing, StorageUnavailable
-from nproxy_mw.npm.packuments import Json
+from nproxy_mw.json_values import Json
 from nproxy_mw.storage.port import Storage
 
 FORMAT = 1

@@ -14,7 +14,7 @@ from nproxy_mw.storage.port import Revision, Storage, Stored
 _CAPACITY = 16_384  # keys
 
 
-class Fresh:
+class FreshnessCache:
     """*storage*, whose ``read_if_changed`` answers "unchanged" without asking when that was true *seconds* ago or less.
 
     So a change by another process is seen at most *seconds* late, and only there: `read` always asks. What is written

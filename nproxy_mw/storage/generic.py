@@ -16,7 +16,7 @@ from typing import BinaryIO
 from fsspec import AbstractFileSystem
 
 from nproxy_mw.errors import Changed, Exists, Missing
-from nproxy_mw.storage.os_errors import explained
+from nproxy_mw.storage.os_errors import translated
 from nproxy_mw.storage.port import Revision, Stored, check_key, is_key
 
 # One for all: fsspec shares its file systems within a process, and two storages may stand on one.
@@ -35,7 +35,7 @@ class FsspecStorage:
 
     def read(self, key: str) -> Stored:
         path = self.path(key)
-        with explained(), _TURN:
+        with translated(), _TURN:
             try:
                 data = bytes(self.fs.cat_file(path))
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
@@ -62,14 +62,14 @@ class FsspecStorage:
             return self.write(key, data)
 
     def delete(self, key: str, revision: Revision | None = None) -> None:
-        with explained(), _TURN:
+        with translated(), _TURN:
             if self.read(key).revision != revision and revision is not None:
                 raise Changed("The object has another revision.")
             self.fs.rm_file(self.path(key))
 
     def list(self, prefix: str = "") -> Iterator[str]:
         folder = self.path(prefix) if prefix else self.root
-        with explained(), _TURN:
+        with translated(), _TURN:
             try:
                 found = self.fs.find(folder or "/")
             except FileNotFoundError:
@@ -91,7 +91,7 @@ class FsspecStorage:
     def write(self, key: str, data: bytes) -> Revision:
         """Writes without looking; to be called in turn."""
         path = self.path(key)
-        with explained():
+        with translated():
             self.fs.makedirs(path.rpartition("/")[0], exist_ok=True)
             self.fs.pipe_file(path, data)
         return revision_of(data)

@@ -15,10 +15,10 @@ class Kind(Enum):
     SETTINGS = auto()
     TOKEN = auto()
     KEYS = auto()
-    CHAIN = auto()  # of the organisation's administration
+    CHAIN = auto()  # of the organization's administration
     INDEX = auto()  # one event in the derived index
     CHECKPOINT = auto()
-    ORGANISATION = auto()
+    ORGANIZATION = auto()
     ADMINISTRATOR = auto()
     SESSION = auto()
     PASSING = auto()  # sign-ins that are under way, and counts of failed ones
@@ -38,13 +38,13 @@ class Place:
 
 HOMES = "orgs"
 SYSTEM = "system"
-"""The home of the trail that tells of administrators: no organisation can be called so."""
+"""The home of the trail that tells of administrators: no organization can be called so."""
 
 COPY = "upkeep/copy.json"
 """In the whole store: that it is a copy, and of what."""
 
 ORPHANS = "upkeep/orphans.json"
-"""In each organisation's storage: which orphans were seen, and when first."""
+"""In each organization's storage: which orphans were seen, and when first."""
 
 _HOME = re.compile(rf"{HOMES}/([^/]+)/(.+)")
 _PACKAGE = r"(?:@[^/]+/)?[^/]+"
@@ -55,7 +55,7 @@ def _table(kinds: dict[str, Kind]) -> list[tuple[re.Pattern[str], Kind]]:
     return [(re.compile(pattern), kind) for pattern, kind in kinds.items()]
 
 
-_OF_AN_ORGANISATION = _table(
+_OF_AN_ORGANIZATION = _table(
     {
         rf"packages/{_PACKAGE}/record\.json": Kind.RECORD,
         rf"tarballs/{_PACKAGE}/[^/]+\.tgz": Kind.TARBALL,
@@ -72,7 +72,7 @@ _OF_AN_ORGANISATION = _table(
 )
 _OF_THE_STORE = _table(
     {
-        r"organisations/[^/]+\.json": Kind.ORGANISATION,
+        r"organisations/[^/]+\.json": Kind.ORGANIZATION,
         r"administrators/[^/]+\.json": Kind.ADMINISTRATOR,
         r"sessions/[^/]+\.json": Kind.SESSION,
         r"(?:attempts|logins)/.+": Kind.PASSING,
@@ -87,6 +87,6 @@ def place_of(key: str) -> Place:
     """What lies under *key*, a key of the whole store."""
     home = _HOME.fullmatch(key)
     org, own = (home[1], home[2]) if home else (None, key)
-    table = _OF_AN_ORGANISATION if home else _OF_THE_STORE
+    table = _OF_AN_ORGANIZATION if home else _OF_THE_STORE
     kind = next((kind for pattern, kind in table if pattern.fullmatch(own)), Kind.UNKNOWN)
     return Place(kind, org, own)

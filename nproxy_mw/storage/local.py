@@ -22,7 +22,7 @@ from typing import BinaryIO
 
 from nproxy_mw.errors import Busy, Changed, Exists, Missing, StorageUnavailable
 from nproxy_mw.storage.locks import FileLocks
-from nproxy_mw.storage.os_errors import explained
+from nproxy_mw.storage.os_errors import translated
 from nproxy_mw.storage.port import Revision, Stored, check_key, is_key
 
 _TEMPORARY = ".new-"
@@ -41,20 +41,20 @@ class LocalStorage:
         return f"LocalStorage({str(self.root)!r})"
 
     def read(self, key: str) -> Stored:
-        with explained(), self.opened(key) as file:
+        with translated(), self.opened(key) as file:
             return Stored(data=file.read(), revision=revision_of(os.fstat(file.fileno())))
 
     def read_if_changed(self, key: str, revision: Revision) -> Stored | None:
-        with explained():
+        with translated():
             return None if self.revision(key) == revision else self.read(key)
 
     def open(self, key: str) -> BinaryIO:
-        with explained():
+        with translated():
             return self.opened(key)
 
     def create(self, key: str, data: bytes) -> Revision:
         target = self.path(key)
-        with explained():
+        with translated():
             if target.exists():
                 raise Exists("The key is taken.")
             with written_beside(target, data) as (temporary, new):
@@ -67,10 +67,10 @@ class LocalStorage:
 
     def replace(self, key: str, data: bytes, revision: Revision) -> Revision:
         target = self.path(key)
-        with explained():
+        with translated():
             self.expect(key, revision)
             with written_beside(target, data) as (temporary, new):
-                with self.alone(key):
+                with self.locked(key):
                     self.expect(key, revision)
                     temporary.replace(target)
                 sync_folder(target.parent)
@@ -79,7 +79,7 @@ class LocalStorage:
     def delete(self, key: str, revision: Revision | None = None) -> None:
         target = self.path(key)
         # Under the lock as well without a revision: a `replace` that has just looked must not bring the object back.
-        with explained(), self.alone(key):
+        with translated(), self.locked(key):
             found = self.revision(key)
             if revision is not None and found != revision:
                 raise Changed("The object has another revision.")
@@ -96,7 +96,7 @@ class LocalStorage:
         With *dry_run* they are only counted.
         """
         swept = 0
-        with explained():
+        with translated():
             for file in self.root.rglob(f"{_TEMPORARY}*"):
                 try:
                     if time.time() - file.stat().st_mtime < older_than:
@@ -136,7 +136,7 @@ class LocalStorage:
             raise Changed("The object has another revision.")
 
     @contextmanager
-    def alone(self, key: str) -> Iterator[None]:
+    def locked(self, key: str) -> Iterator[None]:
         """Keeps other writers of *key* out."""
         try:
             with self._locks.hold(key, _LOCK_TIMEOUT):
@@ -199,7 +199,7 @@ def sync_folder(folder: Path) -> None:
 
 def walk(folder: Path, above: str) -> Iterator[str]:
     """The keys in *folder*, whose own key is *above*; nothing for a folder that is not there."""
-    with explained():
+    with translated():
         try:
             with os.scandir(folder) as entries:
                 found = [(entry.name, entry.is_dir()) for entry in entries]

@@ -27,7 +27,7 @@ _SENTENCES = {
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def translated() -> Iterator[None]:
     """Turns an ``OSError`` of the block into `StorageUnavailable`."""
     try:
         yield

@@ -1,4 +1,4 @@
-"""A part of a storage as a storage of its own: how one organisation is kept from every other."""
+"""A part of a storage as a storage of its own: how one organization is kept from every other."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Entry(Generic[T]):
     size: int
 
 
-class Remembered(Generic[T]):
+class RevisionCache(Generic[T]):
     """Reads objects of *storage* as *decode* understands them, and keeps the last used ones.
 
     Every `get` asks the storage whether the object is still at the remembered revision; how cheap that is, and how old

@@ -25,7 +25,7 @@ from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.prefixed import Prefixed
 from nproxy_mw.upkeep.orphans import is_orphan, orphans
 from nproxy_mw.upkeep.packages import record_flaws, tarball_flaws
-from nproxy_mw.upkeep.parallel import spread
+from nproxy_mw.upkeep.parallel import map_ordered
 from nproxy_mw.upkeep.progress import Progress
 from nproxy_mw.upkeep.repair import mend
 from nproxy_mw.upkeep.state import DAMAGED, Accounts, state_findings
@@ -59,25 +59,25 @@ def check(
             found.add(place.org)
         if place.kind is Kind.UNKNOWN:
             yield Finding(key, "this is none of the objects that a store has")
-        elif place.kind in (Kind.ORGANISATION, Kind.ADMINISTRATOR, Kind.SESSION):
+        elif place.kind in (Kind.ORGANIZATION, Kind.ADMINISTRATOR, Kind.SESSION):
             if repair:
                 accounts.settle(key)
             yield from accounts.findings(key)
     for org in sorted(wanted or found):
-        yield from check_organisation(storage, org, repair=repair, progress=progress)
+        yield from check_organization(storage, org, repair=repair, progress=progress)
 
 
-def check_organisation(storage: Storage, org: str, *, repair: bool, progress: Progress) -> Iterator[Finding]:
-    """Yields everything that is wrong in one organisation."""
+def check_organization(storage: Storage, org: str, *, repair: bool, progress: Progress) -> Iterator[Finding]:
+    """Yields everything that is wrong in one organization."""
     own = Prefixed(storage, f"{HOMES}/{org}")
     trail = Trail(own, org=org)
     if repair:
         mend(trail, progress)
-    for finding in _organisation_findings(trail, progress):
+    for finding in _organization_findings(trail, progress):
         yield replace(finding, where=own.inner(_key_of(finding.where)))
 
 
-def _organisation_findings(trail: Trail, progress: Progress) -> Iterator[Finding]:
+def _organization_findings(trail: Trail, progress: Progress) -> Iterator[Finding]:
     yield from state_findings(trail, progress)
     in_packages: deque[Finding] = deque()
     for finding in verify.verify(
@@ -95,13 +95,13 @@ def _organisation_findings(trail: Trail, progress: Progress) -> Iterator[Finding
 
 
 def _chains(trail: Trail, findings: deque[Finding], progress: Progress) -> Iterator[tuple[str, Sequence[Any]]]:
-    """Every chain of an organisation; what is wrong with the packages meanwhile goes into *findings*."""
+    """Every chain of an organization; what is wrong with the packages meanwhile goes into *findings*."""
     try:
         yield ADMINISTRATION, trail.chain()
     except StorageUnavailable:
         yield ADMINISTRATION, [None]
     keys = (key for key in trail.storage.list(PREFIX) if key.endswith("/record.json"))
-    for package in spread(lambda key: look_at(trail.storage, key), keys):
+    for package in map_ordered(lambda key: look_at(trail.storage, key), keys):
         progress.count("packages")
         progress.count("versions", package.versions)
         findings.extend(package.findings)
@@ -160,7 +160,7 @@ def _keys(storage: Storage, orgs: set[str]) -> Iterator[str]:
 
 
 def _keys_of(storage: Storage) -> Sequence[Any]:
-    """The organisation's public keys; none when they cannot be read, which is a finding of its own."""
+    """The organization's public keys; none when they cannot be read, which is a finding of its own."""
     try:
         document = documents.find(storage, "keys.json")
         return list(document["keys"]) if document else []

@@ -27,7 +27,7 @@ from nproxy_mw.packages.record import decode, record_name, tarball_key
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.layout import COPY, HOMES, Kind, place_of
 from nproxy_mw.storage.port import Storage, Stored
-from nproxy_mw.upkeep.parallel import spread
+from nproxy_mw.upkeep.parallel import map_ordered
 from nproxy_mw.upkeep.progress import Progress
 
 _THREADS = 4  # each holds one tarball, of up to 50 MB
@@ -35,7 +35,7 @@ _PIECE = 1024 * 1024  # bytes
 
 _STAGES: tuple[frozenset[Kind], ...] = (
     frozenset({Kind.CHAIN}),  # first, to find out whether the destination has gone its own way
-    frozenset({Kind.ORGANISATION, Kind.SETTINGS, Kind.KEYS}),
+    frozenset({Kind.ORGANIZATION, Kind.SETTINGS, Kind.KEYS}),
     frozenset({Kind.TOKEN, Kind.ADMINISTRATOR}),
     frozenset({Kind.RECORD}),
     frozenset({Kind.INDEX, Kind.CHECKPOINT, Kind.UNKNOWN}),
@@ -62,7 +62,7 @@ def copy(
     copier = Copier(source, destination, progress, dry_run=dry_run)
     for stage in _STAGES:
         keys = (key for key in source.list() if place_of(key).kind in stage)
-        for _ in spread(copier.carry, keys, threads=_THREADS):
+        for _ in map_ordered(copier.carry, keys, threads=_THREADS):
             pass
     copier.take_out()
     return progress

@@ -14,13 +14,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from nproxy_mw.audit.events import Clock, timestamp, utc_now
 from nproxy_mw.errors import Changed, Exists, Missing, StorageUnavailable
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.layout import HOMES, ORPHANS, place_of
 from nproxy_mw.storage.local import LocalStorage
 from nproxy_mw.storage.port import Revision, Storage
 from nproxy_mw.storage.prefixed import Prefixed
+from nproxy_mw.times import Clock, timestamp, utc_now
 from nproxy_mw.upkeep.orphans import is_orphan, orphans
 from nproxy_mw.upkeep.progress import Progress
 
@@ -51,7 +51,7 @@ def gc(
     publish. A dry run writes nothing down, so it does not begin anybody's grace.
     """
     progress = progress or Progress()
-    for org in organisations_in(storage) if orgs is None else orgs:
+    for org in organizations_in(storage) if orgs is None else orgs:
         own = Prefixed(storage, f"{HOMES}/{org}")
         for left in _collect(own, grace, clock(), dry_run):
             progress.count("orphans removed" if left.due else "orphans kept")
@@ -66,8 +66,8 @@ def sweep(storage: Storage, *, grace: timedelta = GRACE, dry_run: bool = False) 
     return storage.sweep(grace.total_seconds(), dry_run=dry_run) if isinstance(storage, LocalStorage) else 0
 
 
-def organisations_in(storage: Storage) -> list[str]:
-    """The organisations that *storage*, a whole store, has anything of."""
+def organizations_in(storage: Storage) -> list[str]:
+    """The organizations that *storage*, a whole store, has anything of."""
     return sorted({place.org for key in storage.list(HOMES) if (place := place_of(key)).org})
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from nproxy_mw.npm.packuments import Json
+from nproxy_mw.json_values import Json
 from nproxy_mw.orgs import settings_fields, token_records
 from nproxy_mw.orgs.settings_fields import Settings
 

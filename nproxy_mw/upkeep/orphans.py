@@ -12,7 +12,7 @@ from nproxy_mw.storage.port import Storage
 
 
 def orphans(storage: Storage) -> Iterator[str]:
-    """The keys of all orphans on *storage*, an organisation's own.
+    """The keys of all orphans on *storage*, an organization's own.
 
     The bytes of a publish that is under way are among them: whoever removes any waits and looks again. Those of a
     package whose record is damaged are not: once the record is mended they will be wanted.

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nproxy_mw.errors import Missing, StorageUnavailable
+from nproxy_mw.json_values import Json
 from nproxy_mw.npm.names import Name
-from nproxy_mw.npm.packuments import Json
 from nproxy_mw.npm.versions import is_version
 from nproxy_mw.packages.record import Record, tarball_key
 from nproxy_mw.storage.port import Storage
@@ -21,7 +21,7 @@ def record_flaws(name: Name, record: Record) -> Iterator[str]:
     """What in *record* contradicts itself."""
     told = _published(record)
     present = record.packument["versions"].keys() if record.packument else frozenset()
-    for version in sorted(told - present - record.burnt):
+    for version in sorted(told - present - record.retired):
         yield f"version {version} was published and is neither there nor burnt: its number could be given again"
     if record.packument is None:
         if record.tarballs:
@@ -34,7 +34,7 @@ def record_flaws(name: Name, record: Record) -> Iterator[str]:
         yield f"version {version} has no tarball"
     for version in sorted(record.tarballs.keys() - versions.keys()):
         yield f"there is a tarball of {version}, which is no version"
-    for version in sorted(record.burnt & versions.keys()):
+    for version in sorted(record.retired & versions.keys()):
         yield f"version {version} is there and was unpublished"
     yield from _tag_flaws(record.packument)
     yield from _time_flaws(record.packument)

@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 THREADS = 8
 
 
-def spread(work: Callable[[Item], Result], items: Iterable[Item], *, threads: int = THREADS) -> Iterator[Result]:
+def map_ordered(work: Callable[[Item], Result], items: Iterable[Item], *, threads: int = THREADS) -> Iterator[Result]:
     """Yields the answer of *work* for each of *items*, in their order.
 
     At most twice *threads* items are taken ahead of what was yielded, so *items* may be endless. The first exception of

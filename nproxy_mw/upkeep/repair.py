@@ -23,7 +23,7 @@ from nproxy_mw.upkeep.state import Accounts, state_keys, untold
 Item = TypeVar("Item")
 
 _DAMAGED = (NproxyError, KeyError, TypeError, ValueError, AttributeError)
-_ORGANISATIONS, _ADMINISTRATORS = "organisations", "administrators"
+_ORGANIZATIONS, _ADMINISTRATORS = "organisations", "administrators"
 
 
 class OutOfTime(Exception):
@@ -60,8 +60,8 @@ def mend_quickly(storage: Storage, seconds: float, monotonic: Callable[[], float
             yield item
 
     orgs = [SYSTEM]
-    for key in in_time(storage.list(_ORGANISATIONS)):
-        orgs.append(key.removeprefix(f"{_ORGANISATIONS}/").removesuffix(".json"))
+    for key in in_time(storage.list(_ORGANIZATIONS)):
+        orgs.append(key.removeprefix(f"{_ORGANIZATIONS}/").removesuffix(".json"))
         accounts.settle(key)
     for key in in_time(storage.list(_ADMINISTRATORS)):
         accounts.settle(key)

@@ -9,14 +9,14 @@ from typing import Any
 from nproxy_mw.audit.findings import Finding
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import StorageUnavailable
-from nproxy_mw.npm.packuments import Json
+from nproxy_mw.json_values import Json
 from nproxy_mw.orgs import tokens
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.layout import HOMES, SYSTEM, Kind, place_of
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.prefixed import Prefixed
 from nproxy_mw.upkeep.history import UNTOLD, Told, administrator_flaws, session_flaws, settings_flaws, token_flaws
-from nproxy_mw.upkeep.parallel import spread
+from nproxy_mw.upkeep.parallel import map_ordered
 from nproxy_mw.upkeep.progress import Progress
 
 SETTINGS = "settings.json"
@@ -30,7 +30,7 @@ Check = Callable[[str, Any, Told], Iterator[str]]
 
 
 def state_keys(storage: Storage) -> Iterator[str]:
-    """The keys of everything in an organisation that carries the events that tell of it."""
+    """The keys of everything in an organization that carries the events that tell of it."""
     return chain((SETTINGS, KEYS), storage.list(tokens.FOLDER))
 
 
@@ -41,19 +41,19 @@ def untold(storage: Storage, key: str) -> Sequence[Json]:
 
 
 def state_findings(trail: Trail, progress: Progress) -> Iterator[Finding]:
-    """What is wrong in *trail*'s organisation."""
+    """What is wrong in *trail*'s organization."""
     told = told_by(trail)
 
     def look(key: str) -> tuple[str, list[str]]:
         return key, flaws(trail.storage, key, _CHECKS.get(key, _check_token), trail, told)
 
-    for key, found in spread(look, state_keys(trail.storage)):
+    for key, found in map_ordered(look, state_keys(trail.storage)):
         progress.count("settings, tokens and keys")
         yield from (Finding(key, flaw) for flaw in found)
 
 
 class Accounts:
-    """Organisations, administrators and sessions, which lie in the whole *storage*."""
+    """Organizations, administrators and sessions, which lie in the whole *storage*."""
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
@@ -63,9 +63,9 @@ class Accounts:
     def findings(self, key: str) -> Iterator[Finding]:
         """What is wrong with the object under *key*."""
         kind = place_of(key).kind
-        if kind is Kind.ORGANISATION:
+        if kind is Kind.ORGANIZATION:
             trail = self.trail_of(key)
-            found = flaws(self.storage, key, _check_organisation, trail, told_by(trail))
+            found = flaws(self.storage, key, _check_organization, trail, told_by(trail))
         else:
             self._told = self._told or told_by(self.system)
             check = _check_session if kind is Kind.SESSION else _check_administrator
@@ -81,7 +81,7 @@ class Accounts:
 
     def trail_of(self, key: str) -> Trail:
         """The trail that tells of the object under *key*."""
-        if place_of(key).kind is not Kind.ORGANISATION:
+        if place_of(key).kind is not Kind.ORGANIZATION:
             return self.system
         org = key.rpartition("/")[2].removesuffix(".json")
         return Trail(Prefixed(self.storage, f"{HOMES}/{org}"), org=org)
@@ -130,9 +130,9 @@ def _check_token(key: str, document: Json, told: Told) -> Iterator[str]:
     yield from _untold(document, told)
 
 
-def _check_organisation(key: str, document: Json, told: Told) -> Iterator[str]:
+def _check_organization(key: str, document: Json, told: Told) -> Iterator[str]:
     if not document["events"]:
-        yield "no event tells who made this organisation: somebody put it here"
+        yield "no event tells who made this organization: somebody put it here"
     yield from _untold(document, told)
 
 

@@ -102,13 +102,13 @@ def _checked(manifest: Any, name: Name, version: str) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Readdressing:
+class UrlRewriter:
     """Makes documents of the upstream at *upstream_url* say *base_url* instead; both without a trailing slash."""
 
     upstream_url: str
     base_url: str
 
-    def with_our_urls(self, packument: dict[str, Any]) -> dict[str, Any]:
+    def with_local_urls(self, packument: dict[str, Any]) -> dict[str, Any]:
         """Points every tarball and attestation of a freshly parsed packument at us, in place."""
         name: str = packument["name"]
         prefix = f"{self.base_url}/{name}/-/{name.rpartition('/')[2]}-"
@@ -123,9 +123,9 @@ class Readdressing:
 
     def encoded(self, document: Any) -> bytes:
         """*document* as JSON, without the upstream's address anywhere in it."""
-        return self.readdressed(orjson.dumps(document))
+        return self.to_local(orjson.dumps(document))
 
-    def readdressed(self, text: bytes) -> bytes:
+    def to_local(self, text: bytes) -> bytes:
         """*text* with every URL of the upstream, by http or https, turned into one of ours."""
         upstream = urlsplit(self.upstream_url)
         # Most documents hold none; then this look is all they cost.
@@ -146,9 +146,9 @@ class Readdressing:
         ours = rb"https?://" + re.escape(rest.encode()) + rb"(?=[/\"?#\s\\]|$)"
         return re.sub(ours, lambda _: self.upstream_url.encode(), text)
 
-    def readdressed_text(self, text: str) -> str:
+    def to_local_text(self, text: str) -> str:
         """The same for a sentence, where the bare host name is hidden too."""
-        text = self.readdressed(text.encode("utf-8", "replace")).decode()
+        text = self.to_local(text.encode("utf-8", "replace")).decode()
         host = urlsplit(self.upstream_url).hostname or ""
         if host == urlsplit(self.base_url).hostname:
             return text

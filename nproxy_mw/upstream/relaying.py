@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from nproxy_mw.errors import Busy, Forbidden, NotFound, NproxyError, UpstreamUnavailable
-from nproxy_mw.upstream.documents import Readdressing
+from nproxy_mw.upstream.documents import UrlRewriter
 
 Headers = Sequence[tuple[str, str]]
 
@@ -53,13 +53,13 @@ def refusal(status: int, retry_after: str, what: str) -> NproxyError:
     return UpstreamUnavailable(f"The upstream registry answered {status}: try again in a while.")
 
 
-def relayed(status: int, raw: bytes, readdressing: Readdressing) -> dict[str, Any]:
+def relayed(status: int, raw: bytes, rewriter: UrlRewriter) -> dict[str, Any]:
     """The body of an answer to a write: never HTML, with a string ``error`` when it failed and none when it did not.
 
     npm shows ``error`` alone; yarn classic takes a 4xx without it for success, and a 2xx with it for failure.
     """
     try:
-        value = orjson.loads(readdressing.readdressed(raw))
+        value = orjson.loads(rewriter.to_local(raw))
     except orjson.JSONDecodeError:
         value = None
     said = value if isinstance(value, dict) else {}
@@ -68,4 +68,4 @@ def relayed(status: int, raw: bytes, readdressing: Readdressing) -> dict[str, An
     sentences = (said.get(key) for key in ("error", "message", "reason"))
     sentence = next((text for text in sentences if isinstance(text, str) and text), "")
     sentence = sentence or f"The upstream registry refused this with {status}."
-    return {"error": readdressing.readdressed_text(sentence), "code": "upstream-refused"}
+    return {"error": rewriter.to_local_text(sentence), "code": "upstream-refused"}

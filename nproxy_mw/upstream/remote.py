@@ -16,7 +16,7 @@ from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.routes import Kind, Route
 from nproxy_mw.upstream.documents import parse_object, parse_packument
 from nproxy_mw.upstream.relaying import refusal
-from nproxy_mw.upstream.responses import Answer, Headers
+from nproxy_mw.upstream.responses import Headers, UpstreamResponse
 from nproxy_mw.upstream.targets import version_of_tarball, wire_target
 from nproxy_mw.upstream.transport import Transport
 
@@ -87,7 +87,7 @@ class Upstream:
             _check(answer, "audit")
             return parse_object(answer.read(MAX_DOCUMENT))
 
-    def tarball(self, method: str, name: Name, filename: str, headers: Headers = ()) -> Answer:
+    def tarball(self, method: str, name: Name, filename: str, headers: Headers = ()) -> UpstreamResponse:
         """A tarball, to be streamed and closed: 200, 206, 304 or 416.
 
         It is asked for at its conventional place first. When the upstream has nothing there, the packument says where
@@ -111,7 +111,9 @@ class Upstream:
             raise refusal(answer.status, answer.header("retry-after"), "tarball")
         return answer
 
-    def write(self, method: str, route: Route, headers: Headers, body: Iterable[bytes]) -> tuple[Answer, bytes]:
+    def write(
+        self, method: str, route: Route, headers: Headers, body: Iterable[bytes]
+    ) -> tuple[UpstreamResponse, bytes]:
         """Sends a client's publish, deprecation, tag or unpublish up, and reads what is said to it.
 
         Raises:
@@ -133,6 +135,6 @@ class Upstream:
         return url
 
 
-def _check(answer: Answer, what: str) -> None:
+def _check(answer: UpstreamResponse, what: str) -> None:
     if answer.status != 200:
         raise refusal(answer.status, answer.header("retry-after"), what)

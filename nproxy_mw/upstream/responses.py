@@ -15,7 +15,7 @@ CHUNK = 64 * 1024  # bytes
 PIECE = 1024 * 1024  # bytes that are inflated at once
 
 
-class Answer:
+class UpstreamResponse:
     """One answer of the upstream: its status, its headers, and a body that is read once, then closed.
 
     *chunks* is called with a size and answers the raw body in pieces of at most that many bytes; *release* gives the

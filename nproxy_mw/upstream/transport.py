@@ -25,7 +25,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 
 from nproxy_mw.errors import BadRequest, UpstreamTimeout, UpstreamUnavailable
 from nproxy_mw.upstream.origins import Origin, parse_origin, parse_upstream, split_url
-from nproxy_mw.upstream.responses import Answer, Headers
+from nproxy_mw.upstream.responses import Headers, UpstreamResponse
 
 _log = logging.getLogger(__name__)
 
@@ -48,11 +48,11 @@ class Transport(Protocol):
         """Where the upstream is, without credentials and without a trailing slash: what no answer may show."""
         ...
 
-    def send(self, method: str, target: str, headers: Headers = (), body: Body = None) -> Answer:
+    def send(self, method: str, target: str, headers: Headers = (), body: Body = None) -> UpstreamResponse:
         """Asks the upstream for *target*, a path and query below its URL."""
         ...
 
-    def fetch(self, method: str, url: str, headers: Headers = ()) -> Answer:
+    def fetch(self, method: str, url: str, headers: Headers = ()) -> UpstreamResponse:
         """Asks for the absolute *url* of a tarball; refuses one at an origin that is not allowed."""
         ...
 
@@ -90,7 +90,7 @@ class Urllib3Transport:
         """Where the upstream is, without credentials."""
         return str(self._upstream)
 
-    def send(self, method: str, target: str, headers: Headers = (), body: Body = None) -> Answer:
+    def send(self, method: str, target: str, headers: Headers = (), body: Body = None) -> UpstreamResponse:
         """Asks the upstream for *target*, a path and query below its URL.
 
         Raises:
@@ -98,7 +98,7 @@ class Urllib3Transport:
         """
         return self._follow(method, self._upstream.origin, self._upstream.prefix + target, headers, body)
 
-    def fetch(self, method: str, url: str, headers: Headers = ()) -> Answer:
+    def fetch(self, method: str, url: str, headers: Headers = ()) -> UpstreamResponse:
         """Asks for the absolute *url* of a tarball.
 
         Raises:
@@ -118,7 +118,7 @@ class Urllib3Transport:
             raise _elsewhere()
         return origin, target
 
-    def _follow(self, method: str, origin: Origin, target: str, headers: Headers, body: Body) -> Answer:
+    def _follow(self, method: str, origin: Origin, target: str, headers: Headers, body: Body) -> UpstreamResponse:
         for _ in range(MAX_REDIRECTS + 1):
             answer = self._ask(method, origin, target, self._headers(method, origin, headers), body)
             if answer.status not in _REDIRECTS:
@@ -146,7 +146,7 @@ class Urllib3Transport:
 
     def _ask(
         self, method: str, origin: Origin, target: str, headers: HTTPHeaderDict, body: Body, *, may_repeat: bool = True
-    ) -> Answer:
+    ) -> UpstreamResponse:
         pool = self._manager().connection_from_host(origin.host, origin.port, origin.scheme)
         try:
             response = pool.urlopen(
@@ -192,7 +192,7 @@ def _upload(chunks: Iterable[bytes]) -> Iterator[bytes]:
         raise BadRequest("The request body broke off: send it again.", code="body-cut-short") from error
 
 
-def _answer(response: BaseHTTPResponse) -> Answer:
+def _answer(response: BaseHTTPResponse) -> UpstreamResponse:
     def chunks(size: int) -> Iterator[bytes]:
         try:
             yield from response.stream(size, decode_content=False)
@@ -209,7 +209,7 @@ def _answer(response: BaseHTTPResponse) -> Answer:
             response.close()
             response.release_conn()
 
-    return Answer(response.status, list(response.headers.items()), chunks, release)
+    return UpstreamResponse(response.status, list(response.headers.items()), chunks, release)
 
 
 def _translated(error: Exception) -> UpstreamUnavailable | UpstreamTimeout:

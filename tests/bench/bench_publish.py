@@ -20,13 +20,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from publications import ACTOR, publication
+from support.publications import ACTOR, publication
 
 from nproxy_mw.errors import Busy
 from nproxy_mw.npm.names import parse_name
-from nproxy_mw.orgs.organization import Organisation, open_organisation, organisation_at
+from nproxy_mw.orgs.organization import Organization, open_organization, organization_at
 from nproxy_mw.storage import open_storage
-from nproxy_mw.storage.freshness import Fresh
+from nproxy_mw.storage.freshness import FreshnessCache
 from nproxy_mw.storage.locks import ThreadLocks
 from nproxy_mw.storage.s3 import S3Storage
 from nproxy_mw.storage.s3_requests import S3Requests
@@ -46,14 +46,14 @@ def raw_writes(url: str, count: int, number: int) -> tuple[float, float, list[fl
 
 def publishes(url: str, name: str, count: int, number: int) -> tuple[float, float, list[float]]:
     """Publishes versions; a lost race is tried again, as a client does it."""
-    organisation = organisation_at(url, freshness=0)
+    organization = organization_at(url, freshness=0)
     made = [publication(name.format(number), f"{number}.0.{one}", files=BLOB) for one in range(count)]
-    organisation.keys.signers(actor=ACTOR)
+    organization.keys.signers(actor=ACTOR)
 
     def publish(one: int) -> None:
         while True:
             try:
-                return organisation.packages.publish(made[one], ACTOR)
+                return organization.packages.publish(made[one], ACTOR)
             except Busy:
                 continue
 
@@ -108,24 +108,26 @@ def count_requests(url: str) -> None:
     bucket, _, prefix = url.removeprefix("s3://").partition("/")
     requests = Counted()
     storage = S3Storage(bucket, f"{prefix}/counted", requests=requests)
-    count_requests_of("freshness 0", open_organisation(storage, ThreadLocks(), "strict"), requests)
-    count_requests_of("within freshness", open_organisation(Fresh(storage, 60.0), ThreadLocks(), "fresh"), requests)
+    count_requests_of("freshness 0", open_organization(storage, ThreadLocks(), "strict"), requests)
+    count_requests_of(
+        "within freshness", open_organization(FreshnessCache(storage, 60.0), ThreadLocks(), "fresh"), requests
+    )
 
 
-def count_requests_of(title: str, organisation: Organisation, requests: Counted) -> None:
-    """Prints a line for each step of an organisation that begins with nothing."""
-    packages, name = organisation.packages, parse_name("@acme/one")
-    organisation.settings.ensure_scopes(["@acme"], actor=ACTOR)
-    secret, _ = organisation.tokens.create("ci", ["proxy", "publish"], actor=ACTOR)
-    organisation.tokens.find(secret)
-    organisation.settings.get()
+def count_requests_of(title: str, organization: Organization, requests: Counted) -> None:
+    """Prints a line for each step of an organization that begins with nothing."""
+    packages, name = organization.packages, parse_name("@acme/one")
+    organization.settings.ensure_scopes(["@acme"], actor=ACTOR)
+    secret, _ = organization.tokens.create("ci", ["proxy", "publish"], actor=ACTOR)
+    organization.tokens.find(secret)
+    organization.settings.get()
     first, second = publication("@acme/one", "1.0.0"), publication("@acme/one", "1.0.1")
     steps = (
         ("first publish of all", lambda: packages.publish(first, ACTOR)),
         ("publish", lambda: packages.publish(second, ACTOR)),
         ("first read", lambda: packages.read(name)),
         ("cached read", lambda: packages.read(name)),
-        ("cached token and settings", lambda: (organisation.tokens.find(secret), organisation.settings.get())),
+        ("cached token and settings", lambda: (organization.tokens.find(secret), organization.settings.get())),
     )
     for step, run in steps:
         requests.asked.clear()

@@ -6,18 +6,18 @@ import os
 import time
 
 import pytest
-from house import ACTOR
-from publications import publish
-from standing import program
-from storming import Storm, servers
+from support.chaos import Storm, servers
+from support.publications import publish
+from support.registry import ACTOR
+from support.server import program
 
 from nproxy_mw.accounts.administrators import AdministratorStore
 from nproxy_mw.audit import verify
 from nproxy_mw.audit.checkpoints import Checkpoints
 from nproxy_mw.cli import repair
 from nproxy_mw.errors import StorageUnavailable
-from nproxy_mw.orgs.directory import Organisations
-from nproxy_mw.orgs.organization import organisation_at
+from nproxy_mw.orgs.directory import OrganizationDirectory
+from nproxy_mw.orgs.organization import organization_at
 from nproxy_mw.storage import open_storage
 from nproxy_mw.upkeep.check import check
 from nproxy_mw.upkeep.repair import OutOfTime, mend_quickly
@@ -25,17 +25,17 @@ from nproxy_mw.upkeep.repair import OutOfTime, mend_quickly
 
 @pytest.fixture
 def url(tmp_path):
-    """A store with an organisation, an administrator, a token and a package."""
+    """A store with an organization, an administrator, a token and a package."""
     url = str(tmp_path / "store")
     storage = open_storage(url)
-    organisations = Organisations(storage)
-    organisations.create("acme", actor=ACTOR)
-    AdministratorStore(storage, trail=organisations.trail("system")).create("ann", "correct horse battery", actor=ACTOR)
-    organisation = organisation_at(url, "acme")
-    organisation.settings.ensure_scopes(["@acme"], actor=ACTOR)
-    organisation.tokens.create("ci", ["publish"], actor=ACTOR)
+    organizations = OrganizationDirectory(storage)
+    organizations.create("acme", actor=ACTOR)
+    AdministratorStore(storage, trail=organizations.trail("system")).create("ann", "correct horse battery", actor=ACTOR)
+    organization = organization_at(url, "acme")
+    organization.settings.ensure_scopes(["@acme"], actor=ACTOR)
+    organization.tokens.create("ci", ["publish"], actor=ACTOR)
     for version in ("1.0.0", "1.1.0"):
-        publish(organisation, "@acme/utils", version)
+        publish(organization, "@acme/utils", version)
     return url
 
 
@@ -96,8 +96,8 @@ def test_one_process_mends_at_a_time(url, caplog):
 def test_lock_of_mending_is_in_nobodys_way(url):
     """No package's lock is the same file."""
     with repair.lock_of(url).hold("mending", 1.0):
-        publish(organisation_at(url, "acme"), "@acme/utils", "2.0.0")
-    assert repair.lock_of(url).folder != organisation_at(url).packages.locks.folder
+        publish(organization_at(url, "acme"), "@acme/utils", "2.0.0")
+    assert repair.lock_of(url).folder != organization_at(url).packages.locks.folder
 
 
 def test_effort_is_bounded(url, caplog):
@@ -129,10 +129,10 @@ def test_store_in_memory_has_no_lock_between_processes():
 
 
 def is_whole(url):
-    organisation = organisation_at(url)
-    checkpoints = Checkpoints(organisation.storage, org=organisation.id)
-    chains = verify.all_chains(organisation.trail)
-    return not list(verify.verify(organisation.trail, chains, checkpoints, organisation.keys.public_keys()))
+    organization = organization_at(url)
+    checkpoints = Checkpoints(organization.storage, org=organization.id)
+    chains = verify.all_chains(organization.trail)
+    return not list(verify.verify(organization.trail, chains, checkpoints, organization.keys.public_keys()))
 
 
 @pytest.mark.e2e
@@ -140,7 +140,7 @@ def test_audit_trail_is_whole_after_a_crash_and_a_start(tmp_path):
     """Killed -9 in a storm, with events that no longer got into the index: started again, ``audit verify`` exits 0."""
     url = str(tmp_path / "store")
     with servers(url, tmp_path / "hosts", hosts=1, workers=2) as (server,):
-        token = organisation_at(url).tokens.create("storm", ["proxy", "publish"], actor=ACTOR)[0]
+        token = organization_at(url).tokens.create("storm", ["proxy", "publish"], actor=ACTOR)[0]
         storm = Storm([server.port], token, [("@acme/one", f"1.0.{number}") for number in range(24)])
         storm.begin(6)
         storm.wait_for(0.5)

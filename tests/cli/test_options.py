@@ -9,7 +9,7 @@ import pytest
 
 from nproxy_mw.cli import COMMANDS, addresses, main, npm_config
 from nproxy_mw.cli.addresses import Bind, check_public_url, check_upstream, parse_bind
-from nproxy_mw.cli.options import UsageError, add_option, organisation_of, scopes_of
+from nproxy_mw.cli.options import UsageError, add_option, organization_of, scopes_of
 from nproxy_mw.cli.terminal import print_table
 from nproxy_mw.errors import Missing, StorageUnavailable
 
@@ -216,14 +216,14 @@ def test_host_that_has_no_address_is_not_ourselves(monkeypatch):
 def test_storage_that_is_none_is_refused(storage):
     """One sentence says which are."""
     with pytest.raises(UsageError):
-        organisation_of(argparse.Namespace(storage=storage, org="default"))
+        organization_of(argparse.Namespace(storage=storage, org="default"))
 
 
 @pytest.mark.parametrize("org", ["", "A", "a/b", "..", "a b", "-a"])
-def test_organisation_that_is_none_is_refused(tmp_path, org):
+def test_organization_that_is_none_is_refused(tmp_path, org):
     """An id with a slash would be a place within another one's storage."""
     with pytest.raises(UsageError, match="like acme"):
-        organisation_of(argparse.Namespace(storage=str(tmp_path), org=org))
+        organization_of(argparse.Namespace(storage=str(tmp_path), org=org))
 
 
 def test_table_is_plain(capsys):

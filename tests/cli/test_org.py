@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from nproxy_mw.cli import main
 from nproxy_mw.cli.stores import open_store
-from nproxy_mw.orgs.directory import Organisations
+from nproxy_mw.orgs.directory import OrganizationDirectory
 
 
-def test_created_organisation_is_there_and_listed(tmp_path, capsys):
+def test_created_organization_is_there_and_listed(tmp_path, capsys):
     """It is made with its name, told of, and shown."""
     storage = ["--storage", str(tmp_path)]
     assert main(["org", "create", "acme", "--name", "Acme Ltd", *storage]) == 0
-    made = Organisations(open_store(str(tmp_path)))
+    made = OrganizationDirectory(open_store(str(tmp_path)))
     assert made.find("acme").name == "Acme Ltd"
     assert made.trail("acme").chain()[0]["by"] == "command line"
     assert main(["org", "list", *storage]) == 0
@@ -27,4 +27,4 @@ def test_bad_or_taken_id_is_said_in_a_sentence(tmp_path, capsys):
     assert main(["org", "create", "acme", *storage]) == 0
     assert main(["org", "create", "acme", *storage]) == 2
     assert "already" in capsys.readouterr().err
-    assert len(Organisations(open_store(str(tmp_path))).list()) == 1
+    assert len(OrganizationDirectory(open_store(str(tmp_path))).list()) == 1

@@ -7,10 +7,10 @@ import subprocess
 import sys
 
 import pytest
-from house import ACTOR
+from support.registry import ACTOR
 
 from nproxy_mw.cli import CUT_OFF
-from nproxy_mw.orgs.organization import organisation_at
+from nproxy_mw.orgs.organization import organization_at
 
 COMMAND = (sys.executable, "-c", "import sys; from nproxy_mw.cli import main; sys.exit(main())")
 
@@ -27,10 +27,10 @@ COMMAND = (sys.executable, "-c", "import sys; from nproxy_mw.cli import main; sy
 )
 def test_reader_that_goes_away_is_no_error(tmp_path, arguments):
     """No traceback; the exit code is that of a program that was ended by its pipe."""
-    organisation = organisation_at(str(tmp_path / "store"))
+    organization = organization_at(str(tmp_path / "store"))
     for number in range(20):
-        organisation.tokens.create(f"token {number} {'x' * 80}", ["proxy"], actor=ACTOR)
-    organisation.storage.create("tokens/stray", b"")
+        organization.tokens.create(f"token {number} {'x' * 80}", ["proxy"], actor=ACTOR)
+    organization.storage.create("tokens/stray", b"")
     storage = [] if arguments[0].startswith("-") else ["--storage", str(tmp_path / "store")]
     command = [*COMMAND, *arguments, *storage]
     environ = {**os.environ, "PYTHONUNBUFFERED": ""}  # as on most machines: argparse says nothing of a failing write

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from nproxy_mw.cli import main
-from nproxy_mw.cli.greeting import welcome
+from nproxy_mw.cli.greeting import greeting
 from nproxy_mw.cli.server import _reachable
 
 PROGRAM = str(Path(sys.executable).with_name("nproxy-mw"))
@@ -47,8 +47,8 @@ def listening(address="127.0.0.1"):
         pytest.param(["--scope", "acme"], "one looks like @acme", id="scope"),
         pytest.param(["--storage", "gopher://x"], "This kind of storage is not supported", id="kind of storage"),
         pytest.param(["--storage", "s3://"], "needs the name of a bucket", id="no bucket"),
-        pytest.param(["--org", "../x"], "../x", id="organisation"),
-        pytest.param(["--orgs", "nonsense"], "--orgs 'nonsense' is not", id="organisations"),
+        pytest.param(["--org", "../x"], "../x", id="organization"),
+        pytest.param(["--orgs", "nonsense"], "--orgs 'nonsense' is not", id="organizations"),
         pytest.param(["--bind", "192.0.2.1:0"], "Cannot listen on 192.0.2.1:0", id="not our address"),
         pytest.param(["--bind", "nowhere.example:0"], "Cannot listen on nowhere.example:0", id="no address"),
     ],
@@ -183,7 +183,7 @@ class Told:
 
 def test_welcome_without_a_scope_says_what_to_give():
     """A registry without a scope keeps nothing: that is told, and no first steps."""
-    text = welcome("http://127.0.0.1:4874", Told(), [])
+    text = greeting("http://127.0.0.1:4874", Told(), [])
     assert "start with --scope @acme" in text
     assert "npmrc" not in text
 

@@ -8,7 +8,7 @@ import pytest
 
 from nproxy_mw.cli import main
 from nproxy_mw.cli.options import UsageError
-from nproxy_mw.cli.settings import wish_of
+from nproxy_mw.cli.settings import change_of
 from nproxy_mw.errors import BadRequest
 
 
@@ -56,17 +56,17 @@ def test_bad_settings_are_said_by_field(tmp_path, capsys):
 )
 def test_arguments_are_read_as_a_wish(changes, wish):
     """KEY=VALUE with paths, JSON values and JSON objects."""
-    assert wish_of(changes) == wish
+    assert change_of(changes) == wish
 
 
 @pytest.mark.parametrize("changes", [["publicReads"], ["=1"], ["rules..mode=x"], ["a=1", "a=2"], ["a=1", "a.b=2"]])
 def test_arguments_that_say_nothing_are_refused(changes):
     """Neither KEY=VALUE nor an object, or a contradiction."""
     with pytest.raises(UsageError):
-        wish_of(changes)
+        change_of(changes)
 
 
 def test_object_with_a_key_twice_is_refused():
     """JSON is read strictly here too."""
     with pytest.raises(BadRequest):
-        wish_of(['{"publicReads": true, "publicReads": false}'])
+        change_of(['{"publicReads": true, "publicReads": false}'])

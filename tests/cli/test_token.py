@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nproxy_mw import organisation_at, token_format
+from nproxy_mw import organization_at, token_format
 from nproxy_mw.access import Grant
 from nproxy_mw.cli import main, token
 
@@ -38,7 +38,7 @@ def test_create_prints_the_token_alone(store, capsys):
     assert token_format.is_wellformed(out.strip())
     assert out.count("\n") == 1
     assert out.strip() not in err
-    principal = organisation_at(store).tokens.find(out.strip())
+    principal = organization_at(store).tokens.find(out.strip())
     assert principal.grants == frozenset(Grant)
     assert principal.token_id in err
 
@@ -62,7 +62,7 @@ def test_plaintext_is_stored_nowhere(store, capsys, tmp_path):
 def test_expiry(store, capsys, text, time):
     """Minutes, hours or days from now."""
     out, _ = create(store, capsys, "--expires-in", text)
-    expires = organisation_at(store).tokens.find(out.strip()).expires_at
+    expires = organization_at(store).tokens.find(out.strip()).expires_at
     assert abs(expires - datetime.now(UTC) - time) < timedelta(minutes=1)
 
 
@@ -106,7 +106,7 @@ def test_list_and_revoke(store, capsys):
     assert rows[1]["EXPIRES"].endswith("Z")
     assert main(["token", "revoke", rows[0]["ID"], "--storage", store]) == 0
     assert capsys.readouterr() == ("", f"Token {rows[0]['ID']} is revoked.\n")
-    assert organisation_at(store).tokens.find(secret.strip()) is None
+    assert organization_at(store).tokens.find(secret.strip()) is None
     assert [row["NAME"] for row in listed(store, capsys)] == ["old"]
     assert [row["STATE"] for row in listed(store, capsys, "--all")] == ["revoked", "active"]
     assert main(["token", "revoke", rows[0]["ID"], "--storage", store]) == 2
@@ -131,23 +131,23 @@ def test_expired_token_is_listed_as_such(store, capsys, monkeypatch):
 def test_store_that_is_not_there_is_no_empty_one(store, capsys, command):
     """A mistyped storage is said, and nothing is made there."""
     assert main(["token", *command, "--storage", store]) == 2
-    assert "There is no organisation 'default'" in capsys.readouterr().err
+    assert "There is no organization 'default'" in capsys.readouterr().err
     assert not Path(store).exists()
 
 
-def test_organisation_that_is_not_there_gets_no_token(store, capsys):
+def test_organization_that_is_not_there_gets_no_token(store, capsys):
     """Only the one that is meant when none is named is made by its first token."""
     assert main(["token", "create", "--scope", "proxy", "--org", "acmee", "--storage", store]) == 2
     assert "nproxy-mw org create acmee" in capsys.readouterr().err
 
 
-def test_organisations_have_their_own(store, capsys):
+def test_organizations_have_their_own(store, capsys):
     """A token of one opens nothing in another."""
     create(store, capsys)
     assert main(["org", "create", "acme", "--storage", store]) == 0
     out, _ = create(store, capsys, "--org", "acme")
-    assert organisation_at(store, "acme").tokens.find(out.strip()) is not None
-    assert organisation_at(store).tokens.find(out.strip()) is None
+    assert organization_at(store, "acme").tokens.find(out.strip()) is not None
+    assert organization_at(store).tokens.find(out.strip()) is None
     assert len(listed(store, capsys)) == 1
 
 

@@ -14,10 +14,10 @@ from http.client import HTTPConnection
 
 import pytest
 from gunicorn.http import errors
-from house import ACTOR
+from support.registry import ACTOR
 
 from nproxy_mw.cli.worker import PATIENCE, PatientSocket, PatientUnreader, answer_to
-from nproxy_mw.orgs.organization import organisation_at
+from nproxy_mw.orgs.organization import organization_at
 from nproxy_mw.testing.documents import publish_document
 
 THREADS = 2
@@ -42,7 +42,7 @@ class Impatient:
         match = re.search(r"http://127\.0\.0\.1:(\d+)/", self.process.stdout.readline())
         assert match, self.log.read_text()
         self.address = ("127.0.0.1", int(match[1]))
-        tokens = organisation_at(self.storage).tokens
+        tokens = organization_at(self.storage).tokens
         self.token = tokens.create("ann", ["proxy", "publish"], actor=ACTOR)[0]
 
     def connect(self, sent=b""):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from real import Npm, Served, gunicorn, mounted, npm_command
+from support.programs import Npm, Served, gunicorn, mounted, npm_command
 
 from nproxy_mw.testing.upstream import RecordingUpstream
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from real import Npm, Served, gunicorn
+from support.programs import Npm, Served, gunicorn
 
 from nproxy_mw.testing.documents import publish_document
 from nproxy_mw.testing.upstream import RecordingUpstream

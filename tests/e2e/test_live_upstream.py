@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from real import PROGRAM, READY, Npm, run
+from support.programs import PROGRAM, READY, Npm, run
 
 pytestmark = [pytest.mark.e2e, pytest.mark.live, pytest.mark.timeout(600)]
 

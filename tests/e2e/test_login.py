@@ -8,7 +8,7 @@ import re
 import subprocess
 
 import pytest
-from standing import NPM, PASSWORD, Npm, grant, program, serving
+from support.server import NPM, PASSWORD, Npm, grant, program, serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(NPM is None, reason="npm is not installed")]
 
@@ -23,7 +23,7 @@ def storage(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=["fixed", "by path"])
 def registry(request, storage):
-    """The URL of one organisation's registry."""
+    """The URL of one organization's registry."""
     if request.param == "fixed":
         with serving(storage, "--scope", "@acme") as url:
             yield url

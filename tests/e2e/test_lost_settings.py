@@ -11,7 +11,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
-from real import PROGRAM, Served, gunicorn
+from support.programs import PROGRAM, Served, gunicorn
 
 from nproxy_mw.testing.upstream import RecordingUpstream
 

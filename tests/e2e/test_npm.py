@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from real import PROGRAM, Npm, Served, npm_command
+from support.programs import PROGRAM, Npm, Served, npm_command
 
 from nproxy_mw.testing.upstream import RecordingUpstream
 

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
-from real import PROGRAM, Npm, Served, gunicorn
+from support.programs import PROGRAM, Npm, Served, gunicorn
 
 from nproxy_mw import signing
 from nproxy_mw.signing import P256Signer
@@ -98,7 +98,7 @@ def alter(path: Path, old: bytes, new: bytes) -> None:
 
 
 def test_internal_and_public_versions_pass_npms_verifier(npm: Npm, verified: Callable[..., dict[str, Any]]) -> None:
-    """One list of keys holds the organisation's and the upstream's, so both kinds of package are verified."""
+    """One list of keys holds the organization's and the upstream's, so both kinds of package are verified."""
     npm.publish("@acme/gears", "1.0.0")
     npm.publish("@acme/gears", "1.1.0")
     specs = ("@acme/gears@1.0.0", "@acme/gears@1.1.0", "left-edge@2.1.0")

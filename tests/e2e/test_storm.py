@@ -11,10 +11,10 @@ import time
 from collections import Counter
 
 import pytest
-from storming import Storm, servers, verify
+from support.chaos import Storm, servers, verify
 
 from nproxy_mw.access import Actor, Grant
-from nproxy_mw.orgs.organization import organisation_at
+from nproxy_mw.orgs.organization import organization_at
 from nproxy_mw.storage import open_storage
 from nproxy_mw.upkeep.check import Orphan, check
 
@@ -27,7 +27,7 @@ _HARMLESS = ("the index lacks this event", "does not tell of the last change yet
 def token_for(storage: str) -> str:
     """A token that may do everything."""
     grants = [Grant.PROXY, Grant.PUBLISH]
-    return organisation_at(storage).tokens.create("storm", grants, actor=Actor(name="tests"))[0]
+    return organization_at(storage).tokens.create("storm", grants, actor=Actor(name="tests"))[0]
 
 
 def versions_of_one(count: int) -> list[tuple[str, str]]:
@@ -56,7 +56,7 @@ def conclude(storm: Storm, storage: str, title: str, begun: float) -> None:
 
 def assert_told_once(storage: str) -> None:
     """Each version has one event of its publication, and one of its signature for each of the two keys."""
-    packages = organisation_at(storage, freshness=0).packages
+    packages = organization_at(storage, freshness=0).packages
     for name in packages.names():
         record, _ = packages.record(name)
         told = Counter((event["event"], event["version"], event.get("keyId", "")) for event in record.chain)

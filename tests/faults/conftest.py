@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from commands import furnish
+from support.commands import furnish
 
 from nproxy_mw.storage import open_storage
 

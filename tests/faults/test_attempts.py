@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from commands import BASE, TWO, furnish, opened
-from publications import ACTOR, publish
+from support.commands import BASE, TWO, furnish, opened
+from support.publications import ACTOR, publish
 
 from nproxy_mw.errors import Busy, Changed
 from nproxy_mw.packages.store import ATTEMPTS

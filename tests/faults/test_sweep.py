@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from aftermath import verify
-from commands import COMMANDS, opened
+from support.commands import COMMANDS, opened
+from support.invariants import verify
 
 from nproxy_mw.errors import Busy, StorageUnavailable
 from nproxy_mw.storage import open_storage
@@ -25,6 +25,7 @@ from nproxy_mw.testing.faults import Faulty
 FULL = os.environ.get("NPROXY_STORM") == "full"  # read before the tests' environment is emptied
 # Each point takes a second on a real engine, so the others are tried there when asked for.
 ON_S3 = list(COMMANDS) if FULL else ["publish of a new version", "unpublish", "tag change", "token creation"]
+KILLED = Path(__file__).parents[1] / "support" / "killed_command.py"
 KINDS = {
     "fail": {"kind": "fail"},
     "lost answer": {"kind": "lost-answer"},
@@ -101,7 +102,13 @@ def killed_everywhere(prefix: str, operation: str, contents: dict[str, bytes], t
     dump.mkdir()
     fill(open_storage(str(dump)), contents)
     run = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("killed_command.py")), prefix, operation, str(dump)],
+        [
+            sys.executable,
+            str(Path(__file__).parents[1] / "support" / "killed_command.py"),
+            prefix,
+            operation,
+            str(dump),
+        ],
         capture_output=True,
         text=True,
         timeout=170,

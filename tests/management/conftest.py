@@ -1,12 +1,12 @@
-"""A platform in memory: two organisations, an administrator with cheap hashes, clients of every kind."""
+"""A platform in memory: two organizations, an administrator with cheap hashes, clients of every kind."""
 
 from __future__ import annotations
 
 import pytest
-from town import Town
+from support.platform import PlatformFixture
 
 
 @pytest.fixture
-def town():
+def tenants():
     """By path: /acme and /beta."""
-    return Town()
+    return PlatformFixture()

@@ -32,7 +32,7 @@ def own_store(tmp_path, monkeypatch):
         del sys.modules[name]
 
 
-def makes_an_organisation(client):
+def makes_an_organization(client):
     """Whoever is signed in makes one, and it is served; a page of another site cannot."""
     assert client.post(ORGS, json={"id": "acme"}, headers={"Origin": "http://evil.example"}).status_code == 403
     assert client.post(ORGS, json={"id": "acme"}).status_code == 201
@@ -53,7 +53,7 @@ def test_flask_brings_its_users():
     client = Client(module.app)
     assert client.get(ORGS).status_code == 401
     client.post("/sign-in")
-    assert makes_an_organisation(client)["by"] == "carl"
+    assert makes_an_organization(client)["by"] == "carl"
 
 
 def test_flask_login_brings_its_users(tmp_path):
@@ -81,13 +81,13 @@ def test_flask_login_brings_its_users(tmp_path):
     client = Client(module.Mount(module.app.wsgi_app.app, "/npm", packages))
     assert client.get(ORGS).status_code == 401
     client.post("/sign-in")
-    assert makes_an_organisation(client)["by"] == "dora"
+    assert makes_an_organization(client)["by"] == "dora"
 
 
 DJANGO = """
 import sys
 sys.path[:0] = [{tests!r}, {here!r}]
-from test_hosts import Client, load, makes_an_organisation, ORGS
+from test_hosts import Client, load, makes_an_organization, ORGS
 module = load("managed_by_django")
 from django.core.management import call_command
 call_command("migrate", verbosity=0)
@@ -108,7 +108,7 @@ assert client.get(ORGS).status_code == 401
 client.set_cookie("sessionid", session_of(User.objects.create_user("fred", password="x")))
 assert client.get(ORGS).status_code == 401
 client.set_cookie("sessionid", session_of(User.objects.create_user("emma", password="x", is_staff=True)))
-assert makes_an_organisation(client)["by"] == "emma"
+assert makes_an_organization(client)["by"] == "emma"
 """
 
 

@@ -1,13 +1,13 @@
-"""Who may do what, as one table; and that no organisation learns anything of another."""
+"""Who may do what, as one table; and that no organization learns anything of another."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from house import ACTOR
-from town import Town
-from wsgi_client import Client
+from support.client import Client
+from support.platform import PlatformFixture
+from support.registry import ACTOR
 
 from nproxy_mw.middleware.tenants import ByHost, ByPath
 from nproxy_mw.testing.documents import publish_document
@@ -39,8 +39,8 @@ TABLE = {
 }
 
 
-class Square(Town):
-    """Two organisations with the same internal scope; acme has a package."""
+class Square(PlatformFixture):
+    """Two organizations with the same internal scope; acme has a package."""
 
     def __init__(self, resolve=None):
         super().__init__(resolve=resolve)
@@ -54,7 +54,7 @@ class Square(Town):
         self.revision = publisher.get(self.prefix + NAME).json["_rev"]
 
     def secret(self, holder):
-        tokens = self.platform.organisation("acme").tokens
+        tokens = self.platform.organization("acme").tokens
         if holder in ("revoked", "expired"):
             soon = datetime.now(UTC) + timedelta(milliseconds=1) if holder == "expired" else None
             secret, record = tokens.create("x", ["proxy", "publish"], actor=ACTOR, expires_at=soon)
@@ -92,7 +92,7 @@ def body_of(operation):
 def outcome(square, operation, holder):
     method, path, _ = TABLE[operation]
     if operation == "read upstream, not public":
-        square.platform.organisation("acme").settings.change({"publicReads": False}, actor=ACTOR)
+        square.platform.organization("acme").settings.change({"publicReads": False}, actor=ACTOR)
     if path == "SETTINGS":
         return square.ask(square.secret(holder), method, "/api/v1/orgs/acme/settings", body_of(operation), "").status
     return square.ask(square.secret(holder), method, path, body_of(operation)).status
@@ -143,7 +143,7 @@ def told(answer):
 
 @pytest.mark.parametrize("resolve", [ByPath(), ByHost("registry.example")], ids=["by path", "by host"])
 @pytest.mark.parametrize("verb", VERBS)
-def test_another_organisations_token_is_an_unknown_one(resolve, verb):
+def test_another_organizations_token_is_an_unknown_one(resolve, verb):
     """beta's token at acme's registry: what is there answers like what is absent, and like a token that is none."""
     square = Square(resolve)
     secret = square.token("beta")
@@ -155,7 +155,7 @@ def test_another_organisations_token_is_an_unknown_one(resolve, verb):
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_another_organisations_package_is_an_absent_one(verb):
+def test_another_organizations_package_is_an_absent_one(verb):
     """beta's token at beta's registry: acme's package under a scope that both have is absent there."""
     square = Square()
     secret = square.token("beta")
@@ -166,7 +166,7 @@ def test_another_organisations_package_is_an_absent_one(verb):
     assert square.upstream.asked == []
 
 
-def test_lists_show_the_own_organisation_alone():
+def test_lists_show_the_own_organization_alone():
     """Search, the list of packages, tokens, audit: nothing of the other."""
     square = Square()
     found = square.ask(square.token("beta"), "GET", "/-/v1/search?text=utils", prefix="/beta").json
@@ -177,7 +177,7 @@ def test_lists_show_the_own_organisation_alone():
 
 
 def test_finished_answers_are_not_shared():
-    """The same name in two organisations has two contents, though the memory for answers is one."""
+    """The same name in two organizations has two contents, though the memory for answers is one."""
     square = Square()
     document = publish_document("@acme/utils", "1.0.0", package_json={"description": "beta's own"})
     secret = square.token("beta")

@@ -7,14 +7,14 @@ import re
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from town import Town
+from support.platform import PlatformFixture
 
 from nproxy_mw.middleware.management.openapi import OPENAPI
 
 schemathesis = pytest.importorskip("schemathesis")
 from schemathesis.checks import positive_data_acceptance  # noqa: E402
 
-TOWN = Town()  # one for all: what one call makes, the next may meet
+TOWN = PlatformFixture()  # one for all: what one call makes, the next may meet
 TOWN.session()  # signed in before any call guesses at passwords, which slows the next
 DESCRIBED = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", TOWN.platform)
 OPERATIONS = {found.ok().label: found.ok() for found in DESCRIBED.get_all_operations()}

@@ -1,11 +1,11 @@
-"""Organisations by the management API, the embedding host's own users, and what is no call at all."""
+"""Organizations by the management API, the embedding host's own users, and what is no call at all."""
 
 from __future__ import annotations
 
 import pytest
-from house import publish
-from town import Town
-from wsgi_client import Client
+from support.client import Client
+from support.platform import PlatformFixture
+from support.registry import publish
 
 from nproxy_mw.hosting import Platform
 from nproxy_mw.middleware.management import User
@@ -16,13 +16,13 @@ from nproxy_mw.testing.documents import publish_document
 ORGS = "/api/v1/orgs"
 
 
-def test_created_organisation_is_served_at_once(town):
+def test_created_organization_is_served_at_once(tenants):
     """201, and its registry answers; a taken id is 409."""
-    manager = town.manager()
+    manager = tenants.manager()
     answer = manager.post(ORGS, {"id": "gamma", "name": "Gamma Ltd"})
     assert answer.status == 201
     assert set(answer.json) == {"id", "name", "createdAt"}
-    assert town.stranger().get("/gamma/-/ping").status == 200
+    assert tenants.stranger().get("/gamma/-/ping").status == 200
     assert manager.post(ORGS, {"id": "gamma"}).status == 409
     assert [org["id"] for org in manager.get(ORGS).json["orgs"]] == ["acme", "beta", "gamma"]
 
@@ -37,28 +37,28 @@ def test_created_organisation_is_served_at_once(town):
         pytest.param({"id": "x", "plan": "gold"}, {"plan"}, id="another field"),
     ],
 )
-def test_bad_organisation_is_told_field_by_field(town, body, fields):
+def test_bad_organization_is_told_field_by_field(tenants, body, fields):
     """400 with a sentence per field."""
-    answer = town.manager().post(ORGS, body)
+    answer = tenants.manager().post(ORGS, body)
     assert answer.status == 400
     assert set(answer.json["fields"]) == fields
 
 
 @pytest.mark.parametrize("path", ["settings", "tokens", "audit", "packages", "packages/@acme/x"])
-def test_unknown_organisation_is_404(town, path):
+def test_unknown_organization_is_404(tenants, path):
     """One that is not there, one that cannot be, and the server's own."""
     for org in ("gamma", "system", "Acme%00", ".."):
-        answer = town.manager().get(f"{ORGS}/{org}/{path}")
-        assert (answer.status, answer.code) == (404, "organisation-not-found")
+        answer = tenants.manager().get(f"{ORGS}/{org}/{path}")
+        assert (answer.status, answer.code) == (404, "organization-not-found")
 
 
-def test_packages_are_listed_and_shown(town):
+def test_packages_are_listed_and_shown(tenants):
     """Internal packages, by name, in pages; one with all its versions."""
-    town.scopes("acme", "@acme")
-    client = town.client("acme", SCRIPT_NAME="")
+    tenants.scopes("acme", "@acme")
+    client = tenants.client("acme", SCRIPT_NAME="")
     for name in ("@acme/one", "@acme/three", "@acme/two"):
         assert client.put(f"/acme/{name.replace('/', '%2f')}", document(name)).status == 201
-    manager = town.manager()
+    manager = tenants.manager()
     page = manager.get(f"{ORGS}/acme/packages", query="limit=2").json
     assert [package["name"] for package in page["packages"]] == ["@acme/one", "@acme/three"]
     rest = manager.get(f"{ORGS}/acme/packages", query=f"limit=2&after={page['next']}").json
@@ -72,13 +72,13 @@ def test_packages_are_listed_and_shown(town):
     assert manager.get(f"{ORGS}/beta/packages").json == {"packages": [], "next": None}
 
 
-def test_audit_is_paged_and_filtered(town):
+def test_audit_is_paged_and_filtered(tenants):
     """Newest first; a cursor leads on; by kind and by package."""
-    town.scopes("acme", "@acme")
-    town.client("acme").put("/acme/@acme%2fone", document("@acme/one"))
-    manager, audit = town.manager(), f"{ORGS}/acme/audit"
+    tenants.scopes("acme", "@acme")
+    tenants.client("acme").put("/acme/@acme%2fone", document("@acme/one"))
+    manager, audit = tenants.manager(), f"{ORGS}/acme/audit"
     everything = [event["event"] for event in manager.get(audit).json["events"]]
-    assert {"organisation.created", "settings.changed", "package.published"} <= set(everything)
+    assert {"organization.created", "settings.changed", "package.published"} <= set(everything)
     walked, cursor = [], ""
     while cursor is not None:
         page = manager.get(audit, query=f"limit=1{f'&after={cursor}' if cursor else ''}").json
@@ -103,16 +103,16 @@ def test_audit_is_paged_and_filtered(town):
         pytest.param("event=%ff", None, id="no text"),
     ],
 )
-def test_bad_query_is_told_field_by_field(town, query, field):
+def test_bad_query_is_told_field_by_field(tenants, query, field):
     """A parameter that will not do is named."""
-    answer = town.manager().get(f"{ORGS}/acme/audit", query=query)
+    answer = tenants.manager().get(f"{ORGS}/acme/audit", query=query)
     assert answer.status == 400
     assert set(answer.json.get("fields", [None])) == {field}
 
 
-def test_cursor_of_packages_is_a_name(town):
+def test_cursor_of_packages_is_a_name(tenants):
     """Anything else is said to be none."""
-    answer = town.manager().get(f"{ORGS}/acme/packages", query="after=..")
+    answer = tenants.manager().get(f"{ORGS}/acme/packages", query="after=..")
     assert (answer.status, answer.code) == (400, "invalid-cursor")
 
 
@@ -126,9 +126,9 @@ def test_cursor_of_packages_is_a_name(town):
         ("POST", "/api/v1/openapi.json", "GET, HEAD"),
     ],
 )
-def test_other_verbs_are_405(town, method, path, allow):
+def test_other_verbs_are_405(tenants, method, path, allow):
     """405 names what is offered, to everybody."""
-    answer = town.stranger().ask(method, path)
+    answer = tenants.stranger().ask(method, path)
     assert (answer.status, answer.headers["allow"]) == (405, allow)
 
 
@@ -136,14 +136,14 @@ def test_other_verbs_are_405(town, method, path, allow):
     "path",
     ["/api/v1", "/api/v1/", "/api/v1/x", f"{ORGS}/", f"{ORGS}/acme", f"{ORGS}/acme/x", f"{ORGS}/acme/tokens/a/b"],
 )
-def test_other_paths_are_404(town, path):
+def test_other_paths_are_404(tenants, path):
     """The rest of /api/v1 is nothing, whatever lies below."""
-    assert town.manager().get(path).code == "route-not-found"
+    assert tenants.manager().get(path).code == "route-not-found"
 
 
-def test_head_is_a_get_without_a_body(town):
+def test_head_is_a_get_without_a_body(tenants):
     """HEAD is answered wherever GET is."""
-    assert town.manager().head(f"{ORGS}/acme/settings").status == 200
+    assert tenants.manager().head(f"{ORGS}/acme/settings").status == 200
 
 
 @pytest.mark.parametrize(
@@ -162,19 +162,21 @@ def test_head_is_a_get_without_a_body(town):
 )
 def test_page_of_another_site_may_not_change_anything(headers, status):
     """Also where the host's own login rides on cookies, nothing is changed for a page of another site."""
-    town = Town(users=lambda environ: User("host"))
-    assert Client(town.app, headers=headers).post(ORGS, {"id": "gamma"}).status == status
+    tenants = PlatformFixture(users=lambda environ: User("host"))
+    assert Client(tenants.app, headers=headers).post(ORGS, {"id": "gamma"}).status == status
 
 
 def test_host_application_brings_its_own_users():
-    """A callable tells who is signed in, and which organisations are theirs; all others are not there."""
-    town = Town(users=lambda environ: User("carl", frozenset({"acme"})) if environ.get("HTTP_COOKIE") else None)
-    carl = Client(town.app, headers={"COOKIE": "id=carl"})
-    assert town.stranger().get(ORGS).status == 401
+    """A callable tells who is signed in, and which organizations are theirs; all others are not there."""
+    tenants = PlatformFixture(
+        users=lambda environ: User("carl", frozenset({"acme"})) if environ.get("HTTP_COOKIE") else None
+    )
+    carl = Client(tenants.app, headers={"COOKIE": "id=carl"})
+    assert tenants.stranger().get(ORGS).status == 401
     assert [org["id"] for org in carl.get(ORGS).json["orgs"]] == ["acme"]
     assert carl.put(f"{ORGS}/acme/settings", {"publicReads": False}).status == 200
     assert carl.get(f"{ORGS}/beta/settings").json.keys() == carl.get(f"{ORGS}/gamma/settings").json.keys()
-    assert carl.get(f"{ORGS}/beta/settings").code == "organisation-not-found"
+    assert carl.get(f"{ORGS}/beta/settings").code == "organization-not-found"
     assert carl.post(ORGS, {"id": "gamma"}).status == 403
     assert carl.post("/api/v1/sessions", {"username": "ann", "password": "x"}).code == "route-not-found"
     (event,) = carl.get(f"{ORGS}/acme/audit", query="event=settings.changed").json["events"]
@@ -182,21 +184,21 @@ def test_host_application_brings_its_own_users():
 
 
 def test_by_host_the_api_is_at_the_bare_domain_alone():
-    """At an organisation's host, /api/v1 is a path of its registry like any other."""
-    town = Town(resolve=ByHost("registry.example"))
-    assert town.manager().get(ORGS).status == 200
-    assert town.manager(HTTP_HOST="acme.registry.example").get(ORGS).code != "route-not-found"
-    assert town.stranger(HTTP_HOST="acme.registry.example").get(ORGS).status == 404
-    assert town.stranger(HTTP_HOST="other.example").get(ORGS).code == "registry-not-found"
+    """At an organization's host, /api/v1 is a path of its registry like any other."""
+    tenants = PlatformFixture(resolve=ByHost("registry.example"))
+    assert tenants.manager().get(ORGS).status == 200
+    assert tenants.manager(HTTP_HOST="acme.registry.example").get(ORGS).code != "route-not-found"
+    assert tenants.stranger(HTTP_HOST="acme.registry.example").get(ORGS).status == 404
+    assert tenants.stranger(HTTP_HOST="other.example").get(ORGS).code == "registry-not-found"
 
 
 def test_fixed_has_the_api_at_the_root():
-    """A server for one organisation has its registry and the API side by side."""
-    town = Town(resolve=FixedOrg("acme"))
-    town.scopes("acme", "@acme")
-    publish(town.client("acme"))
-    assert len(town.manager().get(f"{ORGS}/acme/packages").json["packages"]) == 1
-    assert town.client("acme").get("/api").code != "route-not-found"
+    """A server for one organization has its registry and the API side by side."""
+    tenants = PlatformFixture(resolve=FixedOrg("acme"))
+    tenants.scopes("acme", "@acme")
+    publish(tenants.client("acme"))
+    assert len(tenants.manager().get(f"{ORGS}/acme/packages").json["packages"]) == 1
+    assert tenants.client("acme").get("/api").code != "route-not-found"
 
 
 def document(name):
@@ -205,8 +207,8 @@ def document(name):
 
 def test_without_users_there_is_no_api():
     """A platform that nobody manages by HTTP has none of it."""
-    town = Town()
-    bare = Platform(town.storage, ThreadLocks(), resolve=ByPath())
+    tenants = PlatformFixture()
+    bare = Platform(tenants.storage, ThreadLocks(), resolve=ByPath())
     assert Client(bare).get(ORGS).code == "registry-not-found"
     assert Client(bare).get("/acme/-/ping").status == 200
     assert Client(bare).post("/acme/-/v1/login", {}).status == 404

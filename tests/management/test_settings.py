@@ -1,34 +1,34 @@
 """The settings by the management API."""
 
 import pytest
-from town import Town
-from wsgi_client import Client
+from support.client import Client
+from support.platform import PlatformFixture
 
 SETTINGS = "/api/v1/orgs/acme/settings"
 
 
-def test_settings_change_as_the_product_page_shows(town):
+def test_settings_change_as_the_product_page_shows(tenants):
     """curl's PUT changes what it names, answers everything, and holds for the next request of npm."""
-    manager = town.manager(CONTENT_TYPE="application/json")
+    manager = tenants.manager(CONTENT_TYPE="application/json")
     answer = manager.put(SETTINGS, {"internalScopes": ["@acme"]})
     assert answer.status == 200
     assert answer.json["internalScopes"] == ["@acme"]
     assert answer.json["publicReads"] is True
     assert answer.headers["cache-control"] == "no-store"
-    assert town.client("acme").get("/acme/@acme%2fx").code == "package-not-found"
-    assert town.upstream.asked == []
+    assert tenants.client("acme").get("/acme/@acme%2fx").code == "package-not-found"
+    assert tenants.upstream.asked == []
 
 
 @pytest.mark.parametrize("kind", [None, "", "application/x-www-form-urlencoded", "text/plain"])
-def test_content_type_is_not_needed(town, kind):
+def test_content_type_is_not_needed(tenants, kind):
     """curl -d without a header sends the type of forms: the body is JSON all the same."""
-    answer = town.manager(CONTENT_TYPE=kind).put(SETTINGS, {"publicReads": False})
+    answer = tenants.manager(CONTENT_TYPE=kind).put(SETTINGS, {"publicReads": False})
     assert answer.json["publicReads"] is False
 
 
-def test_settings_are_shown_whole(town):
+def test_settings_are_shown_whole(tenants):
     """Everything has a value, whether it was changed or not."""
-    shown = town.manager().get(SETTINGS).json
+    shown = tenants.manager().get(SETTINGS).json
     assert set(shown) == {"internalScopes", "publicReads", "rules", "exceptions", "rateLimit", "versionUnpublish"}
 
 
@@ -43,9 +43,9 @@ def test_settings_are_shown_whole(town):
         pytest.param({"rules": {"score": {"threshold": 9}}}, {"rules.score.threshold"}, id="nested"),
     ],
 )
-def test_bad_settings_are_told_field_by_field(town, body, fields):
+def test_bad_settings_are_told_field_by_field(tenants, body, fields):
     """400 with a sentence per field, and nothing is changed."""
-    manager = town.manager()
+    manager = tenants.manager()
     before = manager.get(SETTINGS).json
     answer = manager.put(SETTINGS, {"versionUnpublish": True, **body})
     assert answer.status == 400
@@ -67,23 +67,23 @@ def test_bad_settings_are_told_field_by_field(town, body, fields):
         pytest.param(b" " * (2 * 2**20 + 1), 413, id="large"),
     ],
 )
-def test_bodies_are_parsed_strictly(town, body, status):
+def test_bodies_are_parsed_strictly(tenants, body, status):
     """What is not one JSON object with one reading is refused."""
-    assert town.manager().ask("PUT", SETTINGS, body=body).status == status
+    assert tenants.manager().ask("PUT", SETTINGS, body=body).status == status
 
 
-def test_change_is_told_with_its_author(town):
+def test_change_is_told_with_its_author(tenants):
     """The audit trail tells who changed what, and from where."""
-    manager = town.manager()
+    manager = tenants.manager()
     manager.put(SETTINGS, {"publicReads": False})
     (event,) = manager.get("/api/v1/orgs/acme/audit", query="event=settings.changed").json["events"]
     assert (event["by"], event["ip"], event["new"]) == ("ann", "192.0.2.7", {"publicReads": False})
 
 
-def test_change_holds_in_another_process(town):
+def test_change_holds_in_another_process(tenants):
     """A second platform on the same storage has it at its next request."""
-    other = Town(town.storage, orgs=())
+    other = PlatformFixture(tenants.storage, orgs=())
     reader = Client(other.app)
     assert reader.get("/acme/lodash").code != "unauthenticated"
-    town.manager().put(SETTINGS, {"publicReads": False})
+    tenants.manager().put(SETTINGS, {"publicReads": False})
     assert reader.get("/acme/lodash").status == 401

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from wsgi_client import Client
+from support.client import Client
 
 TOKENS = "/api/v1/orgs/acme/tokens"
 WANTED = {"name": "ci", "scopes": ["proxy", "publish"]}
 
 
-def test_created_token_opens_the_registry_at_once(town):
+def test_created_token_opens_the_registry_at_once(tenants):
     """201 with the plaintext, which no cache keeps, no list shows and no object stores."""
-    manager = town.manager()
+    manager = tenants.manager()
     answer = manager.post(TOKENS, {**WANTED, "expiresAt": "2099-01-31T00:00:00+01:00"})
     assert answer.status == 201
     assert answer.headers["cache-control"] == "no-store"
@@ -19,16 +19,16 @@ def test_created_token_opens_the_registry_at_once(town):
     assert answer.json["scopes"] == ["proxy", "publish"]
     assert answer.json["expiresAt"] == "2099-01-30T23:00:00.000Z"
     secret = answer.json["token"]
-    assert Client(town.app, secret).get("/acme/-/whoami").json == {"username": "ci"}
+    assert Client(tenants.app, secret).get("/acme/-/whoami").json == {"username": "ci"}
     assert secret not in manager.get(TOKENS).body.decode()
-    assert not any(secret.encode() in town.storage.read(key).data for key in town.storage.list())
+    assert not any(secret.encode() in tenants.storage.read(key).data for key in tenants.storage.list())
 
 
-def test_list_tells_everything_but_the_secret(town):
+def test_list_tells_everything_but_the_secret(tenants):
     """Newest first, each with its last use."""
-    manager = town.manager()
+    manager = tenants.manager()
     made = [manager.post(TOKENS, {"name": name, "scopes": ["proxy"]}).json for name in ("one", "two")]
-    Client(town.app, made[0]["token"]).get("/acme/-/whoami")
+    Client(tenants.app, made[0]["token"]).get("/acme/-/whoami")
     shown = {token["name"]: token for token in manager.get(TOKENS).json["tokens"]}
     assert set(shown) == {"one", "two"}
     assert set(shown["one"]) == {"id", "name", "scopes", "createdAt", "expiresAt", "lastUsedAt", "revokedAt"}
@@ -36,11 +36,11 @@ def test_list_tells_everything_but_the_secret(town):
     assert shown["two"]["lastUsedAt"] is None
 
 
-def test_revoked_token_opens_nothing_in_the_next_request(town):
+def test_revoked_token_opens_nothing_in_the_next_request(tenants):
     """204, then 401 everywhere; a second time there is nothing to revoke."""
-    manager = town.manager()
+    manager = tenants.manager()
     made = manager.post(TOKENS, WANTED).json
-    client = Client(town.app, made["token"])
+    client = Client(tenants.app, made["token"])
     assert client.get("/acme/-/whoami").status == 200
     assert manager.delete(f"{TOKENS}/{made['id']}").status == 204
     assert client.get("/acme/-/whoami").code == "invalid-token"
@@ -49,11 +49,11 @@ def test_revoked_token_opens_nothing_in_the_next_request(town):
 
 
 @pytest.mark.parametrize("org", ["beta", "gamma"])
-def test_token_of_another_organisation_is_not_there(town, org):
-    """An id is of its own organisation."""
-    made = town.manager().post(TOKENS, WANTED).json
-    assert town.manager().delete(f"/api/v1/orgs/{org}/tokens/{made['id']}").status == 404
-    assert Client(town.app, made["token"]).get("/acme/-/whoami").status == 200
+def test_token_of_another_organization_is_not_there(tenants, org):
+    """An id is of its own organization."""
+    made = tenants.manager().post(TOKENS, WANTED).json
+    assert tenants.manager().delete(f"/api/v1/orgs/{org}/tokens/{made['id']}").status == 404
+    assert Client(tenants.app, made["token"]).get("/acme/-/whoami").status == 200
 
 
 @pytest.mark.parametrize(
@@ -75,9 +75,9 @@ def test_token_of_another_organisation_is_not_there(town, org):
         pytest.param({**WANTED, "grants": []}, {"grants"}, id="another field"),
     ],
 )
-def test_bad_token_is_told_field_by_field(town, body, fields):
+def test_bad_token_is_told_field_by_field(tenants, body, fields):
     """400 with a sentence per field, and no token is made."""
-    manager = town.manager()
+    manager = tenants.manager()
     answer = manager.post(TOKENS, body)
     assert answer.status == 400
     assert set(answer.json["fields"]) == fields

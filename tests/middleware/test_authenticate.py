@@ -6,10 +6,10 @@ import base64
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from house import ACTOR, House, publish
 from hypothesis import given
 from hypothesis import strategies as st
-from wsgi_client import Client, validated
+from support.client import Client, validated
+from support.registry import ACTOR, RegistryFixture, publish
 
 from nproxy_mw import token_format
 from nproxy_mw.access import ANONYMOUS, Grant, Principal
@@ -177,17 +177,17 @@ def test_any_header_has_an_answer(header):
 def test_dead_token_is_401_everywhere(state, path):
     """A revoked, expired, mistyped or unknown token is refused on public reads too, and nobody is asked."""
     moment = [datetime(2026, 1, 1, tzinfo=UTC)]
-    house = House(clock=lambda: moment[0])
+    acme = RegistryFixture(clock=lambda: moment[0])
     expires = moment[0] + timedelta(hours=1)
-    token = house.token("proxy", "publish", expires_at=expires if state == "expired" else None)
-    client = Client(house.app, token)
+    token = acme.token("proxy", "publish", expires_at=expires if state == "expired" else None)
+    client = Client(acme.app, token)
     assert publish(client).status == 201
     if state == "revoked":
-        house.organisation.tokens.revoke(token_format.digest(token), actor=ACTOR)
+        acme.organization.tokens.revoke(token_format.digest(token), actor=ACTOR)
     moment[0] += timedelta(hours=2)
     client.token = {"mistyped": mistyped(token), "unknown": OTHER}.get(state, token)
     path, _, query = path.partition("?")
     assert client.get(path, query=query).status == 401
     assert client.head(path, query=query).status == 401
     assert publish(client, "lodash").status == 401
-    assert house.upstream.asked == []
+    assert acme.upstream.asked == []

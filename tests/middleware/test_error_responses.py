@@ -6,7 +6,7 @@ import io
 import logging
 
 import pytest
-from wsgi_client import Client
+from support.client import Client
 
 from nproxy_mw.errors import (
     BadRequest,

@@ -31,7 +31,7 @@ from nproxy_mw.npm.routes import parse_route
 from nproxy_mw.testing.documents import publish_document
 from nproxy_mw.testing.upstream import RecordingUpstream, Reply, json_reply
 from nproxy_mw.token_format import make_secret
-from nproxy_mw.upstream.responses import Answer, Headers
+from nproxy_mw.upstream.responses import Headers, UpstreamResponse
 from nproxy_mw.upstream.transport import Body, Urllib3Transport
 
 BASE = "https://npm.acme.example/npm"
@@ -796,13 +796,15 @@ class Endless:
         self.size = size
         self.beginning = b'{"_id":"lodash"'
 
-    def send(self, method: str, target: str, headers: Headers = (), body: Body = None) -> Answer:
+    def send(self, method: str, target: str, headers: Headers = (), body: Body = None) -> UpstreamResponse:
         if method == "PUT":
             assert body is not None
             assert sum(len(piece) for piece in body if isinstance(piece, bytes)) == self.size
-            return Answer(201, [], lambda _: iter([]))
+            return UpstreamResponse(201, [], lambda _: iter([]))
         pieces = self.size // 2**16
-        return Answer(200, [("Content-Length", str(self.size))], lambda _: (bytes(2**16) for _ in range(pieces)))
+        return UpstreamResponse(
+            200, [("Content-Length", str(self.size))], lambda _: (bytes(2**16) for _ in range(pieces))
+        )
 
     fetch = send
 

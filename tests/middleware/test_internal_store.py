@@ -8,15 +8,15 @@ import json
 from base64 import b64decode
 
 import pytest
-from house import ACTOR, House, publish
-from wsgi_client import ABBREVIATED, Client
+from support.client import ABBREVIATED, Client
+from support.registry import ACTOR, RegistryFixture, publish
 
 from nproxy_mw.errors import NotFound
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.routes import Kind
 from nproxy_mw.stack import front_page, layers, stack
 from nproxy_mw.testing.documents import publish_document
-from nproxy_mw.upstream.responses import Answer
+from nproxy_mw.upstream.responses import UpstreamResponse
 
 UTILS = "/@acme%2futils"
 TARBALL = "/@acme/utils/-/utils-1.0.0.tgz"
@@ -26,9 +26,9 @@ LONG = {"description": "long " * 400, "dependencies": {f"dependency-{number}": "
 
 
 @pytest.fixture
-def client(house: House) -> Client:
+def client(acme: RegistryFixture) -> Client:
     """One package with one version, and a client that may do everything."""
-    client = house.client()
+    client = acme.client()
     assert publish(client, package_json=LONG).status == 201
     return client
 
@@ -59,9 +59,9 @@ def test_full_packument_has_what_npm_needs(client):
     assert manifest["dist"].keys() >= {"integrity", "shasum", "fileCount", "unpackedSize", "signatures"}
 
 
-def test_abbreviated_packument_is_for_installs(house):
+def test_abbreviated_packument_is_for_installs(acme):
     """The short form has its own type, time and modified, and says when an install runs scripts."""
-    client = house.client()
+    client = acme.client()
     scripts = {"scripts": {"postinstall": "node x.js"}, "homepage": "https://acme.example"}
     assert publish(client, package_json=scripts).status == 201
     response = client.get(UTILS, Accept=INSTALL)
@@ -120,10 +120,10 @@ def test_tarball_goes_through_the_servers_own_file_wrapper(client):
     assert wrapped[0][0].closed
 
 
-def test_tarballs_file_is_closed_with_the_answer(client, house, monkeypatch):
+def test_tarballs_file_is_closed_with_the_answer(client, acme, monkeypatch):
     """No way of asking leaves a file open."""
     opened = []
-    packages = type(house.packages)
+    packages = type(acme.packages)
     real = packages.open_tarball
 
     def spy(self, name, filename):
@@ -202,8 +202,8 @@ def test_host_that_is_none_is_400(client, host):
 
 def test_public_url_is_where_tarballs_are():
     """A configured URL is the one in every form, whatever Host says."""
-    house = House(public_url="https://npm.acme.example/r/")
-    client = house.client()
+    acme = RegistryFixture(public_url="https://npm.acme.example/r/")
+    client = acme.client()
     assert publish(client).status == 201
     for accept in ("*/*", INSTALL):
         url = client.get(UTILS, Accept=accept, Host="x<").json["versions"]["1.0.0"]["dist"]["tarball"]
@@ -230,12 +230,12 @@ def test_public_url_is_where_tarballs_are():
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_absent_is_404_and_nobody_is_asked(client, house, path, code, method):
+def test_absent_is_404_and_nobody_is_asked(client, acme, path, code, method):
     """What is internal and not there is not there, whatever the upstream has under that name."""
     response = client.ask(method, path)
     assert response.status == 404
     assert method == "HEAD" or response.code == code
-    assert house.upstream.asked == []
+    assert acme.upstream.asked == []
 
 
 def test_unpublished_package_is_an_absent_one(client):
@@ -265,23 +265,23 @@ def test_collaborators_are_the_publishers(client):
 @pytest.mark.parametrize("public", [True, False])
 def test_reading_needs_proxy(public, path):
     """Internal packages are read with the scope proxy, whatever publicReads says; absent ones tell no more."""
-    house = House(publicReads=public)
-    assert publish(house.client()).status == 201
-    stranger = house.stranger().get(path)
+    acme = RegistryFixture(publicReads=public)
+    assert publish(acme.client()).status == 201
+    stranger = acme.stranger().get(path)
     assert stranger.status == 401
     assert stranger.headers["www-authenticate"].startswith("Bearer ")
-    assert house.stranger().get(path, Authorization="Bearer npm_x").status == 401
-    refused = house.client("publish").get(path)
+    assert acme.stranger().get(path, Authorization="Bearer npm_x").status == 401
+    refused = acme.client("publish").get(path)
     assert (refused.status, refused.code) == (403, "missing-scope")
-    assert house.client("proxy").get(path).status == (404 if "other" in path else 200)
-    assert house.client("publish").get(path, If_None_Match="*").status == 403
-    assert house.stranger().head(path).status == 401
-    assert house.upstream.asked == []
+    assert acme.client("proxy").get(path).status == (404 if "other" in path else 200)
+    assert acme.client("publish").get(path, If_None_Match="*").status == 403
+    assert acme.stranger().head(path).status == 401
+    assert acme.upstream.asked == []
 
 
-def test_publisher_may_read_what_it_changes(client, house):
+def test_publisher_may_read_what_it_changes(client, acme):
     """npm reads with ?write=true before it deprecates or unpublishes: publish is enough for that."""
-    publisher = house.client("publish")
+    publisher = acme.client("publish")
     assert publisher.get(UTILS, query="write=true").status == 200
     assert publisher.get(UTILS, query="write=false").status == 403
     assert publisher.delete(f"{UTILS}/-rev/{rev(publisher)}").status == 200
@@ -308,14 +308,20 @@ CHANGES = [
 
 @pytest.mark.filterwarnings("ignore:Unknown REQUEST_METHOD")
 @pytest.mark.parametrize(("method", "path", "document"), CHANGES, ids=[f"{one[0]} {one[1]}" for one in CHANGES])
-def test_changing_needs_publish(client, house, method, path, document):
+def test_changing_needs_publish(client, acme, method, path, document):
     """No verb but GET and HEAD does anything without the scope publish, and nothing is stored."""
-    before = house.stored(), house.storage.read("orgs/default/packages/@acme/utils/record.json").data
-    assert house.stranger().ask(method, path, json=document).status == 401
-    assert house.stranger().ask(method, path, json=document, Authorization="Bearer npm_x").status == 401
-    assert house.client("proxy").ask(method, path, json=document).status == 403
-    assert before == (house.stored(), house.storage.read("orgs/default/packages/@acme/utils/record.json").data)
-    assert house.upstream.asked == []
+    before = (
+        acme.stored(),
+        acme.storage.read("orgs/default/packages/@acme/utils/record.json").data,
+    )
+    assert acme.stranger().ask(method, path, json=document).status == 401
+    assert acme.stranger().ask(method, path, json=document, Authorization="Bearer npm_x").status == 401
+    assert acme.client("proxy").ask(method, path, json=document).status == 403
+    assert before == (
+        acme.stored(),
+        acme.storage.read("orgs/default/packages/@acme/utils/record.json").data,
+    )
+    assert acme.upstream.asked == []
 
 
 @pytest.mark.filterwarnings("ignore:Unknown REQUEST_METHOD")
@@ -342,20 +348,20 @@ def test_verb_that_is_not_offered_is_405(client, method, path, status, allow):
 # Publishing
 
 
-def test_publish_answers_201(house):
+def test_publish_answers_201(acme):
     """npm takes any 2xx; yarn classic takes an error member for failure."""
-    response = publish(house.client())
+    response = publish(acme.client())
     assert (response.status, response.json) == (201, {"ok": True})
 
 
 @pytest.mark.parametrize("files", [{}, {"other.js": "1"}], ids=["the same bytes", "other bytes"])
-def test_existing_version_is_409(client, house, files):
+def test_existing_version_is_409(client, acme, files):
     """At once, and with the sentence that tools look for; nothing changes."""
-    before = house.stored()
+    before = acme.stored()
     response = publish(client, package_json=LONG, files=files)
     assert (response.status, response.code) == (409, "version-exists")
     assert "cannot publish over the previously published version" in response.error
-    assert house.stored() == before
+    assert acme.stored() == before
 
 
 def test_build_metadata_makes_no_other_version(client):
@@ -376,9 +382,9 @@ def test_numbers_are_burnt_by_unpublishing(client):
     assert client.get(UTILS).json["versions"].keys() == {"1.0.1"}
 
 
-def test_publish_is_taken_gzipped_and_in_chunks(house):
+def test_publish_is_taken_gzipped_and_in_chunks(acme):
     """However the body travels, it is the document."""
-    client = house.client()
+    client = acme.client()
     for number, how in enumerate([{}, {"chunked": True}, {"gzip": True}, {"gzip": True, "chunked": True}]):
         document = publish_document("@acme/utils", f"1.{number}.0")
         body = json.dumps(document).encode()
@@ -389,15 +395,15 @@ def test_publish_is_taken_gzipped_and_in_chunks(house):
 
 
 @pytest.mark.parametrize("access", [None, "public", "restricted"])
-def test_access_changes_nothing(house, access):
+def test_access_changes_nothing(acme, access):
     """npm, yarn 4 and pnpm send each of them."""
     document = {**publish_document("@acme/utils", "1.0.0"), "access": access}
-    client = house.client()
+    client = acme.client()
     assert client.put(UTILS, document).status == 201
     assert "access" not in client.get(UTILS).json
 
 
-def test_who_publishes_is_the_tokens_name_never_the_documents(house):
+def test_who_publishes_is_the_tokens_name_never_the_documents(acme):
     """What only a registry may say is never taken from a client."""
     lies = {
         "_npmUser": {"name": "root", "email": "x"},
@@ -407,7 +413,7 @@ def test_who_publishes_is_the_tokens_name_never_the_documents(house):
     }
     document = publish_document("@acme/utils", "1.0.0", manifest=lies)
     document |= {"time": {"created": "1999-01-01T00:00:00.000Z"}, "_rev": "9-x", "maintainers": [{"name": "root"}]}
-    client = house.client()
+    client = acme.client()
     assert client.put(UTILS, document).status == 201
     packument = client.get(UTILS).json
     manifest = packument["versions"]["1.0.0"]
@@ -420,11 +426,11 @@ def test_who_publishes_is_the_tokens_name_never_the_documents(house):
     assert manifest["dist"]["tarball"].startswith("http://registry.example/")
 
 
-def test_scope_that_is_no_longer_internal_is_the_upstreams(client, house):
+def test_scope_that_is_no_longer_internal_is_the_upstreams(client, acme):
     """Settings decide at each request; what is stored stays stored."""
-    house.organisation.settings.change({"internalScopes": []}, actor=ACTOR)
+    acme.organization.settings.change({"internalScopes": []}, actor=ACTOR)
     assert client.get(UTILS).status == 404
-    assert [target for _, target, _, _ in house.upstream.asked] == [UTILS]
+    assert [target for _, target, _, _ in acme.upstream.asked] == [UTILS]
 
 
 # Changing what is there
@@ -458,7 +464,7 @@ def test_dist_tags(client):
         pytest.param("DELETE", "none", None, 404, id="absent tag"),
     ],
 )
-def test_dist_tag_that_will_not_do(client, house, method, tag, body, status):
+def test_dist_tag_that_will_not_do(client, acme, method, tag, body, status):
     """Each is refused with its reason, and nothing changes."""
     before = client.get(UTILS).body
     assert client.ask(method, f"/-/package/@acme%2futils/dist-tags/{tag}", json=body).status == status
@@ -495,15 +501,15 @@ def test_deprecate_and_undeprecate(client):
         pytest.param(lambda it: it.update({"dist-tags": {"latest": "9.9.9"}}), id="dist-tags"),
     ],
 )
-def test_what_cannot_be_changed_is_refused(client, house, change):
+def test_what_cannot_be_changed_is_refused(client, acme, change):
     """An "ok" to something that was not done would be a lie; nothing of the document is taken."""
-    before = house.packages.record(Name("@acme", "utils"))
+    before = acme.packages.record(Name("@acme", "utils"))
     packument = client.get(UTILS, query="write=true").json
     packument["versions"]["1.0.0"]["deprecated"] = "old"
     change(packument)
     refused = client.put(UTILS, packument)
     assert (refused.status, refused.code) == (400, "invalid-revision")
-    assert house.packages.record(Name("@acme", "utils")) == before
+    assert acme.packages.record(Name("@acme", "utils")) == before
 
 
 def test_tarball_urls_of_a_deprecation_do_not_matter(client):
@@ -515,17 +521,17 @@ def test_tarball_urls_of_a_deprecation_do_not_matter(client):
     assert client.get(UTILS).json["versions"]["1.0.0"]["deprecated"] == "old"
 
 
-def test_putting_back_what_was_read_changes_nothing(client, house):
+def test_putting_back_what_was_read_changes_nothing(client, acme):
     """No event tells of a change that was none; a star, which pnpm sends so, is 405."""
-    before = house.packages.record(Name("@acme", "utils"))
+    before = acme.packages.record(Name("@acme", "utils"))
     assert changed(client).status == 200
     assert changed(client, f"{UTILS}/-rev/{rev(client)}", users={"ann": True}).status == 405
-    assert house.packages.record(Name("@acme", "utils")) == before
+    assert acme.packages.record(Name("@acme", "utils")) == before
 
 
-def test_deprecated_false_in_package_json_is_no_obstacle(house):
+def test_deprecated_false_in_package_json_is_no_obstacle(acme):
     """A package.json may say "deprecated": false; the other versions can be deprecated all the same."""
-    client = house.client()
+    client = acme.client()
     assert publish(client, package_json={"deprecated": False}).status == 201
     assert publish(client, version="2.0.0").status == 201
     versions = client.get(UTILS).json["versions"]
@@ -572,7 +578,7 @@ def test_stale_revision_is_409(client):
 
 def test_stale_document_is_409_whatever_it_says():
     """What differs may be another's change: no version is taken for missing, unknown or to be unpublished."""
-    client = House(versionUnpublish=True).client()
+    client = RegistryFixture(versionUnpublish=True).client()
     for version in ("1.0.0", "1.1.0"):
         assert publish(client, version=version).status == 201
     before = client.get(UTILS, query="write=true").json
@@ -584,11 +590,11 @@ def test_stale_document_is_409_whatever_it_says():
     assert client.get(UTILS).json["versions"].keys() == {"1.0.0"}
 
 
-def test_unpublish_takes_all_of_it(client, house):
+def test_unpublish_takes_all_of_it(client, acme):
     """The packument and every tarball are gone, and nothing but the record of it stays."""
     assert publish(client, version="1.1.0").status == 201
     assert client.delete(f"{UTILS}/-rev/{rev(client)}").status == 200
-    assert house.stored() == ["packages/@acme/utils/record.json"]
+    assert acme.stored() == ["packages/@acme/utils/record.json"]
     assert [client.get(path).status for path in READS] == [404] * len(READS)
     assert client.delete(f"{UTILS}/-rev/1-x").status == 404
 
@@ -618,8 +624,8 @@ def test_unpublishing_one_version_is_405(client):
 
 def test_unpublishing_one_version_where_it_is_allowed():
     """npm's whole sequence: put, read the new revision, delete the tarball."""
-    house = House(versionUnpublish=True)
-    client = house.client()
+    acme = RegistryFixture(versionUnpublish=True)
+    client = acme.client()
     for version in ("1.0.0", "1.1.0", "2.0.0-rc.1"):
         assert publish(client, version=version).status == 201
     document = without(client, "1.1.0")
@@ -638,21 +644,24 @@ def test_unpublishing_one_version_where_it_is_allowed():
 # What is about no package
 
 
-def test_ping_and_whoami(house):
+def test_ping_and_whoami(acme):
     """Ping is for everybody; whoami for holders of a token, by its name."""
-    assert house.stranger().get("/-/ping").json == {}
-    assert house.client("proxy").get("/-/whoami").json == {"username": "ann"}
-    for stranger in (house.stranger(), Client(house.app, headers={"Authorization": "Bearer npm_x"})):
+    assert acme.stranger().get("/-/ping").json == {}
+    assert acme.client("proxy").get("/-/whoami").json == {"username": "ann"}
+    for stranger in (
+        acme.stranger(),
+        Client(acme.app, headers={"Authorization": "Bearer npm_x"}),
+    ):
         response = stranger.get("/-/whoami")
         assert response.status == 401
         assert "www-authenticate" in response.headers
-    assert "Authorization" in house.client().get("/-/whoami").headers["vary"]
+    assert "Authorization" in acme.client().get("/-/whoami").headers["vary"]
 
 
 @pytest.fixture
-def shelf(house):
+def shelf(acme):
     """Three packages, one of them unpublished."""
-    client = house.client()
+    client = acme.client()
     assert (
         publish(client, "@acme/alpha", package_json={"description": "Reads Dates", "keywords": ["Clock"]}).status == 201
     )
@@ -703,42 +712,42 @@ def test_search_with_a_number_that_is_none_is_400(shelf, query):
     assert shelf.get("/-/v1/search", query=query).status == (200 if query.endswith("=") else 400)
 
 
-def test_search_shows_what_the_token_may_read(shelf, house):
+def test_search_shows_what_the_token_may_read(shelf, acme):
     """Without the scope proxy nothing is found, and the words never go upstream."""
-    for client in (house.stranger(), house.client("publish")):
+    for client in (acme.stranger(), acme.client("publish")):
         assert client.get("/-/v1/search", query="text=acme").json == {"objects": [], "total": 0}
     assert shelf.get("/-/v1/search", query="text=acme&size=1").json["total"] == 2
-    assert house.upstream.asked == []
+    assert acme.upstream.asked == []
 
 
-def test_search_passes_over_a_package_that_is_unpublished_meanwhile(shelf, house, monkeypatch):
+def test_search_passes_over_a_package_that_is_unpublished_meanwhile(shelf, acme, monkeypatch):
     """A listing that is a moment old is no failure."""
-    real = type(house.packages).read
+    real = type(acme.packages).read
 
     def read(self, name, **how):
         if name.base == "alpha":
             raise NotFound("Gone.")
         return real(self, name, **how)
 
-    monkeypatch.setattr(type(house.packages), "read", read)
+    monkeypatch.setattr(type(acme.packages), "read", read)
     assert shelf.get("/-/v1/search", query="text=acme").json["total"] == 1
 
 
-def test_audit_names_nothing_internal_upstream(client, house):
+def test_audit_names_nothing_internal_upstream(client, acme):
     """Internal names are taken out of an audit before it goes up; without public ones nobody is asked."""
     body = {"@acme/utils": ["1.0.0"], "lodash": ["4.17.0"]}
     assert client.post("/-/npm/v1/security/advisories/bulk", {"@acme/utils": ["1.0.0"]}).json == {}
-    assert house.upstream.asked == []
+    assert acme.upstream.asked == []
     packed = gzip.compress(json.dumps(body).encode())
     assert client.ask("POST", "/-/npm/v1/security/advisories/bulk", body=packed, Content_Encoding="gzip").json == {}
-    assert b"acme" not in house.upstream.asked[0][3]
-    assert b"lodash" in house.upstream.asked[0][3]
+    assert b"acme" not in acme.upstream.asked[0][3]
+    assert b"lodash" in acme.upstream.asked[0][3]
 
 
-def test_stored_bytes_are_what_the_digests_say(client, house):
+def test_stored_bytes_are_what_the_digests_say(client, acme):
     """What is stored under a tarball's key is what its integrity names."""
-    (key,) = [key for key in house.stored() if key.startswith("tarballs/")]
-    data = house.organisation.storage.read(key).data
+    (key,) = [key for key in acme.stored() if key.startswith("tarballs/")]
+    data = acme.organization.storage.read(key).data
     dist = client.get(UTILS).json["versions"]["1.0.0"]["dist"]
     assert hashlib.sha1(data, usedforsecurity=False).hexdigest() == dist["shasum"]
 
@@ -758,19 +767,19 @@ class Upstream:
     def send(self, method, target, headers=(), body=None):
         self.asked += 1
         status, document = self.answer
-        return Answer(status, [], lambda size: iter([document]))
+        return UpstreamResponse(status, [], lambda size: iter([document]))
 
 
 @pytest.fixture
 def keyed():
     """A registry with one package before such an upstream, and a clock for what is kept of its keys."""
-    house = House()
-    assert publish(house.client()).status == 201
+    acme = RegistryFixture()
+    assert publish(acme.client()).status == 201
     upstream = Upstream()
-    found = layers(house.organisation, upstream)
+    found = layers(acme.organization, upstream)
     store = found[3](stack(found[4], on=front_page))
     hours = [0.0]
-    store._desk[Kind.KEYS]["GET"].__self__.monotonic = lambda: hours[0] * 3600
+    store._meta[Kind.KEYS]["GET"].__self__.monotonic = lambda: hours[0] * 3600
     return Client(stack(*found[:3], on=store)), upstream, hours
 
 
@@ -787,7 +796,7 @@ def test_keys_of_both_worlds_are_one_list(keyed):
     assert signed.status == 401
 
 
-def test_our_own_keys_verify_what_is_served(house, client):
+def test_our_own_keys_verify_what_is_served(acme, client):
     """Each signature's key is in the list."""
     listed = {key["keyid"] for key in client.get(KEYS).json["keys"]}
     signatures = client.get(UTILS).json["versions"]["1.0.0"]["dist"]["signatures"]
@@ -836,7 +845,7 @@ def test_upstream_without_keys_adds_none(keyed, answer):
     assert len(client.get(KEYS).json["keys"]) == 2
 
 
-def test_registry_without_any_keys_is_404(house):
+def test_registry_without_any_keys_is_404(acme):
     """What npm takes for "nothing is signed here"."""
-    response = house.stranger().get(KEYS)
+    response = acme.stranger().get(KEYS)
     assert (response.status, response.code) == (404, "no-keys")

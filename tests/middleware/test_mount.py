@@ -5,8 +5,8 @@ from __future__ import annotations
 from wsgiref.validate import validator
 
 import pytest
-from house import House, publish
-from wsgi_client import Client
+from support.client import Client
+from support.registry import RegistryFixture, publish
 
 from nproxy_mw import Mount
 from nproxy_mw.http import messages
@@ -79,10 +79,10 @@ def test_prefix_that_is_none_is_refused_at_start(prefix):
         Mount(named("host"), prefix, named("registry"))
 
 
-def test_registry_under_a_prefix_is_whole(house: House):
+def test_registry_under_a_prefix_is_whole(acme: RegistryFixture):
     """Publish, read and fetch under the prefix; every URL in the answer lies under it."""
-    client = Client(Mount(named("host"), "/tools/npm", house.app), house.token())
-    assert publish(house.client()).status == 201
+    client = Client(Mount(named("host"), "/tools/npm", acme.app), acme.token())
+    assert publish(acme.client()).status == 201
     packument = client.get("/tools/npm/@acme%2futils").json
     url = packument["versions"]["1.0.0"]["dist"]["tarball"]
     assert url == "http://registry.example/tools/npm/@acme/utils/-/utils-1.0.0.tgz"

@@ -1,22 +1,22 @@
-"""Organizations: whose registry a request is for."""
+"""TenantRouter: whose registry a request is for."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
-from house import ACTOR, publish
 from hypothesis import given
 from hypothesis import strategies as st
-from town import Town
-from wsgi_client import Client, validated
+from support.client import Client, validated
+from support.platform import PlatformFixture
+from support.registry import ACTOR, publish
 
 from nproxy_mw.http import messages
 from nproxy_mw.http.context import ORG
 from nproxy_mw.http.sites import check_domain
 from nproxy_mw.middleware.error_responses import ErrorResponses
-from nproxy_mw.middleware.tenants import ByHost, ByPath, FixedOrg, Organizations
-from nproxy_mw.upstream.responses import Answer
+from nproxy_mw.middleware.tenants import ByHost, ByPath, FixedOrg, TenantRouter
+from nproxy_mw.upstream.responses import UpstreamResponse
 
 DOMAIN = "registry.example"
 WAYS = [
@@ -32,11 +32,11 @@ def echo(environ, start_response):
 
 
 def door(resolve):
-    """Organizations alone, over two organisations that say what they were handed."""
+    """TenantRouter alone, over two organizations that say what they were handed."""
     registries = {"acme": echo, "beta": echo}
 
     def layer(app):
-        return Organizations(app, resolve=resolve, registry_of=registries.get)
+        return TenantRouter(app, resolve=resolve, registry_of=registries.get)
 
     return Client(validated([ErrorResponses, layer], on=echo))
 
@@ -52,8 +52,8 @@ def door(resolve):
         pytest.param("registry.example:80", None, id="the platform's own with a port"),
     ],
 )
-def test_host_tells_the_organisation(host, org):
-    """The first label of the host is the organisation; the bare domain is the platform."""
+def test_host_tells_the_organization(host, org):
+    """The first label of the host is the organization; the bare domain is the platform."""
     answer = door(ByHost(DOMAIN)).get("/x", environ={"HTTP_HOST": host})
     assert answer.json == {"org": org, "script": "", "path": "/x"}
 
@@ -78,7 +78,7 @@ def test_host_tells_the_organisation(host, org):
     ],
 )
 def test_other_hosts_all_look_the_same(host):
-    """Whatever a host is that is none of an organisation's, the answer is one and the same."""
+    """Whatever a host is that is none of an organization's, the answer is one and the same."""
     answer = door(ByHost(DOMAIN)).get("/x", environ={"HTTP_HOST": host})
     assert (answer.status, answer.code) == (404, "registry-not-found")
 
@@ -99,8 +99,8 @@ def test_missing_host_is_the_servers_name():
         pytest.param("/", {"org": None, "script": "", "path": "/"}, id="the platform's own"),
     ],
 )
-def test_path_tells_the_organisation(path, expected):
-    """The first segment is the organisation; it moves from PATH_INFO to SCRIPT_NAME."""
+def test_path_tells_the_organization(path, expected):
+    """The first segment is the organization; it moves from PATH_INFO to SCRIPT_NAME."""
     assert door(ByPath()).get(path).json == expected
 
 
@@ -122,20 +122,20 @@ def test_path_tells_the_organisation(path, expected):
     ],
 )
 def test_other_paths_all_look_the_same(path):
-    """A path without an organisation says nothing of what it could have been; npm's absolute paths are none either."""
+    """A path without an organization says nothing of what it could have been; npm's absolute paths are none either."""
     answer = door(ByPath()).get(path)
     assert (answer.status, answer.code) == (404, "registry-not-found")
 
 
 def test_prefix_of_a_mount_is_kept():
-    """Under a prefix of the host application, the organisation's follows it."""
+    """Under a prefix of the host application, the organization's follows it."""
     assert door(ByPath()).get("/acme/x", environ={"SCRIPT_NAME": "/npm"}).json["script"] == "/npm/acme"
 
 
 @pytest.mark.parametrize("resolve", [FixedOrg("gamma"), ByPath(), ByHost(DOMAIN)])
 @given(path=st.text(max_size=30), host=st.text(st.characters(max_codepoint=255), max_size=30))
 def test_anything_may_be_asked(resolve, path, host):
-    """No path and no host is more than a request for an organisation, or for none."""
+    """No path and no host is more than a request for an organization, or for none."""
     environ = {"PATH_INFO": path.encode().decode("latin-1"), "HTTP_HOST": host, "SERVER_NAME": "x", "SERVER_PORT": "80"}
     found = resolve(environ)
     assert found is None or isinstance(found[0], str)
@@ -154,9 +154,9 @@ def test_domain_is_a_hosts_name(domain):
 @pytest.mark.parametrize(("resolve", "prefix", "environ"), WAYS)
 def test_each_way_leads_to_a_whole_registry(resolve, prefix, environ):
     """Publish, read and install, with URLs that lead back to the same registry."""
-    town = Town(resolve=resolve)
-    town.scopes("acme", "@acme")
-    client = town.client("acme", **environ)
+    tenants = PlatformFixture(resolve=resolve)
+    tenants.scopes("acme", "@acme")
+    client = tenants.client("acme", **environ)
     publish(Prefixed(client, prefix))
     packument = client.get(f"{prefix}/@acme%2futils").json
     host = environ.get("HTTP_HOST", "registry.example")
@@ -178,27 +178,27 @@ def test_each_way_leads_to_a_whole_registry(resolve, prefix, environ):
         pytest.param(ByPath(), None, None, id="follows the request"),
     ],
 )
-def test_public_url_is_the_organisations(resolve, public_url, expected):
-    """Each organisation has a public URL of its own, made from the platform's."""
-    assert Town(resolve=resolve, public_url=public_url).platform.public_url_of("acme") == expected
+def test_public_url_is_the_organizations(resolve, public_url, expected):
+    """Each organization has a public URL of its own, made from the platform's."""
+    assert PlatformFixture(resolve=resolve, public_url=public_url).platform.public_url_of("acme") == expected
 
 
-def test_organisation_of_another_process_is_there_at_once():
+def test_organization_of_another_process_is_there_at_once():
     """One made elsewhere is served by the next request; nothing was kept of its absence."""
-    town = Town(orgs=())
-    elsewhere = Town(town.storage, orgs=())
-    assert town.stranger().get("/acme/-/ping").status == 404
-    elsewhere.organisations.create("acme", actor=ACTOR)
-    assert town.stranger().get("/acme/-/ping").status == 200
+    tenants = PlatformFixture(orgs=())
+    elsewhere = PlatformFixture(tenants.storage, orgs=())
+    assert tenants.stranger().get("/acme/-/ping").status == 404
+    elsewhere.organizations.create("acme", actor=ACTOR)
+    assert tenants.stranger().get("/acme/-/ping").status == 200
 
 
 def test_few_stacks_are_kept():
-    """Memory does not grow with the organisations that were ever asked for; a dropped stack is built again."""
-    town = Town()
-    kept = town.platform._registries
+    """Memory does not grow with the organizations that were ever asked for; a dropped stack is built again."""
+    tenants = PlatformFixture()
+    kept = tenants.platform._registries
     kept.capacity = 1
     for org in ("acme", "beta", "acme"):
-        assert town.stranger().get(f"/{org}/-/ping").status == 200
+        assert tenants.stranger().get(f"/{org}/-/ping").status == 200
         assert len(kept._values) == 1
 
 
@@ -217,13 +217,13 @@ ATTESTED = {
 
 def test_attestations_come_back_below_the_prefix():
     """npm asks the host's root for the path of that URL: it holds the prefix, so the right registry is asked."""
-    town = Town()
+    tenants = PlatformFixture()
     body = json.dumps(ATTESTED).encode()
-    town.upstream.send = lambda *arguments, **keywords: Answer(200, [], lambda size: iter([body]))
-    packument = town.stranger().get("/acme/left").json
+    tenants.upstream.send = lambda *arguments, **keywords: UpstreamResponse(200, [], lambda size: iter([body]))
+    packument = tenants.stranger().get("/acme/left").json
     url = packument["versions"]["1.0.0"]["dist"]["attestations"]["url"]
     assert url == "http://registry.example/acme/-/npm/v1/attestations/left@1.0.0"
-    assert town.stranger().get("/acme/-/npm/v1/attestations/left@1.0.0").status == 200
+    assert tenants.stranger().get("/acme/-/npm/v1/attestations/left@1.0.0").status == 200
 
 
 class Prefixed:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from house import House
-from wsgi_client import Client, validated
+from support.client import Client, validated
+from support.registry import RegistryFixture
 
 from nproxy_mw.access import ANONYMOUS, Grant, Principal
 from nproxy_mw.http import messages
@@ -165,11 +165,11 @@ STRANGE = [
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
 def test_strange_path_is_400_and_nobody_is_asked(path, method):
     """What is no npm path is refused before anything else happens: no look at the storage, no request upstream."""
-    house = House()
-    before = house.stored()
-    response = house.client().ask(method, path)
+    acme = RegistryFixture()
+    before = acme.stored()
+    response = acme.client().ask(method, path)
     assert response.status == 400
-    assert (house.upstream.asked, house.stored()) == ([], before)
+    assert (acme.upstream.asked, acme.stored()) == ([], before)
     router = Router()
     assert router.client.ask(method, path).status == 400
     assert router.left == []
@@ -178,9 +178,9 @@ def test_strange_path_is_400_and_nobody_is_asked(path, method):
 @pytest.mark.parametrize("path", ["/@ACME/x", "/@acme-corp/x", "/@acme.evil/x", "/acme"])
 def test_neighbours_of_the_scope_reach_the_upstream_under_their_own_name(path):
     """A name that is not internal is asked of the upstream as it is, never as the internal one."""
-    house = House()
-    house.stranger().get(path)
-    assert [target for _, target, _, _ in house.upstream.asked] == [path.replace("/x", "%2fx")]
+    acme = RegistryFixture()
+    acme.stranger().get(path)
+    assert [target for _, target, _, _ in acme.upstream.asked] == [path.replace("/x", "%2fx")]
 
 
 @pytest.mark.parametrize("raw", ["/@acme/utils", "/lodash", "/@acme%2futils"])
@@ -215,7 +215,7 @@ def test_settings_are_asked_at_each_request():
     ],
 )
 def test_public_reads(public, principal, status, method, path):
-    """Upstream packages are read without a token only where the organisation lets everybody."""
+    """Upstream packages are read without a token only where the organization lets everybody."""
     router = Router(Settings(public_reads=public), principal)
     assert router.client.ask(method, path).status == status
     assert bool(router.left) is (status == 200)

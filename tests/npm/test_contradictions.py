@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from parsing import FILE, NAME, VERSION, Document, manifest, parse
+from support.parsing import FILE, NAME, VERSION, Document, manifest, parse
 
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.testing.documents import publish_document, tarball

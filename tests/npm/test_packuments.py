@@ -13,6 +13,7 @@ from nproxy_mw.errors import BadRequest, Conflict, NotFound
 from nproxy_mw.npm import packuments
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.versions import parse_version
+from nproxy_mw.times import timestamp
 
 NAME = Name("@acme", "utils")
 NOON = datetime(2026, 1, 31, 12, 0, 0, 123_456, tzinfo=UTC)
@@ -51,7 +52,7 @@ versions = st.builds(
 )
 def test_times_are_written_as_npm_writes_them(moment, text):
     """Milliseconds, cut and not rounded, and Z."""
-    assert packuments.utc_text(moment) == text
+    assert timestamp(moment) == text
 
 
 def test_first_version_begins_a_packument():

@@ -7,7 +7,7 @@ import hashlib
 from typing import Any
 
 import pytest
-from parsing import FILE, NAME, VERSION, Document, manifest, parse
+from support.parsing import FILE, NAME, VERSION, Document, manifest, parse
 
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.npm import publication

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from raw_tar import LONG, entry, package, packed, records
+from support.raw_tar import LONG, entry, package, packed, records
 
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.npm.tarballs import inspect

@@ -12,7 +12,7 @@ import tracemalloc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from raw_tar import LONG, PACKAGE_JSON, entry, package, packed, records
+from support.raw_tar import LONG, PACKAGE_JSON, entry, package, packed, records
 
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.npm import gunzip

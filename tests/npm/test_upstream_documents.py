@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from nproxy_mw.errors import Busy, UpstreamUnavailable
 from nproxy_mw.npm.names import Name, parse_name
 from nproxy_mw.npm.routes import Kind, Route, parse_route
-from nproxy_mw.upstream.documents import Readdressing, parse_packument
+from nproxy_mw.upstream.documents import UrlRewriter, parse_packument
 from nproxy_mw.upstream.relaying import one_range, passed, refusal, relayed
 from nproxy_mw.upstream.targets import version_of_tarball, wire_target
 
@@ -117,7 +117,7 @@ def test_tarballs_and_attestations_point_at_us(name: str) -> None:
         "attestations": {"url": "https://x.example/y", "provenance": {"a": 1}},
     }
     document = {"versions": {"1.0.0": {"dist": dist}, "2.0.0": {}, "3.0.0": {"dist": {"attestations": None}}}}
-    versions = Readdressing(UPSTREAM, OURS).with_our_urls(parsed(document, parse_name(name)))["versions"]
+    versions = UrlRewriter(UPSTREAM, OURS).with_local_urls(parsed(document, parse_name(name)))["versions"]
     base = name.rpartition("/")[2]
     assert [m["dist"]["tarball"] for m in versions.values()] == [f"{OURS}/{name}/-/{base}-{v}.tgz" for v in versions]
     assert versions["1.0.0"]["dist"]["attestations"] == {
@@ -149,12 +149,12 @@ def test_tarballs_and_attestations_point_at_us(name: str) -> None:
 )
 def test_no_url_of_the_upstream_is_left(upstream: str, before: str, after: str) -> None:
     """Each is turned into one of ours, anywhere in the document; nothing that merely looks alike is touched."""
-    assert json.loads(Readdressing(upstream, OURS).encoded({"deep": [before]})) == {"deep": [after]}
+    assert json.loads(UrlRewriter(upstream, OURS).encoded({"deep": [before]})) == {"deep": [after]}
 
 
 def test_our_own_urls_stay_where_both_share_an_origin() -> None:
     """A registry and its upstream may be two paths of one server."""
-    beside = Readdressing("http://one.example/upstream", "http://one.example/npm")
+    beside = UrlRewriter("http://one.example/upstream", "http://one.example/npm")
     assert beside.encoded(["http://one.example/npm/x", "http://one.example/upstream/x"]) == (
         b'["http://one.example/npm/x","http://one.example/npm/x"]'
     )
@@ -171,12 +171,12 @@ def test_our_own_urls_stay_where_both_share_an_origin() -> None:
 )
 def test_our_urls_are_turned_back(before: str, after: str) -> None:
     """What a client sends back says of the upstream what the upstream said."""
-    assert json.loads(Readdressing(UPSTREAM, OURS).returned(json.dumps([before]).encode())) == [after]
+    assert json.loads(UrlRewriter(UPSTREAM, OURS).returned(json.dumps([before]).encode())) == [after]
 
 
 def test_sentences_do_not_name_the_host() -> None:
     """Not even without a scheme."""
-    text = Readdressing(UPSTREAM, OURS).readdressed_text("upstream.example says: see https://upstream.example/help.")
+    text = UrlRewriter(UPSTREAM, OURS).to_local_text("upstream.example says: see https://upstream.example/help.")
     assert text == f"the upstream registry says: see {OURS}/help."
 
 
@@ -219,7 +219,7 @@ def test_any_document_is_refused_or_consistent(document: dict[str, Any]) -> None
         return
     assert packument["name"] == "lodash"
     assert set(packument["dist-tags"].values()) <= set(packument["versions"])
-    for version, manifest in Readdressing(UPSTREAM, OURS).with_our_urls(packument)["versions"].items():
+    for version, manifest in UrlRewriter(UPSTREAM, OURS).with_local_urls(packument)["versions"].items():
         assert (manifest["name"], manifest["version"]) == ("lodash", version)
         assert manifest["dist"]["tarball"].startswith(OURS)
 
@@ -306,7 +306,7 @@ def test_relayed_refusal_says_nothing_else() -> None:
     raw = (
         b'{"error": "No. See https://upstream.example/x or upstream.example", "authUrl": "https://upstream.example/a"}'
     )
-    assert relayed(403, raw, Readdressing(UPSTREAM, OURS)) == {
+    assert relayed(403, raw, UrlRewriter(UPSTREAM, OURS)) == {
         "error": f"No. See {OURS}/x or the upstream registry",
         "code": "upstream-refused",
     }

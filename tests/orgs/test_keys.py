@@ -1,4 +1,4 @@
-"""The signing keys of an organisation."""
+"""The signing keys of an organization."""
 
 import base64
 import logging
@@ -9,12 +9,12 @@ import orjson
 import pytest
 
 from nproxy_mw.access import Actor
-from nproxy_mw.audit.events import timestamp
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import StorageUnavailable
 from nproxy_mw.orgs.keys import OVERLAP, KeyStore
 from nproxy_mw.orgs.seal import Seal
 from nproxy_mw.signing import ED25519, P256, verify
+from nproxy_mw.times import timestamp
 
 SEAL = Seal(bytes(range(32)))
 SEALS = [pytest.param(None, id="unsealed"), pytest.param(SEAL, id="sealed")]
@@ -155,7 +155,7 @@ def altered(document, how, other):
         document["keys"] = other["keys"]
     elif how == "swapped":
         document["private"] = other["private"]
-    elif how == "other organisation's":
+    elif how == "other organization's":
         document = other
     elif how == "unsealed":
         document["private"] = {"sealed": False, "data": ""}
@@ -164,7 +164,7 @@ def altered(document, how, other):
     return orjson.dumps(document)
 
 
-@pytest.mark.parametrize("how", ["added", "replaced", "swapped", "other organisation's", "unsealed", "expired"])
+@pytest.mark.parametrize("how", ["added", "replaced", "swapped", "other organization's", "unsealed", "expired"])
 def test_altered_sealed_keys_are_found(store, storage, clock, actor, how):
     """Whoever alters sealed keys in the storage without the seal is found: neither listed nor used."""
     store(SEAL).signers(actor=actor)
@@ -182,7 +182,7 @@ def test_altered_sealed_keys_are_found(store, storage, clock, actor, how):
 
 @pytest.mark.parametrize("field", ["org", "keys", "private"])
 def test_altered_unsealed_keys_are_damaged(store, storage, actor, field):
-    """Unsealed keys whose private part does not fit the public one, or the organisation, are not used."""
+    """Unsealed keys whose private part does not fit the public one, or the organization, are not used."""
     store().signers(actor=actor)
     stored = storage.read("keys.json")
     document = orjson.loads(stored.data)

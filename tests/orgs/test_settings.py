@@ -1,4 +1,4 @@
-"""The settings of an organisation."""
+"""The settings of an organization."""
 
 import threading
 
@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nproxy_mw.access import Actor
-from nproxy_mw.audit.events import utc_now
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import BadRequest, Busy, Changed, StorageUnavailable
 from nproxy_mw.orgs.settings import Settings, SettingsError, SettingsStore, StaticSettings
 from nproxy_mw.orgs.settings_fields import changed, from_document, stored_document
 from nproxy_mw.rules.catalog import RULES
+from nproxy_mw.times import utc_now
 
 EXCEPTION = {"package": "left-pad", "reason": "needed by the build", "expiresAt": "2027-01-01T00:00:00Z"}
 
@@ -28,7 +28,7 @@ def told(trail):
 
 
 def test_nothing_stored_is_the_defaults(settings, storage):
-    """An organisation that has decided nothing has the documented defaults, and nothing is written to say so."""
+    """An organization that has decided nothing has the documented defaults, and nothing is written to say so."""
     assert settings.get().to_document() == {
         "internalScopes": [],
         "publicReads": True,
@@ -187,7 +187,7 @@ def test_exception_gets_its_author_and_may_be_sent_back(settings, clock, actor):
 
 
 def test_ensure_scopes_adds_what_is_missing(settings, trail, actor):
-    """The scopes given at start are added once; those the organisation has chosen stay."""
+    """The scopes given at start are added once; those the organization has chosen stay."""
     settings.change({"internalScopes": ["@own"]}, actor=actor)
     for _ in range(3):
         assert settings.ensure_scopes(["@acme", "@own", "@acme"], actor=actor).internal_scopes == ("@own", "@acme")

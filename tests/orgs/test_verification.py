@@ -14,8 +14,8 @@ from nproxy_mw.orgs.keys import KeyStore
 from nproxy_mw.signing import Ed25519Signer, P256Signer, public_record
 
 
-class Organisation:
-    """An organisation with an administration of three events and two packages of three, two checkpoints over it."""
+class Organization:
+    """An organization with an administration of three events and two packages of three, two checkpoints over it."""
 
     def __init__(self, storage, trail, clock, actor):
         self.storage, self.trail, self.clock, self.actor = storage, trail, clock, actor
@@ -61,7 +61,7 @@ class Organisation:
 
 @pytest.fixture
 def org(storage, trail, clock, actor):
-    return Organisation(storage, trail, clock, actor)
+    return Organization(storage, trail, clock, actor)
 
 
 ADMIN = "audit/administration.json"
@@ -134,10 +134,10 @@ def test_damaged_administration_is_found(org):
 
 @pytest.mark.parametrize(("member", "value"), [("org", "other"), ("package", "@acme/two")])
 def test_chain_of_another_place_is_found(org, member, value):
-    """A sound chain that tells of another organisation or package does not belong here."""
+    """A sound chain that tells of another organization or package does not belong here."""
     event = org.trail.new("package.published", org.actor, package="@acme/new") | {member: value}
     org.storage.create("packages/@acme/new/record.json", orjson.dumps({"chain": events.extend([], [event])}))
-    assert any("another organisation or package" in finding for finding in org.findings())
+    assert any("another organization or package" in finding for finding in org.findings())
 
 
 def test_index_is_held_against_the_chains(org):
@@ -216,12 +216,12 @@ def test_edited_checkpoint_is_found(org, key, changes):
 
 
 def test_checkpoint_signed_by_a_stranger_is_found(org):
-    """A checkpoint that was edited and signed anew with another key is not the organisation's."""
+    """A checkpoint that was edited and signed anew with another key is not the organization's."""
     stranger = Ed25519Signer()
     document = edited(org, SECOND, heads={})
     signature = base64.b64encode(stranger.sign(events.canonical(document["checkpoint"]))).decode()
     org.write(SECOND, document | {"keyid": stranger.key_id, "sig": signature})
-    assert any("not the organisation's" in finding for finding in org.findings())
+    assert any("not the organization's" in finding for finding in org.findings())
 
 
 def test_checkpoint_of_an_expired_key_is_found(org):
@@ -282,7 +282,7 @@ def test_checkpoint_taken_at_once_by_two_is_taken_once(org):
 
 
 def test_checkpoint_needs_ed25519(org):
-    """A checkpoint is signed with the organisation's own signature alone."""
+    """A checkpoint is signed with the organization's own signature alone."""
     with pytest.raises(ValueError, match="Ed25519"):
         org.checkpoints.take([], P256Signer())
 

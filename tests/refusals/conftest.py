@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from house import House, publish
+from support.registry import RegistryFixture, publish
 
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.locks import locks_for
@@ -13,8 +13,8 @@ from nproxy_mw.storage.locks import locks_for
 def kept(tmp_path_factory):
     """A registry in a folder, with one package that everything below is aimed at."""
     folder = tmp_path_factory.mktemp("kept")
-    house = House(open_storage(str(folder)), locks=locks_for(str(folder)))
-    client = house.client()
+    acme = RegistryFixture(open_storage(str(folder)), locks=locks_for(str(folder)))
+    client = acme.client()
     assert publish(client).status == 201
     assert client.get("/-/whoami").status == 200
-    return house, client, folder
+    return acme, client, folder

@@ -7,8 +7,8 @@ import json
 import tarfile
 
 import pytest
-from house import House
-from refusing import PACKAGE, RAW, UTILS, gz, refused, with_tarball
+from support.refusals import PACKAGE, RAW, UTILS, gz, refused, with_tarball
+from support.registry import RegistryFixture
 
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.locks import locks_for
@@ -153,6 +153,6 @@ def test_tarball_that_is_not_plain_is_refused(kept, what):
 
 def test_plain_tarball_of_the_same_make_is_taken(tmp_path):
     """This file makes good tarballs, too: each refusal above is about its own difference."""
-    house = House(open_storage(str(tmp_path)), locks=locks_for(str(tmp_path)))
+    acme = RegistryFixture(open_storage(str(tmp_path)), locks=locks_for(str(tmp_path)))
     members = (({"name": "package/x"}, b"x"), ({"name": "package/lib", "type": tarfile.DIRTYPE}, b""))
-    assert house.client().put(UTILS, with_tarball(gz(tar(*members)))).status == 201
+    assert acme.client().put(UTILS, with_tarball(gz(tar(*members)))).status == 201

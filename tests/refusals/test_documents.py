@@ -6,14 +6,14 @@ import base64
 import json
 
 import pytest
-from house import House, publish, snapshot
-from refusing import RAW, UTILS, attached, document, refused, with_dist, with_manifest, with_tarball
-from wsgi_client import Client
+from support.client import Client
+from support.refusals import RAW, UTILS, attached, document, refused, with_dist, with_manifest, with_tarball
+from support.registry import RegistryFixture, publish, snapshot
 
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.locks import locks_for
 from nproxy_mw.testing.documents import publish_document
-from nproxy_mw.upstream.responses import Answer
+from nproxy_mw.upstream.responses import UpstreamResponse
 
 # Names and paths
 
@@ -69,10 +69,10 @@ def test_absent_internal_package_is_404(kept, verb_path, method):
 )
 def test_upstream_document_of_another_package_is_refused(tmp_path, packument):
     """What does not name what was asked for is not handed out."""
-    house = House(open_storage(str(tmp_path)), locks=locks_for(str(tmp_path)))
+    acme = RegistryFixture(open_storage(str(tmp_path)), locks=locks_for(str(tmp_path)))
     before = snapshot(tmp_path)
-    house.upstream.send = lambda *_, **__: Answer(200, [], lambda size: iter([json.dumps(packument).encode()]))
-    response = house.stranger().get("/is-even")
+    acme.upstream.send = lambda *_, **__: UpstreamResponse(200, [], lambda size: iter([json.dumps(packument).encode()]))
+    response = acme.stranger().get("/is-even")
     if response.status == 200:
         assert response.json["versions"] == {}
     else:
@@ -221,9 +221,9 @@ def test_headers_reach_no_header_and_no_line_of_the_log(kept, caplog, header):
 
 def test_user_agent_is_stored_plain(tmp_path):
     """What the audit trail keeps of a client is printable and short."""
-    house = House(open_storage(str(tmp_path)), locks=locks_for(str(tmp_path)))
-    client = Client(house.app, house.token(), environ={"HTTP_USER_AGENT": "npm\r\n\x1b[31m" + "x" * 5000})
+    acme = RegistryFixture(open_storage(str(tmp_path)), locks=locks_for(str(tmp_path)))
+    client = Client(acme.app, acme.token(), environ={"HTTP_USER_AGENT": "npm\r\n\x1b[31m" + "x" * 5000})
     assert publish(client).status == 201
-    (event, *_) = house.packages.record(next(iter(house.packages.names())))[0].chain
+    (event, *_) = acme.packages.record(next(iter(acme.packages.names())))[0].chain
     assert event["userAgent"].isprintable()
     assert len(event["userAgent"]) <= 256

@@ -10,7 +10,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from nproxy_mw.errors import Missing, StorageUnavailable
 from nproxy_mw.storage import FsspecStorage, freshness
-from nproxy_mw.storage.freshness import Fresh
+from nproxy_mw.storage.freshness import FreshnessCache
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.testing import StorageContract
 from nproxy_mw.testing.faults import Faulty
@@ -44,8 +44,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def storage(counted: Faulty, clock: Clock) -> Fresh:
-    return Fresh(counted, 1.0, monotonic=clock)
+def storage(counted: Faulty, clock: Clock) -> FreshnessCache:
+    return FreshnessCache(counted, 1.0, monotonic=clock)
 
 
 class TestFresh(StorageContract):
@@ -53,11 +53,11 @@ class TestFresh(StorageContract):
 
     @pytest.fixture
     def storage(self, back: FsspecStorage) -> Storage:
-        return Fresh(back, 3600.0)
+        return FreshnessCache(back, 3600.0)
 
 
 def test_confirmed_revision_is_not_asked_for(
-    storage: Fresh, back: FsspecStorage, counted: Faulty, clock: Clock
+    storage: FreshnessCache, back: FsspecStorage, counted: Faulty, clock: Clock
 ) -> None:
     """Within the time, "unchanged" costs no question; after it, one."""
     revision = back.create("a", b"1")
@@ -73,7 +73,7 @@ def test_confirmed_revision_is_not_asked_for(
     assert counted.operations == 2
 
 
-def test_change_by_others_is_seen_in_time(storage: Fresh, back: FsspecStorage, clock: Clock) -> None:
+def test_change_by_others_is_seen_in_time(storage: FreshnessCache, back: FsspecStorage, clock: Clock) -> None:
     """What another process wrote is seen when the time is over, and at once by who asks for the whole."""
     revision = back.create("a", b"1")
     storage.read("a")
@@ -85,7 +85,7 @@ def test_change_by_others_is_seen_in_time(storage: Fresh, back: FsspecStorage, c
     assert stored.data == b"2"
 
 
-def test_another_revision_is_always_asked_for(storage: Fresh, back: FsspecStorage) -> None:
+def test_another_revision_is_always_asked_for(storage: FreshnessCache, back: FsspecStorage) -> None:
     """Only the confirmed revision is answered from memory."""
     old = back.create("a", b"1")
     storage.read("a")
@@ -100,7 +100,7 @@ def test_another_revision_is_always_asked_for(storage: Fresh, back: FsspecStorag
 def test_own_write_is_seen_at_once(back: FsspecStorage, clock: Clock, kind: str) -> None:
     """After a write through this object the next reader asks, even when the write seemed to fail."""
     revision = back.create("a", b"1")
-    storage = Fresh(Faulty(back, at=2, kind=kind), 1.0, monotonic=clock)  # type: ignore[arg-type]
+    storage = FreshnessCache(Faulty(back, at=2, kind=kind), 1.0, monotonic=clock)  # type: ignore[arg-type]
     storage.read("a")
     with pytest.raises(StorageUnavailable):
         storage.replace("a", b"2", revision)
@@ -108,7 +108,7 @@ def test_own_write_is_seen_at_once(back: FsspecStorage, clock: Clock, kind: str)
     assert (stored.data if stored else b"1") == back.read("a").data
 
 
-def test_deletion_is_seen_at_once(storage: Fresh, back: FsspecStorage) -> None:
+def test_deletion_is_seen_at_once(storage: FreshnessCache, back: FsspecStorage) -> None:
     """After a deletion through this object the next reader learns it."""
     revision = back.create("a", b"1")
     storage.read("a")
@@ -129,7 +129,7 @@ def test_answer_from_before_a_write_is_not_kept(back: FsspecStorage, clock: Cloc
             answered.wait(30)
             return stored
 
-    storage = Fresh(Slow(back, at=0, times=0), 1.0, monotonic=clock)
+    storage = FreshnessCache(Slow(back, at=0, times=0), 1.0, monotonic=clock)
     with ThreadPoolExecutor(1) as threads:
         reading = threads.submit(storage.read, "a")
         asked.wait(30)
@@ -142,7 +142,7 @@ def test_answer_from_before_a_write_is_not_kept(back: FsspecStorage, clock: Cloc
 
 
 def test_memory_is_bounded(
-    storage: Fresh, back: FsspecStorage, counted: Faulty, monkeypatch: pytest.MonkeyPatch
+    storage: FreshnessCache, back: FsspecStorage, counted: Faulty, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of many keys, the ones confirmed longest ago are forgotten."""
     monkeypatch.setattr(freshness, "_CAPACITY", 2)

@@ -141,7 +141,7 @@ def test_storage_stays_where_it_was_opened(tmp_path: Path, monkeypatch: pytest.M
     assert (tmp_path / "store" / "a").read_bytes() == b"1"
 
 
-KILLED = Path(__file__).with_name("killed.py")
+KILLED = Path(__file__).parents[1] / "support" / "killed_storage.py"
 
 
 @pytest.mark.parametrize("verb", ["create", "replace", "delete"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nproxy_mw.storage import FsspecStorage, LocalStorage, open_storage
-from nproxy_mw.storage.freshness import Fresh
+from nproxy_mw.storage.freshness import FreshnessCache
 from nproxy_mw.storage.s3 import S3Storage
 
 
@@ -32,7 +32,7 @@ def test_bucket_is_opened(prefix: str) -> None:
     assert isinstance(strict, S3Storage)
     assert (strict.bucket, strict.prefix.strip("/")) == ("my-bucket", prefix.strip("/"))
     fresh = open_storage(f"s3://my-bucket{prefix}", freshness=5)
-    assert isinstance(fresh, Fresh)
+    assert isinstance(fresh, FreshnessCache)
     assert fresh.seconds == 5
 
 

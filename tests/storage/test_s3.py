@@ -10,8 +10,8 @@ from contextlib import suppress
 from functools import partial
 
 import pytest
-from cutting_relay import cutting_relay
-from scripted_s3 import Bucket, scripted_bucket
+from support.cutting_relay import cutting_relay
+from support.scripted_s3 import Bucket, scripted_bucket
 
 from nproxy_mw.errors import Changed, Exists, Missing, StorageUnavailable
 from nproxy_mw.storage import open_storage

@@ -7,11 +7,11 @@ import tracemalloc
 from collections.abc import Iterator
 
 import pytest
-from wire import MIB, read, sink_and_source
+from support.wire import MIB, read, sink_and_source
 
 from nproxy_mw.errors import BadRequest, PayloadTooLarge, UpstreamUnavailable
 from nproxy_mw.testing.upstream import RecordingUpstream, Reply
-from nproxy_mw.upstream.responses import Answer
+from nproxy_mw.upstream.responses import UpstreamResponse
 from nproxy_mw.upstream.transport import Urllib3Transport
 
 
@@ -19,11 +19,11 @@ def test_read_undoes_gzip_and_bounds_it() -> None:
     """The bound is on the decompressed side: a bomb stops there."""
     packed = gzip.compress(b"x" * 3 * MIB)
     headers = [("content-encoding", "gzip")]
-    assert Answer(200, headers, lambda _: iter([packed])).read(3 * MIB) == b"x" * 3 * MIB
+    assert UpstreamResponse(200, headers, lambda _: iter([packed])).read(3 * MIB) == b"x" * 3 * MIB
     with pytest.raises(UpstreamUnavailable, match="larger"):
-        Answer(200, headers, lambda _: iter([gzip.compress(b"x" * 200 * MIB, 1)])).read(MIB)
+        UpstreamResponse(200, headers, lambda _: iter([gzip.compress(b"x" * 200 * MIB, 1)])).read(MIB)
     with pytest.raises(UpstreamUnavailable, match="larger"):
-        Answer(200, [], lambda _: iter([b"x" * 600] * 2)).read(1000)
+        UpstreamResponse(200, [], lambda _: iter([b"x" * 600] * 2)).read(1000)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_read_undoes_gzip_and_bounds_it() -> None:
 def test_broken_encodings_are_unavailable(encoding: str, body: bytes) -> None:
     """A body that is not what its encoding says is the upstream's failure."""
     with pytest.raises(UpstreamUnavailable):
-        Answer(200, [("Content-Encoding", encoding)], lambda _: iter([body])).read(MIB)
+        UpstreamResponse(200, [("Content-Encoding", encoding)], lambda _: iter([body])).read(MIB)
 
 
 def test_stream_is_not_decoded(upstream: RecordingUpstream) -> None:

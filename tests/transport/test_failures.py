@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
-from wire import MIB, raw_server, read
+from support.wire import MIB, raw_server, read
 
 from nproxy_mw.errors import UpstreamTimeout, UpstreamUnavailable
 from nproxy_mw.testing.upstream import RecordingUpstream, Reply

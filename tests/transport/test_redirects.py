@@ -5,11 +5,11 @@ from __future__ import annotations
 import socket
 
 import pytest
-from wire import read
+from support.wire import read
 
 from nproxy_mw.errors import UpstreamUnavailable
 from nproxy_mw.testing.upstream import RecordingUpstream, Reply
-from nproxy_mw.upstream.responses import Answer
+from nproxy_mw.upstream.responses import UpstreamResponse
 from nproxy_mw.upstream.transport import Urllib3Transport
 
 
@@ -88,9 +88,9 @@ def test_downgrade_to_http_is_refused() -> None:
     transport = Urllib3Transport("https://upstream.example", allowed_origins=["http://upstream.example"])
     asked = []
 
-    def ask(method: str, origin: object, target: str, headers: object, body: object) -> Answer:
+    def ask(method: str, origin: object, target: str, headers: object, body: object) -> UpstreamResponse:
         asked.append(f"{origin}{target}")
-        return Answer(302, [("Location", "http://upstream.example/b")], lambda _: iter([]))
+        return UpstreamResponse(302, [("Location", "http://upstream.example/b")], lambda _: iter([]))
 
     transport._ask = ask  # type: ignore[assignment, method-assign]
     with pytest.raises(UpstreamUnavailable):

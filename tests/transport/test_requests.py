@@ -8,7 +8,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from wire import read
+from support.wire import read
 
 from nproxy_mw.errors import UpstreamUnavailable
 from nproxy_mw.testing.upstream import RecordingUpstream, Reply

@@ -14,13 +14,13 @@ from nproxy_mw import (
     InternalStore,
     Mount,
     NoUpstream,
-    Organisation,
+    Organization,
     Principal,
     ScopeRouter,
     StaticTokens,
     Urllib3Transport,
     layers,
-    organisation_at,
+    organization_at,
     registry,
     stack,
 )
@@ -30,7 +30,7 @@ from nproxy_mw.npm.routes import Route
 from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.orgs.tokens import TokenStore
 from nproxy_mw.storage import FsspecStorage, LocalStorage, Storage
-from nproxy_mw.upstream.responses import Answer
+from nproxy_mw.upstream.responses import UpstreamResponse
 from nproxy_mw.upstream.transport import Transport
 
 if TYPE_CHECKING:
@@ -95,16 +95,16 @@ class OwnTransport:
         target: str,
         headers: Iterable[tuple[str, str]] = (),
         body: bytes | Iterable[bytes] | None = None,
-    ) -> Answer:
+    ) -> UpstreamResponse:
         """Nothing."""
-        return Answer(404, [], lambda size: iter([b""]))
+        return UpstreamResponse(404, [], lambda size: iter([b""]))
 
-    def fetch(self, method: str, url: str, headers: Iterable[tuple[str, str]] = ()) -> Answer:
+    def fetch(self, method: str, url: str, headers: Iterable[tuple[str, str]] = ()) -> UpstreamResponse:
         """Nothing."""
-        return Answer(404, [], lambda size: iter([b""]))
+        return UpstreamResponse(404, [], lambda size: iter([b""]))
 
 
-def by_hand(acme: Organisation) -> WSGIApplication:
+def by_hand(acme: Organization) -> WSGIApplication:
     """Composed by hand, from the host's own parts."""
     settings, transport = OwnSettings(), OwnTransport()
     return stack(
@@ -118,7 +118,7 @@ def by_hand(acme: Organisation) -> WSGIApplication:
     )
 
 
-def wrong(acme: Organisation) -> None:
+def wrong(acme: Organization) -> None:
     """What mypy must refuse: each line would otherwise fail at the first request, or open a door."""
     partial(Authenticate, token=OwnTokens())  # type: ignore[call-arg]
     partial(ScopeRouter, settings=OwnTokens())  # type: ignore[arg-type]
@@ -129,14 +129,14 @@ def wrong(acme: Organisation) -> None:
     PRINCIPAL.leave({}, "ann")  # type: ignore[arg-type]
 
 
-def ports_are_kept(acme: Organisation, local: LocalStorage, memory: FsspecStorage) -> None:
+def ports_are_kept(acme: Organization, local: LocalStorage, memory: FsspecStorage) -> None:
     """What is shipped fits the ports."""
     storages: list[Storage] = [local, memory, acme.storage]
     tokens: list[Tokens] = [acme.tokens, StaticTokens({}), OwnTokens()]
     transports: list[Transport] = [Urllib3Transport("https://upstream.example"), OwnTransport()]
     assert_type(acme.settings, SettingsStore)
     assert_type(acme.tokens, TokenStore)
-    assert_type(organisation_at("memory://"), Organisation)
+    assert_type(organization_at("memory://"), Organization)
     with_all = layers(acme, transports[0], tokens=tokens[0], public_url="https://npm.acme.example")
     without: WSGIApplication = stack(*layers(acme, None), NoUpstream, on=host)
     print(storages, with_all, without)

@@ -1,15 +1,15 @@
-"""A store with two organisations that have something of everything."""
+"""A store with two organizations that have something of everything."""
 
 from __future__ import annotations
 
 import uuid
 
 import pytest
-from publications import ACTOR, publish
+from support.publications import ACTOR, publish
 
 from nproxy_mw.access import Grant
 from nproxy_mw.npm.names import parse_name
-from nproxy_mw.orgs.organization import Organisation, open_organisation
+from nproxy_mw.orgs.organization import Organization, open_organization
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.locks import ThreadLocks
 from nproxy_mw.storage.port import Storage
@@ -26,16 +26,16 @@ def storage(request: pytest.FixtureRequest, tmp_path) -> Storage:
 def furnish(storage: Storage) -> None:
     """Puts something of everything into *storage*."""
     for org in ("acme", "umbrella"):
-        organisation = open_organisation(storage, ThreadLocks(), org)
-        organisation.settings.ensure_scopes([f"@{org}"], actor=ACTOR)
-        _, token = organisation.tokens.create("ci", [Grant.PUBLISH], actor=ACTOR)
-        organisation.tokens.create("laptop", [Grant.PROXY], actor=ACTOR)
-        organisation.tokens.revoke(token.id, actor=ACTOR)
+        organization = open_organization(storage, ThreadLocks(), org)
+        organization.settings.ensure_scopes([f"@{org}"], actor=ACTOR)
+        _, token = organization.tokens.create("ci", [Grant.PUBLISH], actor=ACTOR)
+        organization.tokens.create("laptop", [Grant.PROXY], actor=ACTOR)
+        organization.tokens.revoke(token.id, actor=ACTOR)
         for version in ("1.0.0", "1.1.0", "2.0.0-beta.1"):
-            publish(organisation, f"@{org}/utils", version)
-        publish(organisation, f"@{org}/gone", "1.0.0")
+            publish(organization, f"@{org}/utils", version)
+        publish(organization, f"@{org}/gone", "1.0.0")
         gone = parse_name(f"@{org}/gone")
-        organisation.packages.unpublish(gone, organisation.packages.record(gone)[0].revision, ACTOR)
+        organization.packages.unpublish(gone, organization.packages.record(gone)[0].revision, ACTOR)
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +55,6 @@ def store(storage: Storage, furnished: dict[str, bytes]) -> Storage:
 
 
 @pytest.fixture
-def acme(store: Storage) -> Organisation:
-    """One of its organisations."""
-    return open_organisation(store, ThreadLocks(), "acme")
+def acme(store: Storage) -> Organization:
+    """One of its organizations."""
+    return open_organization(store, ThreadLocks(), "acme")

@@ -8,12 +8,12 @@ from typing import Any
 
 import orjson
 import pytest
-from publications import ACTOR, publish
+from support.publications import ACTOR, publish
 
 from nproxy_mw.access import Grant
 from nproxy_mw.audit import trail
 from nproxy_mw.npm.names import parse_name
-from nproxy_mw.orgs.directory import Organisations
+from nproxy_mw.orgs.directory import OrganizationDirectory
 from nproxy_mw.upkeep.check import Orphan, check
 from nproxy_mw.upkeep.progress import Progress
 
@@ -170,9 +170,9 @@ def test_planted_token_is_found(store):
 
 
 def test_accounts_are_looked_at(store):
-    """Organisations and administrators: damage is found, and what is untold is told with repair."""
-    organisations = Organisations(store)
-    organisations.create("newborn", actor=ACTOR)
+    """Organizations and administrators: damage is found, and what is untold is told with repair."""
+    organizations = OrganizationDirectory(store)
+    organizations.create("newborn", actor=ACTOR)
     store.create("administrators/ann.json", b"{")
     store.create("attempts/name/012.json", b"{}")
     assert [finding.partition(":")[0] for finding in found(store)] == ["administrators/ann.json"]
@@ -181,8 +181,8 @@ def test_accounts_are_looked_at(store):
     assert [finding.partition(":")[0] for finding in map(str, check(store, repair=True))] == ["administrators/ann.json"]
 
 
-def test_one_organisation_is_checked_alone(store):
-    """What is wrong with another organisation is none of its business."""
+def test_one_organization_is_checked_alone(store):
+    """What is wrong with another organization is none of its business."""
     overwrite(store, UTILS, b"")
     assert list(check(store, ["umbrella"])) == []
     assert list(check(store, ["acme"])) != []

@@ -85,7 +85,7 @@ def test_copy_refuses(folder, tmp_path, monkeypatch, capsys, source, destination
 
 
 @pytest.mark.parametrize("command", ["check", "gc"])
-def test_organisation_that_cannot_be_is_refused(folder, command, capsys):
-    """--org is an organisation's id."""
+def test_organization_that_cannot_be_is_refused(folder, command, capsys):
+    """--org is an organization's id."""
     assert main([command, "--storage", folder, "--org", "../acme"]) == 2
-    assert "not an organisation's id" in capsys.readouterr().err
+    assert "not an organization's id" in capsys.readouterr().err

@@ -8,11 +8,11 @@ import threading
 import uuid
 
 import pytest
-from publications import ACTOR, publish
+from support.publications import ACTOR, publish
 
 from nproxy_mw.errors import Conflict, Missing, StorageUnavailable
 from nproxy_mw.npm.names import parse_name
-from nproxy_mw.orgs.organization import open_organisation
+from nproxy_mw.orgs.organization import open_organization
 from nproxy_mw.storage import documents, open_storage
 from nproxy_mw.storage.layout import COPY
 from nproxy_mw.storage.locks import ThreadLocks
@@ -50,9 +50,9 @@ def test_copy_holds_everything(store, destination):
 
 
 def test_copy_serves_what_the_source_serves(store, destination, acme):
-    """An organisation opened on the copy has the same packages, bytes, settings and tokens."""
+    """An organization opened on the copy has the same packages, bytes, settings and tokens."""
     make_copy(store, destination)
-    copied = open_organisation(destination, ThreadLocks(), "acme")
+    copied = open_organization(destination, ThreadLocks(), "acme")
     assert copied.packages.read(UTILS)[0] == acme.packages.read(UTILS)[0]
     for tarball in (it.packages.open_tarball(UTILS, "utils-1.0.0.tgz") for it in (copied, acme)):
         with tarball.stream as stream:
@@ -132,7 +132,7 @@ def test_copy_goes_on_wherever_it_stopped(furnished, kind):
 def test_damaged_tarball_in_the_destination_is_replaced(store, destination):
     """A tarball that the destination's disk has spoilt is brought again with its changed record."""
     make_copy(store, destination)
-    acme = open_organisation(store, ThreadLocks(), "acme")
+    acme = open_organization(store, ThreadLocks(), "acme")
     record, _ = acme.packages.record(UTILS)
     key = f"orgs/acme/tarballs/@acme/utils/{record.tarballs['1.0.0']['key']}"
     destination.replace(key, b"spoilt", destination.read(key).revision)
@@ -184,7 +184,7 @@ def test_copy_of_another_source_is_not_written_over(store, destination):
 def test_copy_that_went_its_own_way_is_not_written_over(store, destination, change):
     """Once servers write to the copy, the former source no longer overwrites it."""
     make_copy(store, destination)
-    change(open_organisation(destination, ThreadLocks(), "acme"))
+    change(open_organization(destination, ThreadLocks(), "acme"))
     before = contents(destination)
     with pytest.raises(Conflict, match="changed by itself"):
         make_copy(store, destination)

@@ -7,11 +7,11 @@ import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from publications import ACTOR, publication, publish
+from support.publications import ACTOR, publication, publish
 
 from nproxy_mw.errors import StorageUnavailable
 from nproxy_mw.npm.names import parse_name
-from nproxy_mw.orgs.organization import open_organisation
+from nproxy_mw.orgs.organization import open_organization
 from nproxy_mw.storage.layout import ORPHANS
 from nproxy_mw.storage.local import LocalStorage
 from nproxy_mw.storage.locks import ThreadLocks
@@ -86,7 +86,7 @@ def test_publish_in_flight_keeps_its_bytes(store, acme):
         return revision
 
     storage.create = create
-    publish(open_organisation(storage, ThreadLocks(), "acme"), "@acme/utils", "3.0.0")
+    publish(open_organization(storage, ThreadLocks(), "acme"), "@acme/utils", "3.0.0")
     assert [list(kept.values()) for kept in seen] == [[False]]
     assert collect(store, hours=2) == {}
     assert list(check(store)) == []
@@ -121,8 +121,8 @@ def test_damaged_notes_begin_the_grace_anew(orphaned, notes):
     assert collect(orphaned, hours=2) == {ORPHAN: True}
 
 
-def test_one_organisation_is_cleared_alone(orphaned):
-    """Another organisation's orphans are none of its business."""
+def test_one_organization_is_cleared_alone(orphaned):
+    """Another organization's orphans are none of its business."""
     assert collect(orphaned, orgs=["umbrella"], grace=timedelta(0)) == {}
     assert ORPHAN in set(orphaned.list())
 
@@ -130,10 +130,10 @@ def test_one_organisation_is_cleared_alone(orphaned):
 @pytest.mark.parametrize("at", range(2, 8))
 def test_what_an_unpublish_left_is_collected(store, at):
     """Whatever an unpublish that failed left behind is gone after two runs, and the store is sound."""
-    organisation = open_organisation(Faulty(store, at), ThreadLocks(), "acme")
+    organization = open_organization(Faulty(store, at), ThreadLocks(), "acme")
     name = parse_name("@acme/utils")
     with contextlib.suppress(StorageUnavailable):
-        organisation.packages.unpublish(name, organisation.packages.record(name)[0].revision, ACTOR)
+        organization.packages.unpublish(name, organization.packages.record(name)[0].revision, ACTOR)
     collect(store)
     collect(store, hours=2)
     assert [str(finding) for finding in check(store, repair=True)] == []

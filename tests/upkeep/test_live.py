@@ -12,11 +12,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from publications import ACTOR, publish
+from support.publications import ACTOR, publish
 
 from nproxy_mw.errors import NotFound
 from nproxy_mw.npm.names import parse_name
-from nproxy_mw.orgs.organization import Organisation, open_organisation
+from nproxy_mw.orgs.organization import Organization, open_organization
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.layout import COPY
 from nproxy_mw.storage.locks import FileLocks
@@ -25,38 +25,38 @@ from nproxy_mw.upkeep.copy import copy
 from nproxy_mw.upkeep.gc import GRACE, gc
 
 
-def changes(organisation: Organisation) -> int:
+def changes(organization: Organization) -> int:
     """How often the first package was changed so far."""
     try:
-        return organisation.packages.record(parse_name("@acme/p0"))[0].generation
+        return organization.packages.record(parse_name("@acme/p0"))[0].generation
     except NotFound:
         return 0
 
 
 @pytest.fixture
-def busy(tmp_path) -> Iterator[Organisation]:
-    """An organisation in a folder, where two others publish, tag and unpublish all the time."""
+def busy(tmp_path) -> Iterator[Organization]:
+    """An organization in a folder, where two others publish, tag and unpublish all the time."""
     storage = open_storage(str(tmp_path / "store"))
     locks = FileLocks(tmp_path / "store" / ".locks" / "names")
     over = threading.Event()
 
     def work(number: int) -> None:
-        organisation = open_organisation(storage, locks, "acme")
+        organization = open_organization(storage, locks, "acme")
         name = parse_name(f"@acme/p{number}")
         for version in range(10_000):
             if over.is_set():
                 return
-            publish(organisation, str(name), f"1.0.{version}")
-            organisation.packages.tag(name, "next", f"1.0.{version}", ACTOR)
+            publish(organization, str(name), f"1.0.{version}")
+            organization.packages.tag(name, "next", f"1.0.{version}", ACTOR)
             if version % 5 == 4:
-                organisation.packages.unpublish(name, organisation.packages.record(name)[0].revision, ACTOR)
+                organization.packages.unpublish(name, organization.packages.record(name)[0].revision, ACTOR)
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(2)]
     for thread in threads:
         thread.start()
-    while changes(open_organisation(storage, locks, "acme")) < 5:
+    while changes(open_organization(storage, locks, "acme")) < 5:
         pass
-    yield open_organisation(storage, locks, "acme")
+    yield open_organization(storage, locks, "acme")
     over.set()
     for thread in threads:
         thread.join()
@@ -97,9 +97,9 @@ def contents(storage) -> dict[str, bytes]:
 def test_copy_to_a_bucket_that_is_killed_goes_on(s3_url, tmp_path):
     """``nproxy-mw copy`` killed -9 : each time the bucket is sound; in the end all is there, and back again."""
     folder = str(tmp_path / "store")
-    organisation = open_organisation(open_storage(folder), FileLocks(tmp_path / "locks"), "acme")
+    organization = open_organization(open_storage(folder), FileLocks(tmp_path / "locks"), "acme")
     for number in range(30):
-        publish(organisation, f"@acme/p{number}", "1.0.0", files={"blob": uuid.uuid4().hex * 1000})
+        publish(organization, f"@acme/p{number}", "1.0.0", files={"blob": uuid.uuid4().hex * 1000})
     program = str(Path(sys.executable).with_name("nproxy-mw"))
     there = open_storage(f"{s3_url}/there", freshness=0)
     for copied in (1, 10, 20):

@@ -8,19 +8,19 @@ import threading
 
 import pytest
 
-from nproxy_mw.upkeep.parallel import spread
+from nproxy_mw.upkeep.parallel import map_ordered
 from nproxy_mw.upkeep.progress import Progress
 
 
 def test_answers_come_in_order():
     """Whatever finishes first, the answers come in the order of the questions."""
-    assert list(spread(lambda number: number * 2, range(100))) == [number * 2 for number in range(100)]
+    assert list(map_ordered(lambda number: number * 2, range(100))) == [number * 2 for number in range(100)]
 
 
 def test_endless_work_is_taken_bit_by_bit():
     """Of an endless supply no more is taken than a few ahead."""
     taken = itertools.count()
-    answers = spread(lambda _: None, (next(taken) for _ in itertools.count()), threads=2)
+    answers = map_ordered(lambda _: None, (next(taken) for _ in itertools.count()), threads=2)
     next(answers)
     answers.close()
     assert next(taken) <= 6
@@ -29,12 +29,12 @@ def test_endless_work_is_taken_bit_by_bit():
 def test_work_is_done_side_by_side():
     """Two pieces that wait for each other both get done."""
     both = threading.Barrier(2, timeout=10)
-    assert len(list(spread(lambda _: both.wait(), range(2), threads=2))) == 2
+    assert len(list(map_ordered(lambda _: both.wait(), range(2), threads=2))) == 2
 
 
 def test_failure_comes_out():
     """An exception of the work comes out where its answer would have."""
-    answers = spread(lambda number: 1 // (2 - number), range(5), threads=1)
+    answers = map_ordered(lambda number: 1 // (2 - number), range(5), threads=1)
     assert [next(answers), next(answers)] == [0, 1]
     with pytest.raises(ZeroDivisionError):
         next(answers)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import orjson
 import pytest
 from argon2 import PasswordHasher
-from publications import ACTOR
+from support.publications import ACTOR
 from test_check import UTILS, edit, found, keys_of, overwrite
 
 from nproxy_mw.access import Grant
 from nproxy_mw.accounts.administrators import AdministratorStore
 from nproxy_mw.accounts.sessions import Administrator, SessionStore
 from nproxy_mw.npm.names import parse_name
-from nproxy_mw.orgs.directory import Organisations
+from nproxy_mw.orgs.directory import OrganizationDirectory
 from nproxy_mw.upkeep.check import check
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -21,7 +21,7 @@ SETTINGS = "orgs/acme/settings.json"
 
 @pytest.fixture
 def administrators(store):
-    return AdministratorStore(store, trail=Organisations(store).trail("system"), hasher=CHEAP)
+    return AdministratorStore(store, trail=OrganizationDirectory(store).trail("system"), hasher=CHEAP)
 
 
 @pytest.fixture

@@ -36,9 +36,9 @@ from nproxy_mw.npm.packuments import abbreviated, resolve
 from nproxy_mw.npm.routes import Kind, Route
 from nproxy_mw.token_format import PREFIX
 from nproxy_mw.upstream import relaying as passing
-from nproxy_mw.upstream.documents import Readdressing
+from nproxy_mw.upstream.documents import UrlRewriter
 from nproxy_mw.upstream.remote import Upstream
-from nproxy_mw.upstream.responses import Answer
+from nproxy_mw.upstream.responses import UpstreamResponse
 from nproxy_mw.upstream.transport import Transport
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-Respond: TypeAlias = "Callable[[WSGIEnvironment, StartResponse, Route], Iterable[bytes]]"
+Handler: TypeAlias = "Callable[[WSGIEnvironment, StartResponse, Route], Iterable[bytes]]"
 
 MAX_AUDIT = 16 * 2**20  # bytes; a bulk audit of ten thousand packages has about half a megabyte
 
@@ -54,14 +54,14 @@ _NO_AUDIT = ("npm-notice", "The upstream registry offers no security audit: noth
 
 
 class Scopes(Protocol):
-    """What this layer needs to know of an organisation's settings: the scopes that the upstream may not hear of."""
+    """What this layer needs to know of an organization's settings: the scopes that the upstream may not hear of."""
 
     @property
     def internal_scopes(self) -> Collection[str]: ...
 
 
 class SettingsSource(Protocol):
-    """Where an organisation's settings are asked for, at each request."""
+    """Where an organization's settings are asked for, at each request."""
 
     def get(self) -> Scopes: ...
 
@@ -107,7 +107,7 @@ class Forwarder:
             raise MethodNotAllowed("That verb is not offered for this path.", allow=tuple(allow))
         return respond(environ, start_response, route)
 
-    def _offered(self) -> Mapping[Kind, Mapping[str, Respond]]:
+    def _offered(self) -> Mapping[Kind, Mapping[str, Handler]]:
         return {
             Kind.PACKUMENT: {"GET": self._packument, "PUT": self._write},
             Kind.PACKUMENT_REVISION: {"PUT": self._write, "DELETE": self._write},
@@ -184,7 +184,7 @@ class Forwarder:
             headers.append(("Authorization", authorization))
         is_document = environ["REQUEST_METHOD"] == "PUT" and route.kind is not Kind.DIST_TAG
         named = _named(route) if is_document else None
-        upload = Upload(environ, self.max_publish, self._readdressing(environ), named)
+        upload = Upload(environ, self.max_publish, self._rewriter(environ), named)
         headers += upload.headers
         answer, raw = self.upstream.write(str(environ["REQUEST_METHOD"]), route, headers, upload)
         upload.drain()
@@ -192,18 +192,16 @@ class Forwarder:
         return self._relay(environ, start_response, answer, raw)
 
     def _relay(
-        self, environ: WSGIEnvironment, start_response: StartResponse, answer: Answer, raw: bytes
+        self, environ: WSGIEnvironment, start_response: StartResponse, answer: UpstreamResponse, raw: bytes
     ) -> Iterable[bytes]:
-        readdressing = self._readdressing(environ)
+        rewriter = self._rewriter(environ)
         names = (*passing.OF_WRITES, *(("WWW-Authenticate",) if answer.status == 401 else ()))
-        headers = [
-            (name, readdressing.readdressed_text(value)) for name, value in passing.passed(by_name(answer), names)
-        ]
+        headers = [(name, rewriter.to_local_text(value)) for name, value in passing.passed(by_name(answer), names)]
         if answer.status == 204:
             start_response("204 No Content", headers)
             return []
         status = answer.status if answer.status in set(HTTPStatus) else 400
-        document = passing.relayed(answer.status, raw, readdressing)
+        document = passing.relayed(answer.status, raw, rewriter)
         request_id = REQUEST_ID.find(environ)
         if "error" in document and request_id is not None:
             document["requestId"] = request_id
@@ -212,16 +210,16 @@ class Forwarder:
 
     def _fetched(self, environ: WSGIEnvironment, route: Route) -> dict[str, Any]:
         packument = self.upstream.packument(_named(route), for_write=messages.is_for_write(environ))
-        return self._readdressing(environ).with_our_urls(packument)
+        return self._rewriter(environ).with_local_urls(packument)
 
     def _send(
         self, environ: WSGIEnvironment, start_response: StartResponse, document: Any, content_type: str = messages.JSON
     ) -> Iterable[bytes]:
-        body = self._readdressing(environ).encoded(document)
+        body = self._rewriter(environ).encoded(document)
         return send_document(environ, start_response, body, content_type)
 
-    def _readdressing(self, environ: WSGIEnvironment) -> Readdressing:
-        return Readdressing(self.upstream.url, messages.base_url(environ, self.public_url))
+    def _rewriter(self, environ: WSGIEnvironment) -> UrlRewriter:
+        return UrlRewriter(self.upstream.url, messages.base_url(environ, self.public_url))
 
     def _is_internal(self, name: Name) -> bool:
         return self.settings is not None and name.scope in self.settings.get().internal_scopes

@@ -16,16 +16,16 @@ from nproxy_mw.errors import BadRequest, NproxyError
 from nproxy_mw.http import messages
 from nproxy_mw.http.bodies import content_length, raw_chunks, too_large
 from nproxy_mw.npm.names import Name
-from nproxy_mw.upstream.documents import Readdressing
+from nproxy_mw.upstream.documents import UrlRewriter
 from nproxy_mw.upstream.relaying import OF_TARBALLS, passed
-from nproxy_mw.upstream.responses import Answer
+from nproxy_mw.upstream.responses import UpstreamResponse
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 GZIP_LEVEL = 1  # made anew for each request: speed before size
 GZIP_FROM = 1024  # bytes
-READDRESSED = 16 * 2**20  # bytes of an upload that is read whole to put its URLs right
+REWRITE_LIMIT = 16 * 2**20  # bytes of an upload that is read whole to put its URLs right
 
 _TARBALL: messages.Headers = (
     ("X-Content-Type-Options", "nosniff"),
@@ -51,7 +51,7 @@ def send_document(
     return messages.send(environ, start_response, 200, headers, body)
 
 
-def send_tarball(environ: WSGIEnvironment, start_response: StartResponse, answer: Answer) -> Iterable[bytes]:
+def send_tarball(environ: WSGIEnvironment, start_response: StartResponse, answer: UpstreamResponse) -> Iterable[bytes]:
     """Streams a tarball of the upstream (200, 206, 304 or 416) down; closes *answer* in the end."""
     try:
         headers = passed(by_name(answer), OF_TARBALLS)
@@ -70,13 +70,13 @@ def send_tarball(environ: WSGIEnvironment, start_response: StartResponse, answer
     return closing(answer, []) if messages.is_head(environ) or answer.status == 304 else Streamed(answer)
 
 
-def closing(answer: Answer, body: Iterable[bytes]) -> Iterable[bytes]:
+def closing(answer: UpstreamResponse, body: Iterable[bytes]) -> Iterable[bytes]:
     """*body*, with the *answer* it does not need closed at once."""
     answer.close()
     return body
 
 
-def by_name(answer: Answer) -> dict[str, str]:
+def by_name(answer: UpstreamResponse) -> dict[str, str]:
     """The answer's headers by lower-case name; the first of several."""
     return {name.lower(): value for name, value in reversed(answer.headers)}
 
@@ -84,7 +84,7 @@ def by_name(answer: Answer) -> dict[str, str]:
 class Streamed:
     """A tarball on its way down. Closing it gives the upstream's connection back, wherever the client stopped."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: UpstreamResponse) -> None:
         self._answer = answer
         self._chunks = answer.stream()
 
@@ -105,9 +105,7 @@ class Upload:
     A document of the package *name* must say so: under a public name, an internal package's would go up unseen.
     """
 
-    def __init__(
-        self, environ: WSGIEnvironment, limit: int, readdressing: Readdressing, name: Name | None = None
-    ) -> None:
+    def __init__(self, environ: WSGIEnvironment, limit: int, rewriter: UrlRewriter, name: Name | None = None) -> None:
         self.length = content_length(environ)
         # Said here, before the upstream hears of the request.
         if self.length is not None and self.length > limit:
@@ -116,8 +114,8 @@ class Upload:
         if encoding not in ("", "identity"):
             raise BadRequest("A document for the upstream is sent as it is, without a Content-Encoding.")
         self._chunks = raw_chunks(environ, limit)
-        if self.length is not None and self.length <= READDRESSED:
-            whole = readdressing.returned(b"".join(self._chunks))
+        if self.length is not None and self.length <= REWRITE_LIMIT:
+            whole = rewriter.returned(b"".join(self._chunks))
             self.length = len(whole)
             self._chunks = iter([whole] if whole else [])
             if name is not None:

@@ -1,4 +1,4 @@
-"""InternalStore: answers for internal packages from the organisation's storage, and for the registry itself.
+"""InternalStore: answers for internal packages from the organization's storage, and for the registry itself.
 
 Reading needs the scope ``proxy``, changing needs ``publish``; a read that npm makes as part of a change
 (``?write=true``) is open to either. What is internal ends here: an absent package is a 404, whatever the upstream has
@@ -15,22 +15,22 @@ from nproxy_mw.errors import MethodNotAllowed, NotFound
 from nproxy_mw.http import messages
 from nproxy_mw.http.context import DESTINATION, PRINCIPAL, ROUTE, Destination
 from nproxy_mw.http.views import Views
+from nproxy_mw.json_values import Json
 from nproxy_mw.middleware.internal_store.keys import Keys
-from nproxy_mw.middleware.internal_store.meta import Desk
+from nproxy_mw.middleware.internal_store.meta import Meta
 from nproxy_mw.middleware.internal_store.reading import Reading
 from nproxy_mw.middleware.internal_store.writing import Writing
-from nproxy_mw.npm.packuments import Json
 from nproxy_mw.npm.routes import Kind, Route
 from nproxy_mw.packages.store import Packages
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-Answer: TypeAlias = "Callable[[WSGIEnvironment, StartResponse, Route], Iterable[bytes]]"
+Handler: TypeAlias = "Callable[[WSGIEnvironment, StartResponse, Route], Iterable[bytes]]"
 
 
 class UnpublishSettings(Protocol):
-    """What this layer needs to know of an organisation's settings."""
+    """What this layer needs to know of an organization's settings."""
 
     @property
     def version_unpublish(self) -> bool:
@@ -67,14 +67,14 @@ class InternalStore:
         self.app = app
         reading = Reading(packages, views or Views(), public_url)
         writing = Writing(packages, lambda: settings is not None and settings.get().version_unpublish)
-        desk = Desk(packages)
-        self._desk: Mapping[Kind, Mapping[str, Answer]] = {
-            Kind.PING: {"GET": desk.ping},
-            Kind.WHOAMI: {"GET": desk.whoami},
-            Kind.SEARCH: {"GET": desk.search},
+        meta = Meta(packages)
+        self._meta: Mapping[Kind, Mapping[str, Handler]] = {
+            Kind.PING: {"GET": meta.ping},
+            Kind.WHOAMI: {"GET": meta.whoami},
+            Kind.SEARCH: {"GET": meta.search},
             Kind.KEYS: {"GET": Keys(keys, app).keys},
         }
-        self._packages: Mapping[Kind, Mapping[str, Answer]] = {
+        self._packages: Mapping[Kind, Mapping[str, Handler]] = {
             Kind.PACKUMENT: {"GET": reading.packument, "PUT": writing.put_packument},
             Kind.MANIFEST: {"GET": reading.manifest},
             Kind.TARBALL: {"GET": reading.tarball},
@@ -92,8 +92,8 @@ class InternalStore:
         if destination is Destination.INTERNAL:
             _authorise(principal, environ)
             verbs = self._packages.get(route.kind)
-        elif route.kind in self._desk:
-            verbs = self._desk[route.kind]
+        elif route.kind in self._meta:
+            verbs = self._meta[route.kind]
         else:
             return self.app(environ, start_response)
         return _answer_of(verbs, environ)(environ, start_response, route)
@@ -108,7 +108,7 @@ def _authorise(principal: Principal, environ: WSGIEnvironment) -> None:
         require(principal, Grant.PROXY)
 
 
-def _answer_of(verbs: Mapping[str, Answer] | None, environ: WSGIEnvironment) -> Answer:
+def _answer_of(verbs: Mapping[str, Handler] | None, environ: WSGIEnvironment) -> Handler:
     if verbs is None:
         raise NotFound("This registry keeps nothing under that path.", code="route-not-found")
     answer = verbs.get(messages.method(environ))

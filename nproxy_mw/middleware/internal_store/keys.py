@@ -1,4 +1,4 @@
-"""The public keys of both worlds in one list: the organisation's own, and those of the upstream.
+"""The public keys of both worlds in one list: the organization's own, and those of the upstream.
 
 npm looks keys up by registry, and this registry serves both: ``npm audit signatures`` stops at the first version whose
 key is not listed. So an upstream that cannot be asked must not look like one without keys.
@@ -14,7 +14,7 @@ import orjson
 
 from nproxy_mw.errors import NotFound, ServerError
 from nproxy_mw.http import messages
-from nproxy_mw.npm.packuments import Json
+from nproxy_mw.json_values import Json
 from nproxy_mw.npm.routes import Route
 
 if TYPE_CHECKING:

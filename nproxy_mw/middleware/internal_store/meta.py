@@ -10,8 +10,8 @@ from nproxy_mw.access import Grant
 from nproxy_mw.errors import BadRequest, Unauthenticated
 from nproxy_mw.http import messages
 from nproxy_mw.http.context import PRINCIPAL
+from nproxy_mw.json_values import Json
 from nproxy_mw.npm import packuments
-from nproxy_mw.npm.packuments import Json
 from nproxy_mw.npm.routes import Route
 from nproxy_mw.packages.store import Packages
 
@@ -22,7 +22,7 @@ SEARCH_SIZE = 20  # results, as npm asks by default
 SEARCH_LIMIT = 250  # results of one page, as the public registry allows
 
 
-class Desk:
+class Meta:
     """Answers the routes of InternalStore that are about no package."""
 
     def __init__(self, packages: Packages) -> None:

@@ -11,8 +11,8 @@ from nproxy_mw.errors import NotFound
 from nproxy_mw.http import messages
 from nproxy_mw.http.bodies import CHUNK
 from nproxy_mw.http.views import View, Views, make_view
+from nproxy_mw.json_values import Json
 from nproxy_mw.npm import packuments
-from nproxy_mw.npm.packuments import Json
 from nproxy_mw.npm.routes import Route
 from nproxy_mw.packages.store import Packages
 

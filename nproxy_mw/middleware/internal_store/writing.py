@@ -15,8 +15,7 @@ from nproxy_mw.errors import BadRequest, MethodNotAllowed
 from nproxy_mw.http import messages
 from nproxy_mw.http.bodies import PUBLISH_LIMIT, read_body
 from nproxy_mw.http.context import PRINCIPAL, REQUEST_ID
-from nproxy_mw.json_values import parse_object, parse_value
-from nproxy_mw.npm.packuments import Json
+from nproxy_mw.json_values import Json, parse_object, parse_value
 from nproxy_mw.npm.publication import is_publish, parse_publication
 from nproxy_mw.npm.revisions import missing_versions, parse_revision
 from nproxy_mw.npm.routes import Route

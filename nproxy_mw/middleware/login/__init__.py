@@ -18,7 +18,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from nproxy_mw.access import Actor, Grant
-from nproxy_mw.audit import events
 from nproxy_mw.errors import BadRequest, MethodNotAllowed
 from nproxy_mw.http import messages
 from nproxy_mw.http.bodies import read_body
@@ -26,9 +25,10 @@ from nproxy_mw.http.context import REQUEST_ID
 from nproxy_mw.http.sites import refuse_other_sites
 from nproxy_mw.json_values import parse_object
 from nproxy_mw.middleware.login.browser import Administrators, LoginPage
-from nproxy_mw.middleware.login.pending import WaitingLogins
+from nproxy_mw.middleware.login.pending import PendingLogins
 from nproxy_mw.orgs.tokens import TokenStore
 from nproxy_mw.storage.port import Storage
+from nproxy_mw.times import Clock, utc_now
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -44,9 +44,9 @@ _EVERYTHING = frozenset(Grant)
 
 
 class Login:
-    """Gives out tokens of *tokens*, the organisation *org*'s, to those whose password *administrators* know.
+    """Gives out tokens of *tokens*, the organization *org*'s, to those whose password *administrators* know.
 
-    *storage* is the organisation's own; logins wait there, so that any process can go on with one. If *public_url* is
+    *storage* is the organization's own; logins wait there, so that any process can go on with one. If *public_url* is
     None, the URLs that npm is given follow the request.
     """
 
@@ -59,13 +59,13 @@ class Login:
         tokens: TokenStore,
         administrators: Administrators,
         public_url: str | None = None,
-        clock: events.Clock = events.utc_now,
+        clock: Clock = utc_now,
     ) -> None:
         self.app = app
         self.tokens = tokens
         self.administrators = administrators
         self.public_url = public_url
-        self.logins = WaitingLogins(storage, clock=clock)
+        self.logins = PendingLogins(storage, clock=clock)
         self.page = LoginPage(org, self.logins, administrators, public_url)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -23,7 +23,7 @@ from nproxy_mw.http import messages
 from nproxy_mw.http.bodies import read_body
 from nproxy_mw.http.sites import refuse_other_sites
 from nproxy_mw.middleware.login import page
-from nproxy_mw.middleware.login.pending import LIFETIME, Waiting, WaitingLogins
+from nproxy_mw.middleware.login.pending import LIFETIME, PendingLogin, PendingLogins
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -51,9 +51,9 @@ class Sent:
 
 
 class LoginPage:
-    """Answers the login page of the organisation *org*."""
+    """Answers the login page of the organization *org*."""
 
-    def __init__(self, org: str, logins: WaitingLogins, administrators: Administrators, public_url: str | None) -> None:
+    def __init__(self, org: str, logins: PendingLogins, administrators: Administrators, public_url: str | None) -> None:
         self.org = org
         self.logins = logins
         self.administrators = administrators
@@ -93,7 +93,7 @@ class LoginPage:
         environ: WSGIEnvironment,
         start_response: StartResponse,
         status: int,
-        waiting: Waiting,
+        waiting: PendingLogin,
         alert: str = "",
         sent: Sent | None = None,
         headers: messages.Headers = (),

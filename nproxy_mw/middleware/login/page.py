@@ -10,7 +10,7 @@ from string import Template
 
 from nproxy_mw.access import Grant
 from nproxy_mw.http.messages import Headers
-from nproxy_mw.middleware.login.pending import Waiting
+from nproxy_mw.middleware.login.pending import PendingLogin
 
 _STYLE = (
     "body{font:1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:3rem auto;padding:0 1rem}"
@@ -52,7 +52,13 @@ _FORM = Template(
 
 
 def form_page(
-    waiting: Waiting, org: str, form: str, *, alert: str = "", name: str = "", grants: Collection[str] = (Grant.PROXY,)
+    waiting: PendingLogin,
+    org: str,
+    form: str,
+    *,
+    alert: str = "",
+    name: str = "",
+    grants: Collection[str] = (Grant.PROXY,),
 ) -> bytes:
     """The page that asks. *form* is the hidden value that its POST must bring back; *alert* says what went wrong."""
     body = _FORM.substitute(

@@ -19,15 +19,16 @@ from nproxy_mw.access import Actor, Grant
 from nproxy_mw.accounts.attempts import network_of
 from nproxy_mw.audit import events
 from nproxy_mw.errors import Changed, Missing, NotFound, TooManyRequests
-from nproxy_mw.npm.packuments import Json
+from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.port import Storage
+from nproxy_mw.times import Clock, utc_now
 
 FOLDER = "logins"
 LIFETIME = timedelta(minutes=10)
 MAX_OF_ADDRESS = 50
 MAX_IN_ALL = 2000
-"""Logins of one address, and of one organisation, that may wait at once: nobody signs in before they are stored."""
+"""Logins of one address, and of one organization, that may wait at once: nobody signs in before they are stored."""
 
 # When it expires (seconds, hex) and a hash of the address that began it, so that neither needs the object opened; then
 # the secret, or its hash.
@@ -35,7 +36,7 @@ _NAME = re.compile(r"(?P<begin>(?P<expires>[0-9a-f]{8,12})-[0-9a-f]{8}-)(?P<rest
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class PendingLogin:
     """A login that waits: who began it."""
 
     ip: str
@@ -44,17 +45,17 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Granted:
+class GrantedLogin:
     """What an administrator granted: a token of that name and those scopes."""
 
     administrator: str
     grants: frozenset[Grant]
 
 
-class WaitingLogins:
-    """The waiting logins of one organisation on *storage*, its own."""
+class PendingLogins:
+    """The waiting logins of one organization on *storage*, its own."""
 
-    def __init__(self, storage: Storage, *, clock: events.Clock = events.utc_now) -> None:
+    def __init__(self, storage: Storage, *, clock: Clock = utc_now) -> None:
         self.storage = storage
         self.clock = clock
 
@@ -74,7 +75,7 @@ class WaitingLogins:
         self.storage.create(_key(_public(secret)), documents.encode(document))
         return _public(secret), secret
 
-    def find(self, name: str) -> Waiting:
+    def find(self, name: str) -> PendingLogin:
         """The login that still waits under the browser's *name*. Raises `NotFound`."""
         return _waiting(self._read(name))
 
@@ -89,7 +90,7 @@ class WaitingLogins:
 
         documents.change(self.storage, _key(name), step)
 
-    def collect(self, secret: str) -> Granted | None:
+    def collect(self, secret: str) -> GrantedLogin | None:
         """What was granted, once; None while it waits. Raises `NotFound` when it is over."""
         name = _public(secret)
         self._check(name)
@@ -101,7 +102,7 @@ class WaitingLogins:
             self.storage.delete(_key(name), stored.revision)
         except (Missing, Changed) as error:
             raise _over() from error
-        return Granted(granted["administrator"], frozenset(Grant(scope) for scope in granted["scopes"]))
+        return GrantedLogin(granted["administrator"], frozenset(Grant(scope) for scope in granted["scopes"]))
 
     def _read(self, name: str) -> dict[str, Any] | None:
         self._check(name)
@@ -138,10 +139,10 @@ def _public(secret: str) -> str:
     return match["begin"] + hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _waiting(document: Json | None) -> Waiting:
+def _waiting(document: Json | None) -> PendingLogin:
     if document is None or document["granted"] is not None:
         raise _over()
-    return Waiting(document["ip"], document["userAgent"], document["createdAt"])
+    return PendingLogin(document["ip"], document["userAgent"], document["createdAt"])
 
 
 def _over() -> NotFound:

@@ -4,7 +4,7 @@
 
     /api/v1/openapi.json                   GET          the description of this API; for everybody
     /api/v1/sessions                       POST         sign in; for everybody. DELETE: sign out
-    /api/v1/orgs                           GET POST     the organisations
+    /api/v1/orgs                           GET POST     the organizations
     /api/v1/orgs/{org}/settings            GET PUT      its settings
     /api/v1/orgs/{org}/tokens              GET POST     its API tokens
     /api/v1/orgs/{org}/tokens/{id}         DELETE       revokes one
@@ -25,12 +25,12 @@ from nproxy_mw.errors import MethodNotAllowed, NotFound, Unauthenticated
 from nproxy_mw.http import messages
 from nproxy_mw.http.context import REQUEST_ID
 from nproxy_mw.http.sites import check_domain, host_name, refuse_other_sites
-from nproxy_mw.middleware.management import organizations as about_organisations
+from nproxy_mw.middleware.management import organizations as about_organizations
 from nproxy_mw.middleware.management import reading, tokens
 from nproxy_mw.middleware.management.calls import Authenticator, Call, Reply, Tenant, User, verb
 from nproxy_mw.middleware.management.openapi import OPENAPI
 from nproxy_mw.middleware.management.sessions import Administrators, SignedIn
-from nproxy_mw.orgs.directory import Organisations
+from nproxy_mw.orgs.directory import OrganizationDirectory
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -59,7 +59,7 @@ class _Place:
 
 
 class Management:
-    """The management API over *organisations*, whose parts *tenant* opens by id.
+    """The management API over *organizations*, whose parts *tenant* opens by id.
 
     *users* tells who is signed in: a callable of the host application from an environ to a `User` or None, or
     `SignedIn`, for administrators of the server's own, who sign in and out by this API too. If *domain* is given, the
@@ -73,18 +73,18 @@ class Management:
         self,
         app: WSGIApplication,
         *,
-        organisations: Organisations,
+        organizations: OrganizationDirectory,
         tenant: Callable[[str], Tenant],
         users: Authenticator,
         domain: str | None = None,
     ) -> None:
         self.app = app
-        self.organisations = organisations
+        self.organizations = organizations
         self.tenant = tenant
         self.domain = check_domain(domain) if domain is not None else None
         self.authenticate = users
         self.sessions = users if isinstance(users, SignedIn) else None
-        self._list = about_organisations.OrganisationCalls(organisations)
+        self._list = about_organizations.OrganizationCalls(organizations)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path: str = environ.get("PATH_INFO", "")
@@ -110,7 +110,7 @@ class Management:
             case ("orgs",):
                 return {"GET": self._signed_in(self._list.listed), "POST": self._signed_in(self._list.create)}
             case ("orgs", _, "settings"):
-                return self._of(place, GET=about_organisations.show_settings, PUT=about_organisations.change_settings)
+                return self._of(place, GET=about_organizations.show_settings, PUT=about_organizations.change_settings)
             case ("orgs", _, "tokens"):
                 return self._of(place, GET=tokens.list_tokens, POST=tokens.create_token)
             case ("orgs", _, "tokens", _):
@@ -129,8 +129,8 @@ class Management:
     def _tenants(self, place: _Place, call: Callable[[Call, Tenant], Reply], environ: WSGIEnvironment) -> Reply:
         user = self._user(environ)
         # Whether it is there is not told to whoever may not manage it.
-        if not user.manages(place.org) or not self.organisations.exists(place.org):
-            raise NotFound("There is no such organisation.", code="organisation-not-found")
+        if not user.manages(place.org) or not self.organizations.exists(place.org):
+            raise NotFound("There is no such organization.", code="organization-not-found")
         return call(Call(environ, user, place.rest), self.tenant(place.org))
 
     def _signed_in(self, call: Callable[[Call], Reply]) -> Answer:

@@ -29,7 +29,7 @@ MAX_FIELDS = 20  # parameters of a query, and sentences about them
 
 
 class Tenant(Protocol):
-    """The parts of one organisation that the management API is about."""
+    """The parts of one organization that the management API is about."""
 
     @property
     def id(self) -> str: ...
@@ -45,14 +45,14 @@ class Tenant(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who calls the management API. *organisations* are those that may be managed; None means all, and making more."""
+    """Who calls the management API. *organizations* are those that may be managed; None means all, and making more."""
 
     name: str
-    organisations: frozenset[str] | None = None
+    organizations: frozenset[str] | None = None
 
     def manages(self, org: str) -> bool:
-        """Whether the organisation *org* may be managed, if there is one."""
-        return self.organisations is None or org in self.organisations
+        """Whether the organization *org* may be managed, if there is one."""
+        return self.organizations is None or org in self.organizations
 
 
 Authenticator: TypeAlias = "Callable[[WSGIEnvironment], User | None]"

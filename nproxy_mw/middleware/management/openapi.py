@@ -27,7 +27,7 @@ _SENTENCES = {
     "400": "Something in the request will not do; `fields` may say which.",
     "401": "There is no session, or it has ended.",
     "403": "The user may not do that, or a page of another site asked for it.",
-    "404": "There is no such organisation, or it has no such thing.",
+    "404": "There is no such organization, or it has no such thing.",
     "409": "The id is taken.",
     "411": "The server needs a Content-Length.",
     "413": "The body is too large.",
@@ -80,11 +80,11 @@ def _parameter(name: str, schema: Any) -> list[dict[str, Any]]:
 
 PAGE = {"limit": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 50}}
 _ORGS = {
-    "get": _operation("listOrganisations", "The organisations", an_object({"orgs": a_list(ref("Organisation"))})),
+    "get": _operation("listOrganizations", "The organizations", an_object({"orgs": a_list(ref("Organization"))})),
     "post": _operation(
-        "createOrganisation",
-        "Makes an organisation",
-        ref("Organisation"),
+        "createOrganization",
+        "Makes an organization",
+        ref("Organization"),
         status="201",
         body=an_object({"id": SLUG}, closed=True, name=MAYBE_NAME),
         refusals="409",
@@ -159,7 +159,7 @@ OPENAPI: dict[str, Any] = {
     "info": {
         "title": "Management API",
         "version": version("nproxy_mw"),
-        "description": "Organisations, their settings, API tokens, audit trail and packages.",
+        "description": "Organizations, their settings, API tokens, audit trail and packages.",
     },
     "security": [{"session": []}],
     "paths": {

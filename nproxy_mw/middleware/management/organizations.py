@@ -1,29 +1,29 @@
-"""The calls about organisations themselves and their settings."""
+"""The calls about organizations themselves and their settings."""
 
 from __future__ import annotations
 
 from nproxy_mw.errors import BadRequest, Forbidden
 from nproxy_mw.middleware.management.calls import Call, InvalidFields, Reply, Tenant
-from nproxy_mw.orgs.directory import Organisations, check_id, check_name
+from nproxy_mw.orgs.directory import OrganizationDirectory, check_id, check_name
 from nproxy_mw.orgs.settings import SettingsError
 
 
-class OrganisationCalls:
-    """Answers for the list of organisations."""
+class OrganizationCalls:
+    """Answers for the list of organizations."""
 
-    def __init__(self, organisations: Organisations) -> None:
-        self.organisations = organisations
+    def __init__(self, organizations: OrganizationDirectory) -> None:
+        self.organizations = organizations
 
     def listed(self, call: Call) -> Reply:
-        """The organisations that the user manages, by id."""
+        """The organizations that the user manages, by id."""
         call.query()
-        found = [one.to_document() for one in self.organisations.list() if call.user.manages(one.id)]
+        found = [one.to_document() for one in self.organizations.list() if call.user.manages(one.id)]
         return Reply({"orgs": found})
 
     def create(self, call: Call) -> Reply:
-        """Makes an organisation."""
-        if call.user.organisations is not None:
-            raise Forbidden("This user manages given organisations and may make no others.", code="may-not-create")
+        """Makes an organization."""
+        if call.user.organizations is not None:
+            raise Forbidden("This user manages given organizations and may make no others.", code="may-not-create")
         document = call.document("id", "name")
         org, name = document.get("id"), document.get("name")
         fields: dict[str, str] = {}
@@ -34,21 +34,21 @@ class OrganisationCalls:
             except BadRequest as error:
                 fields[key] = error.message
         if fields:
-            raise InvalidFields(fields, code="invalid-organisation")
-        made = self.organisations.create(org, name, actor=call.actor)
+            raise InvalidFields(fields, code="invalid-organization")
+        made = self.organizations.create(org, name, actor=call.actor)
         return Reply(made.to_document(), 201)
 
 
-def show_settings(call: Call, organisation: Tenant) -> Reply:
+def show_settings(call: Call, organization: Tenant) -> Reply:
     """All settings."""
     call.query()
-    return Reply(organisation.settings.get().to_document())
+    return Reply(organization.settings.get().to_document())
 
 
-def change_settings(call: Call, organisation: Tenant) -> Reply:
+def change_settings(call: Call, organization: Tenant) -> Reply:
     """Changes the settings that the body names; answers all of them."""
     try:
-        settings = organisation.settings.change(call.document(), actor=call.actor)
+        settings = organization.settings.change(call.document(), actor=call.actor)
     except SettingsError as error:
         raise InvalidFields(error.fields, code=error.code) from error
     return Reply(settings.to_document())

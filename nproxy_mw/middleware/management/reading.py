@@ -9,20 +9,20 @@ from typing import Any
 
 from nproxy_mw.audit.index import MAX_LIMIT
 from nproxy_mw.errors import BadRequest
+from nproxy_mw.json_values import Json
 from nproxy_mw.middleware.management.calls import Call, InvalidFields, Reply, Tenant
 from nproxy_mw.npm.names import Name, parse_name
-from nproxy_mw.npm.packuments import Json
 
 PAGE = 50  # entries of a page when nothing else is asked for
 
 
-def audit(call: Call, organisation: Tenant) -> Reply:
+def audit(call: Call, organization: Tenant) -> Reply:
     """One page of the audit trail, newest first."""
     query = call.query("after", "limit", "event", "package")
     limit = _limit(query)
     _refuse_future(query.get("after", ""))
     try:
-        events, cursor = organisation.trail.page(
+        events, cursor = organization.trail.page(
             after=query.get("after"), limit=limit, event=query.get("event"), package=query.get("package")
         )
     except BadRequest as error:
@@ -30,24 +30,24 @@ def audit(call: Call, organisation: Tenant) -> Reply:
     return Reply({"events": events, "next": cursor})
 
 
-def list_packages(call: Call, organisation: Tenant) -> Reply:
+def list_packages(call: Call, organization: Tenant) -> Reply:
     """One page of the internal packages, by name."""
     query = call.query("after", "limit")
     limit, after = _limit(query), _name(query.get("after"))
-    names = (name for name in organisation.packages.names() if after is None or name > after)
+    names = (name for name in organization.packages.names() if after is None or name > after)
     page = list(islice(names, limit + 1))
     return Reply(
         {
-            "packages": [_short(organisation.packages.read(name)[0]) for name in page[:limit]],
+            "packages": [_short(organization.packages.read(name)[0]) for name in page[:limit]],
             "next": str(page[limit - 1]) if len(page) > limit else None,
         }
     )
 
 
-def show_package(call: Call, organisation: Tenant) -> Reply:
+def show_package(call: Call, organization: Tenant) -> Reply:
     """One internal package and all its versions."""
     call.query()
-    packument, _ = organisation.packages.read(parse_name(call.rest))
+    packument, _ = organization.packages.read(parse_name(call.rest))
     return Reply(
         {
             **_short(packument),

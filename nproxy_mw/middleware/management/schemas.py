@@ -108,7 +108,7 @@ _EVENT: dict[str, Any] = {"id": TEXT, "time": _TIME, "org": TEXT, "event": TEXT}
 SCHEMAS = {
     "Error": an_object({"error": TEXT, "code": TEXT, "requestId": TEXT}, fields={"type": "object"}),
     "Session": an_object({"session": TEXT, "expiresAt": _TIME}),
-    "Organisation": an_object({"id": SLUG, "name": TEXT, "createdAt": _TIME}),
+    "Organization": an_object({"id": SLUG, "name": TEXT, "createdAt": _TIME}),
     "Settings": an_object(_SETTINGS),
     "SettingsChange": an_object({}, closed=True, **_SETTINGS),
     "Exception": an_object({"package": TEXT, "reason": TEXT, "expiresAt": _TIME}),

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nproxy_mw.accounts.sessions import Administrator, SessionStore
-from nproxy_mw.audit import events
 from nproxy_mw.errors import Unauthenticated
 from nproxy_mw.middleware.management.calls import InvalidFields, Reply, User, actor_of, read_document
+from nproxy_mw.times import timestamp
 from nproxy_mw.token_format import looks_like_ours
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class SignedIn:
         name, password = document["username"], document["password"]
         administrator = self.administrators.verify(name, password, ip=environ.get("REMOTE_ADDR", ""))
         secret, expires_at = self.sessions.create(administrator, actor=actor_of(environ, administrator.name))
-        return Reply({"session": secret, "expiresAt": events.timestamp(expires_at)}, 201)
+        return Reply({"session": secret, "expiresAt": timestamp(expires_at)}, 201)
 
     def sign_out(self, environ: WSGIEnvironment, user: User) -> Reply:
         """Ends the session that the call came with."""

@@ -12,13 +12,13 @@ from nproxy_mw.orgs.token_records import check_grants, check_name
 _TIME = "This is a time with its zone in the future, such as 2027-01-31T00:00:00Z; left out, the token never expires."
 
 
-def list_tokens(call: Call, organisation: Tenant) -> Reply:
+def list_tokens(call: Call, organization: Tenant) -> Reply:
     """The tokens that are not revoked, newest first."""
     call.query()
-    return Reply({"tokens": [record.to_document() for record in organisation.tokens.list()]})
+    return Reply({"tokens": [record.to_document() for record in organization.tokens.list()]})
 
 
-def create_token(call: Call, organisation: Tenant) -> Reply:
+def create_token(call: Call, organization: Tenant) -> Reply:
     """Makes a token. Its plaintext is in this answer and nowhere else."""
     document = call.document("name", "scopes", "expiresAt")
     fields: dict[str, str] = {}
@@ -27,7 +27,7 @@ def create_token(call: Call, organisation: Tenant) -> Reply:
     expires_at = _checked("expiresAt", lambda: _time(document.get("expiresAt")), fields)
     if fields:
         raise InvalidFields(fields, code="invalid-token")
-    secret, record = organisation.tokens.create(name, grants, expires_at=expires_at, actor=call.actor)
+    secret, record = organization.tokens.create(name, grants, expires_at=expires_at, actor=call.actor)
     shown = record.to_document()
     answer = {"id": shown["id"], "token": secret} | {
         key: shown[key] for key in ("name", "scopes", "createdAt", "expiresAt")
@@ -35,10 +35,10 @@ def create_token(call: Call, organisation: Tenant) -> Reply:
     return Reply(answer, 201)
 
 
-def revoke_token(call: Call, organisation: Tenant) -> Reply:
+def revoke_token(call: Call, organization: Tenant) -> Reply:
     """Ends a token, at once and for good."""
     call.query()
-    organisation.tokens.revoke(call.rest, actor=call.actor)
+    organization.tokens.revoke(call.rest, actor=call.actor)
     return Reply(status=204)
 
 

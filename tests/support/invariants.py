@@ -5,15 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import timedelta
 
-from commands import Command, opened
-
-from nproxy_mw.audit.events import utc_now
 from nproxy_mw.errors import Conflict, NotFound
 from nproxy_mw.npm.packuments import abbreviated
-from nproxy_mw.orgs.organization import Organisation
+from nproxy_mw.orgs.organization import Organization
 from nproxy_mw.storage.port import Storage
+from nproxy_mw.times import utc_now
 from nproxy_mw.upkeep.check import Orphan, check
 from nproxy_mw.upkeep.gc import gc
+from support.commands import Command, opened
 
 _HARMLESS = ("the index lacks this event", "does not tell of the last change yet")
 
@@ -36,13 +35,13 @@ def is_harmless(finding: object) -> bool:
     return isinstance(finding, Orphan) or any(sentence in str(finding) for sentence in _HARMLESS)
 
 
-def assert_readable(organisation: Organisation) -> None:
+def assert_readable(organization: Organization) -> None:
     """Every package that is listed can be read in both forms, with the bytes of every version."""
-    for name in organisation.packages.names():
-        packument, _ = organisation.packages.read(name)
+    for name in organization.packages.names():
+        packument, _ = organization.packages.read(name)
         assert abbreviated(packument)["versions"].keys() == packument["versions"].keys()
         for version in packument["versions"]:
-            tarball = organisation.packages.open_tarball(name, name.tarball(version))
+            tarball = organization.packages.open_tarball(name, name.tarball(version))
             with tarball.stream as stream:
                 assert len(stream.read()) == tarball.size
 

@@ -7,12 +7,12 @@ import ssl
 import threading
 from contextlib import suppress
 
-from nproxy_mw.upstream.responses import Answer
+from nproxy_mw.upstream.responses import UpstreamResponse
 
 MIB = 2**20
 
 
-def read(answer: Answer, limit: int = MIB) -> bytes:
+def read(answer: UpstreamResponse, limit: int = MIB) -> bytes:
     with answer:
         return answer.read(limit)
 

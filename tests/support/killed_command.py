@@ -12,10 +12,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from commands import COMMANDS, opened
-
 from nproxy_mw.storage import open_storage
 from nproxy_mw.testing.faults import Faulty
+from support.commands import COMMANDS, opened
 
 
 def survives(url: str, command: str, contents: str, at: int) -> bool:

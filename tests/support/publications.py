@@ -10,7 +10,7 @@ from nproxy_mw.access import Actor
 from nproxy_mw.json_values import parse_object
 from nproxy_mw.npm.names import parse_name
 from nproxy_mw.npm.publication import Publication, parse_publication
-from nproxy_mw.orgs.organization import Organisation
+from nproxy_mw.orgs.organization import Organization
 from nproxy_mw.testing.documents import publish_document
 
 ACTOR = Actor(name="tests", token_hash="0" * 64)
@@ -22,8 +22,8 @@ def publication(name: str, version: str, **how: Any) -> Publication:
     return parse_publication(parse_name(name), parse_object(orjson.dumps(publish_document(name, version, **how))))
 
 
-def publish(organisation: Organisation, name: str, version: str, **how: Any) -> Publication:
+def publish(organization: Organization, name: str, version: str, **how: Any) -> Publication:
     """Publishes a version, and answers what was published."""
     made = publication(name, version, **how)
-    organisation.packages.publish(made, ACTOR)
+    organization.packages.publish(made, ACTOR)
     return made

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from real import npm_command
+from support.programs import npm_command
 
 NPM = npm_command()
 PROGRAM = (sys.executable, "-c", "import sys; from nproxy_mw.cli import main; sys.exit(main())")

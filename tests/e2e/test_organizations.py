@@ -1,9 +1,9 @@
-"""Two organisations on one server: publish, install and unpublish by npm, told apart by path and by host."""
+"""Two organizations on one server: publish, install and unpublish by npm, told apart by path and by host."""
 
 from __future__ import annotations
 
 import pytest
-from standing import NPM, PASSWORD, Npm, call, program, serving
+from support.server import NPM, PASSWORD, Npm, call, program, serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(NPM is None, reason="npm is not installed")]
 DOMAIN = "registry.example"
@@ -11,7 +11,7 @@ DOMAIN = "registry.example"
 
 @pytest.fixture(params=["path", f"host:{DOMAIN}"], ids=["by path", "by host"])
 def platform(request, tmp_path):
-    """A server for organisations that the management API makes; npm for each, with its token."""
+    """A server for organizations that the management API makes; npm for each, with its token."""
     storage = tmp_path / "store"
     program(storage, "admin", "create", "ann", piped=PASSWORD)
     with serving(storage, "--orgs", request.param) as url:
@@ -19,7 +19,7 @@ def platform(request, tmp_path):
 
 
 class Platform:
-    """Calls of the management API at *url*, and npm for its organisations."""
+    """Calls of the management API at *url*, and npm for its organizations."""
 
     def __init__(self, folder, url, *, by_host):
         self.folder, self.url, self.by_host = folder, url, by_host
@@ -32,7 +32,7 @@ class Platform:
         session = "" if path == "/sessions" else self.session
         return call(f"{self.url}/api/v1{path}", method, body, session=session, host=self.host)
 
-    def organisation(self, org, scope):
+    def organization(self, org, scope):
         assert self.api("POST", "/orgs", {"id": org})[0] == 201
         assert self.api("PUT", f"/orgs/{org}/settings", {"internalScopes": [scope]})[0] == 200
 
@@ -43,10 +43,10 @@ class Platform:
         return Npm(self.folder / name, f"{self.url}/{org}", token)
 
 
-def test_two_organisations_live_side_by_side(platform):
+def test_two_organizations_live_side_by_side(platform):
     """Each publishes, installs and unpublishes a package of one name; neither meets the other's."""
     for org in ("acme", "beta"):
-        platform.organisation(org, "@lib")
+        platform.organization(org, "@lib")
     publishers = {org: platform.npm(org, f"{org}-ci", "proxy", "publish") for org in ("acme", "beta")}
     for org, npm in publishers.items():
         npm.ok("publish", cwd=npm.package("@lib/utils", description=f"of {org}"))
@@ -69,10 +69,10 @@ def test_two_organisations_live_side_by_side(platform):
     assert {event["event"] for event in events} == {"package.published", "package.signed", "package.unpublished"}
 
 
-def test_another_organisations_token_opens_nothing(platform):
+def test_another_organizations_token_opens_nothing(platform):
     """npm with beta's token at acme's registry is told that the token is none."""
     for org in ("acme", "beta"):
-        platform.organisation(org, "@lib")
+        platform.organization(org, "@lib")
     npm, stranger = (
         platform.npm("acme", "acme-ci", "proxy", "publish"),
         platform.npm("beta", "beta-ci", "proxy", "publish"),

@@ -1,4 +1,4 @@
-"""A whole registry for a test: one organisation, an upstream that remembers what it was asked, clients with tokens."""
+"""A whole registry for a test: one organization, an upstream that remembers what it was asked, clients with tokens."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from wsgi_client import Client, Response, validated
-
 from nproxy_mw.access import Actor
-from nproxy_mw.orgs.organization import Organisation, open_organisation
+from nproxy_mw.orgs.organization import Organization, open_organization
 from nproxy_mw.stack import front_page, layers
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.locks import Locks, ThreadLocks
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.testing.documents import publish_document
-from nproxy_mw.upstream.responses import Answer
+from nproxy_mw.upstream.responses import UpstreamResponse
+from support.client import Client, Response, validated
 
 ACTOR = Actor(name="tests")
 
@@ -30,16 +29,18 @@ class SilentUpstream:
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, dict[str, str], bytes]] = []
 
-    def send(self, method: str, target: str, headers: Any = (), body: bytes | Iterable[bytes] | None = None) -> Answer:
+    def send(
+        self, method: str, target: str, headers: Any = (), body: bytes | Iterable[bytes] | None = None
+    ) -> UpstreamResponse:
         data = body if isinstance(body, bytes) else b"".join(body or ())
         self.asked.append((method, target, {name.lower(): value for name, value in headers}, data))
-        return Answer(404, [], lambda size: iter([b"{}"]))
+        return UpstreamResponse(404, [], lambda size: iter([b"{}"]))
 
-    def fetch(self, method: str, url: str, headers: Any = ()) -> Answer:
+    def fetch(self, method: str, url: str, headers: Any = ()) -> UpstreamResponse:
         return self.send(method, url, headers)
 
 
-class House:
+class RegistryFixture:
     """The standard stack on *storage*, between validators. Settings are given in the management API's words."""
 
     def __init__(
@@ -53,18 +54,18 @@ class House:
     ) -> None:
         self.storage = storage or open_storage(f"memory://{uuid.uuid4().hex}")
         clocks = {"clock": clock} if clock else {}
-        self.organisation: Organisation = open_organisation(self.storage, locks or ThreadLocks(), **clocks)
-        self.organisation.settings.change({"internalScopes": ["@acme"], **settings}, actor=ACTOR)
+        self.organization: Organization = open_organization(self.storage, locks or ThreadLocks(), **clocks)
+        self.organization.settings.change({"internalScopes": ["@acme"], **settings}, actor=ACTOR)
         self.upstream = SilentUpstream()
-        self.layers = layers(self.organisation, self.upstream, public_url=public_url)
+        self.layers = layers(self.organization, self.upstream, public_url=public_url)
         self.app = validated(self.layers, on=front_page)
 
     @property
     def packages(self) -> Any:
-        return self.organisation.packages
+        return self.organization.packages
 
     def token(self, *grants: str, name: str = "ann", **how: Any) -> str:
-        return self.organisation.tokens.create(name, grants or ("proxy", "publish"), actor=ACTOR, **how)[0]
+        return self.organization.tokens.create(name, grants or ("proxy", "publish"), actor=ACTOR, **how)[0]
 
     def client(self, *grants: str, **environ: Any) -> Client:
         """A client with a new token that may do all of *grants*; everything when none is named."""
@@ -76,7 +77,7 @@ class House:
 
     def stored(self) -> list[str]:
         """Everything that is stored below packages and tarballs."""
-        found = self.organisation.storage.list()
+        found = self.organization.storage.list()
         return sorted(key for key in found if key.startswith(("packages/", "tarballs/")))
 
 

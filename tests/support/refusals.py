@@ -7,9 +7,8 @@ import gzip
 import hashlib
 import json
 
-from house import snapshot
-
 from nproxy_mw.testing.documents import publish_document
+from support.registry import snapshot
 
 UTILS = "/@acme%2futils"
 PACKAGE = {"name": "@acme/utils", "version": "2.0.0"}
@@ -17,12 +16,12 @@ PACKAGE = {"name": "@acme/utils", "version": "2.0.0"}
 
 def refused(kept, method, path, statuses, *, body=b"", client=None, **how):
     """Asks, and holds that the answer is a refusal, nobody was asked upstream and not a byte was written."""
-    house, owner, folder = kept
+    acme, owner, folder = kept
     before = snapshot(folder)
     response = (client or owner).ask(method, path, body=body, **how)
     assert response.status in statuses, response.body[:300]
     assert snapshot(folder) == before
-    assert house.upstream.asked == []
+    assert acme.upstream.asked == []
     return response
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from publications import ACTOR, publication, publish
-
 from nproxy_mw.access import Grant
 from nproxy_mw.errors import NotFound
 from nproxy_mw.npm.names import parse_name
-from nproxy_mw.orgs.organization import Organisation, open_organisation
+from nproxy_mw.orgs.organization import Organization, open_organization
 from nproxy_mw.storage.locks import ThreadLocks
 from nproxy_mw.storage.port import Storage
+from support.publications import ACTOR, publication, publish
 
 BASE, NEW = parse_name("@acme/base"), parse_name("@acme/new")
 TWO = publication("@acme/base", "2.0.0")  # built once: a command that is repeated brings the same bytes
@@ -23,54 +22,54 @@ FIRST = publication("@acme/new", "1.0.0")
 class Command:
     """A change. *seen* answers what readers see of it: something that differs before and after."""
 
-    act: Callable[[Organisation], object]
-    seen: Callable[[Organisation], object]
+    act: Callable[[Organization], object]
+    seen: Callable[[Organization], object]
     needs_base: bool = True
 
 
-def opened(storage: Storage) -> Organisation:
-    """The organisation on *storage* as a process would open it that has just started."""
-    return open_organisation(storage, ThreadLocks(), "acme")
+def opened(storage: Storage) -> Organization:
+    """The organization on *storage* as a process would open it that has just started."""
+    return open_organization(storage, ThreadLocks(), "acme")
 
 
 def furnish(storage: Storage) -> None:
     """What there is before a command."""
-    organisation = opened(storage)
-    organisation.settings.ensure_scopes(["@acme"], actor=ACTOR)
-    organisation.tokens.create("ci", [Grant.PUBLISH], actor=ACTOR)
+    organization = opened(storage)
+    organization.settings.ensure_scopes(["@acme"], actor=ACTOR)
+    organization.tokens.create("ci", [Grant.PUBLISH], actor=ACTOR)
     for version in ("1.0.0", "1.1.0"):
-        publish(organisation, "@acme/base", version)
-    organisation.packages.tag(BASE, "latest-1", "1.0.0", ACTOR)
+        publish(organization, "@acme/base", version)
+    organization.packages.tag(BASE, "latest-1", "1.0.0", ACTOR)
 
 
-def revision(organisation: Organisation) -> str:
+def revision(organization: Organization) -> str:
     """npm's ``_rev`` of the package, as a client reads it before it changes something."""
-    return organisation.packages.record(BASE)[0].revision
+    return organization.packages.record(BASE)[0].revision
 
 
-def versions(organisation: Organisation, name=BASE) -> frozenset[str]:
+def versions(organization: Organization, name=BASE) -> frozenset[str]:
     """The versions that can be read."""
     try:
-        return frozenset(organisation.packages.read(name)[0]["versions"])
+        return frozenset(organization.packages.read(name)[0]["versions"])
     except NotFound:
         return frozenset()
 
 
-def tags(organisation: Organisation) -> object:
-    return dict(organisation.packages.read(BASE)[0]["dist-tags"])
+def tags(organization: Organization) -> object:
+    return dict(organization.packages.read(BASE)[0]["dist-tags"])
 
 
-def messages(organisation: Organisation) -> object:
-    manifests = organisation.packages.read(BASE)[0]["versions"]
+def messages(organization: Organization) -> object:
+    manifests = organization.packages.read(BASE)[0]["versions"]
     return {version: manifest.get("deprecated") for version, manifest in manifests.items()}
 
 
-def revoke(organisation: Organisation) -> None:
-    ids = [token.id for token in organisation.tokens.list(revoked=True) if token.name == "ci"]
-    organisation.tokens.revoke(ids[0], actor=ACTOR)
+def revoke(organization: Organization) -> None:
+    ids = [token.id for token in organization.tokens.list(revoked=True) if token.name == "ci"]
+    organization.tokens.revoke(ids[0], actor=ACTOR)
 
 
-def has_token(name: str) -> Callable[[Organisation], object]:
+def has_token(name: str) -> Callable[[Organization], object]:
     return lambda it: any(token.name == name for token in it.tokens.list())
 
 

@@ -1,4 +1,4 @@
-"""A whole platform for a test: organisations, an administrator, an upstream that remembers what it was asked."""
+"""A whole platform for a test: organizations, an administrator, an upstream that remembers what it was asked."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from functools import cached_property
 from typing import Any
 
 from argon2 import PasswordHasher
-from house import ACTOR, SilentUpstream
-from wsgi_client import Client, validated
 
 from nproxy_mw.accounts.administrators import AdministratorStore
 from nproxy_mw.accounts.sessions import Administrator, SessionStore
 from nproxy_mw.hosting import Platform
 from nproxy_mw.middleware.management import SignedIn
 from nproxy_mw.middleware.tenants import ByPath, Resolve
-from nproxy_mw.orgs.directory import Organisations
+from nproxy_mw.orgs.directory import OrganizationDirectory
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.locks import ThreadLocks
 from nproxy_mw.storage.port import Storage
+from support.client import Client, validated
+from support.registry import ACTOR, SilentUpstream
 
 PASSWORD = "correct horse battery"
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
-class Town:
+class PlatformFixture:
     """A platform on *storage*; *users* in the place of the server's own sessions when given."""
 
     def __init__(
@@ -37,8 +37,8 @@ class Town:
         public_url: str | None = None,
     ) -> None:
         self.storage = storage or open_storage(f"memory://{uuid.uuid4().hex}")
-        self.organisations = Organisations(self.storage)
-        trail = self.organisations.trail("system")
+        self.organizations = OrganizationDirectory(self.storage)
+        trail = self.organizations.trail("system")
         self.administrators = AdministratorStore(self.storage, trail=trail, hasher=CHEAP)
         self.sessions = SessionStore(self.storage, epoch_of=self.administrators.epoch_of, trail=trail)
         self.upstream = SilentUpstream()
@@ -53,7 +53,7 @@ class Town:
         )
         self.app = validated([], on=self.platform)
         for org in orgs:
-            self.organisations.ensure(org, actor=ACTOR)
+            self.organizations.ensure(org, actor=ACTOR)
 
     @cached_property
     def administrator(self) -> str:
@@ -79,7 +79,7 @@ class Town:
 
     def token(self, org: str, *grants: str, **how: Any) -> str:
         """A new token of *org* that may do all of *grants*; everything when none is named."""
-        tokens = self.platform.organisation(org).tokens
+        tokens = self.platform.organization(org).tokens
         return tokens.create("bob", grants or ("proxy", "publish"), actor=ACTOR, **how)[0]
 
     def client(self, org: str, *grants: str, **environ: Any) -> Client:
@@ -88,4 +88,4 @@ class Town:
 
     def scopes(self, org: str, *scopes: str) -> None:
         """Makes *scopes* the internal ones of *org*."""
-        self.platform.organisation(org).settings.change({"internalScopes": list(scopes)}, actor=ACTOR)
+        self.platform.organization(org).settings.change({"internalScopes": list(scopes)}, actor=ACTOR)

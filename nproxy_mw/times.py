@@ -1,0 +1,42 @@
+"""Times: the one spelling in which every moment is stored, compared and shown.
+
+ISO 8601 in UTC with milliseconds, ``2026-11-22T10:15:30.123Z``, as npm writes the ``time`` of a packument. Texts of
+this form sort as their moments do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+Clock: TypeAlias = Callable[[], datetime]
+"""Returns the present moment with a time zone."""
+
+
+def utc_now() -> datetime:
+    """Returns the present moment: the clock in use outside tests."""
+    return datetime.now(UTC)
+
+
+def timestamp(moment: datetime) -> str:
+    """Returns *moment*, given in any time zone, in the form above.
+
+    Raises:
+        ValueError: *moment* has no time zone, so nobody can say when it was.
+    """
+    if moment.tzinfo is None:
+        raise ValueError("A moment needs its time zone.")
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse_time(text: str) -> datetime:
+    """Returns the moment that *text* names: ISO 8601 with ``Z`` or an offset, at most microseconds, in any precision.
+
+    Raises:
+        ValueError: it is not such a time, has no zone, or lies at an edge of the calendar that has no time in UTC.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None or not 1 < moment.year < 9999:
+        raise ValueError("That is not a time with its zone, such as 2027-01-31T00:00:00Z.")
+    return moment.astimezone(UTC)

@@ -1,0 +1,1 @@
+"""What tests share: registries and platforms to ask, real programs, and documents to send."""
