@@ -23,9 +23,10 @@ INSTALL_SCRIPTS = ("preinstall", "install", "postinstall")
 class Release(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One version, as the packument describes it.
 
-    *published* is an aware UTC time. *scripts* holds ``preinstall``, ``install``, ``postinstall`` and ``prepare`` alone,
-    those that are not empty. *publisher* is ``_npmUser.name``. *evidence* is one of the constants above, or None when no
-    version of the packument carries the fields it is read from. *integrity* is ``dist.integrity`` as it stands.
+    *published* is an aware UTC time. *scripts* holds ``preinstall``, ``install``, ``postinstall`` and ``prepare``
+    alone, those that are not empty. *publisher* is ``_npmUser.name``. *evidence* is one of the constants above, or
+    None when no version of the packument carries the fields it is read from. *integrity* is ``dist.integrity`` as it
+    stands.
     """
 
     version: str
@@ -45,8 +46,9 @@ class Release(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class History(msgspec.Struct, frozen=True, kw_only=True):
     """A package as its packument describes it: every version that the upstream lists, strict semver or not.
 
-    *releases* keep the packument's order. *created* and *modified* are the packument's own times. *removed* are versions
-    that stand in ``time`` and no longer in ``versions``. *maintainers* are names, empty when the packument has none.
+    *releases* keep the packument's order. *created* and *modified* are the packument's own times. *removed* are
+    versions that stand in ``time`` and no longer in ``versions``. *maintainers* are names, empty when the packument
+    has none.
     """
 
     name: str

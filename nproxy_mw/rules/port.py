@@ -41,8 +41,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """What intelligence knows against one version.
 
     *kind* is ``malware`` or ``vulnerability``. *id* is the record's (``MAL-2026-1``, ``GHSA-...``). *severity* is
-    ``low``, ``moderate``, ``high``, ``critical`` or None when nobody said. *fixed* are versions that the record names as
-    fixes. *every_version* is true when the record condemns the package as a whole.
+    ``low``, ``moderate``, ``high``, ``critical`` or None when nobody said. *fixed* are versions that the record names
+    as fixes. *every_version* is true when the record condemns the package as a whole.
     """
 
     version: str
