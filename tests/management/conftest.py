@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.platform import PlatformFixture
+from support.hosting import PlatformFixture
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.client import Client
-from support.platform import PlatformFixture
+from support.hosting import PlatformFixture
 from support.registry import ACTOR
 
 from nproxy_mw.middleware.tenants import ByHost, ByPath

@@ -7,7 +7,7 @@ import re
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.platform import PlatformFixture
+from support.hosting import PlatformFixture
 
 from nproxy_mw.middleware.management.openapi import OPENAPI
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.client import Client
-from support.platform import PlatformFixture
+from support.hosting import PlatformFixture
 from support.registry import publish
 
 from nproxy_mw.hosting import Platform

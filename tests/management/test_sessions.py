@@ -6,7 +6,7 @@ import base64
 
 import pytest
 from support.client import Client
-from support.platform import PASSWORD, PlatformFixture
+from support.hosting import PASSWORD, PlatformFixture
 from support.registry import ACTOR
 
 SESSIONS = "/api/v1/sessions"

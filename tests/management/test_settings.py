@@ -2,7 +2,7 @@
 
 import pytest
 from support.client import Client
-from support.platform import PlatformFixture
+from support.hosting import PlatformFixture
 
 SETTINGS = "/api/v1/orgs/acme/settings"
 

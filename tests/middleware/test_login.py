@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 from support.client import Client, run
-from support.platform import PASSWORD, PlatformFixture
+from support.hosting import PASSWORD, PlatformFixture
 from support.registry import ACTOR
 
 from nproxy_mw.access import Grant

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.client import Client, validated
-from support.platform import PlatformFixture
+from support.hosting import PlatformFixture
 from support.registry import ACTOR, publish
 
 from nproxy_mw.http import messages

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.client import Client
-from support.platform import PlatformFixture
+from support.hosting import PlatformFixture
 
 LIST = "/acme/-/npm/v1/tokens"
 ONE = "/acme/-/npm/v1/tokens/token"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from typing import Any
 
-import orjson
 import pytest
 from support.publications import ACTOR, publish
+from support.stores import UTILS, edit, found, keys_of, overwrite
 
 from nproxy_mw.access import Grant
 from nproxy_mw.audit import trail
@@ -17,29 +16,9 @@ from nproxy_mw.orgs.directory import OrganizationDirectory
 from nproxy_mw.upkeep.check import Orphan, check
 from nproxy_mw.upkeep.progress import Progress
 
-UTILS = "orgs/acme/packages/@acme/utils/record.json"
-
-
-def found(store) -> list[str]:
-    return [str(finding) for finding in check(store)]
-
-
-def overwrite(store, key: str, data: bytes) -> None:
-    store.replace(key, data, store.read(key).revision)
-
-
-def edit(store, key: str, change: Callable[[Any], object]) -> None:
-    document = orjson.loads(store.read(key).data)
-    change(document)
-    overwrite(store, key, orjson.dumps(document))
-
 
 def dist_of(record: Any) -> Any:
     return record["packument"]["versions"]["1.0.0"]["dist"]
-
-
-def keys_of(store, part: str) -> list[str]:
-    return sorted(key for key in store.list() if part in key)
 
 
 @pytest.mark.parametrize("storage", ["memory", "local"], indirect=True)

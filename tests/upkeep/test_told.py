@@ -6,7 +6,7 @@ import orjson
 import pytest
 from argon2 import PasswordHasher
 from support.publications import ACTOR
-from test_check import UTILS, edit, found, keys_of, overwrite
+from support.stores import UTILS, edit, found, keys_of, overwrite
 
 from nproxy_mw.access import Grant
 from nproxy_mw.accounts.administrators import AdministratorStore
