@@ -53,9 +53,9 @@ upstream = os.environ.get("NPROXY_UPSTREAM")
 application = stack(
     ErrorResponses,
     partial(Authenticate, tokens=acme.tokens),
-    partial(ScopeRouter, settings=acme.settings),
+    partial(ScopeRouter, settings=acme.settings.get),
     partial(FrozenForTheHolidays, is_frozen=bool(os.environ.get("HOLIDAYS"))),
-    partial(InternalStore, packages=acme.packages, settings=acme.settings),
-    partial(Forwarder, transport=Urllib3Transport(upstream), settings=acme.settings) if upstream else NoUpstream,
+    partial(InternalStore, packages=acme.packages),
+    partial(Forwarder, transport=Urllib3Transport(upstream)) if upstream else NoUpstream,
     on=front_page,
 )

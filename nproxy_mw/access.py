@@ -63,6 +63,26 @@ class Tokens(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Administrator:
+    """A person who may use the management API of a standalone server."""
+
+    name: str
+
+
+class Administrators(Protocol):
+    """The administrators of a standalone server, as those layers ask for them that take passwords."""
+
+    def verify(self, name: str, password: str, *, ip: str) -> Administrator:
+        """Returns the administrator *name* if *password* is theirs; *ip* is where the attempt comes from.
+
+        Raises:
+            Unauthenticated: it is not, or there is nobody of that name.
+            TooManyRequests: there were too many attempts.
+        """
+        ...
+
+
 def require(principal: Principal, grant: Grant) -> None:
     """Passes when *principal* holds *grant*.
 

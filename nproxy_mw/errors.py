@@ -15,6 +15,7 @@ it into an answer. The message is a whole sentence a developer at a terminal can
     │   ├── Conflict             409  the version exists already; a stale revision
     │   ├── LengthRequired       411  a body of unknown length the server did not hand over
     │   ├── PayloadTooLarge      413  over the limit
+    │   ├── RangeNotSatisfiable  416  the tarball has no such range
     │   └── TooManyRequests      429  slow down
     ├── ServerError              the same request may succeed later
     │   ├── UpstreamUnavailable  502  the upstream did not answer, or not sensibly
@@ -126,6 +127,20 @@ class PayloadTooLarge(ClientError):
 
     status = 413
     code = "payload-too-large"
+
+
+class RangeNotSatisfiable(ClientError):
+    """416: the tarball has no such range. *content_range* is ``bytes */381`` where its length is known."""
+
+    status = 416
+    code = "invalid-range"
+
+    def __init__(self, message: str, *, content_range: str = "", code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.content_range = content_range
+
+    def headers(self) -> list[tuple[str, str]]:
+        return [("Content-Range", self.content_range)] if self.content_range else []
 
 
 class RetryLater(NproxyError):

@@ -4,7 +4,7 @@
 
     ErrorResponses    every error becomes npm's JSON; the request gets an id
     Management        /api/v1, by sessions or the host's own login
-    TenantRouter     whose registry is it?                   leaves ORG
+    TenantRouter     whose registry is it?                   fills in ORG
       Login           npm login, where there are administrators
       Authenticate ... the organization's own stack, as in `nproxy_mw.stack`
       OwnTokens       npm token, npm logout
@@ -21,10 +21,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import urlsplit
 
+from nproxy_mw.access import Administrators
 from nproxy_mw.errors import NotFound
 from nproxy_mw.http.views import Views
 from nproxy_mw.middleware.error_responses import ErrorResponses
-from nproxy_mw.middleware.login import Administrators, Login
+from nproxy_mw.middleware.login import Login
 from nproxy_mw.middleware.management import Authenticator, Management
 from nproxy_mw.middleware.own_tokens import OwnTokens
 from nproxy_mw.middleware.tenants import ByHost, FixedOrg, Resolve, TenantRouter
@@ -112,8 +113,11 @@ class Platform:
     def _built(self, org: str) -> WSGIApplication:
         organization, public_url = self.organization(org), self.public_url_of(org)
         # ErrorResponses stands above all organizations already.
-        _, authenticate, router, *rest = layers(organization, self.transport, public_url=public_url, views=self._views)
-        own: list[Layer] = [authenticate, router, partial(OwnTokens, tokens=organization.tokens), *rest]
+        own = (
+            layers(organization, self.transport, public_url=public_url, views=self._views)
+            .without("error_responses")
+            .below("scope_router", own_tokens=partial(OwnTokens, tokens=organization.tokens))
+        )
         if self.administrators is not None:
             login = partial(
                 Login,
@@ -123,7 +127,7 @@ class Platform:
                 administrators=self.administrators,
                 public_url=public_url,
             )
-            own.insert(0, login)
+            own = own.above("authenticate", login=login)
         return stack(*own, on=partial(front_page, public_url=public_url))
 
 

@@ -2,24 +2,26 @@
 
 A request enters at the top and goes down until a layer answers it. The standard stack of one organization::
 
-    ErrorResponses    every error becomes npm's JSON; the request gets an id
-    Authenticate      who is asking?                          leaves PRINCIPAL
-    ScopeRouter       whose package is it?                    leaves ROUTE and DESTINATION
+    ErrorResponses    every error becomes npm's JSON          fills in the request's id
+    Authenticate      who is asking?                          fills in PRINCIPAL
+    ScopeRouter       whose package is it?                    fills in ROUTE, DESTINATION and SETTINGS
     InternalStore     internal packages, from storage
     Forwarder         everything else, from the upstream; refuses anything marked internal
 
-`registry` is nothing but this stack on one storage; a host that wants a layer of its own between them composes it by
-hand with `stack`.
+`registry` is nothing but this stack on one storage. A host that wants a layer of its own between them takes `layers`,
+or composes them by hand, with `stack`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from nproxy_mw.access import Actor, Tokens
-from nproxy_mw.http import messages
+from nproxy_mw.http.messages import json_response, send
+from nproxy_mw.http.sites import base_url
 from nproxy_mw.http.views import Views
 from nproxy_mw.middleware.authenticate import Authenticate
 from nproxy_mw.middleware.error_responses import ErrorResponses
@@ -48,6 +50,57 @@ def stack(*layers: Layer, on: WSGIApplication) -> WSGIApplication:
     return app
 
 
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """Layers by name, iterable in the order in which a request meets them.
+
+    A host puts its own between them by name, never by position::
+
+        layers(acme, transport).above("scope_router", rate_limit=RateLimit)
+    """
+
+    by_name: Mapping[str, Layer]
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self.by_name.values())
+
+    def above(self, name: str, /, **added: Layer) -> Layers:
+        """Returns these with *added*, by name, right outside the layer *name*.
+
+        Raises:
+            ValueError: there is no layer *name*, or one of *added* has the name of another.
+        """
+        return self._with(name, 0, added)
+
+    def below(self, name: str, /, **added: Layer) -> Layers:
+        """Returns these with *added*, by name, right inside the layer *name*. Raises `ValueError` as `above`."""
+        return self._with(name, 1, added)
+
+    def replace(self, **others: Layer) -> Layers:
+        """Returns these with *others* in the places of those names. Raises `ValueError` for an unknown name."""
+        for name in others:
+            self._check(name)
+        return Layers({**self.by_name, **others})
+
+    def without(self, name: str) -> Layers:
+        """Returns these without the layer *name*. Raises `ValueError` if there is none."""
+        self._check(name)
+        return Layers({other: layer for other, layer in self.by_name.items() if other != name})
+
+    def _with(self, name: str, offset: int, added: Mapping[str, Layer]) -> Layers:
+        self._check(name)
+        taken = sorted(added.keys() & self.by_name.keys())
+        if taken:
+            raise ValueError(f"There is a layer named {taken[0]} already: give the new one another name.")
+        named = list(self.by_name.items())
+        index = list(self.by_name).index(name) + offset
+        return Layers(dict([*named[:index], *added.items(), *named[index:]]))
+
+    def _check(self, name: str) -> None:
+        if name not in self.by_name:
+            raise ValueError(f"There is no layer named {name}: there are {', '.join(self.by_name)}.")
+
+
 def layers(
     organization: Organization,
     transport: Transport | None,
@@ -55,31 +108,30 @@ def layers(
     tokens: Tokens | None = None,
     public_url: str | None = None,
     views: Views | None = None,
-) -> tuple[Layer, ...]:
-    """The standard stack of one organization, for a host that puts layers of its own between them.
+) -> Layers:
+    """Returns the standard stack of one organization, for a host that puts layers of its own between them.
 
-    If *transport* is None, there are internal packages only. If *tokens* is None, they are the organization's own. If
-    *public_url* is None, URLs in answers follow the request. If *views* is None, finished answers are kept in 64 MiB.
+    The names are ``error_responses``, ``authenticate``, ``scope_router``, ``internal_store`` and ``forwarder``. If
+    *transport* is None, there are internal packages only, and NoUpstream stands in the place of Forwarder. If *tokens*
+    is None, they are the organization's own. If *public_url* is None, URLs in answers follow the request. If *views* is
+    None, finished answers are kept in 64 MiB.
     """
-    settings = organization.settings
-    bottom: Layer = (
-        partial(Forwarder, transport=transport, settings=settings, public_url=public_url)
-        if transport is not None
-        else NoUpstream
-    )
-    return (
-        ErrorResponses,
-        partial(Authenticate, tokens=tokens or organization.tokens),
-        partial(ScopeRouter, settings=settings),
-        partial(
-            InternalStore,
-            packages=organization.packages,
-            public_url=public_url,
-            settings=settings,
-            keys=organization.keys.public_keys,
-            views=views,
-        ),
-        bottom,
+    return Layers(
+        {
+            "error_responses": ErrorResponses,
+            "authenticate": partial(Authenticate, tokens=tokens or organization.tokens),
+            "scope_router": partial(ScopeRouter, settings=organization.settings.get),
+            "internal_store": partial(
+                InternalStore,
+                packages=organization.packages,
+                public_url=public_url,
+                keys=organization.keys.public_keys,
+                views=views,
+            ),
+            "forwarder": (
+                partial(Forwarder, transport=transport, public_url=public_url) if transport is not None else NoUpstream
+            ),
+        }
     )
 
 
@@ -122,4 +174,4 @@ def front_page(
     environ: WSGIEnvironment, start_response: StartResponse, public_url: str | None = None
 ) -> Iterable[bytes]:
     """What a registry that stands alone says at its root: where it is."""
-    return messages.send_json(environ, start_response, {"registry": f"{messages.base_url(environ, public_url)}/"})
+    return send(environ, start_response, json_response({"registry": f"{base_url(environ, public_url)}/"}))

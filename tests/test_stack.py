@@ -6,17 +6,19 @@ from itertools import combinations, permutations
 
 import pytest
 from support.client import Client, run, validated
+from support.layers import say
 from support.registry import RegistryFixture, publish
 
 from nproxy_mw import registry
 from nproxy_mw.access import Grant, Principal
 from nproxy_mw.errors import BadRequest, MissingLayer, NotFound
-from nproxy_mw.http import messages
+from nproxy_mw.http.context import PRINCIPAL, ROUTE
 from nproxy_mw.orgs.tokens import StaticTokens
 from nproxy_mw.stack import front_page, layers, stack
 from nproxy_mw.token_format import make_secret
 
 ORDER = ("ErrorResponses", "Authenticate", "ScopeRouter", "InternalStore", "Forwarder")
+NAMES = ("error_responses", "authenticate", "scope_router", "internal_store", "forwarder")
 WRONG = [order for size in range(1, 6) for order in permutations(ORDER, size) if order not in (ORDER, ORDER[:4])]
 CURES = {
     "Authenticate": "put ErrorResponses outside Authenticate",
@@ -146,8 +148,61 @@ def test_stack_of_nothing_is_the_application():
 def test_layers_are_in_the_order_of_the_drawing(acme):
     """A host that puts one of its own between them can count on the order."""
     assert tuple(getattr(layer, "func", layer).__name__ for layer in acme.layers) == ORDER
-    without = layers(acme.organization, None)
-    assert getattr(without[-1], "func", without[-1]).__name__ == "NoUpstream"
+    without = layers(acme.organization, None).by_name["forwarder"]
+    assert getattr(without, "func", without).__name__ == "NoUpstream"
+
+
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        pytest.param(lambda it: it.above("scope_router", mine=str), [*NAMES[:2], "mine", *NAMES[2:]], id="above"),
+        pytest.param(lambda it: it.below("scope_router", mine=str), [*NAMES[:3], "mine", *NAMES[3:]], id="below"),
+        pytest.param(lambda it: it.above("error_responses", mine=str), ["mine", *NAMES], id="outermost"),
+        pytest.param(lambda it: it.below("forwarder", a=str, b=str), [*NAMES, "a", "b"], id="two, in their order"),
+        pytest.param(lambda it: it.without("authenticate"), [NAMES[0], *NAMES[2:]], id="without"),
+        pytest.param(lambda it: it.replace(authenticate=str), [*NAMES], id="replaced"),
+    ],
+)
+def test_layers_are_changed_by_name(acme, change, names):
+    """A host names the place; the original stays as it was."""
+    changed = change(acme.layers)
+    assert list(changed.by_name) == names
+    assert list(changed) == list(changed.by_name.values())
+    assert list(acme.layers.by_name) == list(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param(
+            lambda it: it.above("router", mine=str), "named router: there are error_resp", id="above"
+        ),
+        pytest.param(lambda it: it.below("router", mine=str), "no layer named router", id="below"),
+        pytest.param(lambda it: it.without("router"), "no layer named router", id="without"),
+        pytest.param(lambda it: it.replace(router=str), "no layer named router", id="replace"),
+        pytest.param(lambda it: it.above("forwarder", authenticate=str), "named authenticate already", id="name taken"),
+    ],
+)
+def test_layer_that_is_not_there_is_refused(acme, change, message):
+    """A misspelled name fails when the stack is built, and says which names there are."""
+    with pytest.raises(ValueError, match=message):
+        change(acme.layers)
+
+
+def test_hosts_layer_stands_where_it_was_put(acme):
+    """Right outside ScopeRouter: who asks is known there, and the route is not yet."""
+    seen = []
+
+    def limit(app):
+        def layer(environ, start_response):
+            seen.append((PRINCIPAL.require(environ, by="limit").name, ROUTE.find(environ)))
+            return app(environ, start_response)
+
+        return layer
+
+    app = validated(acme.layers.above("scope_router", limit=limit), on=front_page)
+    assert Client(app, acme.token()).get("/-/ping").status == 200
+    assert seen == [("ann", None)]
 
 
 def test_registry_in_one_call(tmp_path):
@@ -197,7 +252,7 @@ def test_root_is_the_hosts(tmp_path):
     """An application given as *on* is handed the root path and nothing else."""
 
     def host(environ, start_response):
-        return messages.send_json(environ, start_response, {"host": environ["PATH_INFO"]})
+        return say(environ, start_response, {"host": environ["PATH_INFO"]})
 
     client = Client(registry(str(tmp_path), on=host))
     assert client.get("/").json == {"host": "/"}

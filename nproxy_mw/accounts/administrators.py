@@ -16,9 +16,8 @@ from typing import Any
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from nproxy_mw.access import Actor
+from nproxy_mw.access import Actor, Administrator
 from nproxy_mw.accounts.attempts import Attempts, too_many
-from nproxy_mw.accounts.sessions import Administrator
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import BadRequest, Conflict, Missing, NotFound, NproxyError, Unauthenticated
 from nproxy_mw.json_values import Json

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from hmac import compare_digest
 
 from nproxy_mw import token_format
-from nproxy_mw.access import Actor
+from nproxy_mw.access import Actor, Administrator
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Missing
 from nproxy_mw.json_values import Json
@@ -24,13 +24,6 @@ from nproxy_mw.times import Clock, timestamp, utc_now
 
 FOLDER = "sessions"
 LIFETIME = timedelta(hours=12)
-
-
-@dataclass(frozen=True, slots=True)
-class Administrator:
-    """A person who may use the management API."""
-
-    name: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,10 +86,15 @@ def content_length(environ: WSGIEnvironment) -> int | None:
     return int(text)
 
 
-def with_counted_input(environ: WSGIEnvironment) -> tuple[WSGIEnvironment, CountedInput]:
-    """A copy of *environ* whose input ends where the body does, and that input, to be drained by `drain`."""
+def count_input(environ: WSGIEnvironment) -> CountedInput:
+    """Puts an input that ends where the body does into *environ*, and returns it, to be drained by `drain`.
+
+    Raises:
+        BadRequest, LengthRequired: see `content_length`.
+    """
     counted = CountedInput(environ["wsgi.input"], content_length(environ))
-    return {**environ, "wsgi.input": io.BufferedReader(counted, CHUNK)}, counted
+    environ["wsgi.input"] = io.BufferedReader(counted, CHUNK)
+    return counted
 
 
 def drain(counted: CountedInput) -> None:

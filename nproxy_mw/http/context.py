@@ -1,16 +1,33 @@
-"""Typed keys: what one layer leaves in the WSGI environ for the layers below it.
+"""Context: what becomes known of one request, for the layers below and, after the call, for those above.
 
-Layers do not know each other; they know these keys. A layer that needs a key asks with `Key.require`, so that a stack
-in the wrong order fails loudly at the first request instead of leaving a door open.
+One `Context` travels in the environ of each request, under one key. Layers fill it on the way down; an outer layer
+keeps it and reads it when the answer begins. A layer of a host that stands outside the registry puts one in first::
+
+    class AccessLog:
+        def __init__(self, app):
+            self.app = app
+
+        def __call__(self, environ, start_response):
+            environ, context = opened(environ)
+
+            def start(status, headers, exc_info=None):
+                print(status, context.request_id, context.principal, context.route, context.destination)
+                return start_response(status, headers, exc_info)
+
+            return self.app(environ, start)
+
+A layer that needs what another one fills in asks with `Key.require`, so that a stack in the wrong order fails loudly at
+the first request instead of leaving a door open.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
 
-from nproxy_mw.access import Principal
+from nproxy_mw.access import Actor, Principal
 from nproxy_mw.errors import MissingLayer
 from nproxy_mw.npm.routes import Route
 
@@ -19,31 +36,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+CONTEXT = "nproxy.context"
+"""The key of the environ under which the `Context` travels."""
 
-@dataclass(frozen=True, slots=True)
-class Key(Generic[T]):
-    """A place in the environ, and the layer that fills it."""
-
-    name: str
-    layer: str
-
-    def leave(self, environ: WSGIEnvironment, value: T) -> WSGIEnvironment:
-        """Answers a copy of *environ* that carries *value*: a host's own environ is never written to."""
-        return {**environ, self.name: value}
-
-    def find(self, environ: WSGIEnvironment) -> T | None:
-        """The value, or None when no layer left one."""
-        return cast("T | None", environ.get(self.name))
-
-    def require(self, environ: WSGIEnvironment, by: str) -> T:
-        """The value.
-
-        Raises:
-            MissingLayer: the layer that leaves it does not stand above *by*.
-        """
-        if self.name not in environ:
-            raise MissingLayer(f"{by} found no {self.name}: put {self.layer} outside {by} (see nproxy_mw/stack.py).")
-        return cast("T", environ[self.name])
+_USER_AGENT = 256  # characters of it that the audit trail keeps
+_ADDRESS = 64
 
 
 class Destination(Enum):
@@ -57,8 +54,103 @@ class Destination(Enum):
     """The registry itself: ping, whoami, keys, search, audits."""
 
 
-REQUEST_ID: Key[str] = Key("nproxy.request_id", "ErrorResponses")
-ORG: Key[str] = Key("nproxy.org", "TenantRouter")
-PRINCIPAL: Key[Principal] = Key("nproxy.principal", "Authenticate")
-ROUTE: Key[Route] = Key("nproxy.route", "ScopeRouter")
-DESTINATION: Key[Destination] = Key("nproxy.destination", "ScopeRouter")
+class RoutingSettings(Protocol):
+    """The settings of an organization that its layers need. ScopeRouter asks for them, once per request."""
+
+    @property
+    def internal_scopes(self) -> Collection[str]:
+        """The scopes whose packages are the organization's own, each with its ``@``."""
+        ...
+
+    @property
+    def public_reads(self) -> bool:
+        """Whether upstream packages may be read without a token."""
+        ...
+
+    @property
+    def version_unpublish(self) -> bool:
+        """Whether single versions of internal packages can be unpublished."""
+        ...
+
+
+@dataclass(slots=True)
+class Context:
+    """What is known of one request. A field is None while the layer that fills it has not been reached."""
+
+    request_id: str | None = None  # ErrorResponses
+    org: str | None = None  # TenantRouter: as the request spells it
+    principal: Principal | None = None  # Authenticate; Management and Login: a name without grants
+    route: Route | None = None  # ScopeRouter
+    destination: Destination | None = None  # ScopeRouter
+    settings: RoutingSettings | None = None  # ScopeRouter
+    verdicts: list[tuple[str, str]] = field(default_factory=list)  # (mode, rule) of each rule that flagged something
+    upstream_seconds: float | None = None  # spent waiting for the upstream, until its answer began
+    cache: str | None = None  # "hit", "miss", "stale" or "revalidated", where a cache was asked
+
+
+@dataclass(frozen=True, slots=True)
+class Key(Generic[T]):
+    """A field of the `Context`, and the layer that fills it."""
+
+    field: str
+    layer: str
+
+    def find(self, environ: WSGIEnvironment) -> T | None:
+        """Returns the value, or None when no layer filled it in."""
+        return cast("T | None", getattr(environ.get(CONTEXT), self.field, None))
+
+    def require(self, environ: WSGIEnvironment, by: str) -> T:
+        """Returns the value.
+
+        Raises:
+            MissingLayer: the layer that fills it in does not stand above *by*.
+        """
+        value = self.find(environ)
+        if value is None:
+            raise MissingLayer(f"{by} found no {self.field}: put {self.layer} outside {by} (see nproxy_mw/stack.py).")
+        return value
+
+
+REQUEST_ID: Key[str] = Key("request_id", "ErrorResponses")
+ORG: Key[str] = Key("org", "TenantRouter")
+PRINCIPAL: Key[Principal] = Key("principal", "Authenticate")
+ROUTE: Key[Route] = Key("route", "ScopeRouter")
+DESTINATION: Key[Destination] = Key("destination", "ScopeRouter")
+SETTINGS: Key[RoutingSettings] = Key("settings", "ScopeRouter")
+
+
+def opened(environ: WSGIEnvironment) -> tuple[WSGIEnvironment, Context]:
+    """Returns a copy of *environ* that carries a context, and that context: the one of *environ* if it has one.
+
+    The environ of the host stays as it is.
+    """
+    context = environ.get(CONTEXT)
+    if context is None:
+        context = Context()
+    return {**environ, CONTEXT: context}, context
+
+
+def context_of(environ: WSGIEnvironment, by: str) -> Context:
+    """Returns the context of a request.
+
+    Raises:
+        MissingLayer: ErrorResponses does not stand above *by*.
+    """
+    REQUEST_ID.require(environ, by)
+    return cast("Context", environ[CONTEXT])
+
+
+def actor_of(context: Context, environ: WSGIEnvironment) -> Actor:
+    """Returns who sent a request and from where, for the audit trail: bounded, and without unprintable characters."""
+    principal = context.principal
+    return Actor(
+        token_hash=principal.token_hash if principal else "",
+        name=principal.name if principal else "",
+        request_id=context.request_id or "",
+        ip=_printable(environ.get("REMOTE_ADDR", ""), _ADDRESS),
+        user_agent=_printable(environ.get("HTTP_USER_AGENT", ""), _USER_AGENT),
+    )
+
+
+def _printable(text: str, length: int) -> str:
+    return "".join(character for character in text[:length] if character.isprintable())

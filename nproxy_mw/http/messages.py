@@ -1,19 +1,13 @@
-"""The few WSGI facts that the layers share: what a client asked for, and how an answer is sent."""
+"""Responses: what a handler returns, and the one place that sends it."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import orjson
-from werkzeug.datastructures import MIMEAccept
-from werkzeug.http import parse_accept_header, parse_etags
-
-from nproxy_mw.errors import BadRequest
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -28,92 +22,106 @@ ABBREVIATED = "application/vnd.npm.install-v1+json"
 PRIVATE: Headers = (("Cache-Control", "private, no-cache"), ("Vary", "Accept, Accept-Encoding, Authorization"))
 """For answers that depend on who asks: clients may keep them and ask again by ETag, shared caches may not."""
 
-_HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
+NO_STORE: Headers = (("Cache-Control", "no-store"),)
+"""For answers that nobody may keep: errors, secrets, and what the management API says."""
+
+CHUNK = 64 * 1024  # bytes
+
+_NOSNIFF = ("X-Content-Type-Options", "nosniff")
+_STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+_WITHOUT_BODY = frozenset({204, 304})
 
 
-def method(environ: WSGIEnvironment) -> str:
-    """The verb, with HEAD told apart from GET by `is_head` only."""
-    verb = str(environ["REQUEST_METHOD"])
-    return "GET" if verb == "HEAD" else verb
+class Stream(Protocol):
+    """A body that is made while it is sent. `close` is called once, sent or not."""
+
+    def __iter__(self) -> Iterator[bytes]: ...
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """An open file as a body, of *size* bytes: servers can send it without Python in between."""
+
+    stream: BinaryIO
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer. `send` adds Content-Length where it can, and leaves the body out where HTTP has none.
+
+    A `Stream` brings its Content-Length among *headers* if its length is known.
+    """
+
+    status: int = 200
+    headers: Headers = ()
+    body: bytes | File | Stream = b""
+
+
+def json_response(document: Any, status: int = 200, headers: Headers = ()) -> Response:
+    """Returns *document* as a JSON answer."""
+    return Response(status, [("Content-Type", JSON), *headers], orjson.dumps(document))
+
+
+def not_modified(etag: str, headers: Headers = ()) -> Response:
+    """Returns a 304: what the client has under *etag* still holds."""
+    return Response(304, [("ETag", etag), *headers])
 
 
 def is_head(environ: WSGIEnvironment) -> bool:
-    """Whether only the headers were asked for."""
+    """Returns whether only the headers were asked for."""
     return bool(environ["REQUEST_METHOD"] == "HEAD")
 
 
-def is_for_write(environ: WSGIEnvironment) -> bool:
-    """Whether npm reads what it is about to change: it says so by ``?write=true``."""
-    return "write=true" in environ.get("QUERY_STRING", "").split("&")
+def is_read(environ: WSGIEnvironment) -> bool:
+    """Returns whether the request is a GET or a HEAD."""
+    return environ["REQUEST_METHOD"] in ("GET", "HEAD")
 
 
-def base_url(environ: WSGIEnvironment, public_url: str | None = None) -> str:
-    """Where clients reach this registry, without a trailing slash.
-
-    *public_url* when it is given. Otherwise what the server says of this request: behind a proxy that is only right
-    when the host application trusts the proxy's headers (werkzeug's ProxyFix).
-
-    Raises:
-        BadRequest: the Host header is not a host.
-    """
-    if public_url is not None:
-        return public_url.rstrip("/")
-    host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
-    if not _HOST.fullmatch(host):
-        raise BadRequest("The Host header is not a host name.", code="invalid-host")
-    prefix = quote(environ.get("SCRIPT_NAME", "").encode("latin-1"), safe="/@~!*()")
-    return f"{environ['wsgi.url_scheme']}://{host}{prefix}".rstrip("/")
-
-
-def wants_abbreviated(environ: WSGIEnvironment) -> bool:
-    """Whether the client prefers the abbreviated packument over the full one."""
-    accept: str = environ.get("HTTP_ACCEPT", "")
-    return ABBREVIATED in accept and _prefers_abbreviated(accept)
+def send(environ: WSGIEnvironment, start_response: StartResponse, response: Response) -> Iterable[bytes]:
+    """Answers *response*; to a HEAD request, its headers alone."""
+    body, headers = response.body, [*response.headers, _NOSNIFF]
+    length = len(body) if isinstance(body, bytes) else body.size if isinstance(body, File) else None
+    if length is not None and response.status not in _WITHOUT_BODY:
+        headers.append(("Content-Length", str(length)))
+    try:
+        start_response(_STATUS_LINES[response.status], headers)
+    except BaseException:
+        _close(body)
+        raise
+    if response.status in _WITHOUT_BODY or environ["REQUEST_METHOD"] == "HEAD":
+        _close(body)
+        return []
+    if isinstance(body, bytes):
+        return [body]
+    if isinstance(body, File):
+        wrapper = environ.get("wsgi.file_wrapper", FileChunks)
+        return wrapper(body.stream, CHUNK)  # type: ignore[no-any-return]
+    return body
 
 
-@lru_cache(maxsize=256)
-def _prefers_abbreviated(accept: str) -> bool:
-    return parse_accept_header(accept, MIMEAccept).best_match([JSON, ABBREVIATED]) == ABBREVIATED
+def _close(body: bytes | File | Stream) -> None:
+    if isinstance(body, File):
+        body.stream.close()
+    elif not isinstance(body, bytes):
+        body.close()
 
 
-def accepts_gzip(environ: WSGIEnvironment) -> bool:
-    """Whether the client takes a gzipped answer."""
-    accept: str = environ.get("HTTP_ACCEPT_ENCODING", "")
-    return "gzip" in accept and _takes_gzip(accept)
+class FileChunks:
+    """An open file as a WSGI body, for servers that bring no ``wsgi.file_wrapper``."""
 
+    def __init__(self, stream: BinaryIO, size: int) -> None:
+        self.stream = stream
+        self.size = size
 
-@lru_cache(maxsize=256)
-def _takes_gzip(accept: str) -> bool:
-    return float(parse_accept_header(accept)["gzip"]) > 0
+    def __iter__(self) -> Iterator[bytes]:
+        while chunk := self.stream.read(self.size):
+            yield chunk
 
-
-def etag_matches(environ: WSGIEnvironment, etag: str) -> bool:
-    """Whether If-None-Match names *etag* (given with its quotes). Weak comparison, RFC 9110 section 13.1.2."""
-    header: str = environ.get("HTTP_IF_NONE_MATCH", "")
-    if not header:
-        return False
-    return header == etag or parse_etags(header).contains_weak(etag.strip('"'))
-
-
-def send(
-    environ: WSGIEnvironment, start_response: StartResponse, status: int, headers: Headers, body: bytes
-) -> Iterable[bytes]:
-    """Answers *body* whole; to a HEAD request, its headers alone."""
-    start_response(f"{status} {HTTPStatus(status).phrase}", [*headers, ("Content-Length", str(len(body)))])
-    return [] if is_head(environ) else [body]
-
-
-def send_json(
-    environ: WSGIEnvironment, start_response: StartResponse, value: Any, *, status: int = 200, headers: Headers = ()
-) -> Iterable[bytes]:
-    """Answers *value* as JSON."""
-    return send(environ, start_response, status, [("Content-Type", JSON), *headers], orjson.dumps(value))
-
-
-def send_not_modified(start_response: StartResponse, etag: str, headers: Headers) -> Iterable[bytes]:
-    """Answers 304: what the client has still holds."""
-    start_response("304 Not Modified", [("ETag", etag), *headers])
-    return []
+    def close(self) -> None:
+        """Closes the file. The server calls it when the client has everything, or went away."""
+        self.stream.close()
 
 
 def ask(app: WSGIApplication, environ: WSGIEnvironment) -> tuple[int, bytes]:

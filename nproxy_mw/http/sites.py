@@ -1,31 +1,54 @@
-"""Which host a request was sent to, and whether a page of another site made a browser send it."""
+"""Which host a request was sent to, where clients reach this registry, and whether a page of another site asks."""
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-from nproxy_mw.errors import Forbidden
+from nproxy_mw.errors import BadRequest, Forbidden
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-_AUTHORITY = re.compile(r"(?P<name>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
+_AUTHORITY = re.compile(r"(?P<name>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?", re.ASCII)
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
+def base_url(environ: WSGIEnvironment, public_url: str | None = None) -> str:
+    """Returns where clients reach this registry, without a trailing slash.
+
+    That is *public_url* when it is given. Otherwise it is what the server says of this request: behind a proxy that is
+    only right when the host application trusts the proxy's headers (werkzeug's ProxyFix).
+
+    Raises:
+        BadRequest: the Host header is not a host.
+    """
+    if public_url is not None:
+        return public_url.rstrip("/")
+    return _base(environ["wsgi.url_scheme"], _authority(environ), environ.get("SCRIPT_NAME", ""))
+
+
+@lru_cache(maxsize=256)
+def _base(scheme: str, host: str, script_name: str) -> str:
+    if not _AUTHORITY.fullmatch(host):
+        raise BadRequest("The Host header is not a host name.", code="invalid-host")
+    return f"{scheme}://{host}{quote(script_name.encode('latin-1'), safe='/@~!*()')}".rstrip("/")
+
+
 def host_name(environ: WSGIEnvironment) -> str:
-    """The host that the client named: lower case, without its port and the dot of the root; empty when it is none.
+    """Returns the host that the client named: lower case, without its port and the dot of the root; empty for none.
 
     Behind a proxy that is only right when the host application trusts the proxy's headers (werkzeug's ProxyFix).
     """
-    return _name(environ.get("HTTP_HOST") or environ["SERVER_NAME"])
+    match = _AUTHORITY.fullmatch(_authority(environ))
+    return match["name"].lower().removesuffix(".") if match else ""
 
 
 def check_domain(domain: str) -> str:
-    """Answers *domain* when it is a domain's name, in lower case.
+    """Returns *domain* when it is a domain's name, in lower case.
 
     Raises:
         ValueError: it is not; neither a port nor a scheme belongs to it.
@@ -58,10 +81,8 @@ def _is_origin(origin: str, environ: WSGIEnvironment) -> bool:
         authority = urlsplit(origin).netloc
     except ValueError:
         return False
-    asked = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
-    return bool(authority) and authority.lower() == asked.lower()
+    return bool(authority) and authority.lower() == _authority(environ).lower()
 
 
-def _name(authority: str) -> str:
-    match = _AUTHORITY.fullmatch(authority)
-    return match["name"].lower().removesuffix(".") if match else ""
+def _authority(environ: WSGIEnvironment) -> str:
+    return environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"

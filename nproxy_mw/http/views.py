@@ -9,15 +9,16 @@ from __future__ import annotations
 import gzip
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from nproxy_mw.http import messages
+from nproxy_mw.http.negotiation import etag_matches
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import WSGIEnvironment
 
 CAPACITY = 64 * 2**20  # bytes of finished bodies in one process
 GZIP_LEVEL = 6
@@ -32,11 +33,11 @@ class View:
     etag: str
     headers: messages.Headers
 
-    def answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answers 200, or 304 when the client has these very bytes."""
-        if messages.etag_matches(environ, self.etag):
-            return messages.send_not_modified(start_response, self.etag, messages.PRIVATE)
-        return messages.send(environ, start_response, 200, self.headers, self.body)
+    def response(self, environ: WSGIEnvironment) -> messages.Response:
+        """Returns 200, or 304 when the client has these very bytes."""
+        if etag_matches(environ, self.etag):
+            return messages.not_modified(self.etag, messages.PRIVATE)
+        return messages.Response(200, self.headers, self.body)
 
 
 def make_view(body: bytes, content_type: str, *, gzipped: bool) -> View:

@@ -1,6 +1,6 @@
 """Authenticate: who is asking?
 
-Leaves a `Principal` for the layers below, and takes the Authorization header off the request: an API token of ours goes
+Fills in the `Principal`, and takes the Authorization header off the request: an API token of ours goes
 no further than this layer. A header that is not ours belongs to the upstream and travels in the principal, to be used
 for a public publish alone. A wrong, revoked or expired ``nproxy_`` token is refused here, whatever it was for; so is a
 session of the management API, which would pass for a token of the upstream's.
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from nproxy_mw.access import ANONYMOUS, Principal, Tokens
 from nproxy_mw.errors import Unauthenticated
-from nproxy_mw.http.context import PRINCIPAL, REQUEST_ID
+from nproxy_mw.http.context import context_of
 from nproxy_mw.token_format import mentions_ours
 
 if TYPE_CHECKING:
@@ -33,11 +33,12 @@ class Authenticate:
         self.tokens = tokens
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        REQUEST_ID.require(environ, by="Authenticate")
-        principal = self._principal(environ.get("HTTP_AUTHORIZATION", "").strip())
-        inner = PRINCIPAL.leave(environ, principal)
-        inner.pop("HTTP_AUTHORIZATION", None)
-        return self.app(inner, start_response)
+        context = context_of(environ, by="Authenticate")
+        header = environ.get("HTTP_AUTHORIZATION", "")
+        context.principal = self._principal(header.strip())
+        if header:
+            environ = {key: value for key, value in environ.items() if key != "HTTP_AUTHORIZATION"}
+        return self.app(environ, start_response)
 
     def _principal(self, header: str) -> Principal:
         if not header:

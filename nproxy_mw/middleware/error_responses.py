@@ -2,8 +2,11 @@
 
 Every error body is ``{"error": "<one sentence>", "code": "<kebab-case>", "requestId": "..."}``: npm shows ``error``,
 and yarn classic takes a 4xx without it for success. An error outside the tree of `nproxy_mw.errors` is a bug: it is
-logged with its traceback and answered 500 without details. A body the client is still sending is read to its end first
-(bounded), or npm would show a broken pipe instead of the sentence.
+logged with its traceback and answered 500 without details. A body that the client is still sending is read to its end
+first (bounded), or npm would show a broken pipe instead of the sentence.
+
+Each request gets an id here, which every answer carries in ``X-Request-Id``. A host's layer outside that has ids of its
+own puts one into the `Context` first.
 
 An error that comes up after an answer was begun, like an upstream that goes away in the middle of a tarball, is left to
 the server: it ends the connection, so that nothing looks whole.
@@ -13,20 +16,20 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from nproxy_mw.errors import MissingLayer, NproxyError, StorageError
-from nproxy_mw.http import messages
-from nproxy_mw.http.bodies import CountedInput, drain, with_counted_input
-from nproxy_mw.http.context import REQUEST_ID
+from nproxy_mw.http.bodies import CountedInput, count_input, drain
+from nproxy_mw.http.context import opened
+from nproxy_mw.http.messages import NO_STORE, Headers, Response, json_response, send
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _log = logging.getLogger(__name__)
+
+_HEADER = "X-Request-Id"
 
 
 class ErrorResponses:
@@ -36,27 +39,36 @@ class ErrorResponses:
         self.app = app
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        environ = REQUEST_ID.leave(environ, uuid.uuid4().hex)
+        inner, context = opened(environ)
+        request_id = context.request_id = context.request_id or uuid.uuid4().hex
+        start = _with_id(start_response, request_id)
         counted: CountedInput | None = None
         try:
-            inner, counted = with_counted_input(environ)
-            return self.app(inner, start_response)
+            counted = count_input(inner)
+            return self.app(inner, start)
         except Exception as error:
             if counted is not None:
                 drain(counted)
-            return _answer(environ, start_response, error)
+            return send(environ, start, _response(error, request_id))
 
 
-def _answer(environ: WSGIEnvironment, start_response: StartResponse, error: Exception) -> Iterable[bytes]:
-    request_id = environ[REQUEST_ID.name]
+def _with_id(start_response: StartResponse, request_id: str) -> StartResponse:
+    def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
+        # A host application below, or another ErrorResponses, may have named the request already.
+        if _HEADER.lower() not in [name.lower() for name, _ in headers]:
+            headers = [*headers, (_HEADER, request_id)]
+        return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
+
+    return start
+
+
+def _response(error: Exception, request_id: str) -> Response:
     status, headers, document = _explained(error, request_id)
-    body = orjson.dumps({**document, "requestId": request_id})
-    all_headers = [("Content-Type", messages.JSON), ("Cache-Control", "no-store"), *headers]
-    return messages.send(environ, start_response, status, all_headers, body)
+    return json_response({**document, "requestId": request_id}, status, [*NO_STORE, *headers])
 
 
-def _explained(error: Exception, request_id: str) -> tuple[int, list[tuple[str, str]], dict[str, Any]]:
-    """Status, extra headers and body for an error; bugs are logged here and explained to nobody."""
+def _explained(error: Exception, request_id: str) -> tuple[int, Headers, dict[str, Any]]:
+    """Returns status, extra headers and body for an error; bugs are logged here and explained to nobody."""
     if isinstance(error, NproxyError) and not isinstance(error, StorageError):
         if error.status >= 500:
             _log.warning("request %s: %s", request_id, error, exc_info=error.__cause__)

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from nproxy_mw.errors import Forbidden, MissingLayer, NotFound
-from nproxy_mw.http import messages
-from nproxy_mw.http.context import DESTINATION, ROUTE, Destination
+from nproxy_mw.http.context import Destination
+from nproxy_mw.http.handlers import Request, routed
+from nproxy_mw.http.messages import PRIVATE, Response, json_response, send
 from nproxy_mw.npm.audits import empty_report
 from nproxy_mw.npm.routes import Kind
 
@@ -27,17 +28,20 @@ class NoUpstream:
         self.app = app
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        route = ROUTE.require(environ, by="NoUpstream")
-        if DESTINATION.require(environ, by="NoUpstream") is Destination.INTERNAL:
+        request = routed(environ, by="NoUpstream")
+        if request.destination is Destination.INTERNAL:
             raise MissingLayer("NoUpstream was handed an internal package: put InternalStore outside NoUpstream.")
-        if route.kind is Kind.ROOT and self.app is not None:
+        if request.route.kind is Kind.ROOT and self.app is not None:
             return self.app(environ, start_response)
-        verb = messages.method(environ)
-        if verb == "POST" and route.kind is Kind.ADVISORIES:
-            return messages.send_json(environ, start_response, {}, headers=messages.PRIVATE)
-        if verb == "POST" and route.kind is Kind.AUDIT:
-            return messages.send_json(environ, start_response, empty_report(), headers=messages.PRIVATE)
-        # npm takes a 404 to an unpublish for success.
-        if verb in {"PUT", "DELETE"} and route.name is not None:
-            raise Forbidden(_SENTENCE, code="no-upstream")
-        raise NotFound(_SENTENCE, code="no-upstream")
+        return send(environ, start_response, _response(request))
+
+
+def _response(request: Request) -> Response:
+    if request.method == "POST" and request.route.kind is Kind.ADVISORIES:
+        return json_response({}, headers=PRIVATE)
+    if request.method == "POST" and request.route.kind is Kind.AUDIT:
+        return json_response(empty_report(), headers=PRIVATE)
+    # npm takes a 404 to an unpublish for success.
+    if request.method in {"PUT", "DELETE"} and request.route.name is not None:
+        raise Forbidden(_SENTENCE, code="no-upstream")
+    raise NotFound(_SENTENCE, code="no-upstream")

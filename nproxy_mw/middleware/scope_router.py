@@ -7,56 +7,37 @@ understand is refused before anything else happens.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Collection, Iterable
+from typing import TYPE_CHECKING
 
 from nproxy_mw.access import Grant, require
-from nproxy_mw.http import messages
-from nproxy_mw.http.context import DESTINATION, PRINCIPAL, ROUTE, Destination
+from nproxy_mw.http.context import PRINCIPAL, Destination, RoutingSettings, context_of
+from nproxy_mw.http.messages import is_read
 from nproxy_mw.npm.routes import Route, parse_route
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
-class RoutingSettings(Protocol):
-    """What this layer needs to know of an organization's settings."""
-
-    @property
-    def internal_scopes(self) -> Collection[str]:
-        """The scopes whose packages are the organization's own, each with its ``@``."""
-        ...
-
-    @property
-    def public_reads(self) -> bool:
-        """Whether upstream packages may be read without a token."""
-        ...
-
-
-class SettingsSource(Protocol):
-    """Where an organization's settings are asked for, at each request: a change holds at once."""
-
-    def get(self) -> RoutingSettings:
-        """The settings as they are now."""
-        ...
-
-
 class ScopeRouter:
-    """Leaves the parsed route and its destination for the layers below."""
+    """Fills in the route, its destination, and the settings, which *settings* returns as they are now.
 
-    def __init__(self, app: WSGIApplication, *, settings: SettingsSource) -> None:
+    They are asked for here, once per request, so that all layers below judge by the same ones.
+    """
+
+    def __init__(self, app: WSGIApplication, *, settings: Callable[[], RoutingSettings]) -> None:
         self.app = app
         self.settings = settings
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         principal = PRINCIPAL.require(environ, by="ScopeRouter")
-        route = parse_route(environ.get("PATH_INFO", ""))
-        settings = self.settings.get()
-        destination = _destination(route, settings.internal_scopes)
-        is_upstream_read = destination is Destination.UPSTREAM and messages.method(environ) == "GET"
-        if is_upstream_read and not settings.public_reads:
+        context = context_of(environ, by="ScopeRouter")
+        context.route = route = parse_route(environ.get("PATH_INFO", ""))
+        context.settings = settings = self.settings()
+        context.destination = destination = _destination(route, settings.internal_scopes)
+        if destination is Destination.UPSTREAM and is_read(environ) and not settings.public_reads:
             require(principal, Grant.PROXY)
-        return self.app(DESTINATION.leave(ROUTE.leave(environ, route), destination), start_response)
+        return self.app(environ, start_response)
 
 
 def _destination(route: Route, internal_scopes: Collection[str]) -> Destination:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from nproxy_mw.errors import NotFound
-from nproxy_mw.http.context import ORG
+from nproxy_mw.http.context import context_of
 from nproxy_mw.http.sites import check_domain, host_name
 
 if TYPE_CHECKING:
@@ -109,4 +109,5 @@ class TenantRouter:
         registry = self.registry_of(org)
         if registry is None:
             raise NotFound("There is no registry at this address.", code="registry-not-found")
-        return registry(ORG.leave(inner, org), start_response)
+        context_of(environ, by="TenantRouter").org = org
+        return registry(inner, start_response)

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.client import Client, validated
+from support.layers import say
 from support.registry import ACTOR, RegistryFixture, publish
 
 from nproxy_mw import token_format
 from nproxy_mw.access import ANONYMOUS, Grant, Principal
 from nproxy_mw.errors import Unauthenticated
-from nproxy_mw.http import messages
 from nproxy_mw.http.context import PRINCIPAL
 from nproxy_mw.middleware.authenticate import Authenticate
 from nproxy_mw.middleware.error_responses import ErrorResponses
@@ -41,7 +41,7 @@ class Door:
     def inner(self, environ, start_response):
         self.principals.append(PRINCIPAL.require(environ, by="tests"))
         self.environs.append(environ)
-        return messages.send_json(environ, start_response, {})
+        return say(environ, start_response, {})
 
     def open(self, authorization: str | None):
         return self.client.get("/x", environ={"HTTP_AUTHORIZATION": authorization})

@@ -7,6 +7,7 @@ import logging
 
 import pytest
 from support.client import Client
+from support.layers import say
 
 from nproxy_mw.errors import (
     BadRequest,
@@ -22,7 +23,7 @@ from nproxy_mw.errors import (
     Unauthenticated,
     UpstreamUnavailable,
 )
-from nproxy_mw.http import bodies, messages
+from nproxy_mw.http import bodies
 from nproxy_mw.http.context import REQUEST_ID
 from nproxy_mw.middleware.error_responses import ErrorResponses
 
@@ -126,7 +127,7 @@ def test_hosts_environ_is_left_alone():
     kept = {}
 
     def app(environ, start_response):
-        return messages.send_json(environ, start_response, {})
+        return say(environ, start_response, {})
 
     class Keeping(ErrorResponses):
         def __call__(self, environ, start_response):
@@ -197,7 +198,7 @@ def test_body_ends_where_content_length_says():
 
     def app(environ, start_response):
         seen.append(environ["wsgi.input"].read(1000))
-        return messages.send_json(environ, start_response, {})
+        return say(environ, start_response, {})
 
     source = io.BytesIO(b"bodyGET /next HTTP/1.1")
     Client(ErrorResponses(app)).put("/x", environ={"wsgi.input": source, "CONTENT_LENGTH": "4"})

@@ -328,9 +328,9 @@ def test_changing_needs_publish(client, acme, method, path, document):
 @pytest.mark.parametrize(
     ("method", "path", "status", "allow"),
     [
-        pytest.param("POST", UTILS, 405, "GET, PUT, HEAD", id="POST a packument"),
-        pytest.param("DELETE", UTILS, 405, "GET, PUT, HEAD", id="DELETE without a revision"),
-        pytest.param("PATCH", UTILS, 405, "GET, PUT, HEAD", id="PATCH"),
+        pytest.param("POST", UTILS, 405, "GET, HEAD, PUT", id="POST a packument"),
+        pytest.param("DELETE", UTILS, 405, "GET, HEAD, PUT", id="DELETE without a revision"),
+        pytest.param("PATCH", UTILS, 405, "GET, HEAD, PUT", id="PATCH"),
         pytest.param("PUT", TARBALL, 405, "GET, HEAD", id="PUT a tarball"),
         pytest.param("GET", f"{UTILS}/-rev/1-x", 405, "PUT, DELETE", id="GET a revision"),
         pytest.param("PUT", "/@acme/utils/1.0.0", 405, "GET, HEAD", id="PUT a version"),
@@ -777,10 +777,10 @@ def keyed():
     assert publish(acme.client()).status == 201
     upstream = Upstream()
     found = layers(acme.organization, upstream)
-    store = found[3](stack(found[4], on=front_page))
+    store = found.by_name["internal_store"](stack(found.by_name["forwarder"], on=front_page))
     hours = [0.0]
-    store._meta[Kind.KEYS]["GET"].__self__.monotonic = lambda: hours[0] * 3600
-    return Client(stack(*found[:3], on=store)), upstream, hours
+    store._meta[Kind.KEYS].find({"REQUEST_METHOD": "GET"}).__self__.monotonic = lambda: hours[0] * 3600
+    return Client(stack(*list(found)[:3], on=store)), upstream, hours
 
 
 KEYS = "/-/npm/v1/keys"

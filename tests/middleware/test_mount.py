@@ -6,16 +6,16 @@ from wsgiref.validate import validator
 
 import pytest
 from support.client import Client
+from support.layers import say
 from support.registry import RegistryFixture, publish
 
 from nproxy_mw import Mount
-from nproxy_mw.http import messages
 
 
 def named(name: str):
     def app(environ, start_response):
         place = {"app": name, "script": environ.get("SCRIPT_NAME", ""), "path": environ.get("PATH_INFO", "")}
-        return messages.send_json(environ, start_response, place)
+        return say(environ, start_response, place)
 
     return validator(app)
 

@@ -8,9 +8,11 @@ from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
 
 import pytest
+from support.layers import FixedSettings, with_context
 
+from nproxy_mw.access import ANONYMOUS
 from nproxy_mw.errors import Forbidden, MissingLayer, NotFound
-from nproxy_mw.http.context import DESTINATION, ROUTE, Destination
+from nproxy_mw.http.context import Destination
 from nproxy_mw.middleware.no_upstream import NoUpstream
 from nproxy_mw.npm.routes import parse_route
 
@@ -18,7 +20,9 @@ from nproxy_mw.npm.routes import parse_route
 def ask(method: str, path: str, app: Any = None, mark: Destination = Destination.UPSTREAM) -> Any:
     environ: Any = {"REQUEST_METHOD": method, "SCRIPT_NAME": "", "PATH_INFO": path, "QUERY_STRING": ""}
     setup_testing_defaults(environ)
-    environ = ROUTE.leave(DESTINATION.leave(environ, mark), parse_route(path))
+    environ = with_context(
+        environ, route=parse_route(path), destination=mark, settings=FixedSettings(), principal=ANONYMOUS
+    )
     chunks = validator(NoUpstream(app))(environ, lambda status, headers, exc_info=None: lambda data: None)
     try:
         return b"".join(chunks)

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.client import Client, validated
 from support.hosting import PlatformFixture
+from support.layers import say
 from support.registry import ACTOR, publish
 
-from nproxy_mw.http import messages
 from nproxy_mw.http.context import ORG
 from nproxy_mw.http.sites import check_domain
 from nproxy_mw.middleware.error_responses import ErrorResponses
@@ -28,7 +28,7 @@ WAYS = [
 
 def echo(environ, start_response):
     document = {"org": ORG.find(environ), "script": environ["SCRIPT_NAME"], "path": environ["PATH_INFO"]}
-    return messages.send_json(environ, start_response, document)
+    return say(environ, start_response, document)
 
 
 def door(resolve):

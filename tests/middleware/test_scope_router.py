@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 from support.client import Client, validated
+from support.layers import FixedSettings, say
 from support.registry import RegistryFixture
 
 from nproxy_mw.access import ANONYMOUS, Grant, Principal
-from nproxy_mw.http import messages
-from nproxy_mw.http.context import DESTINATION, PRINCIPAL, ROUTE, Destination
+from nproxy_mw.http.context import DESTINATION, ROUTE, Destination, context_of
 from nproxy_mw.middleware.error_responses import ErrorResponses
 from nproxy_mw.middleware.scope_router import ScopeRouter
 from nproxy_mw.npm.routes import Kind
@@ -17,28 +17,23 @@ ACME = "@acme"
 HOLDER = Principal(name="ann", token_hash="00", grants=frozenset({Grant.PROXY}))
 
 
-class Settings:
-    def __init__(self, scopes=(ACME,), public_reads=True):
-        self.internal_scopes = scopes
-        self.public_reads = public_reads
-
-    def get(self):
-        return self
-
-
 class Router:
     """ScopeRouter alone, and what it left for the layers below."""
 
     def __init__(self, settings=None, principal=ANONYMOUS):
         self.left = []
-        self.settings = settings or Settings()
+        self.settings = settings or FixedSettings()
 
         def known(app):
-            return lambda environ, start: app(PRINCIPAL.leave(environ, principal), start)
+            def layer(environ, start_response):
+                context_of(environ, by="tests").principal = principal
+                return app(environ, start_response)
+
+            return layer
 
         def inner(environ, start_response):
             self.left.append((DESTINATION.require(environ, by="tests"), ROUTE.require(environ, by="tests")))
-            return messages.send_json(environ, start_response, {})
+            return say(environ, start_response, {})
 
         router = [ErrorResponses, known, lambda app: ScopeRouter(app, settings=self.settings)]
         self.client = Client(validated(router, on=inner))
@@ -194,7 +189,7 @@ def test_raw_path_of_the_server_decides_nothing(raw):
 
 def test_settings_are_asked_at_each_request():
     """A change of the settings holds at once."""
-    router = Router(Settings(()))
+    router = Router(FixedSettings(()))
     assert router.destination("/@acme/utils") is Destination.UPSTREAM
     router.settings.internal_scopes = (ACME,)
     assert router.destination("/@acme/utils") is Destination.INTERNAL
@@ -216,11 +211,11 @@ def test_settings_are_asked_at_each_request():
 )
 def test_public_reads(public, principal, status, method, path):
     """Upstream packages are read without a token only where the organization lets everybody."""
-    router = Router(Settings(public_reads=public), principal)
+    router = Router(FixedSettings(public_reads=public), principal)
     assert router.client.ask(method, path).status == status
     assert bool(router.left) is (status == 200)
 
 
 def test_publishing_upstream_needs_no_token_of_ours():
     """A public publish stands on the upstream's own token, whatever publicReads says."""
-    assert Router(Settings(public_reads=False)).client.put("/lodash", {}).status == 200
+    assert Router(FixedSettings(public_reads=False)).client.put("/lodash", {}).status == 200

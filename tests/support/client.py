@@ -20,11 +20,12 @@ ABBREVIATED = "application/vnd.npm.install-v1+json"
 
 @dataclass(frozen=True)
 class Response:
-    """One answer. Names of headers are in lower case."""
+    """One answer. Names of headers are in lower case; the request's id, another each time, stands apart from them."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    request_id: str = field(default="", compare=False)
 
     @property
     def json(self) -> Any:
@@ -133,7 +134,9 @@ def run(app: Any, environ: dict[str, Any]) -> Response:
     status, headers = answer
     names = [name.lower() for name, _ in headers]
     assert len(names) == len(set(names)), "a header stands there twice"
-    return Response(int(status.split()[0]), {name.lower(): value for name, value in headers}, b"".join(written) + body)
+    by_name = {name.lower(): value for name, value in headers}
+    request_id = by_name.pop("x-request-id", "")
+    return Response(int(status.split()[0]), by_name, b"".join(written) + body, request_id)
 
 
 def check(method: str, response: Response) -> None:
@@ -153,7 +156,7 @@ def check(method: str, response: Response) -> None:
         assert isinstance(document["error"], str)
         assert document["error"].endswith((".", "npmrc."))
         assert document["code"]
-        assert document["requestId"]
+        assert document["requestId"] == response.request_id
     elif "json" in headers.get("content-type", ""):
         document = response.json
         assert not isinstance(document, dict) or "error" not in document

@@ -25,7 +25,7 @@ from nproxy_mw import (
     stack,
 )
 from nproxy_mw.access import Tokens
-from nproxy_mw.http.context import DESTINATION, PRINCIPAL, ROUTE, Destination
+from nproxy_mw.http.context import DESTINATION, PRINCIPAL, ROUTE, Context, Destination
 from nproxy_mw.npm.routes import Route
 from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.orgs.tokens import TokenStore
@@ -71,10 +71,6 @@ class OwnSettings:
     public_reads = True
     version_unpublish = False
 
-    def get(self) -> OwnSettings:
-        """Themselves."""
-        return self
-
 
 class OwnTokens:
     """Tokens that a host keeps itself."""
@@ -106,14 +102,13 @@ class OwnTransport:
 
 def by_hand(acme: Organization) -> WSGIApplication:
     """Composed by hand, from the host's own parts."""
-    settings, transport = OwnSettings(), OwnTransport()
     return stack(
         ErrorResponses,
         partial(Authenticate, tokens=OwnTokens()),
         partial(OwnLayer, limit=1),
-        partial(ScopeRouter, settings=settings),
-        partial(InternalStore, packages=acme.packages, settings=settings),
-        partial(Forwarder, transport=transport, settings=settings),
+        partial(ScopeRouter, settings=OwnSettings),
+        partial(InternalStore, packages=acme.packages),
+        partial(Forwarder, transport=OwnTransport()),
         on=host,
     )
 
@@ -126,7 +121,7 @@ def wrong(acme: Organization) -> None:
     registry("memory://", "@acme")  # type: ignore[call-arg]
     Mount(host, registry("memory://"), "/npm")  # type: ignore[arg-type]
     Principal(grants=frozenset({"proxy"}))  # type: ignore[arg-type]
-    PRINCIPAL.leave({}, "ann")  # type: ignore[arg-type]
+    Context().principal = "ann"  # type: ignore[assignment]
 
 
 def ports_are_kept(acme: Organization, local: LocalStorage, memory: FsspecStorage) -> None:

@@ -5,75 +5,67 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
-from http import HTTPStatus
+from collections.abc import Iterator
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import orjson
 
-from nproxy_mw.errors import BadRequest, NproxyError
+from nproxy_mw.errors import BadRequest, NproxyError, RangeNotSatisfiable
 from nproxy_mw.http import messages
 from nproxy_mw.http.bodies import content_length, raw_chunks, too_large
+from nproxy_mw.http.negotiation import accepts_gzip, etag_matches
 from nproxy_mw.npm.names import Name
 from nproxy_mw.upstream.documents import UrlRewriter
 from nproxy_mw.upstream.relaying import OF_TARBALLS, passed
 from nproxy_mw.upstream.responses import UpstreamResponse
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import WSGIEnvironment
 
 GZIP_LEVEL = 1  # made anew for each request: speed before size
 GZIP_FROM = 1024  # bytes
 REWRITE_LIMIT = 16 * 2**20  # bytes of an upload that is read whole to put its URLs right
 
 _TARBALL: messages.Headers = (
-    ("X-Content-Type-Options", "nosniff"),
     ("Content-Security-Policy", "sandbox"),
     # The bytes of a version never change. Who may have them can depend on who asks, so shared caches stay out.
     ("Cache-Control", "private, max-age=31536000, immutable"),
 )
 
 
-def send_document(
-    environ: WSGIEnvironment, start_response: StartResponse, body: bytes, content_type: str = messages.JSON
-) -> Iterable[bytes]:
-    """Answers *body*, gzipped when the client takes that, or 304; tagged by its bytes and its encoding."""
-    encoded = len(body) >= GZIP_FROM and messages.accepts_gzip(environ)
+def document_response(environ: WSGIEnvironment, body: bytes, content_type: str = messages.JSON) -> messages.Response:
+    """Returns *body*, gzipped when the client takes that, or 304; tagged by its bytes and its encoding."""
+    encoded = len(body) >= GZIP_FROM and accepts_gzip(environ)
     # The same bytes are always encoded the same, so the ETag need not wait for the encoding.
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}{"-gzip" if encoded else ""}"'
-    if messages.method(environ) == "GET" and messages.etag_matches(environ, etag):
-        return messages.send_not_modified(start_response, etag, messages.PRIVATE)
+    if messages.is_read(environ) and etag_matches(environ, etag):
+        return messages.not_modified(etag, messages.PRIVATE)
     headers = [("Content-Type", content_type), *messages.PRIVATE, ("ETag", etag)]
     if encoded:
         body = gzip.compress(body, GZIP_LEVEL, mtime=0)
         headers.append(("Content-Encoding", "gzip"))
-    return messages.send(environ, start_response, 200, headers, body)
+    return messages.Response(200, headers, body)
 
 
-def send_tarball(environ: WSGIEnvironment, start_response: StartResponse, answer: UpstreamResponse) -> Iterable[bytes]:
-    """Streams a tarball of the upstream (200, 206, 304 or 416) down; closes *answer* in the end."""
-    try:
-        headers = passed(by_name(answer), OF_TARBALLS)
-        if answer.status == 416:
-            headers = [header for header in headers if header[0] == "Content-Range"]
-            refused = {"error": "The tarball has no such range.", "code": "invalid-range"}
-            return closing(answer, messages.send_json(environ, start_response, refused, status=416, headers=headers))
-        if answer.status == 304:  # describes no content
-            headers = [header for header in headers if header[0] != "Content-Length"]
-        else:
-            headers.append(("Content-Type", "application/octet-stream"))
-        start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", [*_TARBALL, *headers])
-    except BaseException:
+def tarball_response(answer: UpstreamResponse) -> messages.Response:
+    """Returns a tarball of the upstream (200, 206, 304 or 416), which closes *answer* in the end.
+
+    Raises:
+        RangeNotSatisfiable: the upstream says so.
+    """
+    headers = passed(by_name(answer), OF_TARBALLS)
+    if answer.status == 416:
         answer.close()
-        raise
-    return closing(answer, []) if messages.is_head(environ) or answer.status == 304 else Streamed(answer)
-
-
-def closing(answer: UpstreamResponse, body: Iterable[bytes]) -> Iterable[bytes]:
-    """*body*, with the *answer* it does not need closed at once."""
-    answer.close()
-    return body
+        raise RangeNotSatisfiable(
+            "The tarball has no such range.", content_range=dict(headers).get("Content-Range", "")
+        )
+    if answer.status == 304:  # describes no content
+        answer.close()
+        headers = [header for header in headers if header[0] != "Content-Length"]
+        return messages.Response(304, [*_TARBALL, *headers])
+    content_type = ("Content-Type", "application/octet-stream")
+    return messages.Response(answer.status, [*_TARBALL, *headers, content_type], Streamed(answer))
 
 
 def by_name(answer: UpstreamResponse) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """InternalStore: answers for internal packages from the organization's storage, and for the registry itself.
 
-Reading needs the scope ``proxy``, changing needs ``publish``; a read that npm makes as part of a change
+Reading needs the scope ``proxy``, changing needs ``publish``. A packument that npm reads to change it
 (``?write=true``) is open to either. What is internal ends here: an absent package is a 404, whatever the upstream has
 under that name.
 """
@@ -8,50 +8,33 @@ under that name.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING
 
-from nproxy_mw.access import Grant, Principal, require
-from nproxy_mw.errors import MethodNotAllowed, NotFound
-from nproxy_mw.http import messages
-from nproxy_mw.http.context import DESTINATION, PRINCIPAL, ROUTE, Destination
+from nproxy_mw.access import Grant, require
+from nproxy_mw.errors import NotFound
+from nproxy_mw.http.context import Destination
+from nproxy_mw.http.handlers import Handler, Request, VerbTable, routed
+from nproxy_mw.http.messages import is_read, send
+from nproxy_mw.http.negotiation import is_for_write
 from nproxy_mw.http.views import Views
 from nproxy_mw.json_values import Json
 from nproxy_mw.middleware.internal_store.keys import Keys
 from nproxy_mw.middleware.internal_store.meta import Meta
 from nproxy_mw.middleware.internal_store.reading import Reading
 from nproxy_mw.middleware.internal_store.writing import Writing
-from nproxy_mw.npm.routes import Kind, Route
+from nproxy_mw.npm.routes import Kind
 from nproxy_mw.packages.store import Packages
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-Handler: TypeAlias = "Callable[[WSGIEnvironment, StartResponse, Route], Iterable[bytes]]"
-
-
-class UnpublishSettings(Protocol):
-    """What this layer needs to know of an organization's settings."""
-
-    @property
-    def version_unpublish(self) -> bool:
-        """Whether single versions can be unpublished."""
-        ...
-
-
-class UnpublishSettingsSource(Protocol):
-    """Where the settings are asked for, at each request that needs them."""
-
-    def get(self) -> UnpublishSettings:
-        """The settings as they are now."""
-        ...
-
 
 class InternalStore:
     """Serves *packages*, and ping, whoami, search and signing keys.
 
-    If *public_url* is None, tarball URLs are made from what the server says of each request. If *settings* is None,
-    single versions cannot be unpublished. *keys* answers the public keys that versions are signed with; the upstream's
-    are listed beside them. If *views* is None, finished answers are kept in 64 MiB of this layer's own.
+    If *public_url* is None, tarball URLs are made from what the server says of each request. *keys* returns the public
+    keys that versions are signed with; the upstream's are listed with them. If *views* is None, finished answers are
+    kept in 64 MiB of this layer's own.
     """
 
     def __init__(
@@ -60,59 +43,48 @@ class InternalStore:
         *,
         packages: Packages,
         public_url: str | None = None,
-        settings: UnpublishSettingsSource | None = None,
         keys: Callable[[], Sequence[Json]] = tuple,
         views: Views | None = None,
     ) -> None:
         self.app = app
         reading = Reading(packages, views or Views(), public_url)
-        writing = Writing(packages, lambda: settings is not None and settings.get().version_unpublish)
+        writing = Writing(packages)
         meta = Meta(packages)
-        self._meta: Mapping[Kind, Mapping[str, Handler]] = {
-            Kind.PING: {"GET": meta.ping},
-            Kind.WHOAMI: {"GET": meta.whoami},
-            Kind.SEARCH: {"GET": meta.search},
-            Kind.KEYS: {"GET": Keys(keys, app).keys},
+        self._meta: Mapping[Kind, VerbTable[Handler]] = {
+            Kind.PING: VerbTable({"GET": meta.ping}),
+            Kind.WHOAMI: VerbTable({"GET": meta.whoami}),
+            Kind.SEARCH: VerbTable({"GET": meta.search}),
+            Kind.KEYS: VerbTable({"GET": Keys(keys, app).keys}),
         }
-        self._packages: Mapping[Kind, Mapping[str, Handler]] = {
-            Kind.PACKUMENT: {"GET": reading.packument, "PUT": writing.put_packument},
-            Kind.MANIFEST: {"GET": reading.manifest},
-            Kind.TARBALL: {"GET": reading.tarball},
-            Kind.DIST_TAGS: {"GET": reading.dist_tags},
-            Kind.DIST_TAG: {"PUT": writing.put_tag, "POST": writing.put_tag, "DELETE": writing.delete_tag},
-            Kind.PACKUMENT_REVISION: {"PUT": writing.put_revision, "DELETE": writing.delete_package},
-            Kind.TARBALL_REVISION: {"DELETE": writing.delete_tarball},
-            Kind.PACKAGE_ASPECT: {"GET": reading.aspect},
+        self._packages: Mapping[Kind, VerbTable[Handler]] = {
+            Kind.PACKUMENT: VerbTable({"GET": reading.packument, "PUT": writing.put_packument}),
+            Kind.MANIFEST: VerbTable({"GET": reading.manifest}),
+            Kind.TARBALL: VerbTable({"GET": reading.tarball}),
+            Kind.DIST_TAGS: VerbTable({"GET": reading.dist_tags}),
+            Kind.DIST_TAG: VerbTable({"PUT": writing.put_tag, "POST": writing.put_tag, "DELETE": writing.delete_tag}),
+            Kind.PACKUMENT_REVISION: VerbTable({"PUT": writing.put_revision, "DELETE": writing.delete_package}),
+            Kind.TARBALL_REVISION: VerbTable({"DELETE": writing.delete_tarball}),
+            Kind.PACKAGE_ASPECT: VerbTable({"GET": reading.aspect}),
         }
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        destination = DESTINATION.require(environ, by="InternalStore")
-        route = ROUTE.require(environ, by="InternalStore")
-        principal = PRINCIPAL.require(environ, by="InternalStore")
-        if destination is Destination.INTERNAL:
-            _authorise(principal, environ)
-            verbs = self._packages.get(route.kind)
-        elif route.kind in self._meta:
-            verbs = self._meta[route.kind]
+        request = routed(environ, by="InternalStore")
+        if request.destination is Destination.INTERNAL:
+            _authorize(request)
+            table = self._packages.get(request.route.kind)
+        elif request.route.kind in self._meta:
+            table = self._meta[request.route.kind]
         else:
             return self.app(environ, start_response)
-        return _answer_of(verbs, environ)(environ, start_response, route)
+        if table is None:
+            raise NotFound("This registry keeps nothing under that path.", code="route-not-found")
+        return send(environ, start_response, table.find(environ)(request))
 
 
-def _authorise(principal: Principal, environ: WSGIEnvironment) -> None:
-    if messages.method(environ) != "GET":
-        require(principal, Grant.PUBLISH)
-    elif messages.is_for_write(environ) and Grant.PUBLISH in principal.grants:
+def _authorize(request: Request) -> None:
+    if not is_read(request.environ):
+        require(request.principal, Grant.PUBLISH)
+    elif is_for_write(request.environ) and Grant.PUBLISH in request.principal.grants:
         return
     else:
-        require(principal, Grant.PROXY)
-
-
-def _answer_of(verbs: Mapping[str, Handler] | None, environ: WSGIEnvironment) -> Handler:
-    if verbs is None:
-        raise NotFound("This registry keeps nothing under that path.", code="route-not-found")
-    answer = verbs.get(messages.method(environ))
-    if answer is None:
-        allow = [*verbs, "HEAD"] if "GET" in verbs else [*verbs]
-        raise MethodNotAllowed("That method is not offered under this path.", allow=tuple(allow))
-    return answer
+        require(request.principal, Grant.PROXY)

@@ -7,18 +7,18 @@ key is not listed. So an upstream that cannot be asked must not look like one wi
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from nproxy_mw.errors import NotFound, ServerError
-from nproxy_mw.http import messages
+from nproxy_mw.http.handlers import Request
+from nproxy_mw.http.messages import PRIVATE, Response, ask, json_response
 from nproxy_mw.json_values import Json
-from nproxy_mw.npm.routes import Route
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 UPSTREAM_SECONDS = 600.0
 """How long the upstream's keys are taken as they were. They change once in years."""
@@ -39,12 +39,12 @@ class Keys:
         self._upstream: Sequence[Json] | None = None
         self._asked_at = 0.0
 
-    def keys(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
+    def keys(self, request: Request) -> Response:
         """The merged list; 404, which npm takes for "nothing is signed here", when it is empty."""
-        keys = [*self.own(), *self._of_upstream(environ)]
+        keys = [*self.own(), *self._of_upstream(request.environ)]
         if not keys:
             raise NotFound("This registry has no signing keys yet.", code="no-keys")
-        return messages.send_json(environ, start_response, {"keys": keys}, headers=messages.PRIVATE)
+        return json_response({"keys": keys}, headers=PRIVATE)
 
     def _of_upstream(self, environ: WSGIEnvironment) -> Sequence[Json]:
         now = self.monotonic()
@@ -60,7 +60,7 @@ class Keys:
 
 def _listed(below: WSGIApplication, environ: WSGIEnvironment) -> Sequence[Json]:
     try:
-        status, body = messages.ask(below, environ)
+        status, body = ask(below, environ)
     except NotFound:
         return []
     document: Any = orjson.loads(body) if status == 200 else {}

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs
 
 from nproxy_mw.access import Grant
 from nproxy_mw.errors import BadRequest, Unauthenticated
-from nproxy_mw.http import messages
-from nproxy_mw.http.context import PRINCIPAL
+from nproxy_mw.http.handlers import Request
+from nproxy_mw.http.messages import PRIVATE, Response, json_response
 from nproxy_mw.json_values import Json
 from nproxy_mw.npm import packuments
-from nproxy_mw.npm.routes import Route
 from nproxy_mw.packages.store import Packages
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 SEARCH_SIZE = 20  # results, as npm asks by default
 SEARCH_LIMIT = 250  # results of one page, as the public registry allows
@@ -28,27 +23,28 @@ class Meta:
     def __init__(self, packages: Packages) -> None:
         self.packages = packages
 
-    def ping(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
-        """An empty object."""
-        return messages.send_json(environ, start_response, {})
+    def ping(self, request: Request) -> Response:
+        """Returns an empty object."""
+        return json_response({})
 
-    def whoami(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
-        """The name of the API token."""
-        principal = PRINCIPAL.require(environ, by="InternalStore")
-        if principal.is_anonymous:
+    def whoami(self, request: Request) -> Response:
+        """Returns the name of the API token."""
+        if request.principal.is_anonymous:
             raise Unauthenticated("This needs an API token of this registry: put one into .npmrc.")
-        return messages.send_json(environ, start_response, {"username": principal.name}, headers=messages.PRIVATE)
+        return json_response({"username": request.principal.name}, headers=PRIVATE)
 
-    def search(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
-        """Internal packages that the token may read. The words are never sent upstream: they may be internal names."""
-        query = parse_qs(environ.get("QUERY_STRING", ""))
+    def search(self, request: Request) -> Response:
+        """Returns internal packages that the token may read.
+
+        The words are never sent upstream: they may be internal names.
+        """
+        query = parse_qs(request.environ.get("QUERY_STRING", ""))
         words = query.get("text", [""])[0].lower().split()
         first, size = _number(query, "from", 0), min(_number(query, "size", SEARCH_SIZE), SEARCH_LIMIT)
-        may_read = Grant.PROXY in PRINCIPAL.require(environ, by="InternalStore").grants
-        readable = self.packages.all() if may_read else ()
+        readable = self.packages.all() if Grant.PROXY in request.principal.grants else ()
         found = [packument for _, packument in readable if _matches(packument, words)]
         results = {"objects": [_result(one) for one in found[first : first + size]], "total": len(found)}
-        return messages.send_json(environ, start_response, results, headers=messages.PRIVATE)
+        return json_response(results, headers=PRIVATE)
 
 
 def _number(query: dict[str, list[str]], key: str, default: int) -> int:

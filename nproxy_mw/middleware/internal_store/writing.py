@@ -6,123 +6,102 @@ npm sends several of these as one kind of document under one path. What is told 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
-
 from nproxy_mw.access import Actor
 from nproxy_mw.errors import BadRequest, MethodNotAllowed
-from nproxy_mw.http import messages
 from nproxy_mw.http.bodies import PUBLISH_LIMIT, read_body
-from nproxy_mw.http.context import PRINCIPAL, REQUEST_ID
+from nproxy_mw.http.context import actor_of
+from nproxy_mw.http.handlers import Request
+from nproxy_mw.http.messages import Response, json_response
 from nproxy_mw.json_values import Json, parse_object, parse_value
 from nproxy_mw.npm.publication import is_publish, parse_publication
 from nproxy_mw.npm.revisions import missing_versions, parse_revision
-from nproxy_mw.npm.routes import Route
 from nproxy_mw.npm.versions import check_tag
 from nproxy_mw.packages.changes import stale
 from nproxy_mw.packages.store import Packages
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 TAG_LIMIT = 4096  # bytes of a dist-tag request's body: one version as a JSON string
 
 
 class Writing:
-    """Answers the changes of InternalStore. *version_unpublish* tells whether single versions can be removed."""
+    """Answers the changes of InternalStore."""
 
-    def __init__(self, packages: Packages, version_unpublish: Callable[[], bool]) -> None:
+    def __init__(self, packages: Packages) -> None:
         self.packages = packages
-        self.version_unpublish = version_unpublish
 
-    def put_packument(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
-        """A publish, or the whole packument with other deprecation messages."""
-        document = parse_object(read_body(environ, PUBLISH_LIMIT))
+    def put_packument(self, request: Request) -> Response:
+        """Publishes a version, or takes over the deprecation messages of a whole packument."""
+        document = parse_object(read_body(request.environ, PUBLISH_LIMIT))
         if not is_publish(document):
-            return self._put_changed(environ, start_response, route, document)
-        publication = parse_publication(route.package, document)
+            return self._put_changed(request, document)
+        publication = parse_publication(request.route.package, document)
         del document  # the tarball in base64: up to 50 MiB that nobody needs any more
-        self.packages.publish(publication, _actor(environ))
-        return _done(environ, start_response, HTTPStatus.CREATED)
+        self.packages.publish(publication, _actor(request))
+        return _done(201)
 
-    def put_revision(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
-        """The whole packument with fewer versions (npm unpublish of one), or with other deprecation messages."""
-        document = parse_object(read_body(environ, PUBLISH_LIMIT))
-        return self._put_changed(environ, start_response, route, document)
+    def put_revision(self, request: Request) -> Response:
+        """Takes over a whole packument with fewer versions (npm unpublish of one), or other deprecation messages."""
+        return self._put_changed(request, parse_object(read_body(request.environ, PUBLISH_LIMIT)))
 
-    def _put_changed(
-        self, environ: WSGIEnvironment, start_response: StartResponse, route: Route, document: Json
-    ) -> Iterable[bytes]:
-        name, revision = route.package, route.revision or str(document.get("_rev", ""))
+    def _put_changed(self, request: Request, document: Json) -> Response:
+        name, revision = request.route.package, request.route.revision or str(document.get("_rev", ""))
         packument = self.packages.read(name, for_write=True)[0]
         # Under -rev/, a document with fewer versions is an unpublish, stale or not: that it is not offered comes first.
         # Elsewhere what a stale one lacks may be what others published meanwhile.
         missing = missing_versions(packument, document)
-        if route.revision and missing:
-            self._check_version_unpublish()
+        if request.route.revision and missing:
+            _check_version_unpublish(request)
         if revision != packument["_rev"]:
             stale()
-        asked = parse_revision(packument, document)
-        if asked.unpublished:
-            self._check_version_unpublish()
-            self.packages.unpublish_versions(name, asked.unpublished, revision, _actor(environ))
-        elif asked.deprecated:
-            self.packages.deprecate(name, asked.deprecated, revision, _actor(environ))
-        return _done(environ, start_response)
+        change = parse_revision(packument, document)
+        if change.unpublished:
+            _check_version_unpublish(request)
+            self.packages.unpublish_versions(name, change.unpublished, revision, _actor(request))
+        elif change.deprecated:
+            self.packages.deprecate(name, change.deprecated, revision, _actor(request))
+        return _done()
 
-    def delete_package(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
+    def delete_package(self, request: Request) -> Response:
         """Unpublishes the whole package (``npm unpublish --force``)."""
-        self.packages.unpublish(route.package, route.revision, _actor(environ))
-        return _done(environ, start_response)
+        self.packages.unpublish(request.route.package, request.route.revision, _actor(request))
+        return _done()
 
-    def delete_tarball(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
-        """The last step of unpublishing one version: its bytes are gone already, there is nothing left to do."""
-        self._check_version_unpublish()
-        name = route.package
-        version = route.filename.removeprefix(f"{name.base}-").removesuffix(".tgz")
+    def delete_tarball(self, request: Request) -> Response:
+        """Answers the last step of unpublishing one version: its bytes are gone already."""
+        _check_version_unpublish(request)
+        name = request.route.package
+        version = request.route.filename.removeprefix(f"{name.base}-").removesuffix(".tgz")
         if version in self.packages.read(name, for_write=True)[0]["versions"]:
             raise BadRequest("That version is still in the packument: remove it there first.")
-        return _done(environ, start_response)
+        return _done()
 
-    def put_tag(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
+    def put_tag(self, request: Request) -> Response:
         """Points a dist-tag at the version in the body."""
-        version = parse_value(read_body(environ, TAG_LIMIT))
+        version = parse_value(read_body(request.environ, TAG_LIMIT))
         if not isinstance(version, str):
             raise BadRequest('The body of a dist-tag request is a version as a JSON string, like "1.0.0".')
-        self.packages.tag(route.package, check_tag(route.tag), version, _actor(environ))
-        return _done(environ, start_response, HTTPStatus.CREATED)
+        self.packages.tag(request.route.package, check_tag(request.route.tag), version, _actor(request))
+        return _done(201)
 
-    def delete_tag(self, environ: WSGIEnvironment, start_response: StartResponse, route: Route) -> Iterable[bytes]:
+    def delete_tag(self, request: Request) -> Response:
         """Removes a dist-tag."""
-        self.packages.untag(route.package, route.tag, _actor(environ))
-        return _done(environ, start_response)
-
-    def _check_version_unpublish(self) -> None:
-        # Never 404: npm takes that for success while unpublishing.
-        if not self.version_unpublish():
-            raise MethodNotAllowed(
-                "Single versions cannot be unpublished here: deprecate the version, or unpublish the whole package "
-                "with npm unpublish --force.",
-                allow=("GET", "HEAD"),
-                code="version-unpublish-not-allowed",
-            )
+        self.packages.untag(request.route.package, request.route.tag, _actor(request))
+        return _done()
 
 
-def _actor(environ: WSGIEnvironment) -> Actor:
-    principal = PRINCIPAL.require(environ, by="InternalStore")
-    agent: str = environ.get("HTTP_USER_AGENT", "")
-    return Actor(
-        token_hash=principal.token_hash,
-        name=principal.name,
-        request_id=REQUEST_ID.require(environ, by="InternalStore"),
-        ip=environ.get("REMOTE_ADDR", ""),
-        user_agent="".join(character for character in agent[:256] if character.isprintable()),
-    )
+def _check_version_unpublish(request: Request) -> None:
+    # Never 404: npm takes that for success while unpublishing.
+    if not request.settings.version_unpublish:
+        raise MethodNotAllowed(
+            "Single versions cannot be unpublished here: deprecate the version, or unpublish the whole package "
+            "with npm unpublish --force.",
+            allow=("GET", "HEAD"),
+            code="version-unpublish-not-allowed",
+        )
 
 
-def _done(
-    environ: WSGIEnvironment, start_response: StartResponse, status: HTTPStatus = HTTPStatus.OK
-) -> Iterable[bytes]:
-    answer: dict[str, Any] = {"ok": True}
-    return messages.send_json(environ, start_response, answer, status=status)
+def _actor(request: Request) -> Actor:
+    return actor_of(request.context, request.environ)
+
+
+def _done(status: int = 200) -> Response:
+    return json_response({"ok": True}, status)

@@ -7,24 +7,25 @@ Both ways that npm knows::
     GET, POST /-/v1/login/page/<name>   the page on which an administrator signs in and chooses the token's scopes
     PUT  /-/user/org.couchdb.user:NAME  name and password at once; the token may do everything
 
-Stands above Authenticate, because npm sends its old token along: here it is never looked at. Every other path goes to
-*app*.
+Stands above Authenticate, because npm sends its old token along, which must not be looked at here. Every other path
+goes to *app*.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from nproxy_mw.access import Actor, Grant
-from nproxy_mw.errors import BadRequest, MethodNotAllowed
-from nproxy_mw.http import messages
+from nproxy_mw.access import Administrators, Grant, Principal
+from nproxy_mw.errors import BadRequest
 from nproxy_mw.http.bodies import read_body
-from nproxy_mw.http.context import REQUEST_ID
-from nproxy_mw.http.sites import refuse_other_sites
+from nproxy_mw.http.context import context_of
+from nproxy_mw.http.handlers import VerbTable
+from nproxy_mw.http.messages import NO_STORE, Response, json_response, send
+from nproxy_mw.http.sites import base_url, refuse_other_sites
 from nproxy_mw.json_values import parse_object
-from nproxy_mw.middleware.login.browser import Administrators, LoginPage
+from nproxy_mw.middleware.login.browser import LoginHandler, LoginPage, LoginRequest
 from nproxy_mw.middleware.login.pending import PendingLogins
 from nproxy_mw.orgs.tokens import TokenStore
 from nproxy_mw.storage.port import Storage
@@ -33,13 +34,15 @@ from nproxy_mw.times import Clock, utc_now
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-__all__ = ["Administrators", "Login"]
-
 POLL_SECONDS = 2
 BODY_LIMIT = 16 * 1024  # bytes
 
 _WEB = "/-/v1/login"
-_USER = re.compile(r"/-/user/org\.couchdb\.user:([^/]+)(?:/-rev/[^/]+)?", re.ASCII)
+_PATH = re.compile(
+    rf"(?P<web>{_WEB})|{_WEB}/done/(?P<done>.+)|{_WEB}/page/(?P<page>.+)"
+    r"|/-/user/org\.couchdb\.user:(?P<user>[^/]+)(?:/-rev/[^/]+)?",
+    re.ASCII,
+)
 _EVERYTHING = frozenset(Grant)
 
 
@@ -66,69 +69,48 @@ class Login:
         self.administrators = administrators
         self.public_url = public_url
         self.logins = PendingLogins(storage, clock=clock)
-        self.page = LoginPage(org, self.logins, administrators, public_url)
+        page = LoginPage(org, self.logins, administrators, public_url)
+        self._tables: Mapping[str, VerbTable[LoginHandler]] = {
+            "web": VerbTable({"POST": self._begin}),
+            "done": VerbTable({"GET": self._poll}, head=False),
+            "page": VerbTable({"GET": page.show, "POST": page.grant}),
+            "user": VerbTable({"PUT": self._legacy}),
+        }
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path: str = environ.get("PATH_INFO", "")
-        verb: str = environ["REQUEST_METHOD"]
-        user = _USER.fullmatch(path)
-        if user is not None and verb == "PUT":
-            return self._legacy(environ, start_response, user[1])
-        place, _, name = path.removeprefix(_WEB).removeprefix("/").partition("/")
-        if path == _WEB:
-            _allow(verb, "POST")
-            return self._begin(environ, start_response)
-        if path.startswith(_WEB + "/") and place == "done" and name:
-            _allow(verb, "GET")  # not HEAD: the answer can be had once
-            return self._poll(environ, start_response, name)
-        if path.startswith(_WEB + "/") and place == "page" and name:
-            _allow(verb, "GET", "HEAD", "POST")
-            answer = self.page.grant if verb == "POST" else self.page.show
-            return answer(environ, start_response, name)
-        return self.app(environ, start_response)
+        match = _PATH.fullmatch(path)
+        place = match and match.lastgroup
+        if match is None or place is None or (place == "user" and environ["REQUEST_METHOD"] != "PUT"):
+            return self.app(environ, start_response)
+        request = LoginRequest(environ, context_of(environ, by="Login"), match[place])
+        return send(environ, start_response, self._tables[place].find(environ)(request))
 
-    def _begin(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        refuse_other_sites(environ)
-        name, secret = self.logins.begin(_actor(environ))
-        base = f"{messages.base_url(environ, self.public_url)}{_WEB}"
-        urls = {"loginUrl": f"{base}/page/{name}", "doneUrl": f"{base}/done/{secret}"}
-        return messages.send_json(environ, start_response, urls, headers=_NO_STORE)
+    def _begin(self, request: LoginRequest) -> Response:
+        refuse_other_sites(request.environ)
+        name, secret = self.logins.begin(request.actor)
+        base = f"{base_url(request.environ, self.public_url)}{_WEB}"
+        return json_response({"loginUrl": f"{base}/page/{name}", "doneUrl": f"{base}/done/{secret}"}, headers=NO_STORE)
 
-    def _poll(self, environ: WSGIEnvironment, start_response: StartResponse, secret: str) -> Iterable[bytes]:
-        granted = self.logins.collect(secret)
+    def _poll(self, request: LoginRequest) -> Response:
+        granted = self.logins.collect(request.name)
         if granted is None:
-            # npm asks again without a pause when it is told none.
-            headers = [*_NO_STORE, ("Retry-After", str(POLL_SECONDS))]
-            return messages.send_json(environ, start_response, {}, status=202, headers=headers)
-        actor = _actor(environ, granted.administrator)
-        token, _ = self.tokens.create(granted.administrator, granted.grants, actor=actor)
-        return messages.send_json(environ, start_response, {"token": token}, headers=_NO_STORE)
+            # npm asks again without a pause when no header says how long to wait.
+            return json_response({}, 202, [*NO_STORE, ("Retry-After", str(POLL_SECONDS))])
+        token = self._token(request, granted.administrator, granted.grants)
+        return json_response({"token": token}, headers=NO_STORE)
 
-    def _legacy(self, environ: WSGIEnvironment, start_response: StartResponse, user: str) -> Iterable[bytes]:
-        refuse_other_sites(environ)
-        document = parse_object(read_body(environ, BODY_LIMIT))
+    def _legacy(self, request: LoginRequest) -> Response:
+        refuse_other_sites(request.environ)
+        document = parse_object(read_body(request.environ, BODY_LIMIT))
         name, password = document.get("name"), document.get("password")
-        if name != user or not isinstance(password, str):
+        if name != request.name or not isinstance(password, str):
             raise BadRequest("A login names the user of its URL, and the password.", code="invalid-login")
-        administrator = self.administrators.verify(user, password, ip=environ.get("REMOTE_ADDR", ""))
-        actor = _actor(environ, administrator.name)
-        token, _ = self.tokens.create(administrator.name, _EVERYTHING, actor=actor)
+        administrator = self.administrators.verify(name, password, ip=request.environ.get("REMOTE_ADDR", ""))
+        token = self._token(request, administrator.name, _EVERYTHING)
         answer = {"ok": True, "id": f"org.couchdb.user:{administrator.name}", "token": token}
-        return messages.send_json(environ, start_response, answer, status=201, headers=_NO_STORE)
+        return json_response(answer, 201, NO_STORE)
 
-
-_NO_STORE: messages.Headers = (("Cache-Control", "no-store"),)
-
-
-def _allow(verb: str, *allowed: str) -> None:
-    if verb not in allowed:
-        raise MethodNotAllowed("That method is not offered under this path.", allow=allowed)
-
-
-def _actor(environ: WSGIEnvironment, name: str = "") -> Actor:
-    return Actor(
-        name=name,
-        request_id=REQUEST_ID.require(environ, by="Login"),
-        ip=environ.get("REMOTE_ADDR", ""),
-        user_agent=environ.get("HTTP_USER_AGENT", ""),
-    )
+    def _token(self, request: LoginRequest, administrator: str, grants: Iterable[Grant]) -> str:
+        request.context.principal = Principal(administrator)
+        return self.tokens.create(administrator, grants, actor=request.actor)[0]

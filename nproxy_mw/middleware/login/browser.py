@@ -8,36 +8,46 @@ another site could ride on.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hmac import compare_digest
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
 from werkzeug.http import dump_cookie, parse_cookie
 
-from nproxy_mw.access import Grant
-from nproxy_mw.accounts.sessions import Administrator
+from nproxy_mw.access import Actor, Administrators, Grant, Principal
 from nproxy_mw.errors import BadRequest, NotFound, TooManyRequests, Unauthenticated
-from nproxy_mw.http import messages
 from nproxy_mw.http.bodies import read_body
-from nproxy_mw.http.sites import refuse_other_sites
+from nproxy_mw.http.context import Context, actor_of
+from nproxy_mw.http.messages import Headers, Response
+from nproxy_mw.http.negotiation import header
+from nproxy_mw.http.sites import base_url, refuse_other_sites
 from nproxy_mw.middleware.login import page
 from nproxy_mw.middleware.login.pending import LIFETIME, PendingLogin, PendingLogins
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import WSGIEnvironment
 
 COOKIE = "nproxy_login"
+COOKIES = 16 * 1024  # characters of all cookies: those of other applications at this host come along
 FORM_LIMIT = 16 * 1024  # bytes of a form
 
 
-class Administrators(Protocol):
-    """Who knows the administrators' passwords."""
+class LoginRequest(NamedTuple):
+    """One request of a login. *name* is what its path names: a login's secret or its page, or a user."""
 
-    def verify(self, name: str, password: str, *, ip: str) -> Administrator:
-        """Who *name* is when *password* is theirs. Raises `Unauthenticated`, `TooManyRequests`."""
-        ...
+    environ: WSGIEnvironment
+    context: Context
+    name: str
+
+    @property
+    def actor(self) -> Actor:
+        """Who asks, as the audit trail names them."""
+        return actor_of(self.context, self.environ)
+
+
+LoginHandler: TypeAlias = Callable[[LoginRequest], Response]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,53 +69,52 @@ class LoginPage:
         self.administrators = administrators
         self.public_url = public_url
 
-    def show(self, environ: WSGIEnvironment, start_response: StartResponse, name: str) -> Iterable[bytes]:
-        """The form."""
+    def show(self, request: LoginRequest) -> Response:
+        """Returns the form."""
         try:
-            waiting = self.logins.find(name)
+            waiting = self.logins.find(request.name)
         except NotFound as error:
-            return _say(environ, start_response, 404, "Nothing to log in", error.message)
-        return self._form(environ, start_response, 200, waiting)
+            return _say(404, "Nothing to log in", error.message)
+        return self._form(request, 200, waiting)
 
-    def grant(self, environ: WSGIEnvironment, start_response: StartResponse, name: str) -> Iterable[bytes]:
-        """What the form brought: npm gets its token when the password is right."""
-        refuse_other_sites(environ)
-        sent = _sent(environ)
+    def grant(self, request: LoginRequest) -> Response:
+        """Takes what the form brought: npm gets its token when the password is right."""
+        refuse_other_sites(request.environ)
+        sent = _sent(request.environ)
         try:
-            waiting = self.logins.find(name)
-            cookie = parse_cookie(environ).get(COOKIE) or ""
-            if not cookie or not compare_digest(cookie.encode(), sent.form.encode()):
-                return self._form(environ, start_response, 403, waiting, "The form had grown old: try again.", sent)
+            waiting = self.logins.find(request.name)
+            if not _matches_cookie(request.environ, sent):
+                return self._form(request, 403, waiting, "The form had grown old: try again.", sent)
             if not sent.scopes or not sent.scopes <= set(Grant):
-                return self._form(environ, start_response, 400, waiting, "Choose what the token may do.", sent)
-            administrator = self.administrators.verify(sent.name, sent.password, ip=environ.get("REMOTE_ADDR", ""))
-            self.logins.grant(name, administrator.name, (Grant(scope) for scope in sent.scopes))
+                return self._form(request, 400, waiting, "Choose what the token may do.", sent)
+            ip = request.environ.get("REMOTE_ADDR", "")
+            administrator = self.administrators.verify(sent.name, sent.password, ip=ip)
+            request.context.principal = Principal(administrator.name)
+            self.logins.grant(request.name, administrator.name, (Grant(scope) for scope in sent.scopes))
         except Unauthenticated as error:
-            return self._form(environ, start_response, 403, waiting, error.message, sent)
+            return self._form(request, 403, waiting, error.message, sent)
         except TooManyRequests as error:
-            return self._form(environ, start_response, 429, waiting, error.message, sent, error.headers())
+            return self._form(request, 429, waiting, error.message, sent, error.headers())
         except NotFound as error:
-            return _say(environ, start_response, 404, "Nothing to log in", error.message)
-        return _say(environ, start_response, 200, "Logged in", "npm has its token now. You can close this page.")
+            return _say(404, "Nothing to log in", error.message)
+        return _say(200, "Logged in", "npm has its token now. You can close this page.")
 
     def _form(
         self,
-        environ: WSGIEnvironment,
-        start_response: StartResponse,
+        request: LoginRequest,
         status: int,
         waiting: PendingLogin,
         alert: str = "",
         sent: Sent | None = None,
-        headers: messages.Headers = (),
-    ) -> Iterable[bytes]:
+        headers: Headers = (),
+    ) -> Response:
         form = secrets.token_urlsafe(32)
-        kept = {"name": sent.name, "grants": sent.scopes} if sent else {}
-        body = page.form_page(waiting, self.org, form, alert=alert, **kept)  # type: ignore[arg-type]
-        all_headers = [*page.HEADERS, *headers, ("Set-Cookie", self._cookie(environ, form))]
-        return messages.send(environ, start_response, status, all_headers, body)
+        name, grants = (sent.name, sent.scopes) if sent else ("", (Grant.PROXY,))
+        body = page.form_page(waiting, self.org, form, alert=alert, name=name, grants=grants)
+        return Response(status, [*page.HEADERS, *headers, ("Set-Cookie", self._cookie(request.environ, form))], body)
 
     def _cookie(self, environ: WSGIEnvironment, form: str) -> str:
-        base = urlsplit(messages.base_url(environ, self.public_url))
+        base = urlsplit(base_url(environ, self.public_url))
         return dump_cookie(
             COOKIE,
             form,
@@ -117,10 +126,13 @@ class LoginPage:
         )
 
 
-def _say(
-    environ: WSGIEnvironment, start_response: StartResponse, status: int, title: str, sentence: str
-) -> Iterable[bytes]:
-    return messages.send(environ, start_response, status, page.HEADERS, page.plain_page(title, sentence))
+def _say(status: int, title: str, sentence: str) -> Response:
+    return Response(status, page.HEADERS, page.plain_page(title, sentence))
+
+
+def _matches_cookie(environ: WSGIEnvironment, sent: Sent) -> bool:
+    cookie = parse_cookie(header(environ, "HTTP_COOKIE", COOKIES)).get(COOKIE) or ""
+    return bool(cookie) and compare_digest(cookie.encode("utf-8", "replace"), sent.form.encode("utf-8", "replace"))
 
 
 def _sent(environ: WSGIEnvironment) -> Sent:

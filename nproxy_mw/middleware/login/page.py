@@ -26,7 +26,6 @@ HEADERS: Headers = (
     ("Content-Type", "text/html; charset=utf-8"),
     ("Content-Security-Policy", f"{_POLICY}; base-uri 'none'"),
     ("X-Frame-Options", "DENY"),
-    ("X-Content-Type-Options", "nosniff"),
     # Not no-referrer: with that, browsers hide the Origin of the form, which is looked at.
     ("Referrer-Policy", "same-origin"),
     ("Cache-Control", "no-store"),

@@ -16,20 +16,22 @@ API tokens open nothing here. Every other path goes to *app*. Stands below Error
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from nproxy_mw.errors import MethodNotAllowed, NotFound, Unauthenticated
-from nproxy_mw.http import messages
-from nproxy_mw.http.context import REQUEST_ID
+from nproxy_mw.access import Administrators
+from nproxy_mw.errors import NotFound, Unauthenticated
+from nproxy_mw.http.context import context_of
+from nproxy_mw.http.handlers import VerbTable
+from nproxy_mw.http.messages import Response, send
 from nproxy_mw.http.sites import check_domain, host_name, refuse_other_sites
 from nproxy_mw.middleware.management import organizations as about_organizations
 from nproxy_mw.middleware.management import reading, tokens
-from nproxy_mw.middleware.management.calls import Authenticator, Call, Reply, Tenant, User, verb
+from nproxy_mw.middleware.management.calls import Authenticator, Call, Tenant, User, reply, signed_in_as
 from nproxy_mw.middleware.management.openapi import OPENAPI
-from nproxy_mw.middleware.management.sessions import Administrators, SignedIn
+from nproxy_mw.middleware.management.sessions import SignedIn
 from nproxy_mw.orgs.directory import OrganizationDirectory
 
 if TYPE_CHECKING:
@@ -39,8 +41,7 @@ __all__ = ["Administrators", "Authenticator", "Management", "SignedIn", "Tenant"
 
 BASE = "/api/v1"
 
-Answer: TypeAlias = "Callable[[WSGIEnvironment], Reply]"
-Verbs: TypeAlias = "Mapping[str, Answer]"
+Handler: TypeAlias = "Callable[[WSGIEnvironment], Response]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,22 +92,19 @@ class Management:
         is_ours = path == BASE or path.startswith(BASE + "/")
         if not is_ours or (self.domain is not None and host_name(environ) != self.domain):
             return self.app(environ, start_response)
-        REQUEST_ID.require(environ, by="Management")
-        verbs = self._verbs(_Place(tuple(path.removeprefix(BASE).removeprefix("/").split("/"))))
-        answer = verbs.get(verb(environ))
-        if answer is None:
-            allow = tuple(name for given in verbs for name in ((given, "HEAD") if given == "GET" else (given,)))
-            raise MethodNotAllowed("That method is not offered under this path.", allow=allow)
+        context_of(environ, by="Management")
+        handlers = self._handlers(_Place(tuple(path.removeprefix(BASE).removeprefix("/").split("/"))))
+        handler = VerbTable(handlers).find(environ)
         refuse_other_sites(environ)
-        return _send(environ, start_response, answer(environ))
+        return send(environ, start_response, handler(environ))
 
-    def _verbs(self, place: _Place) -> Verbs:
-        """What is offered at a place. Raises `NotFound` when it is none."""
+    def _handlers(self, place: _Place) -> dict[str, Handler]:
+        """Returns what is offered at a place, by method. Raises `NotFound` when it is none."""
         match place.segments:
             case ("openapi.json",):
-                return {"GET": lambda _: Reply(OPENAPI)}
+                return {"GET": lambda _: reply(OPENAPI)}
             case ("sessions",) if self.sessions is not None:
-                return {"POST": self.sessions.sign_in, "DELETE": self._sign_out}
+                return {"POST": self.sessions.sign_in, "DELETE": self._signed_in(self.sessions.sign_out)}
             case ("orgs",):
                 return {"GET": self._signed_in(self._list.listed), "POST": self._signed_in(self._list.create)}
             case ("orgs", _, "settings"):
@@ -123,35 +121,23 @@ class Management:
                 return self._of(place, GET=reading.show_package)
         raise NotFound("The management API has nothing at that path: see /api/v1/openapi.json.", code="route-not-found")
 
-    def _of(self, place: _Place, **calls: Callable[[Call, Tenant], Reply]) -> Verbs:
-        return {name: partial(self._tenants, place, call) for name, call in calls.items()}
+    def _of(self, place: _Place, **answers: Callable[[Call, Tenant], Response]) -> dict[str, Handler]:
+        return {method: partial(self._tenants, place, answer) for method, answer in answers.items()}
 
-    def _tenants(self, place: _Place, call: Callable[[Call, Tenant], Reply], environ: WSGIEnvironment) -> Reply:
-        user = self._user(environ)
-        # Whether it is there is not told to whoever may not manage it.
-        if not user.manages(place.org) or not self.organizations.exists(place.org):
+    def _tenants(self, place: _Place, answer: Callable[[Call, Tenant], Response], environ: WSGIEnvironment) -> Response:
+        call = self._call(environ, place.rest)
+        # Who may not manage an organization does not learn whether it exists.
+        if not call.user.manages(place.org) or not self.organizations.exists(place.org):
             raise NotFound("There is no such organization.", code="organization-not-found")
-        return call(Call(environ, user, place.rest), self.tenant(place.org))
+        return answer(call, self.tenant(place.org))
 
-    def _signed_in(self, call: Callable[[Call], Reply]) -> Answer:
-        return lambda environ: call(Call(environ, self._user(environ)))
+    def _signed_in(self, answer: Callable[[Call], Response]) -> Handler:
+        return lambda environ: answer(self._call(environ))
 
-    def _sign_out(self, environ: WSGIEnvironment) -> Reply:
-        user = self._user(environ)
-        return self.sessions.sign_out(environ, user) if self.sessions is not None else Reply(status=204)
-
-    def _user(self, environ: WSGIEnvironment) -> User:
+    def _call(self, environ: WSGIEnvironment, rest: str = "") -> Call:
         user = self.authenticate(environ)
         if user is None:
             raise Unauthenticated(
                 "This needs a session: sign in and send it in the Authorization header.", code="no-session"
             )
-        return user
-
-
-def _send(environ: WSGIEnvironment, start_response: StartResponse, reply: Reply) -> Iterable[bytes]:
-    headers = [("Cache-Control", "no-store"), *reply.headers]
-    if reply.document is None:
-        start_response("204 No Content", headers)
-        return []
-    return messages.send_json(environ, start_response, reply.document, status=reply.status, headers=headers)
+        return Call(environ, user, signed_in_as(user.name, environ), rest)

@@ -1,18 +1,19 @@
-"""What one call of the management API is about, and what is answered."""
+"""What one call of the management API is about: who calls, the body, the query, and what is wrong with them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from urllib.parse import parse_qsl
 
-from nproxy_mw.access import Actor
+from nproxy_mw.access import Actor, Principal
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import BadRequest, PayloadTooLarge
-from nproxy_mw.http import messages
 from nproxy_mw.http.bodies import read_body
-from nproxy_mw.http.context import REQUEST_ID
+from nproxy_mw.http.context import actor_of, context_of
+from nproxy_mw.http.messages import NO_STORE, Response, json_response
 from nproxy_mw.json_values import parse_object
 from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.orgs.tokens import TokenStore
@@ -60,40 +61,35 @@ Authenticator: TypeAlias = "Callable[[WSGIEnvironment], User | None]"
 
 
 class InvalidFields(BadRequest):
-    """400: some fields of a request will not do. *fields* has a sentence per field, by its path."""
+    """400: some fields of a request are invalid. *fields* has a sentence per field, by its path.
+
+    At most `MAX_FIELDS` of them are shown: a client decides how many there are.
+    """
 
     code = "invalid-fields"
 
     def __init__(self, fields: Mapping[str, str], *, code: str | None = None) -> None:
-        sentences = " ".join(f"{path}: {sentence}" for path, sentence in fields.items())
-        super().__init__(f"Nothing was changed. {sentences}", code=code)
-        self.fields = dict(fields)
+        self.fields = dict(islice(fields.items(), MAX_FIELDS))
+        sentences = [f"{path}: {sentence}" for path, sentence in self.fields.items()]
+        if len(fields) > MAX_FIELDS:
+            sentences.append(f"There are {len(fields) - MAX_FIELDS} more.")
+        super().__init__(f"Nothing was changed. {' '.join(sentences)}", code=code)
 
     def details(self) -> dict[str, Any]:
         return {"fields": self.fields}
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """What is answered: *document* as JSON, or no body at all when it is None."""
-
-    document: Any = None
-    status: int = 200
-    headers: Sequence[tuple[str, str]] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Call:
-    """One authenticated call. *rest* is the part of the path that names one of several things."""
+    """One authenticated call.
+
+    *actor* is the caller as the audit trail names them. *rest* is the part of the path that names one thing of several.
+    """
 
     environ: WSGIEnvironment = field(repr=False)
     user: User
+    actor: Actor
     rest: str = ""
-
-    @property
-    def actor(self) -> Actor:
-        """The caller, as the audit trail names him."""
-        return actor_of(self.environ, self.user.name)
 
     def document(self, *known: str) -> dict[str, Any]:
         """The body, a JSON object whose keys are among *known*; any keys when none are given.
@@ -127,19 +123,20 @@ def read_document(environ: WSGIEnvironment, *known: str) -> dict[str, Any]:
     return document
 
 
-def actor_of(environ: WSGIEnvironment, name: str) -> Actor:
-    """The caller of that name, and where the call came from."""
-    return Actor(
-        name=name,
-        request_id=REQUEST_ID.require(environ, by="Management"),
-        ip=environ.get("REMOTE_ADDR", ""),
-        user_agent=environ.get("HTTP_USER_AGENT", ""),
-    )
+def signed_in_as(name: str, environ: WSGIEnvironment) -> Actor:
+    """Notes in the context that *name* calls, for the layers above, and returns them as the audit trail names them."""
+    context = context_of(environ, by="Management")
+    context.principal = Principal(name)
+    return actor_of(context, environ)
 
 
-def verb(environ: WSGIEnvironment) -> str:
-    """The verb to look a call up by; HEAD is answered as GET."""
-    return messages.method(environ)
+def reply(document: Any, status: int = 200) -> Response:
+    """Returns *document* as JSON that nobody may keep."""
+    return json_response(document, status, NO_STORE)
+
+
+DONE = Response(204, NO_STORE)
+"""What is answered when there is nothing to say."""
 
 
 def _refuse_others(given: Sequence[str], known: Sequence[str], what: str) -> None:
@@ -150,4 +147,4 @@ def _refuse_others(given: Sequence[str], known: Sequence[str], what: str) -> Non
     }
     fields |= {shown(key): f"This {what} is given twice." for key in known if given.count(key) > 1}
     if fields:
-        raise InvalidFields(dict(list(fields.items())[:MAX_FIELDS]))
+        raise InvalidFields(fields)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from nproxy_mw.errors import BadRequest, Forbidden
-from nproxy_mw.middleware.management.calls import Call, InvalidFields, Reply, Tenant
+from nproxy_mw.http.messages import Response
+from nproxy_mw.middleware.management.calls import Call, InvalidFields, Tenant, reply
 from nproxy_mw.orgs.directory import OrganizationDirectory, check_id, check_name
 from nproxy_mw.orgs.settings import SettingsError
 
@@ -14,13 +15,13 @@ class OrganizationCalls:
     def __init__(self, organizations: OrganizationDirectory) -> None:
         self.organizations = organizations
 
-    def listed(self, call: Call) -> Reply:
+    def listed(self, call: Call) -> Response:
         """The organizations that the user manages, by id."""
         call.query()
         found = [one.to_document() for one in self.organizations.list() if call.user.manages(one.id)]
-        return Reply({"orgs": found})
+        return reply({"orgs": found})
 
-    def create(self, call: Call) -> Reply:
+    def create(self, call: Call) -> Response:
         """Makes an organization."""
         if call.user.organizations is not None:
             raise Forbidden("This user manages given organizations and may make no others.", code="may-not-create")
@@ -36,19 +37,19 @@ class OrganizationCalls:
         if fields:
             raise InvalidFields(fields, code="invalid-organization")
         made = self.organizations.create(org, name, actor=call.actor)
-        return Reply(made.to_document(), 201)
+        return reply(made.to_document(), 201)
 
 
-def show_settings(call: Call, organization: Tenant) -> Reply:
+def show_settings(call: Call, organization: Tenant) -> Response:
     """All settings."""
     call.query()
-    return Reply(organization.settings.get().to_document())
+    return reply(organization.settings.get().to_document())
 
 
-def change_settings(call: Call, organization: Tenant) -> Reply:
+def change_settings(call: Call, organization: Tenant) -> Response:
     """Changes the settings that the body names; answers all of them."""
     try:
         settings = organization.settings.change(call.document(), actor=call.actor)
     except SettingsError as error:
         raise InvalidFields(error.fields, code=error.code) from error
-    return Reply(settings.to_document())
+    return reply(settings.to_document())

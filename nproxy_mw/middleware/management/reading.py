@@ -9,14 +9,15 @@ from typing import Any
 
 from nproxy_mw.audit.index import MAX_LIMIT
 from nproxy_mw.errors import BadRequest
+from nproxy_mw.http.messages import Response
 from nproxy_mw.json_values import Json
-from nproxy_mw.middleware.management.calls import Call, InvalidFields, Reply, Tenant
+from nproxy_mw.middleware.management.calls import Call, InvalidFields, Tenant, reply
 from nproxy_mw.npm.names import Name, parse_name
 
 PAGE = 50  # entries of a page when nothing else is asked for
 
 
-def audit(call: Call, organization: Tenant) -> Reply:
+def audit(call: Call, organization: Tenant) -> Response:
     """One page of the audit trail, newest first."""
     query = call.query("after", "limit", "event", "package")
     limit = _limit(query)
@@ -27,16 +28,16 @@ def audit(call: Call, organization: Tenant) -> Reply:
         )
     except BadRequest as error:
         raise InvalidFields({"after": error.message}, code=error.code) from error
-    return Reply({"events": events, "next": cursor})
+    return reply({"events": events, "next": cursor})
 
 
-def list_packages(call: Call, organization: Tenant) -> Reply:
+def list_packages(call: Call, organization: Tenant) -> Response:
     """One page of the internal packages, by name."""
     query = call.query("after", "limit")
     limit, after = _limit(query), _name(query.get("after"))
     names = (name for name in organization.packages.names() if after is None or name > after)
     page = list(islice(names, limit + 1))
-    return Reply(
+    return reply(
         {
             "packages": [_short(organization.packages.read(name)[0]) for name in page[:limit]],
             "next": str(page[limit - 1]) if len(page) > limit else None,
@@ -44,11 +45,11 @@ def list_packages(call: Call, organization: Tenant) -> Reply:
     )
 
 
-def show_package(call: Call, organization: Tenant) -> Reply:
+def show_package(call: Call, organization: Tenant) -> Response:
     """One internal package and all its versions."""
     call.query()
     packument, _ = organization.packages.read(parse_name(call.rest))
-    return Reply(
+    return reply(
         {
             **_short(packument),
             "createdAt": packument["time"].get("created"),

@@ -6,11 +6,13 @@ page of another site brings nothing along.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from nproxy_mw.accounts.sessions import Administrator, SessionStore
+from nproxy_mw.access import Administrators
+from nproxy_mw.accounts.sessions import SessionStore
 from nproxy_mw.errors import Unauthenticated
-from nproxy_mw.middleware.management.calls import InvalidFields, Reply, User, actor_of, read_document
+from nproxy_mw.http.messages import Response
+from nproxy_mw.middleware.management.calls import DONE, Call, InvalidFields, User, read_document, reply, signed_in_as
 from nproxy_mw.times import timestamp
 from nproxy_mw.token_format import looks_like_ours
 
@@ -18,19 +20,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 LONGEST = 1024  # characters of a name or a password that are looked at
-
-
-class Administrators(Protocol):
-    """Who knows the administrators' passwords."""
-
-    def verify(self, name: str, password: str, *, ip: str) -> Administrator:
-        """Who *name* is when *password* is theirs.
-
-        Raises:
-            Unauthenticated: it is not, or there is nobody of that name.
-            TooManyRequests: there were too many attempts.
-        """
-        ...
 
 
 class SignedIn:
@@ -50,7 +39,7 @@ class SignedIn:
         administrator = self.sessions.find(secret)
         return User(administrator.name) if administrator is not None else None
 
-    def sign_in(self, environ: WSGIEnvironment) -> Reply:
+    def sign_in(self, environ: WSGIEnvironment) -> Response:
         """A session for a name and its password."""
         document = read_document(environ, "username", "password")
         fields = {key: "This is text." for key in ("username", "password") if not _is_text(document.get(key))}
@@ -58,13 +47,14 @@ class SignedIn:
             raise InvalidFields(fields)
         name, password = document["username"], document["password"]
         administrator = self.administrators.verify(name, password, ip=environ.get("REMOTE_ADDR", ""))
-        secret, expires_at = self.sessions.create(administrator, actor=actor_of(environ, administrator.name))
-        return Reply({"session": secret, "expiresAt": timestamp(expires_at)}, 201)
+        actor = signed_in_as(administrator.name, environ)
+        secret, expires_at = self.sessions.create(administrator, actor=actor)
+        return reply({"session": secret, "expiresAt": timestamp(expires_at)}, 201)
 
-    def sign_out(self, environ: WSGIEnvironment, user: User) -> Reply:
+    def sign_out(self, call: Call) -> Response:
         """Ends the session that the call came with."""
-        self.sessions.revoke(_bearer(environ), actor=actor_of(environ, user.name))
-        return Reply(status=204)
+        self.sessions.revoke(_bearer(call.environ), actor=call.actor)
+        return DONE
 
 
 def _bearer(environ: WSGIEnvironment) -> str:

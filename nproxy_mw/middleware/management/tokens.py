@@ -6,19 +6,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 from nproxy_mw.errors import BadRequest
-from nproxy_mw.middleware.management.calls import Call, InvalidFields, Reply, Tenant
+from nproxy_mw.http.messages import Response
+from nproxy_mw.middleware.management.calls import DONE, Call, InvalidFields, Tenant, reply
 from nproxy_mw.orgs.token_records import check_grants, check_name
 
 _TIME = "This is a time with its zone in the future, such as 2027-01-31T00:00:00Z; left out, the token never expires."
 
 
-def list_tokens(call: Call, organization: Tenant) -> Reply:
+def list_tokens(call: Call, organization: Tenant) -> Response:
     """The tokens that are not revoked, newest first."""
     call.query()
-    return Reply({"tokens": [record.to_document() for record in organization.tokens.list()]})
+    return reply({"tokens": [record.to_document() for record in organization.tokens.list()]})
 
 
-def create_token(call: Call, organization: Tenant) -> Reply:
+def create_token(call: Call, organization: Tenant) -> Response:
     """Makes a token. Its plaintext is in this answer and nowhere else."""
     document = call.document("name", "scopes", "expiresAt")
     fields: dict[str, str] = {}
@@ -32,14 +33,14 @@ def create_token(call: Call, organization: Tenant) -> Reply:
     answer = {"id": shown["id"], "token": secret} | {
         key: shown[key] for key in ("name", "scopes", "createdAt", "expiresAt")
     }
-    return Reply(answer, 201)
+    return reply(answer, 201)
 
 
-def revoke_token(call: Call, organization: Tenant) -> Reply:
+def revoke_token(call: Call, organization: Tenant) -> Response:
     """Ends a token, at once and for good."""
     call.query()
     organization.tokens.revoke(call.rest, actor=call.actor)
-    return Reply(status=204)
+    return DONE
 
 
 def _checked(key: str, check: Any, fields: dict[str, str]) -> Any:
