@@ -19,7 +19,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
-from urllib.parse import urlsplit
 
 from nproxy_mw.access import Administrators
 from nproxy_mw.errors import NotFound
@@ -28,7 +27,7 @@ from nproxy_mw.middleware.error_responses import ErrorResponses
 from nproxy_mw.middleware.login import Login
 from nproxy_mw.middleware.management import Authenticator, Management
 from nproxy_mw.middleware.own_tokens import OwnTokens
-from nproxy_mw.middleware.tenants import ByHost, FixedOrg, Resolve, TenantRouter
+from nproxy_mw.middleware.tenants import Resolve, TenantRouter
 from nproxy_mw.orgs.directory import OrganizationDirectory
 from nproxy_mw.orgs.organization import Organization, open_organization, seal_of_the_environment
 from nproxy_mw.orgs.seal import Seal
@@ -86,27 +85,24 @@ class Platform:
 
     def registry_of(self, org: str) -> WSGIApplication | None:
         """The stack of the organization *org* below ErrorResponses; None when there is no such organization."""
-        if self.resolve != FixedOrg(org) and not self.organizations.exists(org):
+        if org != self.resolve.fixed_org and not self.organizations.exists(org):
             return None
         return self._registries(org)
 
     def public_url_of(self, org: str) -> str | None:
         """Where clients reach the registry of *org*, or None when that follows the request."""
-        if self.public_url is None or isinstance(self.resolve, FixedOrg):
-            return self.public_url
-        if isinstance(self.resolve, ByHost):
-            url = urlsplit(self.public_url)
-            port = f":{url.port}" if url.port else ""
-            return f"{url.scheme}://{org}.{self.resolve.domain}{port}{url.path}"
-        return f"{self.public_url}/{org}"
+        return self.resolve.public_url(self.public_url, org) if self.public_url is not None else None
 
     def _outer(self, users: Authenticator | None) -> list[Layer]:
         choice = partial(TenantRouter, resolve=self.resolve, registry_of=self.registry_of)
         if users is None:
             return [ErrorResponses, choice]
-        domain = self.resolve.domain if isinstance(self.resolve, ByHost) else None
         management = partial(
-            Management, organizations=self.organizations, tenant=self.organization, users=users, domain=domain
+            Management,
+            organizations=self.organizations,
+            tenant=self.organization,
+            users=users,
+            domain=self.resolve.management_domain,
         )
         return [ErrorResponses, management, choice]
 
@@ -150,8 +146,8 @@ def platform(
     """
     storage = open_storage(url)
     probe(storage)
-    if isinstance(resolve, FixedOrg):
-        OrganizationDirectory(storage).ensure(resolve.org, actor=DEPLOYMENT)
+    if resolve.fixed_org is not None:
+        OrganizationDirectory(storage).ensure(resolve.fixed_org, actor=DEPLOYMENT)
     return Platform(
         storage,
         locks_for(url),

@@ -1,14 +1,14 @@
 """TenantRouter: whose registry is it?
 
-Leaves the organization's id as `ORG` and hands the request to that organization's own stack. Who is asked is told by
-one of three ways, all of them values::
+Fills in the organization's id as `ORG` and hands the request to that organization's own stack. One of three values tells
+whose it is::
 
     FixedOrg("acme")            always the same one: a server for one organization
     ByHost("registry.example")  the first label: acme.registry.example is acme's, registry.example the platform's own
     ByPath()                    the first segment: /acme/... is acme's, / the platform's own
 
-What is the platform's own goes to *app*. A request for an organization that is not there, or whose name could be none,
-is a 404 that says nothing of which it was.
+What is the platform's own goes to *app*. A request for an organization that does not exist, or under a name that no
+organization can have, is a 404 that does not say which of the two it was.
 
 By path, npm asks some things by a path from the host's root, which loses the prefix. None of them is served there: the
 attestations of a package are found all the same, since the URL in its packument is rewritten to one below the prefix,
@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
 
 from nproxy_mw.errors import NotFound
 from nproxy_mw.http.context import context_of
@@ -31,12 +32,31 @@ if TYPE_CHECKING:
 
 
 class Resolve(Protocol):
-    """How a request tells whose registry it is for."""
+    """How a request tells whose registry it is for, and where the registries of a platform are."""
+
+    @property
+    def fixed_org(self) -> str | None:
+        """The organization that every request is for; None where requests differ."""
+        ...
+
+    @property
+    def management_domain(self) -> str | None:
+        """The host that alone serves the management API; None where every host does."""
+        ...
 
     def __call__(self, environ: WSGIEnvironment) -> tuple[str, WSGIEnvironment] | None:
-        """The organization as the request spells it, and the request as its stack is to see it; None when it is for
-        the platform itself. What is answered may be no organization's id at all.
+        """Returns the organization as the request spells it, and the request as its stack is to see it.
+
+        None means that the request is for the platform itself. The organization may be no organization's id at all.
         """
+        ...
+
+    def public_url(self, base: str, org: str) -> str:
+        """Returns where clients reach the registry of *org*, given where they reach the platform; no trailing slash."""
+        ...
+
+    def describe(self, base: str) -> str:
+        """Returns where the registries are, with ``ID`` in the place of an organization's id, for people to read."""
         ...
 
 
@@ -46,8 +66,26 @@ class FixedOrg:
 
     org: str
 
+    @property
+    def fixed_org(self) -> str:
+        """Returns *org*."""
+        return self.org
+
+    @property
+    def management_domain(self) -> None:
+        """Every host serves the management API."""
+        return
+
     def __call__(self, environ: WSGIEnvironment) -> tuple[str, WSGIEnvironment]:
         return self.org, environ
+
+    def public_url(self, base: str, org: str) -> str:
+        """Returns *base*: the organization has the whole platform."""
+        return base
+
+    def describe(self, base: str) -> str:
+        """Returns *base*."""
+        return f"{base}/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +101,16 @@ class ByHost:
     def __post_init__(self) -> None:
         check_domain(self.domain)
 
+    @property
+    def fixed_org(self) -> None:
+        """Requests differ by their host."""
+        return
+
+    @property
+    def management_domain(self) -> str:
+        """Returns *domain*: below it, the paths belong to the organizations."""
+        return self.domain
+
     def __call__(self, environ: WSGIEnvironment) -> tuple[str, WSGIEnvironment] | None:
         host = host_name(environ)
         if host == self.domain:
@@ -70,10 +118,30 @@ class ByHost:
         org, _, domain = host.partition(".")
         return (org if domain == self.domain else ""), environ
 
+    def public_url(self, base: str, org: str) -> str:
+        """Returns *base* with the organization's host in the place of its own."""
+        url = urlsplit(base)
+        port = f":{url.port}" if url.port else ""
+        return f"{url.scheme}://{org}.{self.domain}{port}{url.path}"
+
+    def describe(self, base: str) -> str:
+        """Returns the pattern of the hosts; the scheme is that of a proxy in front, which nobody here knows."""
+        return f"http(s)://ID.{self.domain}/"
+
 
 @dataclass(frozen=True, slots=True)
 class ByPath:
     """``/acme/...`` is for acme; the root alone is the platform's own."""
+
+    @property
+    def fixed_org(self) -> None:
+        """Requests differ by their path."""
+        return
+
+    @property
+    def management_domain(self) -> None:
+        """Every host serves the management API."""
+        return
 
     def __call__(self, environ: WSGIEnvironment) -> tuple[str, WSGIEnvironment] | None:
         path: str = environ.get("PATH_INFO", "")
@@ -83,18 +151,26 @@ class ByPath:
         script_name = f"{environ.get('SCRIPT_NAME', '')}/{org}"
         return org, {**environ, "SCRIPT_NAME": script_name, "PATH_INFO": slash + rest}
 
+    def public_url(self, base: str, org: str) -> str:
+        """Returns *base* with the organization's segment."""
+        return f"{base.rstrip('/')}/{org}"
+
+    def describe(self, base: str) -> str:
+        """Returns the pattern of the paths."""
+        return f"{base}/ID/"
+
 
 class TenantRouter:
-    """Hands each request to the stack that *registry_of* answers for its organization; None when there is none.
+    """Hands each request to the stack that *registry_of* returns for its organization; None where there is none.
 
-    *resolve* tells whose it is; what is nobody's goes to *app*.
+    *resolve* tells whose it is (see `Resolve`); what is the platform's own goes to *app*.
     """
 
     def __init__(
         self,
         app: WSGIApplication,
         *,
-        resolve: Resolve,
+        resolve: Callable[[WSGIEnvironment], tuple[str, WSGIEnvironment] | None],
         registry_of: Callable[[str], WSGIApplication | None],
     ) -> None:
         self.app = app

@@ -66,6 +66,8 @@ def test_host_tells_the_organization(host, org):
         ".registry.example",
         "acme.registry.example.evil.example",
         "acmeregistry.example",
+        "acme.evilregistry.example",
+        "acme.a.registry.example",
         "127.0.0.1",
         "[::1]:80",
         "acme",
@@ -170,6 +172,7 @@ def test_each_way_leads_to_a_whole_registry(resolve, prefix, environ):
     ("resolve", "public_url", "expected"),
     [
         pytest.param(ByPath(), "https://npm.example/x", "https://npm.example/x/acme", id="by path"),
+        pytest.param(ByPath(), "https://npm.example/", "https://npm.example/acme", id="by path, a slash at the end"),
         pytest.param(ByHost(DOMAIN), "https://registry.example", "https://acme.registry.example", id="by host"),
         pytest.param(
             ByHost(DOMAIN), "https://registry.example:8443", "https://acme.registry.example:8443", id="a port"
@@ -181,6 +184,19 @@ def test_each_way_leads_to_a_whole_registry(resolve, prefix, environ):
 def test_public_url_is_the_organizations(resolve, public_url, expected):
     """Each organization has a public URL of its own, made from the platform's."""
     assert PlatformFixture(resolve=resolve, public_url=public_url).platform.public_url_of("acme") == expected
+
+
+@pytest.mark.parametrize(
+    ("resolve", "fixed", "domain", "where"),
+    [
+        pytest.param(FixedOrg("acme"), "acme", None, "http://x/", id="fixed"),
+        pytest.param(ByHost(DOMAIN), None, DOMAIN, f"http(s)://ID.{DOMAIN}/", id="by host"),
+        pytest.param(ByPath(), None, None, "http://x/ID/", id="by path"),
+    ],
+)
+def test_each_way_says_what_it_is(resolve, fixed, domain, where):
+    """What a platform and an operator need to know of it, without asking for its class."""
+    assert (resolve.fixed_org, resolve.management_domain, resolve.describe("http://x")) == (fixed, domain, where)
 
 
 def test_organization_of_another_process_is_there_at_once():
