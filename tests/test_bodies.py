@@ -230,7 +230,7 @@ def test_chunked_body_that_is_not_handed_over_is_411():
         content_length({"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input": io.BytesIO()})
 
 
-@pytest.mark.parametrize("text", ["-1", "+1", "1_000", "0x10", "1.0", "²", " 5", "a"])
+@pytest.mark.parametrize("text", ["-1", "+1", "1_000", "0x10", "1.0", "²", " 5", "a", "9" * 19, "1" * 5000])
 def test_content_length_that_is_no_number_is_400(text):
     """Two readers of a strange number would not agree where the body ends."""
     with pytest.raises(BadRequest):

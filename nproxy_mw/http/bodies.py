@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import io
 import time
-import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from nproxy_mw.errors import BadRequest, LengthRequired, PayloadTooLarge
+from nproxy_mw.http.inflating import ENCODINGS, CutShort, InflateError, TrailingBytes, inflated
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 CHUNK = 64 * 1024  # bytes
 DRAIN_LIMIT = 2 * 52_428_800  # bytes read and thrown away before an error is answered
 DRAIN_SECONDS = 30.0
+_MAX_DIGITS = 18  # of a Content-Length
 
 PUBLISH_LIMIT = 52_428_800
 """Bytes of a publish request's body, after any Content-Encoding is undone: 50 MB."""
@@ -81,7 +82,7 @@ def content_length(environ: WSGIEnvironment) -> int | None:
             raise LengthRequired("This server needs a Content-Length: send the body whole instead of in chunks.")
         return None
     text = environ.get("CONTENT_LENGTH") or "0"
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
         raise BadRequest("The Content-Length is not a number.")
     return int(text)
 
@@ -147,7 +148,7 @@ def read_body(environ: WSGIEnvironment, limit: int) -> bytearray:
     """
     encoding = environ.get("HTTP_CONTENT_ENCODING", "").strip().lower()
     chunks = raw_chunks(environ, limit)
-    if encoding in ("gzip", "x-gzip", "deflate"):
+    if encoding in ENCODINGS:
         chunks = _inflated(chunks, limit)
     elif encoding not in ("", "identity"):
         raise BadRequest("Only gzip and deflate are understood as Content-Encoding of a request.")
@@ -158,31 +159,19 @@ def read_body(environ: WSGIEnvironment, limit: int) -> bytearray:
 
 
 def _inflated(chunks: Iterator[bytes], limit: int) -> Iterator[bytes]:
-    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # reads the header to tell gzip from zlib
     taken = 0
     try:
-        for chunk in chunks:
-            for piece in _pieces(inflater, chunk):
-                taken += len(piece)
-                if taken > limit:
-                    raise too_large(limit)
-                yield piece
-            if inflater.unused_data:
-                raise BadRequest("Something follows the compressed request body.")
-    except zlib.error as error:
+        for piece in inflated(chunks):
+            taken += len(piece)
+            if taken > limit:
+                raise too_large(limit)
+            yield piece
+    except TrailingBytes as error:
+        raise BadRequest("Something follows the compressed request body.") from error
+    except CutShort as error:
+        raise BadRequest(_CUT_SHORT, code="body-cut-short") from error
+    except InflateError as error:
         raise BadRequest("The request body is not what its Content-Encoding says.") from error
-    if not inflater.eof:
-        raise BadRequest(_CUT_SHORT, code="body-cut-short")
-
-
-def _pieces(inflater: zlib._Decompress, data: bytes) -> Iterator[bytes]:
-    """All that *data* inflates to, never more than a chunk at once: a small body may inflate a thousandfold."""
-    while True:
-        piece = inflater.decompress(data, CHUNK)
-        yield piece
-        data = inflater.unconsumed_tail
-        if len(piece) < CHUNK and not data:
-            return
 
 
 def too_large(limit: int) -> PayloadTooLarge:

@@ -1,7 +1,7 @@
 """TenantRouter: whose registry is it?
 
-Fills in the organization's id as `ORG` and hands the request to that organization's own stack. One of three values tells
-whose it is::
+Fills in the organization's id as `ORG` and hands the request to that organization's own stack. A value tells whose a
+request is; there are three kinds::
 
     FixedOrg("acme")            always the same one: a server for one organization
     ByHost("registry.example")  the first label: acme.registry.example is acme's, registry.example the platform's own

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
 from nproxy_mw.errors import UpstreamUnavailable
+from nproxy_mw.http.inflating import ENCODINGS, CutShort, InflateError, TrailingBytes, inflated
 
 Headers = Sequence[tuple[str, str]]
 
 CHUNK = 64 * 1024  # bytes
-PIECE = 1024 * 1024  # bytes that are inflated at once
 
 
 class UpstreamResponse:
@@ -56,7 +55,7 @@ class UpstreamResponse:
         """
         encoding = self.header("content-encoding").strip().lower()
         chunks = self.stream()
-        if encoding in ("gzip", "x-gzip", "deflate"):
+        if encoding in ENCODINGS:
             chunks = _inflated(chunks)
         elif encoding not in ("", "identity"):
             raise UpstreamUnavailable("The upstream registry answered in an encoding that was not asked for.")
@@ -81,16 +80,11 @@ class UpstreamResponse:
 
 
 def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # reads the header to tell gzip from zlib
     try:
-        for chunk in chunks:
-            data, piece = chunk, b""
-            # A full piece may have more behind it, even when all of the input is taken.
-            while data or len(piece) == PIECE:
-                piece = inflater.decompress(data, PIECE)
-                yield piece
-                data = inflater.unconsumed_tail
-    except zlib.error as error:
+        yield from inflated(chunks)
+    except TrailingBytes:
+        return  # all of the answer came; what follows it is of no interest
+    except CutShort as error:
+        raise UpstreamUnavailable("The upstream registry's answer broke off.") from error
+    except InflateError as error:
         raise UpstreamUnavailable("The upstream registry's answer is not what its encoding says.") from error
-    if not inflater.eof:
-        raise UpstreamUnavailable("The upstream registry's answer broke off.")
