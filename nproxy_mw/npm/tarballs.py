@@ -108,7 +108,7 @@ def _twin(entry: Entry, parts: list[str], spelled: Mapping[tuple[str, ...], str]
 
 
 def _check_twins(data: bytes, twins: Collection[tuple[str, ...]]) -> None:
-    """Passes when all entries of one path have the same bytes; pnpm 7 and 8 wrote such pairs. Reads the archive again."""
+    """Passes when all entries of one path have the same bytes: pnpm 7 and 8 wrote such pairs. Reads *data* again."""
     if not twins:
         return
     stream = Gunzip(data)
