@@ -115,7 +115,7 @@ def _check_name(name: Name, document: Mapping[str, Any]) -> None:
         )
     if not name.is_storable:
         raise BadRequest(
-            "That name cannot be stored on every file system: it is a device's name, or ends with a dot. Choose another.",
+            "Not every file system can store that name: it is a device's, or ends with a dot. Choose another.",
             code="invalid-name",
         )
     if document.get("name") != str(name) or document.get("_id", str(name)) != str(name):

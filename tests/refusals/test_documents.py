@@ -35,7 +35,17 @@ def test_strange_path_is_refused(kept, method, path):
 
 @pytest.mark.parametrize(
     "name",
-    ["@acme/Utils", "@acme/ut~ils", "@acme/utils!", "@acme/(utils)", "@acme/'x'", "@acme/*", "@acme/_x", "@acme/.x"],
+    [
+        "@acme/Utils",
+        "@acme/ut~ils",
+        "@acme/utils!",
+        "@acme/(utils)",
+        "@acme/'x'",
+        "@acme/*",
+        "@acme/con",
+        "@acme/x.",
+        "@acme/.x",
+    ],
 )
 def test_name_that_npm_would_not_take_is_refused(kept, name):
     """Old packages may carry such names; a new one cannot."""
