@@ -11,6 +11,7 @@ made of many small values is refused by `MAX_MARKS` before a value of it is buil
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 from collections.abc import Mapping
@@ -40,19 +41,25 @@ _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _LONG_INTEGER = re.compile(rb"(?<![0-9.eE+-])-?[0-9]{19,}(?![0-9.eE])")
 
 
-def parse_object(data: bytes | bytearray | memoryview, what: str = "The request body") -> dict[str, Any]:
+def parse_object(
+    data: bytes | bytearray | memoryview, what: str = "The request body", *, equal_twins: bool = False
+) -> dict[str, Any]:
     """Parses a JSON object. *what* begins the sentence of a refusal.
+
+    *equal_twins* allows a key twice in one object when both values are equal: every reader reads the same then.
 
     Raises:
         BadRequest: it is not JSON, not an object, or has more than one reading.
     """
-    value = parse_value(data, what)
+    value = parse_value(data, what, equal_twins=equal_twins)
     if not isinstance(value, dict):
         raise BadRequest(f"{what} must be a JSON object.", code="invalid-json")
     return value
 
 
-def parse_value(data: bytes | bytearray | memoryview, what: str = "The request body") -> Any:
+def parse_value(
+    data: bytes | bytearray | memoryview, what: str = "The request body", *, equal_twins: bool = False
+) -> Any:
     """Parses any JSON value; the body that sets a dist-tag is a string. *what* begins the sentence of a refusal.
 
     Raises:
@@ -70,7 +77,7 @@ def parse_value(data: bytes | bytearray | memoryview, what: str = "The request b
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise BadRequest(f"{what} is not valid JSON: {_reason(error)}.", code="invalid-json") from error
-    _check_single_reading(value, _STRING.sub(b"", text), what)
+    _check_single_reading(value, text, what, equal_twins=equal_twins)
     value, count = _put_back(value, cut) if cut else (value, 0)
     if count != len(cut):
         raise BadRequest(f"{what} has a key of more than {_ATTACHMENT_SIZE} characters.", code="invalid-json")
@@ -111,13 +118,31 @@ def _reason(error: orjson.JSONDecodeError) -> str:
     return error.msg.partition(":")[0].strip()
 
 
-def _check_single_reading(value: Any, skeleton: bytes, what: str) -> None:
-    """Refuses what readers disagree on. *skeleton* is the text without its strings: each colon in it is one key."""
-    if _count_keys(value, what) != skeleton.count(b":"):
+def _check_single_reading(value: Any, text: bytes | bytearray, what: str, *, equal_twins: bool) -> None:
+    """Refuses what readers disagree on."""
+    skeleton = _STRING.sub(b"", text)  # without its strings, each colon is one key
+    if _count_keys(value, what) != skeleton.count(b":") and not (equal_twins and _twins_are_equal(text)):
         raise BadRequest(f"{what} has an object with the same key twice; keep one of the two.", code="invalid-json")
     for match in _LONG_INTEGER.finditer(skeleton):
         if not -(2**63) <= int(match.group()) < 2**64:
             raise BadRequest(f"{what} has an integer of more than 64 bits; write it as a string.", code="invalid-json")
+
+
+def _twins_are_equal(text: bytes | bytearray) -> bool:
+    """Whether each key that an object of *text*, valid JSON, has twice has one value."""
+
+    def has_one_reading(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in pairs:
+            if found.setdefault(key, value) != value:
+                raise ValueError(key)
+        return found
+
+    try:
+        json.loads(text, object_pairs_hook=has_one_reading)
+    except ValueError:
+        return False
+    return True
 
 
 def _count_keys(value: Any, what: str) -> int:

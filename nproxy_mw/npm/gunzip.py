@@ -75,10 +75,14 @@ class Gunzip:
                 ) from error
             if not piece and not source and not self._inflater.eof:
                 raise BadRequest("The tarball is cut off; pack it again.", code="invalid-tarball")
-        if self._inflater.eof and (self._inflater.unused_data or self._fed < len(self._data)):
+        if self._inflater.eof and self._goes_on():
             raise BadRequest("The tarball has bytes behind its end; pack it again.", code="invalid-tarball")
         self._check_caps(len(piece))
         return piece
+
+    def _goes_on(self) -> bool:
+        """Whether anything but zeros follows the member. Some archivers pad to a block; gzip passes over the zeros."""
+        return any(self._inflater.unused_data) or any(self._data[self._fed :])
 
     def _feed(self) -> memoryview:
         source = self._data[self._fed : self._fed + _PIECE // 4]

@@ -1,7 +1,9 @@
 """Package names: ``@scope/base`` and ``base``, as one parsed value.
 
 The grammar is npm's (https://docs.npmjs.com/cli/configuring-npm/package-json#name, and the rules of
-validate-npm-package-name), narrowed where a name would be unsafe as a storage key or in a URL.
+validate-npm-package-name), narrowed where a name would be unsafe in a URL. Three questions have three answers: what may
+be asked for (`parse_name`), what may be published anew (`Name.is_publishable`), and what can be stored
+(`Name.is_storable`).
 """
 
 from __future__ import annotations
@@ -17,11 +19,15 @@ MAX_LENGTH = 214
 # What encodeURIComponent leaves alone is what old packages may carry; a new one is lower case and plainer.
 _PART = re.compile(r"[A-Za-z0-9~!*'()-][A-Za-z0-9._~!*'()-]*", re.ASCII)
 _NEW_PART = re.compile(r"[a-z0-9-][a-z0-9._-]*", re.ASCII)
+# npm looks for a leading '_' in the whole name, which begins with '@' when there is a scope.
+_SCOPED_PART = re.compile(rf"_?{_PART.pattern}|_+", re.ASCII)
+_NEW_SCOPED_PART = re.compile(r"[a-z0-9_-][a-z0-9._-]*", re.ASCII)
 _SCOPE_PART = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*", re.ASCII)
 _NEW_SCOPE_PART = re.compile(r"[a-z0-9_-][a-z0-9._-]*", re.ASCII)
 
-# Names that npm refuses, and names that are devices on a file system a store may be copied to.
-_RESERVED = frozenset({"node_modules", "favicon.ico", "-", "con", "prn", "aux", "nul"}) | {
+_REFUSED = frozenset({"node_modules", "favicon.ico", "-"})  # by npm
+# Names of devices on Windows, where a store may be copied to.
+_DEVICES = frozenset({"con", "prn", "aux", "nul"}) | {
     f"{device}{digit}" for device in ("com", "lpt") for digit in range(1, 10)
 }
 
@@ -44,7 +50,14 @@ class Name:
     @property
     def is_publishable(self) -> bool:
         """Whether npm would accept the name for a new package: lower case and no marks but ``-``, ``_`` and ``.``."""
-        return bool(_NEW_PART.fullmatch(self.base) and (not self.scope or _NEW_SCOPE_PART.fullmatch(self.scope[1:])))
+        if not self.scope:
+            return bool(_NEW_PART.fullmatch(self.base))
+        return bool(_NEW_SCOPED_PART.fullmatch(self.base) and _NEW_SCOPE_PART.fullmatch(self.scope[1:]))
+
+    @property
+    def is_storable(self) -> bool:
+        """Whether every file system can hold the name: no device of Windows, and no dot at the end."""
+        return all(_is_storable(part) for part in (self.scope[1:], self.base))
 
     def tarball(self, version: str) -> str:
         """The file name of a version's tarball, without the scope: ``utils-1.0.0.tgz``."""
@@ -62,10 +75,11 @@ def parse_name(text: str) -> Name:
     scope, slash, base = text.partition("/") if text.startswith("@") else ("", "", text)
     if scope and not slash:
         raise BadRequest("A scope alone is not a package name; npm names are @scope/name.", code="invalid-name")
-    if not _is_base(base) or (scope and not is_scope(scope)):
+    pattern = _SCOPED_PART if scope else _PART
+    if not pattern.fullmatch(base) or base.lower() in _REFUSED or (scope and not is_scope(scope)):
         raise BadRequest(
             "That is not a package name: npm names are name or @scope/name, made of letters, digits, '-', '_' and '.', "
-            "not beginning with '.' or '_'.",
+            "not beginning with '.', and without a scope not with '_'.",
             code="invalid-name",
         )
     return Name(scope, base)
@@ -73,17 +87,14 @@ def parse_name(text: str) -> Name:
 
 def is_scope(text: str) -> bool:
     """Whether *text* is a scope as npm writes it: ``@`` and a name part."""
-    return text.startswith("@") and bool(_SCOPE_PART.fullmatch(text[1:])) and _is_safe(text[1:])
+    return text.startswith("@") and bool(_SCOPE_PART.fullmatch(text[1:])) and text[1:].lower() not in _REFUSED
 
 
 def is_internal_scope(text: str) -> bool:
     """Whether *text* can be listed as an internal scope: packages can still be published under it."""
-    return len(text) <= MAX_LENGTH - 2 and is_scope(text) and bool(_NEW_SCOPE_PART.fullmatch(text[1:]))
+    is_new = len(text) <= MAX_LENGTH - 2 and is_scope(text) and _NEW_SCOPE_PART.fullmatch(text[1:])
+    return bool(is_new) and _is_storable(text[1:])
 
 
-def _is_base(base: str) -> bool:
-    return bool(_PART.fullmatch(base)) and _is_safe(base)
-
-
-def _is_safe(part: str) -> bool:
-    return not part.endswith(".") and part.lower() not in _RESERVED
+def _is_storable(part: str) -> bool:
+    return not part.endswith(".") and part.lower() not in _DEVICES

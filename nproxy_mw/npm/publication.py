@@ -113,6 +113,11 @@ def _check_name(name: Name, document: Mapping[str, Any]) -> None:
             "That name cannot be published: a new package's name is lower case, of letters, digits, '-', '_' and '.'.",
             code="invalid-name",
         )
+    if not name.is_storable:
+        raise BadRequest(
+            "Not every file system can store that name: it is a device's, or ends with a dot. Choose another.",
+            code="invalid-name",
+        )
     if document.get("name") != str(name) or document.get("_id", str(name)) != str(name):
         raise _refusal("names another package than the URL")
 

@@ -3,7 +3,8 @@
 The standard library's tarfile forgives: it takes a damaged header for the end of the archive, reads on behind it when
 told to, and lets a PAX record override a size. npm's own reader forgives other things. Here only what is plain comes
 through: regular files and folders, in ustar or GNU form, with PAX or GNU long names; every other kind is refused by
-name. After the end-of-archive marker only zeros may follow, so no second archive hides there.
+name. An archive may end without its marker, as some archivers leave it: GNU tar and npm read those alike. After the
+marker only zeros may follow, so no second archive hides there.
 
 Format: POSIX.1-2017, pax, "ustar Interchange Format" and "pax Extended Header".
 """
@@ -38,10 +39,9 @@ _REFUSED = {
 _USTAR, _GNU = b"ustar\x0000", b"ustar  \0"
 _OCTAL = re.compile(rb" *([0-7]+)[ \0]*")
 _RECORD = re.compile(rb"([1-9][0-9]{0,5}) ([^=\n]+)=")
-# What a PAX record may say: times and owners, which nobody reads, a name, and the size the header has anyway.
-_HARMLESS = re.compile(
-    r"(?:path|size|comment|hdrcharset|[amc]time|[ug]id|[ug]name|SCHILY\.(?:dev|ino|nlink)|(?:LIBARCHIVE|SCHILY\.xattr)\..+)"
-)
+# PAX records that change where an entry's bytes or links are. All others are names, times, owners and notes.
+_HARMFUL = re.compile(r"linkpath|GNU\.sparse\..*|SCHILY\.(?:filetype|realsize)", re.IGNORECASE)
+_READ = ("path", "size", "hdrcharset")
 _SET_USER_OR_GROUP = 0o6000
 
 
@@ -64,7 +64,7 @@ def entries(stream: Gunzip) -> Iterator[Entry]:
     """
     long_name: str | None = None
     extension: dict[str, str] = {}
-    while (header := stream.read(BLOCK)).strip(b"\0"):
+    while (header := _next_header(stream)).strip(b"\0"):
         kind, size = _check_header(header), _octal(header[124:136])
         end = stream.position + -(-size // BLOCK) * BLOCK
         if kind == _GNU_LONG_NAME:
@@ -83,6 +83,12 @@ def entries(stream: Gunzip) -> Iterator[Entry]:
     if long_name is not None or extension:
         raise _refusal("ends behind a header that names no entry")
     _check_end(stream)
+
+
+def _next_header(stream: Gunzip) -> bytes:
+    """The next header; empty at an end without a marker."""
+    first = stream.read_some(BLOCK)
+    return first + stream.read(BLOCK - len(first)) if first else b""
 
 
 def _entry(header: bytes, kind: bytes, name: str | None, size: int) -> Entry:
@@ -153,15 +159,22 @@ def _records(body: bytes) -> dict[str, str]:
         if match is None or not match.end() < end <= len(body) or body[end - 1 : end] != b"\n":
             raise _refusal("has an extended header that cannot be read")
         key, value = _text(match.group(2)), body[match.end() : end - 1]
-        if key in records or not _HARMLESS.fullmatch(key) or b"\n" in value:
-            raise _refusal("has an extended header that says more than a name")
-        records[key] = _text(value) if key in ("path", "size", "hdrcharset") else ""
+        if _HARMFUL.fullmatch(key) or (key in _READ and b"\n" in value) or _hides_record(value):
+            raise _refusal(f"has an extended header with '{key[:40]}', which readers understand differently")
+        said = _text(value) if key in _READ else ""
+        if records.setdefault(key, said) != said:
+            raise _refusal(f"has an extended header that gives '{key[:40]}' twice")
         at = end
     return records
 
 
+def _hides_record(value: bytes) -> bool:
+    """Whether a reader that goes by lines, as npm does, finds a record of its own inside *value*."""
+    return any(_RECORD.match(line) for line in value.split(b"\n")[1:])
+
+
 def _check_global(records: dict[str, str]) -> None:
-    if set(records) - {"comment"}:
+    if not set(records).isdisjoint(_READ):
         raise _refusal("has a global header that changes its entries")
 
 
@@ -180,8 +193,6 @@ def _refuse_second(is_second: bool) -> None:
 
 
 def _check_end(stream: Gunzip) -> None:
-    if stream.read(BLOCK).strip(b"\0"):
-        raise _refusal("goes on behind its end-of-archive marker")
     while piece := stream.read_some(64 * 1024):
         if piece.strip(b"\0"):
             raise _refusal("goes on behind its end-of-archive marker")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +20,6 @@ MAX_ENTRIES = 100_000
 MAX_PACKAGE_JSON = 4 * 1024 * 1024
 """Bytes of ``package/package.json``: as much as a manifest may have."""
 
-ROOT = "package"
-"""The folder that npm packs everything into. npm drops the first folder of each path, whatever its name, when it
-unpacks, so a second name would be a second way to write the same file."""
-
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -33,7 +31,7 @@ class Contents:
     file_count: int
     unpacked_size: int
     root_files: frozenset[str]
-    """Names of the files beside ``package.json``."""
+    """Names of the files next to ``package.json``."""
 
     @property
     def has_shrinkwrap(self) -> bool:
@@ -57,40 +55,85 @@ def inspect(data: bytes) -> Contents:
     """
     stream = Gunzip(data)
     tree: Folder = {}
+    spelled: dict[tuple[str, ...], str] = {}
+    twins: set[tuple[str, ...]] = set()
     package_json: dict[str, Any] | None = None
     count = room = size = 0
     for entry in entries(stream):
         parts = _parts(entry)
-        room += _place(tree, parts, entry.is_folder)
+        added = _place(tree, parts, entry.is_folder)
+        room += added
         if room > MAX_ENTRIES:
             raise _refusal(f"has more than {MAX_ENTRIES} files and folders")
-        if not entry.is_folder:
+        if len(tree) > 1:
+            raise _refusal("has more than one top folder; npm drops it when it unpacks, so two would overlap")
+        if not entry.is_folder and not added:
+            twins.add(_twin(entry, parts, spelled))
+        elif not entry.is_folder:
+            spelled[tuple(parts)] = entry.path
             count += 1
             size += entry.size
             if _is_package_json(parts):
                 package_json = _read_package_json(stream, entry)
     if package_json is None:
-        raise _refusal("has no package/package.json")
-    files = frozenset(name for name, below in (tree[ROOT] or {}).items() if below is None)
+        raise _refusal("has no package.json in its top folder")
+    _check_twins(data, twins)
+    (root,) = tree.values()
+    files = frozenset(name for name, below in (root or {}).items() if below is None)
     return Contents(package_json, count, size, files)
 
 
 def _parts(entry: Entry) -> list[str]:
+    """The parts of an entry's path. npm drops the first one, whatever its name; '.' in the others means nothing."""
     path = entry.path
     if "\\" in path or any(unicodedata.category(character) == "Cc" for character in path):
         raise _refusal("has a name with a backslash or a control character")
-    parts = path.split("/")
-    if any(part in ("", ".", "..") for part in parts):
-        raise _refusal("has a path that is absolute, or has an empty part, '.' or '..'")
-    if parts[0] != ROOT or (len(parts) == 1 and not entry.is_folder):
-        raise _refusal(f"has something outside the folder {ROOT}/")
+    root, *below = path.split("/")
+    if root in ("", ".", "..") or any(part in ("", "..") for part in below):
+        raise _refusal("has a path that is absolute, or has an empty part or '..'")
+    parts = [root, *(part for part in below if part != ".")]
+    if len(parts) == 1 and not entry.is_folder:
+        raise _refusal("has a file outside its top folder")
     if len(parts) > 1 and _DRIVE.match(parts[1]):
         raise _refusal("has a path that begins with a drive letter")
     return parts
 
 
+def _twin(entry: Entry, parts: list[str], spelled: Mapping[tuple[str, ...], str]) -> tuple[str, ...]:
+    """The path of a file that is there twice, once with a '.' in it."""
+    path = tuple(parts)
+    if spelled[path] == entry.path:
+        raise _refusal("has the same path twice; the reader would decide which one counts")
+    return path
+
+
+def _check_twins(data: bytes, twins: Collection[tuple[str, ...]]) -> None:
+    """Passes when all entries of one path have the same bytes: pnpm 7 and 8 wrote such pairs. Reads *data* again."""
+    if not twins:
+        return
+    stream = Gunzip(data)
+    digests: dict[tuple[str, ...], bytes] = {}
+    for entry in entries(stream):
+        path = tuple(_parts(entry))
+        if not entry.is_folder and path in twins:
+            digest = _digest(stream, entry.size)
+            if digests.setdefault(path, digest) != digest:
+                raise _refusal("has one path twice, with other bytes; the reader would decide which ones count")
+
+
+def _digest(stream: Gunzip, size: int) -> bytes:
+    digest = hashlib.sha256()
+    while size:
+        piece = stream.read_some(size)
+        if not piece:
+            raise _refusal("ends in the middle of an entry")
+        digest.update(piece)
+        size -= len(piece)
+    return digest.digest()
+
+
 def _place(tree: Folder, parts: list[str], is_folder: bool) -> int:
-    """Puts a path into the tree and answers how many names that added."""
+    """Puts a path into the tree. Returns how many names that added: none for a file that is there already."""
     added = 0
     for part in parts if is_folder else parts[:-1]:
         if part not in tree:
@@ -102,7 +145,9 @@ def _place(tree: Folder, parts: list[str], is_folder: bool) -> int:
     if is_folder:
         return added
     if parts[-1] in tree:
-        raise _refusal("has the same path twice; the reader would decide which one counts")
+        if tree[parts[-1]] is not None:
+            raise _refusal("has an entry that is both a file and a folder")
+        return 0
     tree[parts[-1]] = None
     return added + 1
 
@@ -120,7 +165,7 @@ def _is_package_json(parts: list[str]) -> bool:
 def _read_package_json(stream: Gunzip, entry: Entry) -> dict[str, Any]:
     if entry.size > MAX_PACKAGE_JSON:
         raise _refusal(f"has a package.json of more than {MAX_PACKAGE_JSON // 2**20} MiB")
-    return parse_object(stream.read(entry.size), "The package.json in the tarball")
+    return parse_object(stream.read(entry.size), "The package.json in the tarball", equal_twins=True)
 
 
 def _refusal(what: str) -> BadRequest:

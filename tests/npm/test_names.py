@@ -21,6 +21,10 @@ from nproxy_mw.npm.names import MAX_LENGTH, Name, is_internal_scope, is_scope, p
         pytest.param("a~b!c", "", "a~b!c", False, id="marks of old packages"),
         pytest.param("a" * MAX_LENGTH, "", "a" * MAX_LENGTH, True, id="longest"),
         pytest.param("@_x/y", "@_x", "y", True, id="underscore before a scope"),
+        pytest.param("@a/_x", "@a", "_x", True, id="underscore behind a scope"),
+        pytest.param("con", "", "con", True, id="a device's name"),
+        pytest.param("@a/LPT9", "@a", "LPT9", False, id="a device's name in capitals"),
+        pytest.param("@con/x.", "@con", "x.", True, id="a dot at the end"),
     ],
 )
 def test_parse_name_takes_what_npm_has(text: str, scope: str, base: str, publishable: bool) -> None:
@@ -33,7 +37,6 @@ def test_parse_name_takes_what_npm_has(text: str, scope: str, base: str, publish
     "text",
     [
         "",
-        "-",
         ".",
         "..",
         "...",
@@ -52,7 +55,6 @@ def test_parse_name_takes_what_npm_has(text: str, scope: str, base: str, publish
         "@a/..",
         "@../a",
         "@a/.x",
-        "@a/_x",
         "@.a/b",
         "@@a/b",
         "a@b",
@@ -81,15 +83,9 @@ def test_parse_name_takes_what_npm_has(text: str, scope: str, base: str, publish
         "node_modules",
         "Node_Modules",
         "favicon.ico",
-        "CON",
-        "nul",
-        "aux",
-        "com1",
-        "LPT9",
-        "@con/x",
-        "@a/prn",
-        "a.",
-        "@a./b",
+        "-",
+        "@a/-",
+        "@node_modules/x",
         "a" * (MAX_LENGTH + 1),
         "@" + "a" * 212 + "/b",
     ],
@@ -99,6 +95,18 @@ def test_parse_name_refuses_what_is_none(text: str) -> None:
     with pytest.raises(BadRequest) as refusal:
         parse_name(text)
     assert refusal.value.code == "invalid-name"
+
+
+@pytest.mark.parametrize("text", ["con", "NUL", "@a/aux", "@com1/x", "a.", "@a/b.", "@a./b"])
+def test_some_names_cannot_be_stored(text: str) -> None:
+    """Names of devices and those that end with a dot are names, and may be asked of the upstream, but not stored."""
+    assert not parse_name(text).is_storable
+
+
+@pytest.mark.parametrize("text", ["utils", "@acme/_utils", "console", "@acme/com10"])
+def test_most_names_can_be_stored(text: str) -> None:
+    """Every other name can be stored."""
+    assert parse_name(text).is_storable
 
 
 def test_a_name_knows_its_other_spellings() -> None:
@@ -119,8 +127,8 @@ def test_a_name_knows_its_other_spellings() -> None:
         ("@", False, False),
         ("@a/b", False, False),
         ("@.a", False, False),
-        ("@a.", False, False),
-        ("@con", False, False),
+        ("@a.", True, False),
+        ("@con", True, False),
         ("@a b", False, False),
         ("@a\n", False, False),
         ("@é", False, False),

@@ -96,7 +96,6 @@ def test_parse_route_reads_the_protocol(path: str, route: Route) -> None:
         "/@acme/..",
         "/@acme/.git",
         "/＠acme/utils",
-        "/CON",
         "/.git/config",
         "/node_modules",
         "/-/package/@acme/../dist-tags",

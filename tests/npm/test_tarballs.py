@@ -71,15 +71,15 @@ def test_inspect_takes_what_clients_write(data: bytes) -> None:
         pytest.param(packed(package())[:-1], id="cut in the trailer"),
         pytest.param(packed(package())[:40], id="cut in the middle"),
         pytest.param(packed(package()) + b"x", id="a byte behind"),
-        pytest.param(packed(package()) + bytes(512), id="zeros behind"),
         pytest.param(packed(package()) + packed(package()), id="two members"),
         pytest.param(packed(package())[:-8] + bytes(8), id="wrong checksum of gzip"),
         pytest.param(gzip.compress(b""), id="empty gzip"),
         pytest.param(gzip.compress(b"hello"), id="gzip of no tar"),
         pytest.param(gzip.compress(packed(package())), id="gzip of gzip"),
         pytest.param(packed(), id="no entries"),
-        pytest.param(packed(package(), end=b""), id="no end-of-archive marker"),
-        pytest.param(packed(package(), end=bytes(512)), id="half an end-of-archive marker"),
+        pytest.param(packed(package(), end=entry(data=b"x")[:512]), id="cut within an entry"),
+        pytest.param(packed(package(), end=entry()[:100]), id="cut within a header"),
+        pytest.param(packed(package()) + bytes(512) + b"x", id="a byte behind zeros"),
         pytest.param(packed(package(), end=bytes(512) + entry() + bytes(1024)), id="an entry behind half a marker"),
         pytest.param(packed(package(), end=bytes(1024) + package() + bytes(1024)), id="a second archive"),
         pytest.param(packed(package(), end=bytes(9000) + b"x"), id="a byte behind the marker"),
@@ -108,9 +108,29 @@ def test_inspect_refuses_a_package_json_that_is_none(data: bytes) -> None:
         inspect(packed(package(data)))
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(packed(entry(b"node/package.json", PACKAGE_JSON), entry(b"node/a")), id="another top folder"),
+        pytest.param(packed(package()) + bytes(512), id="zeros behind the gzip member"),
+        pytest.param(packed(package(), end=b""), id="no end-of-archive marker"),
+        pytest.param(packed(package(), end=bytes(512)), id="half an end-of-archive marker"),
+        pytest.param(packed(package(), entry(b"package/./a", b"1"), entry(b"package/a", b"1")), id="equal twins"),
+        pytest.param(packed(entry(kind=b"x", data=records(RHT_security="a\nb")), package()), id="a PAX note"),
+        pytest.param(packed(entry(kind=b"g", data=records(RHT_note="a")), package()), id="a global PAX note"),
+        pytest.param(packed(package(PACKAGE_JSON[:-1] + b',"version":"1.0.0"}')), id="an equal key twice"),
+    ],
+)
+def test_inspect_takes_what_every_reader_reads_alike(data: bytes) -> None:
+    """What is unusual but has one reading is taken; each of these occurs in packages of the public registry."""
+    contents = inspect(data)
+    assert contents.package_json == {"name": "@acme/utils", "version": "1.0.0"}
+    assert contents.file_count == len(contents.root_files)
+
+
 def test_inspect_misses_package_json() -> None:
-    """A tarball without package/package.json is refused."""
-    with pytest.raises(BadRequest, match=r"no package/package\.json"):
+    """A tarball without a package.json in its top folder is refused."""
+    with pytest.raises(BadRequest, match=r"no package\.json in its top folder"):
         inspect(packed(entry()))
 
 

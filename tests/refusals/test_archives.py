@@ -36,7 +36,7 @@ def deep_paths():
 def lying_header() -> bytes:
     """An entry that says it has 10 bytes, and brings none."""
     whole = bytearray(tar(({"name": "package/x"}, b"0123456789")))
-    return bytes(whole[:2048])
+    return bytes(whole[:1536])
 
 
 GZIPPED = gz(tar())
@@ -54,7 +54,7 @@ BOMBS = {
     "zeros behind the archive": gz(tar() + bytes(64 * 2**20)),
     "100,000 folders": gz(tar(*deep_paths())),
     "cut within an entry": gz(lying_header()),
-    "no end": gz(tar()[:1024]) if len(tar()) > 1024 else gz(b""),
+    "cut within the package.json": gz(tar()[:600]),
 }
 
 
