@@ -1,15 +1,19 @@
-"""Versions as semver 2.0.0 and npm read them: strict, ASCII, bounded, and ordered.
+"""Versions as semver 2.0.0 and npm read them: ASCII, bounded, and ordered.
 
-Source: https://semver.org/spec/v2.0.0.html and the limits of npm's own semver package (256 characters, numbers
-up to 2**53 - 1).
+New versions are parsed strictly. Some old ones of the public registry are not: `parse_loose` reads them as npm does.
+
+Source: https://semver.org/spec/v2.0.0.html and npm's own semver package, https://github.com/npm/node-semver.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TypeAlias
 
 from nproxy_mw.errors import BadRequest
+from nproxy_mw.npm.semver_grammar import LOOSE_VERSION, SPACES, VERSION
 
 MAX_LENGTH = 256
 """Characters of a version."""
@@ -17,28 +21,29 @@ MAX_LENGTH = 256
 MAX_NUMBER = 2**53 - 1
 """Largest number that JavaScript keeps exactly, so the largest that npm accepts."""
 
-_NUMBER = r"(?:0|[1-9][0-9]*)"
-_IDENTIFIER = rf"(?:{_NUMBER}|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*)"
-_VERSION = re.compile(
-    rf"({_NUMBER})\.({_NUMBER})\.({_NUMBER})(?:-({_IDENTIFIER}(?:\.{_IDENTIFIER})*))?(?:\+([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?",
-    re.ASCII,
-)
-# What npm's semver reads as a range, of what the characters of a tag can spell: v1, 1.x, ~2, 1.2.3-beta.
-_X = r"(?:[0-9]+|[xX])"
-_RANGE_LIKE = re.compile(rf"~?v*{_X}(?:\.{_X}(?:\.{_X}(?:-?[0-9A-Za-z.-]+)?)?)?", re.ASCII)
-# Without '*', which semver skips over wherever it stands before a version: '*1.2.3' is a range.
-# JavaScript gives the first a meaning of its own; the second would make an answer of dist-tags look like an error.
-_RESERVED_TAGS = frozenset({"__proto__", "error"})
-_TAG = re.compile(r"[A-Za-z0-9_~!'()-][A-Za-z0-9._~!'()-]*", re.ASCII)
+Precedence: TypeAlias = tuple[tuple[int, int, int], bool, tuple[tuple[int, float | str], ...]]
+"""A sort key of semver section 11: a release is above its prereleases, numbers are below words."""
+
+# Longer versions are rare, and one of many identifiers takes up to 18 kB when it is parsed.
+_CACHED_LENGTH = 64
+
+_STRICT = re.compile(VERSION)
+_PREFIXED = re.compile(f"[{SPACES}]*+v?{VERSION}[{SPACES}]*+")
+_LOOSE = re.compile(f"{LOOSE_VERSION}[{SPACES}]*+")
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A parsed version. Compare by `precedence`; build metadata does not take part in it."""
+    """A parsed version. Compare by *precedence*; build metadata does not take part in it."""
 
     release: tuple[int, int, int]
     prerelease: tuple[str, ...]
     build: tuple[str, ...]
+    precedence: Precedence = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        precedence = self.release, not self.prerelease, tuple(map(_rank, self.prerelease))
+        object.__setattr__(self, "precedence", precedence)  # once: a packument's thousands of versions are sorted by it
 
     def __str__(self) -> str:
         text = ".".join(map(str, self.release))
@@ -51,11 +56,10 @@ class Version:
         """Whether there is no prerelease part."""
         return not self.prerelease
 
-    @property
-    def precedence(self) -> tuple[tuple[int, int, int], bool, tuple[tuple[bool, int, str], ...]]:
-        """Sort key of semver section 11: a release is above its prereleases, numbers are below words."""
-        identifiers = tuple((False, int(part), "") if part.isdigit() else (True, 0, part) for part in self.prerelease)
-        return self.release, self.is_stable, identifiers
+
+def _rank(identifier: str) -> tuple[int, float | str]:
+    # A JavaScript number: beyond 2**53 npm compares rounded values.
+    return (0, float(identifier)) if identifier.isdigit() else (1, identifier)
 
 
 def parse_version(text: str) -> Version:
@@ -64,14 +68,63 @@ def parse_version(text: str) -> Version:
     Raises:
         BadRequest: it is not a version.
     """
-    match = _VERSION.fullmatch(text) if len(text) <= MAX_LENGTH else None
-    release = tuple(int(number) for number in match.groups()[:3]) if match else ()
-    if match is None or len(release) != 3 or max(release) > MAX_NUMBER:
+    match = _STRICT.fullmatch(text) if len(text) <= MAX_LENGTH else None
+    version = _version(match) if match else None
+    if version is None:
         raise BadRequest("That is not a version: npm versions are like 1.2.3 or 1.2.3-beta.1.", code="invalid-version")
-    prerelease, build = (tuple(part.split(".")) if part else () for part in match.groups()[3:])
-    if any(part.isdigit() and int(part) > MAX_NUMBER for part in prerelease):
+    if any(part.isdigit() and int(part) > MAX_NUMBER for part in version.prerelease):
         raise BadRequest("A number in that version's prerelease is too large.", code="invalid-version")
-    return Version(release, prerelease, build)
+    return version
+
+
+def parse_like_npm(text: str, *, loose: bool = False) -> Version | None:
+    """Returns the version that npm's ``semver.parse`` reads in *text*, or None.
+
+    Spaces around it and one ``v`` before it are allowed. *loose* also allows what `parse_loose` describes.
+    """
+    if len(text) > MAX_LENGTH:
+        return None
+    return (_cached if len(text) <= _CACHED_LENGTH else _read)(text, loose)
+
+
+def parse_loose(text: str) -> Version | None:
+    """Returns the version that npm reads loosely in *text*, or None.
+
+    The public registry holds such numbers from its first years. ``v`` and ``=`` may stand in front, numbers may have
+    leading zeros, and the hyphen before the prerelease may be missing: ``3.0.0rc5`` is 3.0.0-rc5, ``=v01.02.03`` is
+    1.2.3. The version is written in its strict form, so keep *text* as the key of a packument.
+    """
+    return parse_like_npm(text, loose=True)
+
+
+def sort_key(text: str) -> Precedence | tuple[()]:
+    """Returns a key that sorts versions in npm's order, strict and loose ones together.
+
+    A text that is no version, even loosely, is below all versions.
+    """
+    version = parse_loose(text)
+    return version.precedence if version else ()
+
+
+def _read(text: str, loose: bool) -> Version | None:
+    match = (_LOOSE if loose else _PREFIXED).fullmatch(text)
+    return _version(match) if match else None
+
+
+_cached = lru_cache(maxsize=8192)(_read)
+
+
+def _version(match: re.Match[str]) -> Version | None:
+    major, minor, patch = int(match[1]), int(match[2]), int(match[3])
+    if max(major, minor, patch) > MAX_NUMBER:
+        return None
+    prerelease = tuple(map(_plain, match[4].split("."))) if match[4] else ()
+    return Version((major, minor, patch), prerelease, tuple(match[5].split(".")) if match[5] else ())
+
+
+def _plain(identifier: str) -> str:
+    # Loose versions may have leading zeros here. npm drops those of a number that JavaScript keeps exactly.
+    return str(int(identifier)) if identifier.isdigit() and int(identifier) < MAX_NUMBER else identifier
 
 
 def is_version(text: str) -> bool:
@@ -81,6 +134,15 @@ def is_version(text: str) -> bool:
     except BadRequest:
         return False
     return True
+
+
+# What npm's semver reads as a range, of what the characters of a tag can spell: v1, 1.x, ~2, 1.2.3-beta.
+_X = r"(?:[0-9]+|[xX])"
+_RANGE_LIKE = re.compile(rf"~?v*{_X}(?:\.{_X}(?:\.{_X}(?:-?[0-9A-Za-z.-]+)?)?)?", re.ASCII)
+# Without '*', which semver skips over wherever it stands before a version: '*1.2.3' is a range.
+# JavaScript gives the first a meaning of its own; the second would make an answer of dist-tags look like an error.
+_RESERVED_TAGS = frozenset({"__proto__", "error"})
+_TAG = re.compile(r"[A-Za-z0-9_~!'()-][A-Za-z0-9._~!'()-]*", re.ASCII)
 
 
 def check_tag(text: str) -> str:

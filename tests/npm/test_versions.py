@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nproxy_mw.errors import BadRequest
-from nproxy_mw.npm.versions import MAX_LENGTH, MAX_NUMBER, check_tag, is_version, parse_version
+from nproxy_mw.npm.versions import (
+    MAX_LENGTH,
+    MAX_NUMBER,
+    check_tag,
+    is_version,
+    parse_like_npm,
+    parse_loose,
+    parse_version,
+    sort_key,
+)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +110,63 @@ def test_build_metadata_takes_no_part() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("3.0.0rc5", "3.0.0-rc5"),
+        ("1.2.3beta", "1.2.3-beta"),
+        ("01.02.03", "1.2.3"),
+        ("=v1.2.3", "1.2.3"),
+        ("v = 1.2.3 ", "1.2.3"),
+        ("1.2.3-007.0x", "1.2.3-7.0x"),
+        ("1.2.3--", "1.2.3--"),
+        ("1.2.34.5", "1.2.3-4.5"),
+        ("1.0.0a+b.01", "1.0.0-a+b.01"),
+        (f"1.0.0-0{MAX_NUMBER}", f"1.0.0-0{MAX_NUMBER}"),
+    ],
+)
+def test_parse_loose_reads_old_numbers(text: str, written: str) -> None:
+    """Old versions of the registry are read as npm reads them, and written strictly."""
+    assert str(parse_loose(text)) == written
+    assert not is_version(text) or text == written
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "1", "1.2", "1.2.3.4", "latest", "1.2.x", "1.2.3é", "1.2.3a+", f"{MAX_NUMBER + 1}.0.0", "1.2.3" + "a" * 252],
+)
+def test_parse_loose_refuses_what_is_none(text: str) -> None:
+    """What npm cannot read even loosely is no version."""
+    assert parse_loose(text) is None
+    assert sort_key(text) == ()
+
+
+@pytest.mark.parametrize("text", ["v1.2.3", " 1.2.3", "1.2.3\ufeff", f"1.0.0-{MAX_NUMBER + 1}"])
+def test_parse_like_npm_is_less_strict(text: str) -> None:
+    """npm takes a little more than semver allows, and than a publish may hold."""
+    assert parse_like_npm(text) is not None
+    assert not is_version(text)
+
+
+@pytest.mark.parametrize("text", ["=1.2.3", "vv1.2.3", "01.2.3", "1.2.3beta", "1.2.3\x1f", " " * MAX_LENGTH + "1.2.3"])
+def test_parse_like_npm_is_strict(text: str) -> None:
+    """What npm reads loosely alone is none."""
+    assert parse_like_npm(text) is None
+
+
+def test_sort_key_orders_strict_and_loose_together() -> None:
+    """Old numbers stand where npm puts them; what is no version is below all."""
+    ordered = ["unknown", "0.9.0", "1.0.0alpha", "v1.0.0-beta", "1.0.0beta2", "01.0.0", "1.0.1", "3.0.0rc5", "3.0.0"]
+    shuffled = random.Random(7).sample(ordered, len(ordered))
+    assert sorted(shuffled, key=sort_key) == ordered
+
+
+def test_numbers_beyond_javascript_are_rounded() -> None:
+    """npm cannot tell two prerelease numbers apart that JavaScript keeps as one."""
+    assert sort_key(f"1.0.0-{MAX_NUMBER + 1}") == sort_key(f"1.0.0-{MAX_NUMBER + 2}")
+    assert sort_key(f"1.0.0-{MAX_NUMBER - 1}") < sort_key(f"1.0.0-{MAX_NUMBER}")
+
+
+@pytest.mark.parametrize(
     "tag", ["latest", "next", "beta-1", "rc_2", "a.b", "constructor", "stable~1", "2x", "x-ray", "version1"]
 )
 def test_check_tag_takes_a_word(tag: str) -> None:
@@ -164,6 +230,7 @@ def test_what_semver_writes_is_read(
     text += "-" + ".".join(prerelease) if prerelease else ""
     text += "+" + ".".join(build) if build else ""
     assert str(parse_version(text)) == text
+    assert parse_version(text) == parse_like_npm(text) == parse_loose(text)
     with pytest.raises(BadRequest):
         check_tag(f"{major}.{minor}.{patch}")
 
