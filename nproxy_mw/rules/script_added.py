@@ -10,7 +10,7 @@ from nproxy_mw.rules.port import Knowledge, Verdict
 
 
 class ScriptAdded:
-    """Flags install scripts that the highest lower stable version does not have: of the same major version, else of any.
+    """Flags install scripts that differ from those of the highest lower stable version: of the same major, else of any.
 
     The first version of a package is never flagged: there is nothing to compare it with.
     """

@@ -21,7 +21,7 @@ def repaired(tags: Mapping[str, str], allowed: Sequence[str]) -> dict[str, str]:
 
 
 def instead_of(version: str, allowed: Sequence[str]) -> str | None:
-    """Returns what to install in the place of *version*, chosen as a tag that pointed at it would be; None if nothing."""
+    """Returns what to install in the place of *version*, chosen as for a tag that pointed at it; None if nothing is."""
     return repaired({"": version}, [one for one in allowed if one != version]).get("")
 
 
