@@ -1,4 +1,4 @@
-"""Why a version is allowed or held: every rule, its settings and its word, as the API, the program and pages show it."""
+"""Why a version is allowed or held: every rule, its settings and its word, for the API, the program and pages. Pure."""
 
 from __future__ import annotations
 

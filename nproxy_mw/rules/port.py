@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from nproxy_mw.intelligence.port import Alert
 from nproxy_mw.npm.facts import History
 
 
@@ -41,25 +42,6 @@ class CannotTell(msgspec.Struct, frozen=True):
     """A rule's word when the packument or the intelligence lacks what it needs: neither yes nor no, and why."""
 
     reason: str
-
-
-class Alert(msgspec.Struct, frozen=True, kw_only=True):
-    """What intelligence knows against one version.
-
-    *kind* is ``malware`` or ``vulnerability``. *id* is the record's (``MAL-2026-1``, ``GHSA-...``). *severity* is
-    ``low``, ``moderate``, ``high``, ``critical`` or None when nobody said. *fixed* are versions that the record names
-    as fixes. *published* is when the record was published. *every_version* is true when the record condemns the whole
-    package.
-    """
-
-    version: str
-    kind: str
-    id: str
-    summary: str = ""
-    severity: str | None = None
-    fixed: tuple[str, ...] = ()
-    published: datetime | None = None
-    every_version: bool = False
 
 
 def _no_flags(rule: str) -> frozenset[str]:
