@@ -1,0 +1,37 @@
+"""Several sources of intelligence as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nproxy_mw.intelligence.port import Alert, Intelligence, IntelligenceUnavailable
+from nproxy_mw.npm.facts import Release
+
+
+class Combined:
+    """Asks every one of *sources*. What one of them knows counts also while another is unavailable."""
+
+    def __init__(self, sources: Sequence[Intelligence]) -> None:
+        self.sources = sources
+
+    @property
+    def revision(self) -> str:
+        """The revisions of all sources together."""
+        return "+".join(source.revision for source in self.sources)
+
+    def alerts(self, name: str, releases: Sequence[Release]) -> tuple[Alert, ...]:
+        """Returns the alerts of all sources.
+
+        Raises:
+            IntelligenceUnavailable: a source cannot be asked, and no other knows anything against the package.
+        """
+        found: list[Alert] = []
+        missing: IntelligenceUnavailable | None = None
+        for source in self.sources:
+            try:
+                found.extend(source.alerts(name, releases))
+            except IntelligenceUnavailable as error:
+                missing = error
+        if missing is not None and not found:
+            raise missing
+        return tuple(found)

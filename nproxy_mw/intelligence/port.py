@@ -1,0 +1,68 @@
+"""The port to intelligence: what it is asked, and what it returns. Pure.
+
+A source of one's own is a class with two members::
+
+    class Incidents:
+        revision = "2026-11-26"
+
+        def alerts(self, name, releases):
+            return tuple(Alert(version=r.version, kind="malware", id="INC-1") for r in releases if name in BAD)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from nproxy_mw.npm.facts import Release
+
+MALWARE, VULNERABILITY = "malware", "vulnerability"
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known against one version.
+
+    *kind* is ``malware`` or ``vulnerability``. *id* is the record's (``MAL-2026-1``, ``GHSA-...``). *severity* is
+    ``low``, ``moderate``, ``high``, ``critical``, or None when nobody said. *fixed* are versions that the record names
+    as fixes. *published* is when the record was published. *every_version* is true when the record condemns the whole
+    package. *affected* is the range of affected versions in npm's words.
+    """
+
+    version: str
+    kind: str
+    id: str
+    summary: str = ""
+    severity: str | None = None
+    fixed: tuple[str, ...] = ()
+    published: datetime | None = None
+    every_version: bool = False
+    affected: str = "*"
+    url: str = ""
+    aliases: tuple[str, ...] = ()
+    cwes: tuple[str, ...] = ()
+    vector: str = ""  # CVSS
+    score: float = 0.0  # CVSS base
+
+
+class IntelligenceUnavailable(Exception):
+    """Intelligence cannot be asked just now. Rules fail open then, and the audit trail says so."""
+
+
+class Intelligence(Protocol):
+    """A source of alerts. Safe for threads."""
+
+    @property
+    def revision(self) -> str:
+        """Names the state of the source: another text when an answer may have changed, the same one otherwise."""
+        ...
+
+    def alerts(self, name: str, releases: Sequence[Release]) -> tuple[Alert, ...]:
+        """Returns the alerts against those of *releases* that the source knows something against.
+
+        Raises:
+            IntelligenceUnavailable: it cannot be asked just now.
+        """
+        ...

@@ -1,0 +1,60 @@
+"""What the rules decided about a package, as a value that can be stored, shared and explained. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One rule's flag on one version. *until* is when it ends by itself, None when it does not."""
+
+    rule: str
+    reason: str
+    until: datetime | None = None
+
+
+class Note(msgspec.Struct, frozen=True):
+    """What a rule could not do. *kind* is ``cannot-tell`` or ``failed``."""
+
+    rule: str
+    kind: str
+    reason: str
+
+
+Findings = Mapping[str, tuple[Finding, ...]]
+"""Findings by version."""
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for every version of a package until *valid_until*, or until facts, settings or knowledge change.
+
+    *blocked* versions are served nowhere. *warned* ones are served, and recorded. *excepted* would have been blocked or
+    warned of, were there no exception. *allowed* are the rest and the warned ones, lowest first. *tags* are the
+    repaired dist-tags; *moved* maps each tag that changed to where it pointed. *by_number* says that publish times were
+    a mirror's, so that versions were ordered by their numbers.
+    """
+
+    package: str
+    allowed: tuple[str, ...] = ()
+    blocked: dict[str, tuple[Finding, ...]] = {}
+    warned: dict[str, tuple[Finding, ...]] = {}
+    excepted: dict[str, tuple[Finding, ...]] = {}
+    notes: tuple[Note, ...] = ()
+    tags: dict[str, str] = {}
+    moved: dict[str, str] = {}
+    valid_until: datetime | None = None
+    by_number: bool = False
+
+    @property
+    def blocks_everything(self) -> bool:
+        """Whether the package has versions, and none of them may be served."""
+        return bool(self.blocked) and not self.allowed
+
+    def available_from(self, version: str) -> datetime | None:
+        """When the last flag of a blocked version ends by itself; None when it does not, or the version is allowed."""
+        ends = [finding.until for finding in self.blocked.get(version, ())]
+        times = [end for end in ends if end is not None]
+        return max(times) if times and len(times) == len(ends) else None
