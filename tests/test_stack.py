@@ -174,9 +174,7 @@ def test_layers_are_changed_by_name(acme, change, names):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        pytest.param(
-            lambda it: it.above("router", mine=str), "named router: there are error_resp", id="above"
-        ),
+        pytest.param(lambda it: it.above("router", mine=str), "named router: there are error_resp", id="above"),
         pytest.param(lambda it: it.below("router", mine=str), "no layer named router", id="below"),
         pytest.param(lambda it: it.without("router"), "no layer named router", id="without"),
         pytest.param(lambda it: it.replace(router=str), "no layer named router", id="replace"),
