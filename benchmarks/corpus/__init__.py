@@ -1,0 +1,1 @@
+"""What the upstream serves: packuments and tarballs, generated or recorded, in a folder."""

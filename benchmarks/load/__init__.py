@@ -1,0 +1,1 @@
+"""Load on one path: as many requests as fit into some seconds."""
