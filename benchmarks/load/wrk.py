@@ -45,8 +45,7 @@ class Wrk:
             script.write(_SCRIPT)
             script.flush()
             command = self._command(load, Path(script.name))
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=load.seconds + TIMEOUT)
-        return outcome(done.stdout)
+            return outcome(_output(command, load.seconds + TIMEOUT))
 
     def _command(self, load: Load, script: Path) -> list[str]:
         headers = [part for field in load.request.headers.items() for part in ("--header", ": ".join(field))]
@@ -55,6 +54,13 @@ class Wrk:
         options = ["--threads", "1", "--connections", str(load.connections), "--duration", seconds, "--latency"]
         url = load.url + load.request.target
         return [str(self._program), *options, "--timeout", "60", "--script", str(script), *headers, url]
+
+
+def _output(command: list[str], seconds: float) -> str:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds).stdout
+    except subprocess.TimeoutExpired as error:
+        raise MeasureFailed("wrk did not end.") from error
 
 
 def outcome(output: str) -> Outcome:

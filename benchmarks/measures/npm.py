@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.parse import urlsplit
 
 from benchmarks.errors import MeasureFailed
 from benchmarks.measures.port import Measure, Trial
@@ -23,8 +22,6 @@ from benchmarks.system.processes import environment, program, wait_for_exit
 _PATIENCE = 600.0  # seconds for one command
 _LOCKFILE = "package-lock.json"
 _SETTINGS = """\
-registry={url}/
-{place}:_authToken={token}
 replace-registry-host=always
 audit=false
 fund=false
@@ -79,10 +76,7 @@ def _npm(folder: Path, url: str, token: str, *arguments: str) -> tuple[float, fl
     found = shutil.which("npm")
     if found is None:
         raise MeasureFailed("npm is not installed.")
-    settings = _SETTINGS.format(url=url, place=f"//{urlsplit(url).netloc}{urlsplit(url).path}/", token=token)
-    (folder / ".npmrc").write_text(
-        "\n".join(line for line in settings.splitlines() if not line.endswith("_authToken="))
-    )
+    (folder / ".npmrc").write_text(_settings(url, token))
     env = environment(HOME=str(folder), NPM_CONFIG_CACHE=str(folder / "cache"), NPM_CONFIG_GLOBALCONFIG=os.devnull)
     started = time.perf_counter()
     with program([found, *arguments], folder, env) as process:
@@ -94,6 +88,12 @@ def _npm(folder: Path, url: str, token: str, *arguments: str) -> tuple[float, fl
     if process.returncode:
         raise MeasureFailed(f"npm {arguments[0]} failed: {_first_line(folder / 'log')}")
     return wall, usage.ru_utime
+
+
+def _settings(url: str, token: str) -> str:
+    _, _, place = url.partition(":")
+    authentication = [f"{place}/:_authToken={token}"] if token else []
+    return "\n".join([f"registry={url}/", *authentication, _SETTINGS])
 
 
 def _check(project: Path, lockfile: Path) -> None:

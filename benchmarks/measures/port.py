@@ -26,6 +26,11 @@ class Trial:
     generator: Generator
     remark: Callable[[str], object]
 
+    def remark_on(self, count: float, what: str) -> None:
+        """Stores a sentence about *count* things that went wrong, unless there are none."""
+        if count:
+            self.remark(f"{self.server.name}: {count:.0f} {what}.")
+
 
 @dataclass(frozen=True, slots=True)
 class Measure:

@@ -81,7 +81,10 @@ class Publication:
         """Returns whether the packument names the version, and the tarball has its bytes."""
         if packument is None or tarball is None or (packument.status, tarball.status) != (200, 200):
             return False
-        return self.version in json.loads(packument.body).get("versions", {}) and tarball.body == self.tarball
+        try:
+            return self.version in json.loads(packument.body)["versions"] and tarball.body == self.tarball
+        except (ValueError, KeyError, TypeError):
+            return False
 
 
 def is_accepted(response: Response | None) -> bool:

@@ -59,8 +59,7 @@ def _measured(case: str, trial: Trial, publications: Sequence[Publication]) -> R
 
 def _reading(case: str, trial: Trial, values: dict[str, float]) -> Reading:
     for key, what in (("refused", "refused"), ("lost", "accepted and lost")):
-        if values[key]:
-            trial.remark(f"{trial.server.name}: {values[key]:.0f} publishes into {case} were {what}.")
+        trial.remark_on(values[key], f"publishes into {case} were {what}")
     return Reading(case, ("cpu_ms", "rate"), values)
 
 

@@ -41,6 +41,7 @@ def _run(trial: Trial) -> Iterable[Reading]:
             "cpu_s": meter.seconds(),
             "bad": float(CLIENTS - good),
         }
+        trial.remark_on(values["bad"], f"wrong answers in a stampede for {case}")
         yield Reading(case, ("fetches",), values)
 
 

@@ -71,8 +71,7 @@ def _count_bad_tarballs(exchanges: Sequence[Exchange], tarballs: Sequence[Tarbal
 
 
 def _reading(trial: Trial, case: str, values: dict[str, float]) -> Reading:
-    if values["bad"]:
-        trial.remark(f"{trial.server.name}: {values['bad']:.0f} wrong answers in a whole tree ({case}).")
+    trial.remark_on(values["bad"], f"wrong answers in a whole tree ({case})")
     return Reading(case, ("cpu_s", "wall_s"), values)
 
 

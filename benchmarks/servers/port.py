@@ -106,9 +106,8 @@ def started(start: Start, folder: Path) -> Iterator[tuple[str, int, float]]:
         try:
             wait_for_port(process, "127.0.0.1", start.port, _PATIENCE)
         except MeasureFailed as error:
-            raise MeasureFailed(
-                f"{error} Its log ends: {last_line((folder / 'log').read_text(errors='replace'))}"
-            ) from error
+            said = last_line((folder / "log").read_text(errors="replace"))
+            raise MeasureFailed(f"{error} Its log ends: {said}") from error
         url = f"http://127.0.0.1:{start.port}{start.prefix}"
         ask(url, Request(start.path))
         yield url, process.pid, time.perf_counter() - began

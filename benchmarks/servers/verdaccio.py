@@ -35,8 +35,8 @@ _MACHINES = {"x86_64": "x64", "aarch64": "arm64"}
 class Verdaccio:
     """Verdaccio, below *work*. One process: several lose packages from its list when they publish at once.
 
-    Its configuration is the default one but for the scope, the log and JSON web tokens: with the default token each
-    request costs a bcrypt check of 100 ms. Everybody may read, as by default, so reads carry no token.
+    Its configuration is the default one but for the scope, the log and JSON web tokens: with its default
+    tokens, each authenticated request costs a bcrypt check. Everybody may read, as by default, so reads carry no token.
     """
 
     work: Path
@@ -48,7 +48,11 @@ class Verdaccio:
         return self.work / "verdaccio"
 
     def prepare(self) -> str:
-        """Installs it once. Raises `CannotRun` when there is no npm, or when npm fails."""
+        """Installs it once, and returns its version.
+
+        Raises:
+            CannotRun: there is no npm, or npm fails.
+        """
         node = self._node()
         manifest = self._home / "node_modules" / "verdaccio" / "package.json"
         if not manifest.exists():

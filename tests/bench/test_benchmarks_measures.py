@@ -113,6 +113,7 @@ def test_an_accepted_publish_is_looked_up(versions, change, is_there):
     packument = response(json.dumps({"versions": versions}).encode())
     assert publication.is_in(packument, response(publication.tarball + change)) == is_there
     assert not publication.is_in(packument, response(publication.tarball, status=404))
+    assert not publication.is_in(response(b"<html>"), response(publication.tarball))
     assert not publication.is_in(None, None)
 
 
