@@ -41,8 +41,8 @@ $ python -m benchmarks run --out docs            # everything; writes this page
 $ python -m benchmarks run --peer other='other --port {port} --upstream {upstream} --data {storage}'
 ```
 
-- **CPU first.** Load and servers share one machine, so rates depend on both. CPU per request hardly does: it is the time
-  that the clocks of the server's own processes show.
+- **CPU first.** Load and servers share one machine, so rates depend on both. CPU per request hardly does: it is the
+  time that the clocks of the server's own processes show.
 - **direct** is the replaying upstream itself, **bare-** servers reply with as many bytes and do nothing else, and
   **nginx-cache** is a cache that neither checks nor rewrites what it serves. They are limits.
 - **nproxy-mw-** servers run as they come: authentication, three organizations, two processes, publishes on the disk

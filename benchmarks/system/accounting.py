@@ -15,14 +15,20 @@ def tree(pid: int) -> list[int]:
     """Returns *pid* and all its descendants that are alive."""
     children: dict[int, list[int]] = defaultdict(list)
     for entry in _PROC.iterdir():
-        if entry.name.isdecimal() and (parent := _parent(int(entry.name))) is not None:
-            children[parent].append(int(entry.name))
+        if entry.name.isdecimal() and (fields := _fields(int(entry.name))):
+            children[int(fields[1])].append(int(entry.name))
     found, todo = [], [pid]
     while todo:
         one = todo.pop()
         found.append(one)
         todo += children[one]
-    return [one for one in found if (_PROC / str(one)).exists()]
+    return [one for one in found if is_alive(one)]
+
+
+def is_alive(pid: int) -> bool:
+    """Returns whether *pid* runs; a process that has ended and waits for its parent does not."""
+    fields = _fields(pid)
+    return bool(fields) and fields[0] not in "ZX"
 
 
 def cpu_seconds(pid: int) -> float:
@@ -50,12 +56,14 @@ class CpuMeter:
         return cpu_seconds(self.pid) - self._before
 
 
-def _parent(pid: int) -> int | None:
+def _fields(pid: int) -> list[str]:
+    """Returns the state, the parent and what follows in ``/proc/PID/stat``; nothing if there is no such process."""
     try:
-        # The name, in parentheses, can hold anything; the state and the parent follow the last one.
-        return int((_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()[1])
-    except (OSError, ValueError, IndexError):
-        return None
+        text = (_PROC / str(pid) / "stat").read_text(errors="replace")
+    except OSError:
+        return []
+    # The name, in parentheses, can hold anything.
+    return text.rpartition(")")[2].split()
 
 
 def _clock(pid: int) -> float:

@@ -12,11 +12,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from benchmarks.errors import CannotRun
-from benchmarks.system.accounting import tree
+from benchmarks.system.accounting import is_alive, tree
 
 _FOREIGN = ("NPROXY_", "NPM_CONFIG_", "NODE_", "PYTHONDEVMODE", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _GRACE = 10.0  # seconds between SIGTERM and SIGKILL
-_SETTLING = 2.0  # seconds for descendants, after the program itself has ended
+_SETTLING = 0.5  # seconds for descendants, after the program itself has ended
 _PAUSE = 0.002  # seconds between two looks
 
 
@@ -57,13 +57,11 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait(_GRACE)
-    # Its pids are not used again this soon: Linux goes through all numbers first.
-    deadline = time.monotonic() + _SETTLING
-    while any(_is_alive(pid) for pid in below) and time.monotonic() < deadline:
-        time.sleep(_PAUSE)
-    for pid in below:
+    # Their pids are not used again this soon: Linux goes through all numbers first.
+    for pid in _left_after(below, _SETTLING):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+    _left_after(below, _GRACE)
 
 
 def finished(command: Sequence[str], folder: Path, seconds: float, env: Mapping[str, str] | None = None) -> str:
@@ -99,12 +97,14 @@ def wait_for_exit(pid: int, seconds: float) -> bool:
         os.close(descriptor)
 
 
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+def _left_after(pids: Sequence[int], seconds: float) -> list[int]:
+    """Waits until none of *pids* is alive, at most *seconds*. Returns those that still are."""
+    deadline = time.monotonic() + seconds
+    while left := [pid for pid in pids if is_alive(pid)]:
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(_PAUSE)
+    return left
 
 
 def last_line(text: str) -> str:

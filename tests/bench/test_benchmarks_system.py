@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import pytest
 
 from benchmarks.errors import CannotRun, MeasureFailed
-from benchmarks.system.accounting import CpuMeter, cpu_seconds, pss_mb, tree
+from benchmarks.system.accounting import CpuMeter, cpu_seconds, is_alive, pss_mb, tree
 from benchmarks.system.ports import free_port, is_listening, wait_for_port
 from benchmarks.system.processes import environment, finished, program, wait_for_exit
 
@@ -60,15 +59,7 @@ def test_a_program_ends_with_all_that_it_started(tmp_path):
         grandchild = int(first_line(tmp_path, process))
         assert tree(process.pid) == [process.pid, grandchild]
     assert process.returncode is not None
-    assert not is_running(grandchild)
-
-
-def is_running(pid):
-    """Whether a process is there and no zombie: whoever inherits it may not have reaped it yet."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
+    assert not is_alive(grandchild)
 
 
 def test_a_program_that_is_not_there_is_a_sentence(tmp_path):
