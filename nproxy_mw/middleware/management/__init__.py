@@ -30,9 +30,11 @@ from nproxy_mw.http.sites import check_domain, host_name, refuse_other_sites
 from nproxy_mw.middleware.management import organizations as about_organizations
 from nproxy_mw.middleware.management import reading, tokens
 from nproxy_mw.middleware.management.calls import Authenticator, Call, Tenant, User, reply, signed_in_as
-from nproxy_mw.middleware.management.openapi import OPENAPI
+from nproxy_mw.middleware.management.openapi import openapi
 from nproxy_mw.middleware.management.sessions import SignedIn
 from nproxy_mw.orgs.directory import OrganizationDirectory
+from nproxy_mw.rules.catalog import Catalog
+from nproxy_mw.rules.shipped import SHIPPED
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -64,7 +66,7 @@ class Management:
 
     *users* tells who is signed in: a callable of the host application from an environ to a `User` or None, or
     `SignedIn`, for administrators of the server's own, who sign in and out by this API too. If *domain* is given, the
-    API is at that host alone.
+    API is at that host alone. *catalog* has the rules that *tenant* opens its settings with.
 
     Raises:
         ValueError: *domain* is not a domain's name.
@@ -78,6 +80,7 @@ class Management:
         tenant: Callable[[str], Tenant],
         users: Authenticator,
         domain: str | None = None,
+        catalog: Catalog = SHIPPED,
     ) -> None:
         self.app = app
         self.organizations = organizations
@@ -85,6 +88,7 @@ class Management:
         self.domain = check_domain(domain) if domain is not None else None
         self.authenticate = users
         self.sessions = users if isinstance(users, SignedIn) else None
+        self._description = openapi(catalog)
         self._list = about_organizations.OrganizationCalls(organizations)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -102,7 +106,7 @@ class Management:
         """Returns what is offered at a place, by method. Raises `NotFound` when it is none."""
         match place.segments:
             case ("openapi.json",):
-                return {"GET": lambda _: reply(OPENAPI)}
+                return {"GET": lambda _: reply(self._description)}
             case ("sessions",) if self.sessions is not None:
                 return {"POST": self.sessions.sign_in, "DELETE": self._signed_in(self.sessions.sign_out)}
             case ("orgs",):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from urllib.parse import parse_qsl
 
 from nproxy_mw.access import Actor, Principal
 from nproxy_mw.audit.trail import Trail
-from nproxy_mw.errors import BadRequest, PayloadTooLarge
+from nproxy_mw.errors import BadRequest, InvalidFields, PayloadTooLarge
 from nproxy_mw.http.bodies import read_body
 from nproxy_mw.http.context import actor_of, context_of
 from nproxy_mw.http.messages import NO_STORE, Response, json_response
@@ -18,7 +17,7 @@ from nproxy_mw.json_values import parse_object
 from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.orgs.tokens import TokenStore
 from nproxy_mw.packages.store import Packages
-from nproxy_mw.rules.catalog import shown
+from nproxy_mw.rules.values import Problems, shown
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -26,7 +25,8 @@ if TYPE_CHECKING:
 BODY_LIMIT = 2 * 2**20
 """Bytes of a request's body: a thousand exceptions with their reasons have about one mebibyte."""
 
-MAX_FIELDS = 20  # parameters of a query, and sentences about them
+MAX_PARAMETERS = 20
+"""Parameters of a query."""
 
 
 class Tenant(Protocol):
@@ -60,25 +60,6 @@ Authenticator: TypeAlias = "Callable[[WSGIEnvironment], User | None]"
 """Tells from a request who is signed in: the host application's own login, or the sessions of this server."""
 
 
-class InvalidFields(BadRequest):
-    """400: some fields of a request are invalid. *fields* has a sentence per field, by its path.
-
-    At most `MAX_FIELDS` of them are shown: a client decides how many there are.
-    """
-
-    code = "invalid-fields"
-
-    def __init__(self, fields: Mapping[str, str], *, code: str | None = None) -> None:
-        self.fields = dict(islice(fields.items(), MAX_FIELDS))
-        sentences = [f"{path}: {sentence}" for path, sentence in self.fields.items()]
-        if len(fields) > MAX_FIELDS:
-            sentences.append(f"There are {len(fields) - MAX_FIELDS} more.")
-        super().__init__(f"Nothing was changed. {' '.join(sentences)}", code=code)
-
-    def details(self) -> dict[str, Any]:
-        return {"fields": self.fields}
-
-
 @dataclass(frozen=True, slots=True)
 class Call:
     """One authenticated call.
@@ -104,7 +85,7 @@ class Call:
         """The parameters after the question mark, each at most once and among *known*. Raises `InvalidFields`."""
         text = self.environ.get("QUERY_STRING", "")
         try:
-            pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
+            pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
         except ValueError as error:
             raise BadRequest("The query of this URL is not valid.", code="invalid-query") from error
         _refuse_others([key for key, _ in pairs], known, "parameter")
@@ -140,11 +121,12 @@ DONE = Response(204, NO_STORE)
 
 
 def _refuse_others(given: Sequence[str], known: Sequence[str], what: str) -> None:
-    fields = {
-        shown(key): f"There is no such {what} here; there is {' and '.join(known) or 'none'}."
-        for key in given
-        if key not in known
-    }
-    fields |= {shown(key): f"This {what} is given twice." for key in known if given.count(key) > 1}
-    if fields:
-        raise InvalidFields(fields)
+    problems = Problems()
+    for key in given:
+        if key not in known:
+            problems.add(shown(key), f"There is no such {what} here; there is {' and '.join(known) or 'none'}.")
+    for key in known:
+        if given.count(key) > 1:
+            problems.add(key, f"This {what} is given twice.")
+    if problems:
+        raise InvalidFields(problems.fields, count=problems.count)

@@ -14,14 +14,17 @@ from nproxy_mw.middleware.management.schemas import (
     MAYBE_TIME,
     NAME,
     PACKAGE_NAME,
-    SCHEMAS,
     SLUG,
     TEXT,
     TOKEN_SCOPES,
     a_list,
     an_object,
     ref,
+    schemas,
 )
+from nproxy_mw.orgs.settings_fields import Settings
+from nproxy_mw.rules.catalog import Catalog
+from nproxy_mw.rules.shipped import SHIPPED
 
 _SENTENCES = {
     "400": "Something in the request will not do; `fields` may say which.",
@@ -154,29 +157,36 @@ _ONE_PACKAGE = {
     "get": _operation("showPackage", "One internal package", ref("WholePackage"), refusals="404"),
 }
 
-OPENAPI: dict[str, Any] = {
-    "openapi": "3.1.0",
-    "info": {
-        "title": "Management API",
-        "version": version("nproxy_mw"),
-        "description": "Organizations, their settings, API tokens, audit trail and packages.",
-    },
-    "security": [{"session": []}],
-    "paths": {
-        "/api/v1/openapi.json": {"get": _operation("describe", "This description", {"type": "object"}, public=True)},
-        "/api/v1/sessions": _SESSIONS,
-        "/api/v1/orgs": _ORGS,
-        "/api/v1/orgs/{orgId}/settings": _ORG_SETTINGS,
-        "/api/v1/orgs/{orgId}/tokens": _TOKENS,
-        "/api/v1/orgs/{orgId}/tokens/{tokenId}": _ONE_TOKEN,
-        "/api/v1/orgs/{orgId}/audit": _AUDIT,
-        "/api/v1/orgs/{orgId}/packages": _PACKAGES,
-        "/api/v1/orgs/{orgId}/packages/{name}": _ONE_PACKAGE,
-    },
-    "components": {
-        "schemas": SCHEMAS,
-        "responses": {status: _answer(sentence, ref("Error")) for status, sentence in _SENTENCES.items()},
-        "securitySchemes": {"session": {"type": "http", "scheme": "bearer"}},
-    },
+_PATHS = {
+    "/api/v1/openapi.json": {"get": _operation("describe", "This description", {"type": "object"}, public=True)},
+    "/api/v1/sessions": _SESSIONS,
+    "/api/v1/orgs": _ORGS,
+    "/api/v1/orgs/{orgId}/settings": _ORG_SETTINGS,
+    "/api/v1/orgs/{orgId}/tokens": _TOKENS,
+    "/api/v1/orgs/{orgId}/tokens/{tokenId}": _ONE_TOKEN,
+    "/api/v1/orgs/{orgId}/audit": _AUDIT,
+    "/api/v1/orgs/{orgId}/packages": _PACKAGES,
+    "/api/v1/orgs/{orgId}/packages/{name}": _ONE_PACKAGE,
 }
-"""Served as it stands at ``/api/v1/openapi.json``; held to by tests against the running server."""
+
+
+def openapi(catalog: Catalog = SHIPPED, settings: type[Settings] = Settings) -> dict[str, Any]:
+    """Returns the description of the management API of a server whose rules are those of *catalog*.
+
+    It is served as it stands at ``/api/v1/openapi.json``; tests hold the running server to it.
+    """
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Management API",
+            "version": version("nproxy_mw"),
+            "description": "Organizations, their settings, API tokens, audit trail and packages.",
+        },
+        "security": [{"session": []}],
+        "paths": _PATHS,
+        "components": {
+            "schemas": schemas(catalog, settings),
+            "responses": {status: _answer(sentence, ref("Error")) for status, sentence in _SENTENCES.items()},
+            "securitySchemes": {"session": {"type": "http", "scheme": "bearer"}},
+        },
+    }
