@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from nproxy_mw.access import Actor
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.orgs.directory import OrganizationDirectory, is_slug
+from nproxy_mw.orgs.exception_requests import ExceptionRequestStore
 from nproxy_mw.orgs.keys import KeyStore
 from nproxy_mw.orgs.seal import Seal
 from nproxy_mw.orgs.settings import SettingsStore
@@ -35,6 +36,7 @@ class Organization:
     storage: Storage
     trail: Trail
     settings: SettingsStore
+    exception_requests: ExceptionRequestStore
     tokens: TokenStore
     keys: KeyStore
     packages: Packages
@@ -67,12 +69,14 @@ def open_organization(
         raise ValueError("An organization's id is made of lower-case letters, digits and '-', like acme.")
     own = Prefixed(storage, f"orgs/{org}")
     trail = Trail(own, org=org, clock=clock)
+    settings = SettingsStore(own, trail=trail, is_made=is_made, catalog=catalog, clock=clock)
     keys = KeyStore(own, trail=trail, seal=seal, clock=clock)
     return Organization(
         id=org,
         storage=own,
         trail=trail,
-        settings=SettingsStore(own, trail=trail, is_made=is_made, catalog=catalog, clock=clock),
+        settings=settings,
+        exception_requests=ExceptionRequestStore(own, trail=trail, settings=settings, clock=clock),
         tokens=TokenStore(own, org=org, trail=trail, clock=clock),
         keys=keys,
         packages=Packages(own, locks=locks, signers=keys.signers, index=trail.index, org=org, clock=clock),

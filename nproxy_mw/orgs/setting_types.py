@@ -19,7 +19,7 @@ from nproxy_mw.rules.values import Problems, ValueType
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ProposedChange:
     """One change of settings: who asks for it and when, by which catalog of rules, and what is invalid in it."""
 
     author: str
@@ -35,7 +35,7 @@ class SettingType(Protocol):
         """Returns the JSON schema of a value, and of a change of one."""
         ...
 
-    def change(self, current: Any, given: Any, path: str, change: Change) -> Any:
+    def change(self, current: Any, given: Any, path: str, change: ProposedChange) -> Any:
         """Returns the value that *given*, from outside, makes of *current*; problems go into *change*."""
         ...
 
@@ -79,7 +79,7 @@ class Simple:
         """Returns the schema of the value type."""
         return self.value_type.schema
 
-    def change(self, current: Any, given: Any, path: str, change: Change) -> Any:
+    def change(self, current: Any, given: Any, path: str, change: ProposedChange) -> Any:
         """Returns what is given."""
         self.value_type.check(given, path, change.problems)
         return tuple(given) if isinstance(given, list) else given
@@ -110,7 +110,7 @@ class Rules:
         """Returns the schema of the catalog."""
         return catalog.schema()
 
-    def change(self, current: Mapping[str, Json], given: Any, path: str, change: Change) -> dict[str, Json]:
+    def change(self, current: Mapping[str, Json], given: Any, path: str, change: ProposedChange) -> dict[str, Json]:
         """Returns the current rules with the given members changed."""
         return change.catalog.merge(current, given, path, change.problems)
 
@@ -135,7 +135,7 @@ class ExceptionList:
         item = exception_documents.type_of(catalog).schema
         return {"type": "array", "items": item, "maxItems": exception_documents.MAX_EXCEPTIONS}
 
-    def change(self, current: Exceptions, given: Any, path: str, change: Change) -> Exceptions:
+    def change(self, current: Exceptions, given: Any, path: str, change: ProposedChange) -> Exceptions:
         """Returns the given exceptions, each with its author."""
         return exception_documents.merge(
             current, given, path, change.problems, author=change.author, now=change.now, catalog=change.catalog

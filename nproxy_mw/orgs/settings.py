@@ -86,6 +86,20 @@ class SettingsStore:
 
         return self._change(more, actor)
 
+    def add_exception(self, document: Json, *, actor: Actor) -> Settings:
+        """Adds the exception that *document* describes, unless it stands already.
+
+        Raises:
+            SettingsError: it is invalid, or there are too many.
+        """
+
+        def more(settings: Settings) -> Json:
+            standing = [exception.to_document() for exception in settings.exceptions]
+            stands = any(document.items() <= exception.items() for exception in standing)
+            return {"exceptions": standing if stands else [*standing, document]}
+
+        return self._change(more, actor)
+
     def repair(self) -> bool:
         """Tells of a change that a crash left untold. Whether there was one."""
         document = documents.find(self.storage, KEY)

@@ -15,7 +15,7 @@ from typing import Any, Self
 from nproxy_mw.errors import InvalidFields
 from nproxy_mw.json_values import Json
 from nproxy_mw.npm.names import is_internal_scope
-from nproxy_mw.orgs.setting_types import Change, ExceptionList, Rules, Setting, SettingType, Simple
+from nproxy_mw.orgs.setting_types import ExceptionList, ProposedChange, Rules, Setting, SettingType, Simple
 from nproxy_mw.rules.catalog import Catalog
 from nproxy_mw.rules.exceptions import Exceptions
 from nproxy_mw.rules.shipped import MAX_DAYS, SHIPPED
@@ -114,15 +114,15 @@ class Settings:
         True,
         Simple(FLAG),
         "Whether npm's installer gets packuments that leave out what it does not read.",
-        not_applied="Every packument is whole yet.",
+        not_applied="Every packument is still whole.",
     )
     audit_without_advisories: str = row(
         "auditWithoutAdvisories",
         "empty",
         Simple(one_of("empty", "not-found")),
-        "What npm audit gets when the upstream knows no advisories: 'empty' is a report without findings, 'not-found' "
-        "a 404, so that nobody takes 'unknown' for 'no vulnerabilities'.",
-        not_applied="The report is always empty yet.",
+        "What npm audit gets when the upstream offers no advisories: 'empty' is a report without findings; 'not-found' "
+        "is a 404, so that nobody takes 'unknown' for 'no vulnerabilities'.",
+        not_applied="The report is still always empty.",
     )
 
     @classmethod
@@ -170,7 +170,7 @@ class Settings:
         """
         if not isinstance(change, dict):
             raise SettingsError({"body": 'This must be a JSON object such as {"internalScopes": ["@acme"]}.'})
-        asked = Change(author, now, catalog)
+        asked = ProposedChange(author, now, catalog)
         table = {setting.name: (attribute, setting.type) for attribute, setting in self.table().items()}
         no_such = f"There is no such setting; the settings are {', '.join(table)}."
         values: dict[str, Any] = {}

@@ -53,6 +53,16 @@ TIME = simple(
     "This must be a time with its zone, such as 2027-01-31T00:00:00Z.",
     {"type": "string", "format": "date-time"},
 )
+_REASON = text(MAX_TEXT).described("Why it is needed.")
+_END = TIME.described("When the exception ends.")
+_COMMENT = or_null(text(MAX_TEXT)).described("What to tell the one who asked.")
+APPROVAL = object_of(
+    {"expiresAt": _END, "comment": _COMMENT},
+    required=("expiresAt",),
+    sentence="This must be an object with expiresAt, and optionally comment.",
+)
+DENIAL = object_of({"comment": _COMMENT}, sentence="This must be an object, which may have a comment.")
+"""The types of the two answers to a request."""
 
 
 def scope_of(catalog: Catalog) -> dict[str, ValueType]:
@@ -75,12 +85,21 @@ def type_of(catalog: Catalog) -> ValueType:
     return object_of(
         scope_of(catalog)
         | {
-            "reason": text(MAX_TEXT).described("Why it is needed."),
+            "reason": _REASON,
             "author": or_null(text(MAX_TEXT)).described("Who made it. Set by the server, whatever a request says."),
-            "expiresAt": TIME.described("When it ends."),
+            "expiresAt": _END,
         },
         required=("package", "reason", "expiresAt"),
         sentence="This must be an object with package, reason and expiresAt, and optionally versions and rules.",
+    )
+
+
+def request_type_of(catalog: Catalog) -> ValueType:
+    """Returns the type of a request for an exception."""
+    return object_of(
+        scope_of(catalog) | {"reason": _REASON},
+        required=("package", "reason"),
+        sentence="This must be an object with package and reason, and optionally versions and rules.",
     )
 
 

@@ -99,19 +99,20 @@ def load(document: Json) -> RuleException:
     Raises:
         ValueError, KeyError, TypeError: it is damaged.
     """
-    texts = {key: document[key] for key in ("package", "reason", "author")}
-    if not all(isinstance(value, str) for value in texts.values()):
+    required = {key: document[key] for key in ("package", "reason", "author")}
+    if not all(isinstance(value, str) for value in required.values()):
         raise TypeError("not text")
     return RuleException(
-        **texts,
+        **required,
         expires_at=parse_time(document["expiresAt"]),
-        versions=_texts(document.get("versions")),
-        rules=_texts(document.get("rules")),
+        versions=texts(document.get("versions")),
+        rules=texts(document.get("rules")),
         unknown={key: value for key, value in document.items() if key not in _MEMBERS},
     )
 
 
-def _texts(value: Any) -> tuple[str, ...] | None:
+def texts(value: Any) -> tuple[str, ...] | None:
+    """Returns a stored list of text as a tuple, and None as it is. Raises TypeError when it is something else."""
     if value is None:
         return None
     if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):

@@ -30,6 +30,9 @@ BODIES = [label for label, found in OPERATIONS.items() if found.body]
 NARROWER = {
     "GET /api/v1/orgs/{orgId}/audit",
     "POST /api/v1/orgs",
+    "POST /api/v1/orgs/{orgId}/exceptions/requests",
+    "POST /api/v1/orgs/{orgId}/exceptions/requests/{requestId}/approve",
+    "POST /api/v1/orgs/{orgId}/exceptions/requests/{requestId}/deny",
     "POST /api/v1/orgs/{orgId}/tokens",
     "PUT /api/v1/orgs/{orgId}/settings",
 }

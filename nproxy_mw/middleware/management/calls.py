@@ -14,6 +14,7 @@ from nproxy_mw.http.bodies import read_body
 from nproxy_mw.http.context import actor_of, context_of
 from nproxy_mw.http.messages import NO_STORE, Response, json_response
 from nproxy_mw.json_values import parse_object
+from nproxy_mw.orgs.exception_requests import ExceptionRequestStore
 from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.orgs.tokens import TokenStore
 from nproxy_mw.packages.store import Packages
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 BODY_LIMIT = 2 * 2**20
 """Bytes of a request's body: a thousand exceptions with their reasons have about one mebibyte."""
+
+SMALL_BODY_LIMIT = 8 * 2**10
+"""Bytes of a body that is kept as it came, and that a token may send."""
 
 MAX_PARAMETERS = 20
 """Parameters of a query."""
@@ -36,6 +40,8 @@ class Tenant(Protocol):
     def id(self) -> str: ...
     @property
     def settings(self) -> SettingsStore: ...
+    @property
+    def exception_requests(self) -> ExceptionRequestStore: ...
     @property
     def tokens(self) -> TokenStore: ...
     @property
@@ -72,14 +78,14 @@ class Call:
     actor: Actor
     rest: str = ""
 
-    def document(self, *known: str) -> dict[str, Any]:
-        """The body, a JSON object whose keys are among *known*; any keys when none are given.
+    def document(self, *known: str, limit: int = BODY_LIMIT) -> dict[str, Any]:
+        """Returns the body, a JSON object whose keys are among *known*; any keys when none are given.
 
         Raises:
             BadRequest: it is no JSON object, or has another key.
-            PayloadTooLarge: it is over `BODY_LIMIT`.
+            PayloadTooLarge: it has more than *limit* bytes.
         """
-        return read_document(self.environ, *known)
+        return read_document(self.environ, *known, limit=limit)
 
     def query(self, *known: str) -> dict[str, str]:
         """The parameters after the question mark, each at most once and among *known*. Raises `InvalidFields`."""
@@ -92,10 +98,10 @@ class Call:
         return dict(pairs)
 
 
-def read_document(environ: WSGIEnvironment, *known: str) -> dict[str, Any]:
-    """The body of a request; see `Call.document`."""
+def read_document(environ: WSGIEnvironment, *known: str, limit: int = BODY_LIMIT) -> dict[str, Any]:
+    """Returns the body of a request; see `Call.document`."""
     try:
-        body = read_body(environ, BODY_LIMIT)
+        body = read_body(environ, limit)
     except PayloadTooLarge as error:
         raise PayloadTooLarge("The request body is larger than anything this call takes.") from error
     document = parse_object(body)
@@ -104,11 +110,17 @@ def read_document(environ: WSGIEnvironment, *known: str) -> dict[str, Any]:
     return document
 
 
-def signed_in_as(name: str, environ: WSGIEnvironment) -> Actor:
-    """Notes in the context that *name* calls, for the layers above, and returns them as the audit trail names them."""
+def called_by(principal: Principal, environ: WSGIEnvironment) -> Actor:
+    """Notes in the context who calls, for the layers above, and returns them as the audit trail names them."""
     context = context_of(environ, by="Management")
-    context.principal = Principal(name)
+    context.principal = principal
     return actor_of(context, environ)
+
+
+def bearer(environ: WSGIEnvironment) -> str:
+    """Returns the secret that a request carries as a Bearer, or an empty text."""
+    scheme, _, secret = environ.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else ""
 
 
 def reply(document: Any, status: int = 200) -> Response:

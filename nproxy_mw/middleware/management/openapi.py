@@ -24,6 +24,7 @@ from nproxy_mw.middleware.management.schemas import (
 )
 from nproxy_mw.orgs.settings_fields import Settings
 from nproxy_mw.rules.catalog import Catalog
+from nproxy_mw.rules.exception_documents import APPROVAL, DENIAL
 from nproxy_mw.rules.shipped import SHIPPED
 
 _SENTENCES = {
@@ -31,7 +32,7 @@ _SENTENCES = {
     "401": "There is no session, or it has ended.",
     "403": "The user may not do that, or a page of another site asked for it.",
     "404": "There is no such organization, or it has no such thing.",
-    "409": "The id is taken.",
+    "409": "The id is taken, or a request has another answer or is one too many.",
     "411": "The server needs a Content-Length.",
     "413": "The body is too large.",
     "429": "Too many attempts: wait as long as Retry-After says.",
@@ -157,6 +158,30 @@ _ONE_PACKAGE = {
     "get": _operation("showPackage", "One internal package", ref("WholePackage"), refusals="404"),
 }
 
+_REQUESTS = {
+    "parameters": _parameter("", None),
+    "get": _operation(
+        "listExceptionRequests",
+        "The requests for exceptions, newest first",
+        an_object({"requests": a_list(ref("ExceptionRequest"))}),
+        refusals="404",
+    ),
+    "post": _operation(
+        "requestException",
+        "Asks for an exception, by a session or an API token with the scope proxy",
+        ref("ExceptionRequest"),
+        status="201",
+        body=ref("NewExceptionRequest"),
+        refusals="404 409",
+    ),
+}
+
+
+def _answer_to_request(name: str, summary: str, body: Any) -> dict[str, Any]:
+    operation = _operation(name, summary, ref("ExceptionRequest"), body=body, refusals="404 409")
+    return {"parameters": _parameter("requestId", {"type": "string", "pattern": "^[0-9a-f]{16}$"}), "post": operation}
+
+
 _PATHS = {
     "/api/v1/openapi.json": {"get": _operation("describe", "This description", {"type": "object"}, public=True)},
     "/api/v1/sessions": _SESSIONS,
@@ -167,6 +192,13 @@ _PATHS = {
     "/api/v1/orgs/{orgId}/audit": _AUDIT,
     "/api/v1/orgs/{orgId}/packages": _PACKAGES,
     "/api/v1/orgs/{orgId}/packages/{name}": _ONE_PACKAGE,
+    "/api/v1/orgs/{orgId}/exceptions/requests": _REQUESTS,
+    "/api/v1/orgs/{orgId}/exceptions/requests/{requestId}/approve": _answer_to_request(
+        "approveExceptionRequest", "Approves a request and adds its exception to the settings", APPROVAL.schema
+    ),
+    "/api/v1/orgs/{orgId}/exceptions/requests/{requestId}/deny": _answer_to_request(
+        "denyExceptionRequest", "Denies a request", DENIAL.schema
+    ),
 }
 
 

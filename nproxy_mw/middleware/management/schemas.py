@@ -11,6 +11,8 @@ from nproxy_mw.access import Grant
 from nproxy_mw.orgs.settings_fields import Settings
 from nproxy_mw.orgs.token_records import MAX_NAME
 from nproxy_mw.rules.catalog import Catalog
+from nproxy_mw.rules.exception_documents import request_type_of
+from nproxy_mw.rules.requests import RequestState
 
 TEXT: dict[str, Any] = {"type": "string"}
 MAYBE_TEXT: dict[str, Any] = {"type": ["string", "null"]}
@@ -67,6 +69,19 @@ _VERSION: dict[str, Any] = {
 }
 _EVENT: dict[str, Any] = {"id": TEXT, "time": _TIME, "org": TEXT, "event": TEXT}
 
+_REQUEST: dict[str, Any] = {
+    "id": TEXT,
+    "package": TEXT,
+    "reason": TEXT,
+    "requestedBy": TEXT,
+    "tokenId": TEXT,
+    "requestedAt": _TIME,
+    "state": {"enum": [state.value for state in RequestState]},
+    "answeredBy": MAYBE_TEXT,
+    "answeredAt": MAYBE_TIME,
+    "comment": MAYBE_TEXT,
+    "expiresAt": MAYBE_TIME,
+}
 _WARNINGS = a_list(TEXT) | {"description": "What the settings do not do yet."}
 # Whatever was shown may be sent back whole.
 _IGNORED = {"warnings": {"description": "Ignored."}}
@@ -83,6 +98,8 @@ def schemas(catalog: Catalog, settings: type[Settings] = Settings) -> dict[str, 
         "SettingsChange": an_object({}, closed=True, **table, **_IGNORED),
         "Token": an_object(_TOKEN | {"lastUsedAt": MAYBE_TIME, "revokedAt": MAYBE_TIME}),
         "NewToken": an_object(_TOKEN | {"token": {"type": "string", "pattern": "^nproxy_"}}),
+        "NewExceptionRequest": request_type_of(catalog).schema,
+        "ExceptionRequest": an_object(_REQUEST, versions=a_list(TEXT), rules=a_list(TEXT)),
         "Event": an_object(_EVENT),
         "Package": an_object(_PACKAGE),
         "WholePackage": an_object(
