@@ -120,7 +120,8 @@ class ExceptionRequestStore:
             if document:
                 self.trail.settle(document["events"])
             recorded[:] = [self.trail.new(kind, actor, **fields) for kind, fields in _facts(before, result)]
-            return {"requests": [request.to_document() for request in result], "events": recorded}
+            kept = document or {}
+            return {**kept, "requests": [request.to_document() for request in result], "events": recorded}
 
         documents.change(self.storage, KEY, write)
         self.trail.append(recorded)

@@ -119,8 +119,9 @@ class SettingsStore:
             if document:
                 self.trail.settle(document["events"])  # what is overwritten now must have been told
             told[:] = [self.trail.new("settings.changed", actor, **_difference(before, result))]
-            stored = document["settings"] if document else None
-            return {"settings": result.stored_document(stored, self.catalog), "events": told}
+            kept = document or {}
+            stored = result.stored_document(kept.get("settings"), self.catalog)
+            return {**kept, "settings": stored, "events": told}
 
         documents.change(self.storage, KEY, step)
         self._remembered.forget(KEY)

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from nproxy_mw.npm.names import MAX_LENGTH, parse_name
 from nproxy_mw.npm.ranges import parse_range
 from nproxy_mw.rules.catalog import Catalog
@@ -134,5 +132,6 @@ def printable(name: str) -> str:
     return "".join(character for character in name[:MAX_TEXT] if character.isprintable()).strip() or "unnamed"
 
 
-def _spelling(document: Any) -> bytes:
-    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+def _spelling(document: Any) -> str:
+    """Returns a text that is the same for equal documents."""
+    return repr(sorted(document.items())) if isinstance(document, dict) else ""

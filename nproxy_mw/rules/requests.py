@@ -6,7 +6,7 @@ Open requests and answered ones are bounded. The audit trail keeps those that ar
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -26,6 +26,9 @@ MAX_ANSWERED = 200
 """Answered requests that are kept; the oldest are dropped."""
 
 _ANSWER = ("answeredBy", "answeredAt", "comment", "expiresAt")
+_MEMBERS = frozenset(
+    {"id", "package", "versions", "rules", "reason", "requestedBy", "tokenId", "requestedAt", "state", *_ANSWER}
+)
 
 
 class RequestState(StrEnum):
@@ -57,6 +60,7 @@ class ExceptionRequest:
     """One request. *versions* and *rules* are those of the exception that is asked for; None means all.
 
     *requested_by* is a name, and *token_id* the identifier of the API token, empty for a session. Times are aware UTC.
+    *unknown* are members that a newer version of this package stored.
     """
 
     id: str
@@ -68,6 +72,7 @@ class ExceptionRequest:
     versions: tuple[str, ...] | None = None
     rules: tuple[str, ...] | None = None
     answer: RequestAnswer | None = None
+    unknown: Json = field(default_factory=dict)
 
     @property
     def state(self) -> RequestState:
@@ -87,13 +92,10 @@ class ExceptionRequest:
 
     def to_document(self) -> dict[str, Any]:
         """Returns the request as the management API shows it and as it is stored."""
-        asked = {
-            "requestedBy": self.requested_by,
-            "tokenId": self.token_id,
-            "requestedAt": timestamp(self.requested_at),
-        }
+        asked = {"requestedBy": self.requested_by, "requestedAt": timestamp(self.requested_at)}
         answer = self.answer.to_document() if self.answer else dict.fromkeys(_ANSWER)
-        return {"id": self.id, **self.subject, **asked, "state": self.state.value, **answer}
+        state = {"state": self.state.value, **answer}
+        return {"id": self.id, **self.subject, **asked, "tokenId": self.token_id, **state, **self.unknown}
 
 
 Requests: TypeAlias = Sequence[ExceptionRequest]
@@ -116,6 +118,7 @@ def load(document: Json) -> ExceptionRequest:
         versions=texts(document.get("versions")),
         rules=texts(document.get("rules")),
         answer=_answer_of(document),
+        unknown={key: value for key, value in document.items() if key not in _MEMBERS},
     )
 
 

@@ -287,10 +287,12 @@ def test_what_a_newer_version_stored_is_kept(settings, storage, actor):
     document = Settings().to_document() | {"newest": 1}
     document["rules"] = {"malware": {"mode": "warn", "new": 1}, "newer": {"mode": "block"}}
     document["exceptions"] = [EXCEPTION | {"author": "ann", "expiresAt": "2027-01-01T00:00:00.000Z", "team": "web"}]
-    storage.create("settings.json", orjson.dumps({"format": 1, "settings": document, "events": []}))
+    storage.create("settings.json", orjson.dumps({"format": 1, "settings": document, "events": [], "more": 2}))
     assert settings.get().rules == SHIPPED.defaults() | {"malware": {"mode": "warn"}}
     settings.change({"publicReads": False}, actor=actor)
-    assert orjson.loads(storage.read("settings.json").data)["settings"] == document | {"publicReads": False}
+    stored = orjson.loads(storage.read("settings.json").data)
+    assert stored["settings"] == document | {"publicReads": False}
+    assert stored["more"] == 2
 
 
 def test_what_an_older_version_stored_is_read(settings, storage):

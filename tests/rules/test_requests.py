@@ -29,7 +29,11 @@ def request(number=0, **parts):
 
 
 @pytest.mark.parametrize("given", [None, APPROVED, DENIED], ids=["open", "approved", "denied"])
-@pytest.mark.parametrize("parts", [{}, {"versions": ("^1",), "rules": ("malware",)}], ids=["whole", "some"])
+@pytest.mark.parametrize(
+    "parts",
+    [{}, {"versions": ("^1",), "rules": ("malware",)}, {"unknown": {"team": "web"}}],
+    ids=["whole", "some", "more than we know"],
+)
 def test_request_is_stored_and_loaded(parts, given):
     """It is the same afterwards, with and without an answer."""
     one = request(**parts, answer=given)
