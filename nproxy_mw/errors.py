@@ -8,7 +8,6 @@ it into an answer. The message is a whole sentence a developer at a terminal can
     NproxyError
     ├── ClientError              the request must change
     │   ├── BadRequest           400  not a name, not a publish document, a mismatch
-    │   │   └── InvalidFields    400  fields of a document; a sentence for each
     │   ├── Unauthenticated      401  no token where one is needed, or a wrong one
     │   ├── Forbidden            403  the token lacks the scope; a rule says no
     │   ├── NotFound             404  no such package, version, tarball or route
@@ -33,7 +32,6 @@ Outside the tree: ``MissingLayer`` is a mistake in the host's composition, and a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 
@@ -67,25 +65,6 @@ class BadRequest(ClientError, ValueError):
 
     status = 400
     code = "bad-request"
-
-
-class InvalidFields(BadRequest):
-    """400: fields of a request are invalid, and nothing was changed.
-
-    *fields* has a sentence per field, by its path. *count* is how many there are when *fields* holds only the first.
-    """
-
-    code = "invalid-fields"
-
-    def __init__(self, fields: Mapping[str, str], *, count: int = 0, code: str | None = None) -> None:
-        sentences = [f"{path}: {sentence}" for path, sentence in fields.items()]
-        if count > len(fields):
-            sentences.append(f"There are {count - len(fields)} more.")
-        super().__init__(" ".join(["Nothing was changed.", *sentences]), code=code)
-        self.fields = dict(fields)
-
-    def details(self) -> dict[str, Any]:
-        return {"fields": self.fields}
 
 
 class Unauthenticated(ClientError):

@@ -13,7 +13,7 @@ from typing import Any
 
 from nproxy_mw.access import Actor
 from nproxy_mw.audit.trail import Trail
-from nproxy_mw.errors import Conflict, InvalidFields
+from nproxy_mw.errors import Conflict
 from nproxy_mw.json_values import Json
 from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.orgs.token_records import ID_LENGTH
@@ -21,7 +21,7 @@ from nproxy_mw.rules import requests
 from nproxy_mw.rules.exception_documents import APPROVAL, DENIAL, MAX_EXCEPTIONS, printable, request_type_of
 from nproxy_mw.rules.exceptions import texts
 from nproxy_mw.rules.requests import ExceptionRequest, RequestAnswer, Requests, RequestState
-from nproxy_mw.rules.values import Problems, ValueType
+from nproxy_mw.rules.values import InvalidFields, Problems, ValueType
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.times import Clock, parse_time, utc_now

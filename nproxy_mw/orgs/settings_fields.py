@@ -12,14 +12,13 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, Self
 
-from nproxy_mw.errors import InvalidFields
 from nproxy_mw.json_values import Json
 from nproxy_mw.npm.names import is_internal_scope
 from nproxy_mw.orgs.setting_types import ExceptionList, ProposedChange, Rules, Setting, SettingType, Simple
 from nproxy_mw.rules.catalog import Catalog
 from nproxy_mw.rules.exceptions import Exceptions
 from nproxy_mw.rules.shipped import MAX_DAYS, SHIPPED
-from nproxy_mw.rules.values import FLAG, list_of, number, object_of, one_of, or_null, shown, simple
+from nproxy_mw.rules.values import FLAG, InvalidFields, list_of, number, object_of, one_of, or_null, shown, simple
 
 MAX_SCOPES = 100
 MAX_PER_MINUTE = 1_000_000

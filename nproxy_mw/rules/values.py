@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
+from nproxy_mw.errors import BadRequest
 from nproxy_mw.json_values import Json
 
 MAX_PROBLEMS = 20
@@ -38,6 +39,25 @@ class Problems:
         self.count += 1
         if len(self.fields) < MAX_PROBLEMS:
             self.fields[path] = sentence
+
+
+class InvalidFields(BadRequest):
+    """400: fields of a request are invalid, and nothing was changed.
+
+    *fields* has a sentence per field, by its path. *count* is how many there are when *fields* holds only the first.
+    """
+
+    code = "invalid-fields"
+
+    def __init__(self, fields: Mapping[str, str], *, count: int = 0, code: str | None = None) -> None:
+        sentences = [f"{path}: {sentence}" for path, sentence in fields.items()]
+        if count > len(fields):
+            sentences.append(f"There are {count - len(fields)} more.")
+        super().__init__(" ".join(["Nothing was changed.", *sentences]), code=code)
+        self.fields = dict(fields)
+
+    def details(self) -> dict[str, Any]:
+        return {"fields": self.fields}
 
 
 Check: TypeAlias = Callable[[Any, str, Problems], None]

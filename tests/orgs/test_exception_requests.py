@@ -6,9 +6,10 @@ import orjson
 import pytest
 
 from nproxy_mw.access import Actor
-from nproxy_mw.errors import Busy, Changed, Conflict, InvalidFields, StorageUnavailable
+from nproxy_mw.errors import Busy, Changed, Conflict, StorageUnavailable
 from nproxy_mw.orgs.exception_requests import ExceptionRequestStore
 from nproxy_mw.orgs.settings import SettingsStore
+from nproxy_mw.rules.values import InvalidFields
 from nproxy_mw.times import timestamp
 
 KEY = "exception-requests.json"

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from nproxy_mw.access import Actor, Principal
 from nproxy_mw.audit.trail import Trail
-from nproxy_mw.errors import BadRequest, InvalidFields, PayloadTooLarge
+from nproxy_mw.errors import BadRequest, PayloadTooLarge
 from nproxy_mw.http.bodies import read_body
 from nproxy_mw.http.context import actor_of, context_of
 from nproxy_mw.http.messages import NO_STORE, Response, json_response
@@ -18,7 +18,7 @@ from nproxy_mw.orgs.exception_requests import ExceptionRequestStore
 from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.orgs.tokens import TokenStore
 from nproxy_mw.packages.store import Packages
-from nproxy_mw.rules.values import Problems, shown
+from nproxy_mw.rules.values import InvalidFields, Problems, shown
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

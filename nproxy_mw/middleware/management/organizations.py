@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from nproxy_mw.errors import BadRequest, Forbidden, InvalidFields
+from nproxy_mw.errors import BadRequest, Forbidden
 from nproxy_mw.http.messages import Response
 from nproxy_mw.middleware.management.calls import Call, Tenant, reply
 from nproxy_mw.orgs.directory import OrganizationDirectory, check_id, check_name
 from nproxy_mw.orgs.settings_fields import Settings
+from nproxy_mw.rules.values import InvalidFields
 
 
 class OrganizationCalls:
