@@ -55,7 +55,7 @@ class RuleDefinition:
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id):
-            raise ValueError(f"The id of a rule has lower-case letters, digits and '_', which {self.id!r} has not.")
+            raise ValueError(f"{self.id!r} is not the id of a rule: use lower-case letters, digits and '_'.")
         problems = Problems()
         self.type.check(self.defaults, self.id, problems)
         if problems:
@@ -125,7 +125,7 @@ class Catalog:
     def merge(self, current: Mapping[str, Json], change: Any, path: str, problems: Problems) -> dict[str, Json]:
         """Returns *current* with the rules and parameters that *change* names; null sets a rule to its defaults.
 
-        The result is of no use when there are problems.
+        What is invalid is added to *problems*; the result is then incomplete.
         """
         merged = dict(current)
         if not isinstance(change, dict):

@@ -104,10 +104,10 @@ def request_type_of(catalog: Catalog) -> ValueType:
 def merge(
     current: Exceptions, change: Any, path: str, problems: Problems, *, author: str, now: datetime, catalog: Catalog
 ) -> Exceptions:
-    """Returns the exceptions of the list *change*, in the place of *current*.
+    """Returns the exceptions that the list *change* describes, to replace *current*.
 
-    One that stands already may be sent back as it is, also after its end; it keeps its author. Every other one is
-    *author*'s. The result is of no use when there are problems.
+    An exception of *current* may be in the list as it is, even after its end, and keeps its author. The author of every
+    other one is *author*. What is invalid is added to *problems*; the result is then incomplete.
     """
     if not isinstance(change, list) or len(change) > MAX_EXCEPTIONS:
         problems.add(path, f"This must be a list of at most {MAX_EXCEPTIONS} exceptions.")
