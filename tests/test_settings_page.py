@@ -4,6 +4,8 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
+from support.rules import FlagsNothing
+
 from nproxy_mw.orgs.setting_types import Simple
 from nproxy_mw.orgs.settings_fields import Settings, row
 from nproxy_mw.rules.catalog import RuleDefinition
@@ -34,5 +36,5 @@ def test_page_has_the_tables_of_the_code():
 def test_new_setting_and_rule_are_rows():
     """A row of the table and a rule of the catalog stand in the page without further ado."""
     assert "| `color` | `true` | Whether there is color. *All is gray.* |" in tables.settings_table(More)
-    catalog = SHIPPED.with_rules(RuleDefinition("own", "warn", "Flags."))
+    catalog = SHIPPED.with_rules(RuleDefinition(FlagsNothing("own"), "warn", "Flags."))
     assert tables.rules_table(catalog).endswith("\n| `own` | warn | Flags. |")

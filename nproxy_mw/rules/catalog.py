@@ -1,14 +1,12 @@
-"""The catalog of rules: what each rule is called, what it does, and what an organization can set. Pure.
+"""The catalog of rules: which rules there are, what each does, and what an organization can set. Pure.
 
-The catalog knows nothing of how a rule decides; see `nproxy_mw.rules.port` for that. `SHIPPED` in
-`nproxy_mw.rules.shipped` has the rules of this package. A host adds its own::
+`SHIPPED` in `nproxy_mw.rules.shipped` has the rules of this package. A host adds its own; see `nproxy_mw.rules.port`
+for how to write one::
 
-    catalog = SHIPPED.with_rules(
-        RuleDefinition("no_prereleases", mode="warn", sentence="Flags prereleases."),
-    )
+    catalog = SHIPPED.with_rules(RuleDefinition(NoPrereleases(), "warn", "Flags prereleases."))
     application = registry("file:///srv/npm", catalog=catalog)
 
-An organization's rules are stored as a mapping of each rule's id to its mode and parameters.
+What an organization sets is a mapping of each rule's id to its mode and parameters.
 """
 
 from __future__ import annotations
@@ -19,10 +17,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nproxy_mw.json_values import Json
+from nproxy_mw.rules.engine import Configured
+from nproxy_mw.rules.port import Rule
 from nproxy_mw.rules.values import Problems, ValueType, inside, object_of, one_of, shown
 
 MODES = ("block", "warn", "off")
 """What most rules can do: remove the versions that they flag, record an event about them, or not run."""
+
+ON_OR_OFF = ("on", "off")
+"""What a rule can do that either blocks or does not run."""
 
 _ID = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 
@@ -38,16 +41,16 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class RuleDefinition:
-    """One rule as settings, documentation and answers know it.
+    """One rule as organizations can set it.
 
     *mode* is the default and one of *modes*. *sentence* says what the rule does, for people. *parameters* are by name,
     in camelCase.
 
     Raises:
-        ValueError: the id is not of lower-case letters, digits and ``_``, or a default is not a valid value.
+        ValueError: the rule's id is not of lower-case letters, digits and ``_``, or a default is not a valid value.
     """
 
-    id: str
+    rule: Rule
     mode: str
     sentence: str
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
@@ -60,6 +63,11 @@ class RuleDefinition:
         self.type.check(self.defaults, self.id, problems)
         if problems:
             raise ValueError(f"A default of the rule {self.id} is invalid: {problems.fields}")
+
+    @property
+    def id(self) -> str:
+        """The id of the rule."""
+        return self.rule.id
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -117,6 +125,13 @@ class Catalog:
         """Returns every rule with its default mode and parameters."""
         return {definition.id: definition.defaults for definition in self}
 
+    def configured(self, rules: Mapping[str, Json]) -> tuple[Configured, ...]:
+        """Returns the rules as the engine runs them, with an organization's modes and parameters.
+
+        The mode ``on`` is ``block`` to the engine.
+        """
+        return tuple(_configured(definition.rule, dict(rules[definition.id])) for definition in self)
+
     def schema(self) -> Json:
         """Returns the JSON schema of rules, and of a change of them."""
         properties = {rule: {"anyOf": [found.schema, {"type": "null"}]} for rule, found in self._types.items()}
@@ -172,3 +187,8 @@ class Catalog:
         if rule not in self:
             return values
         return {name: value for name, value in values.items() if name not in self[rule].defaults}
+
+
+def _configured(rule: Rule, values: dict[str, Any]) -> Configured:
+    mode = values.pop("mode")
+    return Configured(rule, "block" if mode == "on" else mode, values)

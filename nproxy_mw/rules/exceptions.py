@@ -5,7 +5,7 @@ An exception is for one package. Without versions it covers all of them, and wit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -80,15 +80,18 @@ class Exceptions:
         return self._by_package.get(package, ())
 
     def covering(self, package: str, version: str, rule: str, now: datetime) -> RuleException | None:
-        """Returns an exception by which *rule* lets a version through at the time *now*, or None."""
-        return next((one for one in self.of(package) if one.covers(version, rule, now)), None)
+        """Returns the exception by which *rule* lets a version through for the longest time, or None."""
+        holding = (one for one in self.of(package) if one.covers(version, rule, now))
+        return max(holding, key=lambda one: one.expires_at, default=None)
 
-    def next_expiry(self, package: str, now: datetime) -> datetime | None:
-        """Returns when the first exception for *package* that still holds ends, or None when none holds.
+    def ends(self, package: str, now: datetime) -> Callable[[str, str], datetime | None]:
+        """Returns a function that returns when the exception ends that covers a version from a rule, else None."""
 
-        A decision about the package must not be kept longer than that.
-        """
-        return min((one.expires_at for one in self.of(package) if now < one.expires_at), default=None)
+        def end_of(version: str, rule: str) -> datetime | None:
+            exception = self.covering(package, version, rule, now)
+            return exception.expires_at if exception else None
+
+        return end_of
 
 
 def load(document: Json) -> RuleException:

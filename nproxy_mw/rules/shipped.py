@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nproxy_mw.rules.catalog import Catalog, Parameter, RuleDefinition
+from nproxy_mw.rules.catalog import ON_OR_OFF, Catalog, Parameter, RuleDefinition
+from nproxy_mw.rules.exotic_dependency import ExoticDependency
+from nproxy_mw.rules.first_seen import FirstSeen
+from nproxy_mw.rules.held_dependency import HeldDependency
+from nproxy_mw.rules.install_scripts import InstallScripts
+from nproxy_mw.rules.low_score import LowScore
+from nproxy_mw.rules.malware import Malware
+from nproxy_mw.rules.manifest_mismatch import ManifestMismatch
+from nproxy_mw.rules.patch_new_dependency import PatchNewDependency
+from nproxy_mw.rules.publisher_change import PublisherChange
+from nproxy_mw.rules.removed_upstream import RemovedUpstream
+from nproxy_mw.rules.script_added import ScriptAdded
+from nproxy_mw.rules.trust_downgrade import TrustDowngrade
+from nproxy_mw.rules.unexpected_deps import UnexpectedDeps
 from nproxy_mw.rules.values import FLAG, number, one_of
+from nproxy_mw.rules.version_age import VersionAge
+from nproxy_mw.rules.vulnerability import SEVERITIES, Vulnerability
 
 MAX_DAYS = 3650
-SEVERITIES = ("low", "moderate", "high", "critical")
 
 
 def _unknown(what: str, default: str) -> Mapping[str, Parameter]:
@@ -22,12 +36,12 @@ def _days(default: int, sentence: str) -> Parameter:
 SHIPPED = Catalog(
     (
         RuleDefinition(
-            "malware",
+            Malware(),
             "block",
             "Flags versions that are known as malware, typosquatting, protestware or the work of a troll.",
         ),
         RuleDefinition(
-            "vulnerability",
+            Vulnerability(),
             "block",
             "Flags versions with a known vulnerability of the given severity or above.",
             {
@@ -36,7 +50,7 @@ SHIPPED = Catalog(
             },
         ),
         RuleDefinition(
-            "first_seen",
+            FirstSeen(),
             "block",
             "Flags every version of a package whose name is new.",
             {
@@ -45,28 +59,28 @@ SHIPPED = Catalog(
             },
         ),
         RuleDefinition(
-            "unexpected_deps",
+            UnexpectedDeps(),
             "warn",
             "Flags one of the three newest versions when it has a dependency that no older version had.",
         ),
         RuleDefinition(
-            "publisher_change",
+            PublisherChange(),
             "warn",
             "Flags a recent version whose publisher published none of the earlier versions.",
         ),
         RuleDefinition(
-            "install_scripts",
+            InstallScripts(),
             "warn",
             "Flags versions with a preinstall, install, postinstall or prepare script.",
         ),
         RuleDefinition(
-            "score",
+            LowScore(),
             "warn",
             "Flags the versions of a package whose score is below the threshold.",
             {"threshold": Parameter(0.4, number(0, 1, whole=False), "The lowest score that is not flagged.")},
         ),
         RuleDefinition(
-            "version_age",
+            VersionAge(),
             "block",
             "Flags versions that were published a short time ago.",
             {
@@ -81,39 +95,39 @@ SHIPPED = Catalog(
             },
         ),
         RuleDefinition(
-            "script_added",
+            ScriptAdded(),
             "warn",
             "Flags versions whose install scripts differ from those of the stable version before them.",
         ),
         RuleDefinition(
-            "exotic_dependency",
+            ExoticDependency(),
             "block",
             "Flags versions with a dependency from git, a URL or a file where the stable version before had none.",
         ),
         RuleDefinition(
-            "trust_downgrade",
+            TrustDowngrade(),
             "warn",
             "Flags versions with weaker evidence of who built them than an earlier stable version of the same major.",
             {"ignoreAfterDays": _days(365, "Age in days from which a version is not flagged.")},
         ),
         RuleDefinition(
-            "patch_new_dependency",
+            PatchNewDependency(),
             "warn",
             "Flags patch releases with a dependency that no earlier version had.",
         ),
         RuleDefinition(
-            "removed_upstream",
+            RemovedUpstream(),
             "block",
             "Flags versions that the upstream has removed.",
         ),
         RuleDefinition(
-            "held_dependency",
+            HeldDependency(),
             "on",
             "Holds a version while its new dependency has no allowed version, so that installs use an older one.",
-            modes=("on", "off"),
+            modes=ON_OR_OFF,
         ),
         RuleDefinition(
-            "manifest_mismatch",
+            ManifestMismatch(),
             "block",
             "Flags versions whose tarball has a package.json that differs from the packument.",
         ),

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.hosting import PlatformFixture
+from support.rules import FlagsNothing
 
 from nproxy_mw.middleware.management.openapi import openapi
 from nproxy_mw.orgs.setting_types import Simple
@@ -95,7 +96,9 @@ class More(Settings):
 
 def test_setting_and_rule_describe_themselves():
     """A row of the settings' table and a rule of a host's catalog stand in what is answered and in what is taken."""
-    described = openapi(SHIPPED.with_rules(RuleDefinition("own", "warn", "Flags.")), More)["components"]["schemas"]
+    described = openapi(SHIPPED.with_rules(RuleDefinition(FlagsNothing("own"), "warn", "Flags.")), More)["components"][
+        "schemas"
+    ]
     for name in ("Settings", "SettingsChange"):
         properties = described[name]["properties"]
         assert properties["color"] == {"type": "boolean", "description": "Whether there is color."}

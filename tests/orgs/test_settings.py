@@ -7,6 +7,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.rules import FlagsNothing
 
 from nproxy_mw.access import Actor
 from nproxy_mw.audit.trail import Trail
@@ -86,7 +87,7 @@ def test_new_setting_is_one_row():
 
 def test_rule_of_a_host_is_set_like_the_others(storage, trail, clock, actor):
     """It is there with its default, can be changed and is stored; a store without it leaves it alone."""
-    catalog = SHIPPED.with_rules(RuleDefinition("own", "warn", "Flags."))
+    catalog = SHIPPED.with_rules(RuleDefinition(FlagsNothing("own"), "warn", "Flags."))
     settings = SettingsStore(storage, trail=trail, clock=clock, catalog=catalog)
     assert settings.get().rules["own"] == {"mode": "warn"}
     settings.change({"rules": {"own": {"mode": "block"}}}, actor=actor)

@@ -1,13 +1,32 @@
 """The catalog of rules."""
 
-import pytest
+from datetime import UTC, datetime
 
+import pytest
+from support.rules import FlagsNothing
+
+from nproxy_mw.npm.facts import History, Release
 from nproxy_mw.rules.catalog import Catalog, Parameter, RuleDefinition
+from nproxy_mw.rules.engine import judge
+from nproxy_mw.rules.port import Knowledge, Verdict
 from nproxy_mw.rules.shipped import SHIPPED
 from nproxy_mw.rules.values import FLAG, Problems, number
 
-OWN = RuleDefinition("no_prereleases", "warn", "Flags prereleases.", {"strict": Parameter(False, FLAG, "Really.")})
+
+class NoPrereleases:
+    """A host's own rule."""
+
+    id = "no_prereleases"
+
+    def check(self, history, parameters, knowledge):
+        for release in history.releases:
+            if parameters["strict"] or not release.is_stable:
+                yield Verdict(release.version, "prereleases are not used here")
+
+
+OWN = RuleDefinition(NoPrereleases(), "warn", "Flags prereleases.", {"strict": Parameter(False, FLAG, "Really.")})
 CATALOG = SHIPPED.with_rules(OWN)
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 def merged(change, current=None, catalog=CATALOG):
@@ -35,6 +54,14 @@ def test_shipped_rules_have_their_defaults():
         "held_dependency": {"mode": "on"},
         "manifest_mismatch": {"mode": "block"},
     }
+
+
+@pytest.mark.parametrize("rule", list(SHIPPED), ids=SHIPPED.ids)
+def test_rule_runs_with_its_defaults(rule):
+    """Each rule finds the parameters that its row in the catalog has."""
+    history = History(name="left-pad", releases=(Release(version="1.0.0"), Release(version="1.0.1")))
+    configured = Catalog([rule]).configured({rule.id: rule.defaults})
+    assert [one for one in judge(history, configured, Knowledge(now=NOW)).notes if one.kind == "failed"] == []
 
 
 @pytest.mark.parametrize("rule", list(SHIPPED), ids=SHIPPED.ids)
@@ -119,10 +146,10 @@ def test_damaged_rules_are_not_loaded(stored):
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
-        pytest.param(("No-Prereleases", "warn", "."), "lower-case", id="id"),
-        pytest.param(("own", "loud", "."), "default", id="mode"),
+        pytest.param((FlagsNothing("No-Prereleases"), "warn", "."), "lower-case", id="id"),
+        pytest.param((FlagsNothing("own"), "loud", "."), "default", id="mode"),
         pytest.param(
-            ("own", "warn", ".", {"days": Parameter(-1, number(0, 9, whole=True), ".")}), "default", id="parameter"
+            (FlagsNothing("own"), "warn", ".", {"days": Parameter(11, number(0, 9, whole=True), ".")}), "default"
         ),
     ],
 )
@@ -140,6 +167,19 @@ def test_rule_of_a_host_joins_the_catalog():
     assert [rule.id for rule in Catalog([OWN])] == ["no_prereleases"]
     with pytest.raises(ValueError, match="no_prereleases"):
         CATALOG.with_rules(OWN)
+
+
+def test_engine_runs_what_is_set():
+    """Every rule with its mode and parameters, the host's too; a rule that is on blocks."""
+    rules, _ = merged({"no_prereleases": {"mode": "block", "strict": True}, "malware": {"mode": "off"}})
+    configured = {one.rule.id: one for one in CATALOG.configured(rules)}
+    assert tuple(configured) == CATALOG.ids
+    assert configured["held_dependency"].mode == "block"
+    assert configured["malware"].mode == "off"
+    assert configured["version_age"].parameters == {"hours": 48, "fixes": True, "unknown": "allow"}
+    history = History(name="left-pad", releases=(Release(version="1.0.0"),))
+    decision = judge(history, [configured["no_prereleases"]], Knowledge(now=NOW))
+    assert decision.blocked["1.0.0"][0].rule == "no_prereleases"
 
 
 def test_schema_describes_every_rule():

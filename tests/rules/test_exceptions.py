@@ -4,8 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from nproxy_mw.npm.facts import History, Release
+from nproxy_mw.rules.engine import judge
 from nproxy_mw.rules.exception_documents import MAX_EXCEPTIONS, MAX_VERSIONS, merge
 from nproxy_mw.rules.exceptions import Exceptions, RuleException, load
+from nproxy_mw.rules.port import Knowledge
 from nproxy_mw.rules.shipped import SHIPPED
 from nproxy_mw.rules.values import Problems
 
@@ -54,13 +57,27 @@ def test_exception_covers_what_it_names(parts, version, rule, covers):
     assert exceptions.covering("right-pad", version, rule, NOW) is None
 
 
-def test_next_expiry_is_the_first_end_to_come():
-    """A decision about a package holds no longer than the first of its exceptions that hold now."""
-    ends = (NOW - timedelta(1), NOW + timedelta(2), NOW + timedelta(1))
-    exceptions = Exceptions([exception(expires_at=end) for end in ends])
-    assert exceptions.next_expiry("left-pad", NOW) == NOW + timedelta(1)
-    assert exceptions.next_expiry("left-pad", NOW + timedelta(9)) is None
-    assert exceptions.next_expiry("other", NOW) is None
+def test_last_end_counts():
+    """Of several exceptions that cover a version, the one that ends last; the engine asks for the end alone."""
+    ends = [NOW - timedelta(1), NOW + timedelta(2), NOW + timedelta(1)]
+    exceptions = Exceptions([exception(expires_at=end, versions=("1.0.0",)) for end in ends])
+    assert exceptions.covering("left-pad", "1.0.0", "malware", NOW).expires_at == ends[1]
+    end_of = exceptions.ends("left-pad", NOW)
+    assert end_of("1.0.0", "malware") == ends[1]
+    assert end_of("2.0.0", "malware") is None
+    assert Exceptions().ends("left-pad", NOW)("1.0.0", "malware") is None
+
+
+def test_engine_lets_through_what_an_exception_covers():
+    """A blocked version is served, and the decision holds no longer than the exception."""
+    history = History(name="left-pad", releases=(Release(version="1.0.0", published=NOW),))
+    rules = SHIPPED.configured(SHIPPED.defaults())
+    held = judge(history, rules, Knowledge(now=NOW))
+    assert "1.0.0" in held.blocked
+    exceptions = Exceptions([exception(rules=("version_age", "first_seen"), expires_at=NOW + timedelta(hours=1))])
+    let_through = judge(history, rules, Knowledge(now=NOW), exceptions.ends("left-pad", NOW))
+    assert let_through.allowed == ("1.0.0",)
+    assert let_through.valid_until == NOW + timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
