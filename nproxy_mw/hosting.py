@@ -31,6 +31,8 @@ from nproxy_mw.middleware.tenants import Resolve, TenantRouter
 from nproxy_mw.orgs.directory import OrganizationDirectory
 from nproxy_mw.orgs.organization import Organization, open_organization, seal_of_the_environment
 from nproxy_mw.orgs.seal import Seal
+from nproxy_mw.rules.catalog import Catalog
+from nproxy_mw.rules.shipped import SHIPPED
 from nproxy_mw.stack import DEPLOYMENT, Layer, front_page, layers, stack
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.locks import Locks, locks_for
@@ -55,7 +57,7 @@ class Platform:
     None, there are internal packages only. *public_url* is where clients reach the platform itself; if it is None, URLs
     in answers follow the request. *users* tells who may use the management API; if it is None, there is none.
     *administrators* are those who may use ``npm login``; if it is None, there is no login. If *seal* is None, private
-    signing keys are stored as they are.
+    signing keys are stored as they are. *catalog* has the rules that organizations can set.
     """
 
     def __init__(
@@ -69,13 +71,17 @@ class Platform:
         users: Authenticator | None = None,
         administrators: Administrators | None = None,
         seal: Seal | None = None,
+        catalog: Catalog = SHIPPED,
     ) -> None:
         self.organizations = OrganizationDirectory(storage)
         self.resolve = resolve
         self.transport = Urllib3Transport(upstream) if isinstance(upstream, str) else upstream
         self.public_url = public_url
         self.administrators = administrators
-        self.organization: Lru[Organization] = Lru(partial(open_organization, storage, locks, is_made=True, seal=seal))
+        self.catalog = catalog
+        self.organization: Lru[Organization] = Lru(
+            partial(open_organization, storage, locks, is_made=True, seal=seal, catalog=catalog)
+        )
         self._registries: Lru[WSGIApplication] = Lru(self._built)
         self._views = Views()
         self._app = stack(*self._outer(users), on=no_registry)
@@ -103,6 +109,7 @@ class Platform:
             tenant=self.organization,
             users=users,
             domain=self.resolve.management_domain,
+            catalog=self.catalog,
         )
         return [ErrorResponses, management, choice]
 
@@ -134,6 +141,7 @@ def platform(
     upstream: str | Transport | None = None,
     public_url: str | None = None,
     users: Authenticator | None = None,
+    catalog: Catalog = SHIPPED,
 ) -> Platform:
     """The organizations on the storage at *url*, inside a host application whose own *users* manage them.
 
@@ -156,6 +164,7 @@ def platform(
         public_url=public_url,
         users=users,
         seal=seal_of_the_environment(),
+        catalog=catalog,
     )
 
 

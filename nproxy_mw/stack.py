@@ -30,6 +30,8 @@ from nproxy_mw.middleware.internal_store import InternalStore
 from nproxy_mw.middleware.no_upstream import NoUpstream
 from nproxy_mw.middleware.scope_router import ScopeRouter
 from nproxy_mw.orgs.organization import Organization, made_organization_at
+from nproxy_mw.rules.catalog import Catalog
+from nproxy_mw.rules.shipped import SHIPPED
 from nproxy_mw.upstream.transport import Transport, Urllib3Transport
 
 if TYPE_CHECKING:
@@ -142,6 +144,7 @@ def registry(
     upstream: str | Transport | None = None,
     tokens: Tokens | None = None,
     public_url: str | None = None,
+    catalog: Catalog = SHIPPED,
     on: WSGIApplication | None = None,
 ) -> WSGIApplication:
     """The whole registry of one organization as a WSGI application.
@@ -150,7 +153,8 @@ def registry(
     organization, of which nothing is asked before the first request. *internal_scopes* are added to the organization's
     stored settings. *upstream* is a registry's URL; if it is None, there are internal packages only. If *tokens* is
     None, they are those made by ``nproxy-mw token create``. *public_url* is where clients reach the registry; if it is
-    None, URLs in answers follow the request. *on* is a host application that is handed the root path; if it is None,
+    None, URLs in answers follow the request. *catalog* has the rules that can be set; an organization that is given
+    brings its own. *on* is a host application that is handed the root path; if it is None,
     the root says where the registry is.
 
     Raises:
@@ -159,7 +163,11 @@ def registry(
         BadRequest: one of *internal_scopes* is not a scope.
         StorageUnavailable: the storage cannot be written to, or the organization's settings are gone.
     """
-    organization = storage if isinstance(storage, Organization) else made_organization_at(storage, actor=DEPLOYMENT)
+    organization = (
+        storage
+        if isinstance(storage, Organization)
+        else made_organization_at(storage, catalog=catalog, actor=DEPLOYMENT)
+    )
     scopes = list(internal_scopes)
     if scopes:
         organization.settings.ensure_scopes(scopes, actor=DEPLOYMENT)

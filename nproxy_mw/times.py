@@ -1,17 +1,21 @@
-"""Times: the one spelling in which every moment is stored, compared and shown.
+"""Times: the one spelling in which every moment is stored, compared and shown, and the one of durations.
 
-ISO 8601 in UTC with milliseconds, ``2026-11-22T10:15:30.123Z``, as npm writes the ``time`` of a packument. Texts of
-this form sort as their moments do.
+A moment is ISO 8601 in UTC with milliseconds, ``2026-11-22T10:15:30.123Z``, as npm writes the ``time`` of a packument.
+Texts of this form sort as their moments do. A duration is a whole number and a unit, ``12h``.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 Clock: TypeAlias = Callable[[], datetime]
 """Returns the present moment with a time zone."""
+
+_DURATION = re.compile(r"([0-9]{1,5})([smhd])", re.ASCII)
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def utc_now() -> datetime:
@@ -40,3 +44,15 @@ def parse_time(text: str) -> datetime:
     if moment.tzinfo is None or not 1 < moment.year < 9999:
         raise ValueError("That is not a time with its zone, such as 2027-01-31T00:00:00Z.")
     return moment.astimezone(UTC)
+
+
+def parse_duration(text: str) -> timedelta:
+    """Returns the duration that *text* names: a whole number below 100,000 and ``s``, ``m``, ``h`` or ``d``.
+
+    Raises:
+        ValueError: it is not such a duration.
+    """
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError("That is not a duration such as 90s, 30m, 12h or 7d.")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from nproxy_mw.cli.options import add_option
+from nproxy_mw.cli.options import add_option, duration
 from nproxy_mw.cli.stores import add_upkeep_options, existing_store, organizations_asked_for
 from nproxy_mw.cli.terminal import plain
 from nproxy_mw.upkeep.gc import Leftover, gc, sweep
@@ -24,7 +23,6 @@ period ago. So a publish that is under way never loses its bytes, whatever the c
   nproxy-mw gc --dry-run         only shows them
   nproxy-mw gc --grace 1d        gives them a day
 """
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def add_to(commands: Commands) -> None:
@@ -41,7 +39,7 @@ def add_to(commands: Commands) -> None:
         "--grace",
         "1h",
         metavar="TIME",
-        type=grace_of,
+        type=duration,
         help="how long an orphan is kept after it was first seen: 90s, 30m, 12h or 7d; 0s only while nobody publishes",
     )
     parser.add_argument("--dry-run", action="store_true", help="remove nothing, and write nothing down")
@@ -60,14 +58,6 @@ def run(parsed: argparse.Namespace) -> int:
     swept = sweep(storage, grace=parsed.grace, dry_run=parsed.dry_run)
     _conclude(progress, swept, parsed.dry_run)
     return 0
-
-
-def grace_of(text: str) -> timedelta:
-    """Parses ``90s``, ``30m``, ``12h`` or ``7d``. Raises `argparse.ArgumentTypeError`."""
-    number, unit = text[:-1], _UNITS.get(text[-1:])
-    if unit is None or not (number.isascii() and number.isdigit()) or len(number) > 5:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time like 90s, 30m, 12h or 7d")
-    return timedelta(**{unit: int(number)})
 
 
 def _fate(left: Leftover, dry_run: bool) -> str:

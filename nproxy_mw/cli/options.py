@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nproxy_mw.access import Actor
 from nproxy_mw.npm.names import is_internal_scope
 from nproxy_mw.orgs.organization import Organization, made_organization_at, organization_at
+from nproxy_mw.times import parse_duration
 
 if TYPE_CHECKING:
     Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -30,6 +32,14 @@ def add_option(parser: argparse.ArgumentParser, flag: str, default: Any = None, 
     given = os.environ.get(variable) or default
     shown = f" (default: {default})" if default is not None else ""
     parser.add_argument(flag, default=given, **{**how, "help": f"{how['help']}{shown} [{variable}]"})
+
+
+def duration(text: str) -> timedelta:
+    """Returns the duration that an argument names. Raises ArgumentTypeError when it names none."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def add_storage_option(parser: argparse.ArgumentParser) -> None:

@@ -16,6 +16,7 @@ from nproxy_mw.cli.options import UsageError
 from nproxy_mw.cli.tenancy import first_administrator, many_organizations, platform_at
 from nproxy_mw.middleware.tenants import FixedOrg, Resolve
 from nproxy_mw.orgs.organization import organization_at
+from nproxy_mw.orgs.settings_fields import Settings
 
 try:
     from gunicorn.app.base import BaseApplication
@@ -120,6 +121,8 @@ class Server(BaseApplication):
             print(greeting(url, own, organization_at(own.storage, own.org).settings.get().internal_scopes))
         else:
             print(many_organizations(url, own.resolve, own.storage, own.remark))
+        for warning in Settings.warnings():
+            print(warning)
         print(first_administrator(url, own.storage), end="", flush=True)
 
     def part(self, arbiter: Any) -> None:

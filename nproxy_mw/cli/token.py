@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from nproxy_mw.access import Grant
-from nproxy_mw.cli.options import ACTOR, add_store_options, organization_of
+from nproxy_mw.cli.options import ACTOR, add_store_options, duration, organization_of
 from nproxy_mw.cli.terminal import print_table
 from nproxy_mw.orgs.token_records import TokenRecord
 from nproxy_mw.times import timestamp
@@ -45,7 +45,7 @@ def add_to(commands: Commands) -> None:
         help="what it may do: proxy reads, publish changes; repeat it for both",
     )
     create.add_argument("--name", default=_user(), help="what npm whoami will say (default: your user name)")
-    create.add_argument("--expires-in", metavar="TIME", type=_seconds, help="30m, 12h or 90d (default: never)")
+    create.add_argument("--expires-in", metavar="TIME", type=_lifetime, help="30m, 12h or 90d (default: never)")
     create.set_defaults(run=_create)
     listing = verbs.add_parser("list", help="show the tokens, without their secrets")
     listing.add_argument("--all", action="store_true", help="revoked ones too")
@@ -105,9 +105,8 @@ def _user() -> str:
         return "nproxy-mw"
 
 
-def _seconds(text: str) -> timedelta:
-    units = {"m": "minutes", "h": "hours", "d": "days"}
-    number, unit = text[:-1], units.get(text[-1:])
-    if unit is None or not number.isdecimal() or not 0 < int(number) < 100_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time like 30m, 12h or 90d")
-    return timedelta(**{unit: int(number)})
+def _lifetime(text: str) -> timedelta:
+    time = duration(text)
+    if not time:
+        raise argparse.ArgumentTypeError("A token must be valid for some time: give 30m, 12h or 90d.")
+    return time

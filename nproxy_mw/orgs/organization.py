@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from nproxy_mw.access import Actor
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.orgs.directory import OrganizationDirectory, is_slug
+from nproxy_mw.orgs.exception_requests import ExceptionRequestStore
 from nproxy_mw.orgs.keys import KeyStore
 from nproxy_mw.orgs.seal import Seal
 from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.orgs.tokens import TokenStore
 from nproxy_mw.packages.store import Packages
+from nproxy_mw.rules.catalog import Catalog
+from nproxy_mw.rules.shipped import SHIPPED
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.locks import Locks, locks_for
 from nproxy_mw.storage.port import Storage
@@ -33,6 +36,7 @@ class Organization:
     storage: Storage
     trail: Trail
     settings: SettingsStore
+    exception_requests: ExceptionRequestStore
     tokens: TokenStore
     keys: KeyStore
     packages: Packages
@@ -49,12 +53,14 @@ def open_organization(
     *,
     is_made: bool = False,
     seal: Seal | None = None,
+    catalog: Catalog = SHIPPED,
     clock: Clock = utc_now,
 ) -> Organization:
     """The organization *org* on the whole storage *storage*. Nothing is read or written yet.
 
     *is_made* says that it is known to have been made: settings that are not there are lost then, and no request is
-    answered without them. If *seal* is None, private signing keys are stored as they are.
+    answered without them. If *seal* is None, private signing keys are stored as they are. *catalog* has the rules that
+    its settings can name.
 
     Raises:
         ValueError: *org* is not an organization's id; another one's storage may begin where its own would end.
@@ -63,12 +69,14 @@ def open_organization(
         raise ValueError("An organization's id is made of lower-case letters, digits and '-', like acme.")
     own = Prefixed(storage, f"orgs/{org}")
     trail = Trail(own, org=org, clock=clock)
+    settings = SettingsStore(own, trail=trail, is_made=is_made, catalog=catalog, clock=clock)
     keys = KeyStore(own, trail=trail, seal=seal, clock=clock)
     return Organization(
         id=org,
         storage=own,
         trail=trail,
-        settings=SettingsStore(own, trail=trail, is_made=is_made, clock=clock),
+        settings=settings,
+        exception_requests=ExceptionRequestStore(own, trail=trail, settings=settings, clock=clock),
         tokens=TokenStore(own, org=org, trail=trail, clock=clock),
         keys=keys,
         packages=Packages(own, locks=locks, signers=keys.signers, index=trail.index, org=org, clock=clock),
@@ -88,7 +96,7 @@ def organization_at(url: str, org: str = "default", *, freshness: float = 1.0) -
     return open_organization(storage, locks_for(url), org, seal=seal_of_the_environment())
 
 
-def made_organization_at(url: str, org: str = "default", *, actor: Actor) -> Organization:
+def made_organization_at(url: str, org: str = "default", *, catalog: Catalog = SHIPPED, actor: Actor) -> Organization:
     """As `organization_at`, and made when it is not there yet, on a storage that was tried.
 
     Raises:
@@ -98,7 +106,8 @@ def made_organization_at(url: str, org: str = "default", *, actor: Actor) -> Org
     storage = open_storage(url)
     probe(storage)
     OrganizationDirectory(storage).ensure(org, actor=actor)
-    return open_organization(storage, locks_for(url), org, is_made=True, seal=seal_of_the_environment())
+    seal = seal_of_the_environment()
+    return open_organization(storage, locks_for(url), org, is_made=True, seal=seal, catalog=catalog)
 
 
 def seal_of_the_environment() -> Seal | None:

@@ -1,170 +1,201 @@
-"""The settings of an organization as a value, and the check of each field. Pure.
+"""The settings of an organization as a value: one table, of which everything else is made.
 
-*Strategy:* each check takes the present value, the wish, and a dictionary in which it leaves a sentence for each place
-that will not do; it answers the new value, which nobody looks at when there are sentences.
+A row of the table is a field of `Settings`, made by `row`: the setting's attribute, its name in JSON, its default, its
+type and a sentence for people. The management API, its description, what is stored and the documentation follow from
+it, so a new setting is one new row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
-from nproxy_mw.errors import BadRequest
 from nproxy_mw.json_values import Json
 from nproxy_mw.npm.names import is_internal_scope
-from nproxy_mw.rules.catalog import RULES, default_rules, known_parts, merge_rules, number, shown
-from nproxy_mw.rules.exceptions import check_exceptions
+from nproxy_mw.orgs.setting_types import ExceptionList, ProposedChange, Rules, Setting, SettingType, Simple
+from nproxy_mw.rules.catalog import Catalog
+from nproxy_mw.rules.exceptions import Exceptions
+from nproxy_mw.rules.shipped import MAX_DAYS, SHIPPED
+from nproxy_mw.rules.values import FLAG, InvalidFields, list_of, number, object_of, one_of, or_null, shown, simple
 
 MAX_SCOPES = 100
 MAX_PER_MINUTE = 1_000_000
-RATES = ("requestsPerMinute", "publishesPerMinute")
-"""What ``rateLimit`` may hold: how often one token, or one address without a token, may ask; and publish."""
+
+_SCOPE = simple(
+    lambda value: isinstance(value, str) and is_internal_scope(value),
+    "A scope is written like '@acme': after the '@' come lower-case letters, digits, '-', '_' and '.'.",
+    {"type": "string", "pattern": "^@[a-z0-9_-][a-z0-9._-]*$"},
+)
+_SCOPES = list_of(
+    _SCOPE, most=MAX_SCOPES, sentence=f'This must be a list of at most {MAX_SCOPES} scopes such as ["@acme"].'
+)
+_RATE = number(1, MAX_PER_MINUTE, whole=True)
+_RATES = object_of(
+    {"requestsPerMinute": _RATE, "publishesPerMinute": _RATE},
+    least=1,
+    sentence="This must be null, or an object with requestsPerMinute, publishesPerMinute or both.",
+)
 
 
-class SettingsError(BadRequest):
-    """400: settings that will not do. *fields* has a sentence per field, by its path; nothing was changed."""
+class SettingsError(InvalidFields):
+    """400: a change of settings is invalid. *fields* has a sentence per field, by its path; nothing was changed."""
 
     code = "invalid-settings"
 
-    def __init__(self, fields: Mapping[str, str]) -> None:
-        sentences = " ".join(f"{path}: {sentence}" for path, sentence in fields.items())
-        super().__init__(f"Nothing was changed. {sentences}")
-        self.fields = dict(fields)
+
+def row(
+    name: str, default: Any, type_: SettingType, sentence: str, *, is_required: bool = False, not_applied: str = ""
+) -> Any:
+    """Returns a field of `Settings`; see `Setting`."""
+    setting = Setting(name, default, type_, sentence, is_required, not_applied)
+    return field(default_factory=lambda: default, metadata={"setting": setting})
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What an organization has decided. The defaults are those of an organization that has decided nothing.
 
-    *rules* holds every rule with its mode and parameters. *exceptions* and *rate_limit* are as in the management API.
+    *rules* holds every rule of the catalog with its mode and parameters.
     """
 
-    internal_scopes: tuple[str, ...] = ()
-    public_reads: bool = True
-    rules: Mapping[str, Json] = field(default_factory=default_rules)
-    exceptions: tuple[Json, ...] = ()
-    rate_limit: Json | None = None
-    version_unpublish: bool = False
+    internal_scopes: tuple[str, ...] = row(
+        "internalScopes",
+        (),
+        Simple(_SCOPES),
+        "npm scopes whose packages are this organization's own. The upstream is never asked about them.",
+        is_required=True,
+    )
+    public_reads: bool = row(
+        "publicReads",
+        True,
+        Simple(FLAG),
+        "Whether upstream packages can be read without a token.",
+        is_required=True,
+    )
+    rules: Mapping[str, Json] = row(
+        "rules",
+        SHIPPED.defaults(),
+        Rules(),
+        "What each security rule does with upstream packages. Null sets a rule to its defaults.",
+        not_applied="No rule is applied yet, so nothing from the upstream is blocked.",
+    )
+    exceptions: Exceptions = row(
+        "exceptions",
+        Exceptions(),
+        ExceptionList(),
+        "Packages that the rules let through, each with a reason and an end.",
+        not_applied="No rule is applied yet, so no exception is needed.",
+    )
+    rate_limit: Json | None = row(
+        "rateLimit",
+        None,
+        Simple(or_null(_RATES)),
+        "How often one token, or one address without a token, may ask and publish. Null is no limit.",
+        not_applied="No limit is applied yet.",
+    )
+    version_unpublish: bool = row(
+        "versionUnpublish",
+        False,
+        Simple(FLAG),
+        "Whether one version of a package can be unpublished, and not only the whole package.",
+    )
+    ledger_days: int = row(
+        "ledgerDays",
+        90,
+        Simple(number(1, MAX_DAYS, whole=True)),
+        "How many days the record of installs is kept.",
+        not_applied="Installs are not recorded yet.",
+    )
+    slim_packuments: bool = row(
+        "slimPackuments",
+        True,
+        Simple(FLAG),
+        "Whether npm's installer gets packuments that leave out what it does not read.",
+        not_applied="Every packument is still whole.",
+    )
+    audit_without_advisories: str = row(
+        "auditWithoutAdvisories",
+        "empty",
+        Simple(one_of("empty", "not-found")),
+        "What npm audit gets when the upstream offers no advisories: 'empty' is a report without findings; 'not-found' "
+        "is a 404, so that nobody takes 'unknown' for 'no vulnerabilities'.",
+        not_applied="The report is still always empty.",
+    )
 
-    def to_document(self) -> dict[str, Any]:
-        """The settings in the management API's words, whole."""
+    @classmethod
+    def table(cls) -> dict[str, Setting]:
+        """Returns the rows of the table by attribute."""
+        return {found.name: found.metadata["setting"] for found in fields(cls)}
+
+    @classmethod
+    def defaults(cls, catalog: Catalog = SHIPPED) -> Self:
+        """Returns the settings of an organization that has decided nothing."""
+        return cls(rules=catalog.defaults())
+
+    @classmethod
+    def schemas(cls, catalog: Catalog = SHIPPED) -> dict[str, Any]:
+        """Returns the JSON schema of each setting, by its name."""
         return {
-            "internalScopes": list(self.internal_scopes),
-            "publicReads": self.public_reads,
-            "rules": {name: dict(rule) for name, rule in self.rules.items()},
-            "exceptions": [dict(exception) for exception in self.exceptions],
-            "rateLimit": dict(self.rate_limit) if self.rate_limit is not None else None,
-            "versionUnpublish": self.version_unpublish,
+            setting.name: {**setting.type.schema(catalog), "description": setting.sentence}
+            for setting in cls.table().values()
         }
 
+    @classmethod
+    def warnings(cls) -> list[str]:
+        """Returns a sentence for each setting that does not yet do what it says."""
+        return [f"{setting.name}: {setting.not_applied}" for setting in cls.table().values() if setting.not_applied]
 
-def changed(settings: Settings, wish: object, *, author: str, now: datetime) -> Settings:
-    """Answers *settings* with what *wish* names changed; all the rest stays.
+    @classmethod
+    def from_document(cls, document: Json, catalog: Catalog = SHIPPED) -> Self:
+        """Returns the settings that `stored_document` described. What this version does not know is left out.
 
-    Raises:
-        SettingsError: something in *wish* will not do.
-    """
-    if not isinstance(wish, dict):
-        raise SettingsError({"body": 'This is a JSON object such as {"internalScopes": ["@acme"]}.'})
-    fields: dict[str, str] = {}
-    values: dict[str, Any] = {}
-    for key, value in wish.items():
-        if key == "exceptions":
-            values["exceptions"] = check_exceptions(settings.exceptions, value, fields, author, now)
-        elif key in _CHECKS:
-            attribute, check = _CHECKS[key]
-            values[attribute] = check(getattr(settings, attribute), value, fields)
-        else:
-            fields[shown(key)] = f"There is no such setting; the settings are {', '.join(Settings().to_document())}."
-    if fields:
-        raise SettingsError(fields)
-    return replace(settings, **values)
+        Raises:
+            ValueError, KeyError, TypeError, AttributeError: the document is damaged.
+        """
+        values = {
+            attribute: setting.type.load(document[setting.name], catalog)
+            for attribute, setting in cls.table().items()
+            if setting.is_required or setting.name in document
+        }
+        return replace(cls.defaults(catalog), **values)
 
+    def changed(self, change: object, *, author: str, now: datetime, catalog: Catalog = SHIPPED) -> Self:
+        """Returns the settings with those changed that *change* names; the others stay.
 
-def stored_document(settings: Settings) -> dict[str, Any]:
-    """The settings as they are stored: without rules at their defaults, so that better defaults reach everybody."""
-    document = settings.to_document()
-    document["rules"] = {name: rule for name, rule in document["rules"].items() if rule != RULES[name].defaults}
-    return document
+        Raises:
+            SettingsError: something in *change* is invalid.
+        """
+        if not isinstance(change, dict):
+            raise SettingsError({"body": 'This must be a JSON object such as {"internalScopes": ["@acme"]}.'})
+        asked = ProposedChange(author, now, catalog)
+        table = {setting.name: (attribute, setting.type) for attribute, setting in self.table().items()}
+        no_such = f"There is no such setting; the settings are {', '.join(table)}."
+        values: dict[str, Any] = {}
+        for name, given in change.items():
+            if name in table:
+                attribute, type_ = table[name]
+                values[attribute] = type_.change(getattr(self, attribute), given, name, asked)
+            else:
+                asked.problems.add(shown(name), no_such)
+        if asked.problems:
+            raise SettingsError(asked.problems.fields, count=asked.problems.count)
+        return replace(self, **values)
 
+    def to_document(self) -> dict[str, Any]:
+        """Returns the settings as the management API shows them, whole."""
+        return {
+            setting.name: setting.type.show(getattr(self, attribute)) for attribute, setting in self.table().items()
+        }
 
-def from_document(document: Json) -> Settings:
-    """The settings that `stored_document` described. What a newer version added is passed over.
+    def stored_document(self, before: Json | None = None, catalog: Catalog = SHIPPED) -> dict[str, Any]:
+        """Returns the settings as they are stored in the place of *before*.
 
-    Raises:
-        ValueError, KeyError, TypeError: it is damaged.
-    """
-    fields: dict[str, str] = {}
-    rules = merge_rules(default_rules(), known_parts(document["rules"]), fields)
-    settings = Settings(
-        internal_scopes=tuple(document["internalScopes"]),
-        public_reads=document["publicReads"],
-        rules=rules,
-        exceptions=tuple(document["exceptions"]),
-        rate_limit=document["rateLimit"],
-        version_unpublish=document["versionUnpublish"],
-    )
-    if fields or not all(is_internal_scope(scope) for scope in settings.internal_scopes):
-        raise ValueError("not a rule's setting, or not a scope")
-    if not isinstance(settings.public_reads, bool) or not isinstance(settings.version_unpublish, bool):
-        raise TypeError("not a truth value")
-    return settings
-
-
-def _check_scopes(_: tuple[str, ...], wish: Any, fields: dict[str, str]) -> tuple[str, ...]:
-    if not isinstance(wish, list) or len(wish) > MAX_SCOPES:
-        fields["internalScopes"] = f'This is a list of at most {MAX_SCOPES} scopes such as ["@acme"].'
-        return ()
-    for place, scope in enumerate(wish, 1):
-        if not isinstance(scope, str):
-            fields["internalScopes"] = f"Entry {place} is not text: a scope is text such as '@acme'."
-        elif not scope.startswith("@"):
-            fields["internalScopes"] = f"Entry {place} does not begin with '@': a scope is written like '@acme'."
-        elif not is_internal_scope(scope):
-            fields["internalScopes"] = (
-                f"Entry {place} is not a scope: after the '@' come lower-case letters, digits, '-', '_' and '.'."
-            )
-        elif scope in wish[: place - 1]:
-            fields["internalScopes"] = f"Entry {place} stands in the list twice."
-        else:
-            continue
-        return ()
-    return tuple(wish)
-
-
-def _flag(key: str) -> Callable[[bool, Any, dict[str, str]], bool]:
-    def check(current: bool, wish: Any, fields: dict[str, str]) -> bool:
-        if isinstance(wish, bool):
-            return wish
-        fields[key] = "This is true or false."
-        return current
-
-    return check
-
-
-def _check_rate_limit(current: Json | None, wish: Any, fields: dict[str, str]) -> Json | None:
-    if wish is None:
-        return None
-    if not isinstance(wish, dict) or not wish:
-        fields["rateLimit"] = f"This is null, or an object with {' and '.join(RATES)}."
-        return current
-    check = number(1, MAX_PER_MINUTE, whole=True)
-    for key, value in wish.items():
-        problem = check(value) if key in RATES else f"There is no such limit; there are {' and '.join(RATES)}."
-        if problem:
-            fields[f"rateLimit.{shown(key)}"] = problem
-    return wish
-
-
-_CHECKS: Mapping[str, tuple[str, Callable[[Any, Any, dict[str, str]], Any]]] = MappingProxyType(
-    {
-        "internalScopes": ("internal_scopes", _check_scopes),
-        "publicReads": ("public_reads", _flag("publicReads")),
-        "rules": ("rules", merge_rules),
-        "rateLimit": ("rate_limit", _check_rate_limit),
-        "versionUnpublish": ("version_unpublish", _flag("versionUnpublish")),
-    }
-)
+        Settings, rules and parameters that *before* has and this version does not know stay as they are.
+        """
+        kept = before or {}
+        return dict(kept) | {
+            setting.name: setting.type.store(getattr(self, attribute), kept.get(setting.name), catalog)
+            for attribute, setting in self.table().items()
+        }

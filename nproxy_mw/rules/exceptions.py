@@ -1,104 +1,137 @@
-"""Exceptions from the security rules, as the settings hold them: for one package, with a reason and an end. Pure."""
+"""Exceptions from the rules: what an organization lets through although a rule flags it, why, and until when. Pure.
+
+An exception is for one package. Without versions it covers all of them, and without rules it holds for every rule.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
+from nproxy_mw.errors import BadRequest
 from nproxy_mw.json_values import Json
-from nproxy_mw.npm.names import parse_name
-from nproxy_mw.npm.versions import parse_version
-from nproxy_mw.rules.catalog import RULES, shown
-from nproxy_mw.times import timestamp
+from nproxy_mw.npm.ranges import Range, parse_range
+from nproxy_mw.npm.versions import parse_loose
+from nproxy_mw.times import parse_time, timestamp
 
-MAX_EXCEPTIONS = 1000
-MAX_TEXT = 500  # characters of a reason, and of an author
+_MEMBERS = frozenset({"package", "versions", "rules", "reason", "author", "expiresAt"})
 
 
-def check_exceptions(
-    current: tuple[Json, ...], wish: Any, fields: dict[str, str], author: str, now: datetime
-) -> tuple[Json, ...]:
-    """Answers the exceptions of *wish*, each with its author; what will not do is told in *fields*.
+@dataclass(frozen=True, slots=True)
+class RuleException:
+    """One exception. It is a value, not an error.
 
-    One that stands already may be sent back with the others, also when it has expired meanwhile.
+    *versions* are exact versions and npm ranges; None means all. *rules* are ids; None means every rule. It ends at
+    *expires_at*, an aware UTC time. *unknown* are members that a newer version of this package stored: they are kept,
+    and the exception covers nothing here, because they may narrow it.
     """
-    if not isinstance(wish, list) or len(wish) > MAX_EXCEPTIONS:
-        fields["exceptions"] = f"This is a list of at most {MAX_EXCEPTIONS} exceptions."
-        return current
-    checked: list[Json] = []
-    for place, exception in enumerate(wish):
-        if exception in current:
-            checked.append(exception)
-            continue
-        problems = _problems_of(exception, now)
-        fields.update({f"exceptions[{place}]{path}": problem for path, problem in problems.items()})
-        if not problems:
-            expires = timestamp(datetime.fromisoformat(exception["expiresAt"]))
-            checked.append({**exception, "author": exception.get("author") or author, "expiresAt": expires})
-    return tuple(checked)
+
+    package: str
+    reason: str
+    author: str
+    expires_at: datetime
+    versions: tuple[str, ...] | None = None
+    rules: tuple[str, ...] | None = None
+    unknown: Json = field(default_factory=dict)
+
+    def covers(self, version: str, rule: str, now: datetime) -> bool:
+        """Whether *rule* lets *version* of the package through at the time *now*."""
+        if now >= self.expires_at or self.unknown or (self.rules is not None and rule not in self.rules):
+            return False
+        return self.versions is None or any(_holds(versions, version) for versions in self.versions)
+
+    def to_document(self) -> dict[str, Any]:
+        """Returns the exception as the management API shows it and as it is stored."""
+        document: dict[str, Any] = {"package": self.package}
+        if self.versions is not None:
+            document["versions"] = list(self.versions)
+        if self.rules is not None:
+            document["rules"] = list(self.rules)
+        written = {"reason": self.reason, "author": self.author, "expiresAt": timestamp(self.expires_at)}
+        return {**document, **written, **self.unknown}
 
 
-def _problems_of(exception: Any, now: datetime) -> dict[str, str]:
-    if not isinstance(exception, dict):
-        return {"": "This is an object with package, reason and expiresAt, and perhaps versions and rules."}
-    problems = {
-        f".{shown(key)}": f"An exception has {', '.join(_EXCEPTION)}." for key in exception if key not in _EXCEPTION
-    }
-    for key, (fits, sentence) in _EXCEPTION.items():
-        if not fits(exception.get(key)):
-            problems[f".{key}"] = sentence
-    if ".expiresAt" not in problems and datetime.fromisoformat(exception["expiresAt"]) <= now:
-        problems[".expiresAt"] = "This lies in the past."
-    return problems
+class Exceptions:
+    """The exceptions of one organization, in their order, and by package for a quick answer."""
+
+    def __init__(self, exceptions: Iterable[RuleException] = ()) -> None:
+        self._all = tuple(exceptions)
+        self._by_package: dict[str, list[RuleException]] = {}
+        for exception in self._all:
+            self._by_package.setdefault(exception.package, []).append(exception)
+
+    def __iter__(self) -> Iterator[RuleException]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Exceptions) and self._all == other._all
+
+    def __repr__(self) -> str:
+        return f"Exceptions({list(self._all)})"
+
+    def of(self, package: str) -> Sequence[RuleException]:
+        """Returns the exceptions for one package, expired ones too."""
+        return self._by_package.get(package, ())
+
+    def covering(self, package: str, version: str, rule: str, now: datetime) -> RuleException | None:
+        """Returns the exception by which *rule* lets a version through for the longest time, or None."""
+        holding = (one for one in self.of(package) if one.covers(version, rule, now))
+        return max(holding, key=lambda one: one.expires_at, default=None)
+
+    def ends(self, package: str, now: datetime) -> Callable[[str, str], datetime | None]:
+        """Returns a function that returns when the exception ends that covers a version from a rule, else None."""
+
+        def end_of(version: str, rule: str) -> datetime | None:
+            exception = self.covering(package, version, rule, now)
+            return exception.expires_at if exception else None
+
+        return end_of
 
 
-def _is_package(value: Any) -> bool:
-    return isinstance(value, str) and _parses(parse_name, value)
+def load(document: Json) -> RuleException:
+    """Returns the exception that `RuleException.to_document` describes.
 
+    The grammar of names and versions is not checked again: it may have changed since.
 
-def _are_versions(value: Any) -> bool:
-    return value is None or (
-        isinstance(value, list)
-        and bool(value)
-        and all(isinstance(version, str) and _parses(parse_version, version) for version in value)
+    Raises:
+        ValueError, KeyError, TypeError: it is damaged.
+    """
+    required = {key: document[key] for key in ("package", "reason", "author")}
+    if not all(isinstance(value, str) for value in required.values()):
+        raise TypeError("not text")
+    return RuleException(
+        **required,
+        expires_at=parse_time(document["expiresAt"]),
+        versions=texts(document.get("versions")),
+        rules=texts(document.get("rules")),
+        unknown={key: value for key, value in document.items() if key not in _MEMBERS},
     )
 
 
-def _are_rules(value: Any) -> bool:
-    return value is None or (
-        isinstance(value, list) and bool(value) and all(isinstance(rule, str) and rule in RULES for rule in value)
-    )
+def texts(value: Any) -> tuple[str, ...] | None:
+    """Returns a stored list of text as a tuple, and None as it is. Raises TypeError when it is something else."""
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
+        raise TypeError("not a list of text")
+    return tuple(value)
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value.strip()) <= MAX_TEXT and value.isprintable()
+def _holds(versions: str, version: str) -> bool:
+    # Old numbers of the public registry, such as 3.0.0rc5, are read as npm reads them; what is no number, as text.
+    parsed, found = _range(versions), parse_loose(version)
+    return version == versions or (parsed is not None and found is not None and parsed.matches(found))
 
 
-def _is_time(value: Any) -> bool:
-    return isinstance(value, str) and _parses(_utc, value)
-
-
-def _utc(text: str) -> datetime:
-    time = datetime.fromisoformat(text)
-    if time.tzinfo is None or not 1 < time.year < 9999:  # the edges have no time in every zone
-        raise ValueError("a time needs its zone")
-    return time
-
-
-def _parses(parse: Callable[[str], object], text: str) -> bool:
+@lru_cache(maxsize=1024)
+def _range(versions: str) -> Range | None:
     try:
-        parse(text)
-    except ValueError:  # `BadRequest` is one
-        return False
-    return True
-
-
-_EXCEPTION: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "package": (_is_package, "This is a package's name."),
-    "versions": (_are_versions, "This is a list of exact versions; left out, it is all of them."),
-    "rules": (_are_rules, f"This is a list of rules, of {', '.join(RULES)}; left out, it is all of them."),
-    "reason": (_is_text, f"This says why, in 1 to {MAX_TEXT} printable characters."),
-    "author": (lambda value: value is None or _is_text(value), "This is a name; left out, it is yours."),
-    "expiresAt": (_is_time, "This is a time with its zone, such as 2027-01-31T00:00:00Z."),
-}
+        return parse_range(versions)
+    except BadRequest:
+        return None

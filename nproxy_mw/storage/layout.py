@@ -15,6 +15,7 @@ class Kind(Enum):
     SETTINGS = auto()
     TOKEN = auto()
     KEYS = auto()
+    EXCEPTION_REQUESTS = auto()
     CHAIN = auto()  # of the organization's administration
     INDEX = auto()  # one event in the derived index
     CHECKPOINT = auto()
@@ -62,6 +63,7 @@ _OF_AN_ORGANIZATION = _table(
         r"settings\.json": Kind.SETTINGS,
         r"tokens/[0-9a-f]{64}\.json": Kind.TOKEN,
         r"keys\.json": Kind.KEYS,
+        r"exception-requests\.json": Kind.EXCEPTION_REQUESTS,
         r"audit/administration(?:/[0-9]{6,})?\.json": Kind.CHAIN,
         rf"audit/events/{_DAY}/[^/]+\.json": Kind.INDEX,
         r"audit/checkpoints/[0-9]+\.json": Kind.CHECKPOINT,

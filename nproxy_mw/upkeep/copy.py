@@ -38,7 +38,7 @@ _STAGES: tuple[frozenset[Kind], ...] = (
     frozenset({Kind.ORGANIZATION, Kind.SETTINGS, Kind.KEYS}),
     frozenset({Kind.TOKEN, Kind.ADMINISTRATOR}),
     frozenset({Kind.RECORD}),
-    frozenset({Kind.INDEX, Kind.CHECKPOINT, Kind.UNKNOWN}),
+    frozenset({Kind.EXCEPTION_REQUESTS, Kind.INDEX, Kind.CHECKPOINT, Kind.UNKNOWN}),
 )
 """In this order. Tarballs go with their records; an orphan stays behind, and so do sessions, caches and our notes."""
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import orjson
-
 from nproxy_mw.json_values import Json
-from nproxy_mw.orgs import settings_fields, token_records
+from nproxy_mw.orgs import token_records
 from nproxy_mw.orgs.settings_fields import Settings
+from nproxy_mw.rules.shipped import SHIPPED
 
 UNTOLD = "the audit trail does not tell of the last change yet: run 'nproxy-mw check --repair'"
 _SESSION_ID = 16  # hex digits of a session's hash, by which events name it
@@ -70,10 +69,11 @@ def settings_flaws(document: Json | None, told: Told) -> Iterator[str]:
             yield "the settings are gone that the audit trail tells of: restore them from a backup"
         return
     changes += [event for event in document["events"] if event["id"] not in told.ids]
-    stored = _plain(settings_fields.from_document(document["settings"]).to_document())
-    expected = _plain(Settings().to_document())
+    stored = Settings.from_document(document["settings"]).to_document()
+    told_of = Settings().to_document()
     for change in changes:
-        expected.update(change["new"])
+        told_of.update(change["new"])
+    expected = Settings.from_document(told_of | {"rules": {}}).to_document()
     differing = [key for key in stored if key != "rules" and stored[key] != expected[key]]
     differing += [f"rules.{name}" for name in _differing_rules(document["settings"]["rules"], changes)]
     if differing:
@@ -95,8 +95,18 @@ def _differing_rules(stored: Json, changes: Iterable[Json]) -> Iterator[str]:
                 first.setdefault(name, old.get(name))
                 last[name] = new[name]
     chosen = {name: rule for name, rule in last.items() if rule != first[name]}
-    yield from (name for name, rule in stored.items() if chosen.get(name, last.get(name)) != rule)
+    for name, rule in stored.items():
+        if name not in last or _known(name, last[name]) != _known(name, rule):
+            yield name
     yield from (name for name in chosen if name not in stored)
+
+
+def _known(name: str, rule: Json) -> Json:
+    """Returns all that this version knows of a rule: another version may have written less or more of it."""
+    if name not in SHIPPED:
+        return rule
+    defaults = SHIPPED[name].defaults
+    return defaults | {key: value for key, value in rule.items() if key in defaults}
 
 
 def administrator_flaws(document: Json, told: Told) -> Iterator[str]:
@@ -120,7 +130,3 @@ def session_flaws(document: Json, told: Told) -> Iterator[str]:
         yield "no event tells of this sign-in: somebody put the session here; remove it"
     elif "session.ended" in kinds:
         yield "the audit trail tells that this session has ended: somebody put it back; remove it"
-
-
-def _plain(value: Any) -> Any:
-    return orjson.loads(orjson.dumps(value))

@@ -10,7 +10,8 @@ from nproxy_mw.audit.findings import Finding
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import StorageUnavailable
 from nproxy_mw.json_values import Json
-from nproxy_mw.orgs import tokens
+from nproxy_mw.orgs import exception_requests, tokens
+from nproxy_mw.rules import requests
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.layout import HOMES, SYSTEM, Kind, place_of
 from nproxy_mw.storage.port import Storage
@@ -31,7 +32,7 @@ Check = Callable[[str, Any, Told], Iterator[str]]
 
 def state_keys(storage: Storage) -> Iterator[str]:
     """The keys of everything in an organization that carries the events that tell of it."""
-    return chain((SETTINGS, KEYS), storage.list(tokens.FOLDER))
+    return chain((SETTINGS, KEYS, exception_requests.KEY), storage.list(tokens.FOLDER))
 
 
 def untold(storage: Storage, key: str) -> Sequence[Json]:
@@ -124,6 +125,12 @@ def _check_keys(_: str, document: Json, told: Told) -> Iterator[str]:
     yield from _untold(document, told)
 
 
+def _check_requests(_: str, document: Json, told: Told) -> Iterator[str]:
+    for request in document["requests"]:
+        requests.load(request)
+    yield from _untold(document, told)
+
+
 def _check_token(key: str, document: Json, told: Told) -> Iterator[str]:
     _check_key(key, tokens.FOLDER, document["hash"])
     yield from token_flaws(document, told)
@@ -157,4 +164,8 @@ def _check_key(key: str, folder: str, own: str) -> None:
         raise ValueError("an object lies under another one's key")
 
 
-_CHECKS: dict[str, Check] = {SETTINGS: _check_settings, KEYS: _check_keys}
+_CHECKS: dict[str, Check] = {
+    SETTINGS: _check_settings,
+    KEYS: _check_keys,
+    exception_requests.KEY: _check_requests,
+}

@@ -16,6 +16,7 @@ import pytest
 from nproxy_mw.cli import main
 from nproxy_mw.cli.greeting import greeting
 from nproxy_mw.cli.server import _reachable
+from nproxy_mw.orgs.settings_fields import Settings
 
 PROGRAM = str(Path(sys.executable).with_name("nproxy-mw"))
 
@@ -150,6 +151,7 @@ def test_first_start_tells_the_next_steps(tmp_path):
     with Running(tmp_path, NPROXY_SCOPE="@acme, @tools") as server:
         assert server.stop() == 0
     text = "\n".join([*server.greeting, *server.rest.splitlines()])
+    assert all(warning in text for warning in Settings.warnings())
     assert f"@acme/*, @tools/* from {tmp_path / 'nproxy-data'}." in text
     for expected in ("registry=http://127.0.0.1:", "/:_authToken=${NPROXY_TOKEN}", "npm publish", "npm install @acme/"):
         assert expected in text

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.hosting import PlatformFixture
+from support.rules import FlagsNothing
 
-from nproxy_mw.middleware.management.openapi import OPENAPI
+from nproxy_mw.middleware.management.openapi import openapi
+from nproxy_mw.orgs.setting_types import Simple
+from nproxy_mw.orgs.settings_fields import Settings, row
+from nproxy_mw.rules.catalog import RuleDefinition
+from nproxy_mw.rules.shipped import SHIPPED
+from nproxy_mw.rules.values import FLAG
 
 schemathesis = pytest.importorskip("schemathesis")
 from schemathesis.checks import positive_data_acceptance  # noqa: E402
@@ -24,6 +31,9 @@ BODIES = [label for label, found in OPERATIONS.items() if found.body]
 NARROWER = {
     "GET /api/v1/orgs/{orgId}/audit",
     "POST /api/v1/orgs",
+    "POST /api/v1/orgs/{orgId}/exceptions/requests",
+    "POST /api/v1/orgs/{orgId}/exceptions/requests/{requestId}/approve",
+    "POST /api/v1/orgs/{orgId}/exceptions/requests/{requestId}/deny",
     "POST /api/v1/orgs/{orgId}/tokens",
     "PUT /api/v1/orgs/{orgId}/settings",
 }
@@ -66,12 +76,30 @@ def test_every_call_needs_a_session(label):
 
 def test_description_is_for_everybody():
     """It is served without a session."""
-    assert TOWN.stranger().get("/api/v1/openapi.json").json == OPENAPI
+    assert TOWN.stranger().get("/api/v1/openapi.json").json == openapi()
 
 
 def test_every_call_is_described():
     """Each path and verb that the layer answers stands in the description, and no other."""
-    for path, operations in OPENAPI["paths"].items():
+    for path, operations in openapi()["paths"].items():
         allowed = TOWN.stranger().ask("PATCH", re.sub(r"\{[^}]*\}", "x", path)).headers["allow"].split(", ")
         offered = {verb.upper() for verb in operations if verb != "parameters"}
         assert offered == set(allowed) - {"HEAD"}, path
+
+
+@dataclass(frozen=True, slots=True)
+class More(Settings):
+    """The settings and one more."""
+
+    color: bool = row("color", True, Simple(FLAG), "Whether there is color.")
+
+
+def test_setting_and_rule_describe_themselves():
+    """A row of the settings' table and a rule of a host's catalog stand in what is answered and in what is taken."""
+    described = openapi(SHIPPED.with_rules(RuleDefinition(FlagsNothing("own"), "warn", "Flags.")), More)["components"][
+        "schemas"
+    ]
+    for name in ("Settings", "SettingsChange"):
+        properties = described[name]["properties"]
+        assert properties["color"] == {"type": "boolean", "description": "Whether there is color."}
+        assert properties["rules"]["properties"]["own"]["anyOf"][0]["description"] == "Flags."

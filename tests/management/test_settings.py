@@ -4,6 +4,8 @@ import pytest
 from support.client import Client
 from support.hosting import PlatformFixture
 
+from nproxy_mw.orgs.settings_fields import Settings
+
 SETTINGS = "/api/v1/orgs/acme/settings"
 
 
@@ -29,7 +31,15 @@ def test_content_type_is_not_needed(tenants, kind):
 def test_settings_are_shown_whole(tenants):
     """Everything has a value, whether it was changed or not."""
     shown = tenants.manager().get(SETTINGS).json
-    assert set(shown) == {"internalScopes", "publicReads", "rules", "exceptions", "rateLimit", "versionUnpublish"}
+    assert shown == Settings().to_document() | {"warnings": Settings.warnings()}
+
+
+def test_settings_that_do_nothing_yet_say_so(tenants):
+    """Each answer warns of them, whatever was asked, and what was answered may be sent back whole."""
+    manager = tenants.manager()
+    answer = manager.put(SETTINGS, {"rateLimit": {"requestsPerMinute": 5}}).json
+    assert answer["warnings"] == manager.get(SETTINGS).json["warnings"] == Settings.warnings()
+    assert manager.put(SETTINGS, answer).json == answer
 
 
 @pytest.mark.parametrize(
@@ -43,7 +53,7 @@ def test_settings_are_shown_whole(tenants):
         pytest.param({"rules": {"score": {"threshold": 9}}}, {"rules.score.threshold"}, id="nested"),
     ],
 )
-def test_bad_settings_are_told_field_by_field(tenants, body, fields):
+def test_invalid_settings_are_refused_field_by_field(tenants, body, fields):
     """400 with a sentence per field, and nothing is changed."""
     manager = tenants.manager()
     before = manager.get(SETTINGS).json
@@ -52,6 +62,13 @@ def test_bad_settings_are_told_field_by_field(tenants, body, fields):
     assert set(answer.json["fields"]) == fields
     assert all(sentence.endswith(".") for sentence in answer.json["fields"].values())
     assert manager.get(SETTINGS).json == before
+
+
+def test_refusal_of_many_fields_is_short(tenants):
+    """A body of 100,000 settings that there are not is answered with a few kilobytes."""
+    answer = tenants.manager().put(SETTINGS, {f"s{n}": n for n in range(100_000)})
+    assert (answer.status, answer.code, len(answer.json["fields"])) == (400, "invalid-settings", 20)
+    assert len(answer.body) < 16_000
 
 
 @pytest.mark.parametrize(

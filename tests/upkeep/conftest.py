@@ -31,6 +31,7 @@ def furnish(storage: Storage) -> None:
         _, token = organization.tokens.create("ci", [Grant.PUBLISH], actor=ACTOR)
         organization.tokens.create("laptop", [Grant.PROXY], actor=ACTOR)
         organization.tokens.revoke(token.id, actor=ACTOR)
+        organization.exception_requests.ask({"package": "left-pad", "reason": "needed"}, actor=ACTOR)
         for version in ("1.0.0", "1.1.0", "2.0.0-beta.1"):
             publish(organization, f"@{org}/utils", version)
         publish(organization, f"@{org}/gone", "1.0.0")

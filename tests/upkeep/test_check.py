@@ -88,7 +88,9 @@ def test_contradiction_in_a_record_is_found(store, change, sentence):
     assert all("umbrella" not in finding and "gone" not in finding for finding in findings)
 
 
-@pytest.mark.parametrize("part", ["record.json", "settings.json", "tokens/", "audit/administration.json"])
+@pytest.mark.parametrize(
+    "part", ["record.json", "settings.json", "exception-requests.json", "tokens/", "audit/administration.json"]
+)
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\0" * 100, b'{"format":1}'])
 def test_damaged_object_is_found(store, part, data):
     """An object that cannot be understood is found, and the check goes on to the end."""

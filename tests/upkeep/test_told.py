@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import orjson
 import pytest
 from argon2 import PasswordHasher
@@ -13,6 +15,9 @@ from nproxy_mw.accounts.administrators import AdministratorStore
 from nproxy_mw.accounts.sessions import Administrator, SessionStore
 from nproxy_mw.npm.names import parse_name
 from nproxy_mw.orgs.directory import OrganizationDirectory
+from nproxy_mw.orgs.settings import SettingsStore
+from nproxy_mw.rules.catalog import Catalog
+from nproxy_mw.rules.shipped import SHIPPED
 from nproxy_mw.upkeep.check import check
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -120,6 +125,26 @@ def test_changed_settings_are_no_finding(store, acme):
         assert found(store) == []
     acme.settings.change({"rules": {name: {"mode": default}}, "rateLimit": None}, actor=ACTOR)
     assert found(store) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda rule: {"hours": rule.parameters["hours"]}, id="older"),
+        pytest.param(lambda rule: {**rule.parameters, "newer": rule.parameters["fixes"]}, id="newer"),
+    ],
+)
+def test_rules_set_by_another_version_are_no_finding(store, acme, change):
+    """A version whose rule has other parameters set it, and this version stored it again."""
+    age = replace(SHIPPED["version_age"], parameters=change(SHIPPED["version_age"]))
+    catalog = Catalog([age if rule.id == age.id else rule for rule in SHIPPED])
+    other = SettingsStore(acme.storage, trail=acme.trail, catalog=catalog)
+    other.change({"rules": {"version_age": {"mode": "warn"}}}, actor=ACTOR)
+    assert found(store) == []
+    acme.settings.change({"publicReads": False}, actor=ACTOR)
+    assert found(store) == []
+    edit(store, SETTINGS, lambda it: it["settings"]["rules"]["version_age"].update(fixes=False))
+    assert ["rules.version_age" in finding for finding in found(store)] == [True]
 
 
 def test_rule_that_was_changed_is_found(store, acme):

@@ -10,8 +10,11 @@
     /api/v1/orgs/{org}/tokens/{id}         DELETE       revokes one
     /api/v1/orgs/{org}/audit               GET          its audit trail
     /api/v1/orgs/{org}/packages[/{name}]   GET          its internal packages
+    /api/v1/orgs/{org}/exceptions/requests                      GET POST   requests for exceptions from its rules
+    /api/v1/orgs/{org}/exceptions/requests/{id}/approve, deny   POST       answers one
 
-API tokens open nothing here. Every other path goes to *app*. Stands below ErrorResponses.
+API tokens open one thing here: whoever may install packages may ask for an exception. Every other path goes to *app*.
+Stands below ErrorResponses.
 """
 
 from __future__ import annotations
@@ -21,18 +24,29 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from nproxy_mw.access import Administrators
+from nproxy_mw.access import Administrators, Grant, Principal, require
 from nproxy_mw.errors import NotFound, Unauthenticated
 from nproxy_mw.http.context import context_of
 from nproxy_mw.http.handlers import VerbTable
 from nproxy_mw.http.messages import Response, send
 from nproxy_mw.http.sites import check_domain, host_name, refuse_other_sites
+from nproxy_mw.middleware.management import exceptions, reading, tokens
 from nproxy_mw.middleware.management import organizations as about_organizations
-from nproxy_mw.middleware.management import reading, tokens
-from nproxy_mw.middleware.management.calls import Authenticator, Call, Tenant, User, reply, signed_in_as
-from nproxy_mw.middleware.management.openapi import OPENAPI
+from nproxy_mw.middleware.management.calls import (
+    Authenticator,
+    Call,
+    Tenant,
+    User,
+    bearer,
+    called_by,
+    reply,
+)
+from nproxy_mw.middleware.management.openapi import openapi
 from nproxy_mw.middleware.management.sessions import SignedIn
 from nproxy_mw.orgs.directory import OrganizationDirectory
+from nproxy_mw.rules.catalog import Catalog
+from nproxy_mw.rules.shipped import SHIPPED
+from nproxy_mw.token_format import looks_like_ours
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -64,7 +78,7 @@ class Management:
 
     *users* tells who is signed in: a callable of the host application from an environ to a `User` or None, or
     `SignedIn`, for administrators of the server's own, who sign in and out by this API too. If *domain* is given, the
-    API is at that host alone.
+    API is at that host alone. *catalog* has the rules that *tenant* opens its settings with.
 
     Raises:
         ValueError: *domain* is not a domain's name.
@@ -78,6 +92,7 @@ class Management:
         tenant: Callable[[str], Tenant],
         users: Authenticator,
         domain: str | None = None,
+        catalog: Catalog = SHIPPED,
     ) -> None:
         self.app = app
         self.organizations = organizations
@@ -85,6 +100,7 @@ class Management:
         self.domain = check_domain(domain) if domain is not None else None
         self.authenticate = users
         self.sessions = users if isinstance(users, SignedIn) else None
+        self._description = openapi(catalog)
         self._list = about_organizations.OrganizationCalls(organizations)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -102,7 +118,7 @@ class Management:
         """Returns what is offered at a place, by method. Raises `NotFound` when it is none."""
         match place.segments:
             case ("openapi.json",):
-                return {"GET": lambda _: reply(OPENAPI)}
+                return {"GET": lambda _: reply(self._description)}
             case ("sessions",) if self.sessions is not None:
                 return {"POST": self.sessions.sign_in, "DELETE": self._signed_in(self.sessions.sign_out)}
             case ("orgs",):
@@ -119,6 +135,12 @@ class Management:
                 return self._of(place, GET=reading.list_packages)
             case ("orgs", _, "packages", _) | ("orgs", _, "packages", _, _):
                 return self._of(place, GET=reading.show_package)
+            case ("orgs", _, "exceptions", "requests"):
+                return {**self._of(place, GET=exceptions.list_requests), "POST": partial(self._ask, place)}
+            case ("orgs", _, "exceptions", "requests", _, "approve"):
+                return self._of(place, POST=exceptions.approve)
+            case ("orgs", _, "exceptions", "requests", _, "deny"):
+                return self._of(place, POST=exceptions.deny)
         raise NotFound("The management API has nothing at that path: see /api/v1/openapi.json.", code="route-not-found")
 
     def _of(self, place: _Place, **answers: Callable[[Call, Tenant], Response]) -> dict[str, Handler]:
@@ -131,6 +153,19 @@ class Management:
             raise NotFound("There is no such organization.", code="organization-not-found")
         return answer(call, self.tenant(place.org))
 
+    def _ask(self, place: _Place, environ: WSGIEnvironment) -> Response:
+        """A request for an exception, which an API token may make too."""
+        secret = bearer(environ)
+        if not looks_like_ours(secret):
+            return self._tenants(place, exceptions.ask, environ)
+        # Who holds no token of an organization does not learn whether it exists.
+        principal = self.tenant(place.org).tokens.find(secret) if self.organizations.exists(place.org) else None
+        if principal is None:
+            raise Unauthenticated("This API token is unknown, revoked or expired.", code="invalid-token")
+        actor = called_by(principal, environ)
+        require(principal, Grant.PROXY)
+        return exceptions.ask(Call(environ, User(principal.name, frozenset()), actor), self.tenant(place.org))
+
     def _signed_in(self, answer: Callable[[Call], Response]) -> Handler:
         return lambda environ: answer(self._call(environ))
 
@@ -140,4 +175,4 @@ class Management:
             raise Unauthenticated(
                 "This needs a session: sign in and send it in the Authorization header.", code="no-session"
             )
-        return Call(environ, user, signed_in_as(user.name, environ), rest)
+        return Call(environ, user, called_by(Principal(user.name), environ), rest)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -15,10 +14,11 @@ from nproxy_mw.http.bodies import read_body
 from nproxy_mw.http.context import actor_of, context_of
 from nproxy_mw.http.messages import NO_STORE, Response, json_response
 from nproxy_mw.json_values import parse_object
+from nproxy_mw.orgs.exception_requests import ExceptionRequestStore
 from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.orgs.tokens import TokenStore
 from nproxy_mw.packages.store import Packages
-from nproxy_mw.rules.catalog import shown
+from nproxy_mw.rules.values import InvalidFields, Problems, shown
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 BODY_LIMIT = 2 * 2**20
 """Bytes of a request's body: a thousand exceptions with their reasons have about one mebibyte."""
 
-MAX_FIELDS = 20  # parameters of a query, and sentences about them
+SMALL_BODY_LIMIT = 8 * 2**10
+"""Bytes of a body that is kept as it came, and that a token may send."""
+
+MAX_PARAMETERS = 20
+"""Parameters of a query."""
 
 
 class Tenant(Protocol):
@@ -36,6 +40,8 @@ class Tenant(Protocol):
     def id(self) -> str: ...
     @property
     def settings(self) -> SettingsStore: ...
+    @property
+    def exception_requests(self) -> ExceptionRequestStore: ...
     @property
     def tokens(self) -> TokenStore: ...
     @property
@@ -60,25 +66,6 @@ Authenticator: TypeAlias = "Callable[[WSGIEnvironment], User | None]"
 """Tells from a request who is signed in: the host application's own login, or the sessions of this server."""
 
 
-class InvalidFields(BadRequest):
-    """400: some fields of a request are invalid. *fields* has a sentence per field, by its path.
-
-    At most `MAX_FIELDS` of them are shown: a client decides how many there are.
-    """
-
-    code = "invalid-fields"
-
-    def __init__(self, fields: Mapping[str, str], *, code: str | None = None) -> None:
-        self.fields = dict(islice(fields.items(), MAX_FIELDS))
-        sentences = [f"{path}: {sentence}" for path, sentence in self.fields.items()]
-        if len(fields) > MAX_FIELDS:
-            sentences.append(f"There are {len(fields) - MAX_FIELDS} more.")
-        super().__init__(f"Nothing was changed. {' '.join(sentences)}", code=code)
-
-    def details(self) -> dict[str, Any]:
-        return {"fields": self.fields}
-
-
 @dataclass(frozen=True, slots=True)
 class Call:
     """One authenticated call.
@@ -91,30 +78,30 @@ class Call:
     actor: Actor
     rest: str = ""
 
-    def document(self, *known: str) -> dict[str, Any]:
-        """The body, a JSON object whose keys are among *known*; any keys when none are given.
+    def document(self, *known: str, limit: int = BODY_LIMIT) -> dict[str, Any]:
+        """Returns the body, a JSON object whose keys are among *known*; any keys when none are given.
 
         Raises:
             BadRequest: it is no JSON object, or has another key.
-            PayloadTooLarge: it is over `BODY_LIMIT`.
+            PayloadTooLarge: it has more than *limit* bytes.
         """
-        return read_document(self.environ, *known)
+        return read_document(self.environ, *known, limit=limit)
 
     def query(self, *known: str) -> dict[str, str]:
         """The parameters after the question mark, each at most once and among *known*. Raises `InvalidFields`."""
         text = self.environ.get("QUERY_STRING", "")
         try:
-            pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
+            pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
         except ValueError as error:
             raise BadRequest("The query of this URL is not valid.", code="invalid-query") from error
         _refuse_others([key for key, _ in pairs], known, "parameter")
         return dict(pairs)
 
 
-def read_document(environ: WSGIEnvironment, *known: str) -> dict[str, Any]:
-    """The body of a request; see `Call.document`."""
+def read_document(environ: WSGIEnvironment, *known: str, limit: int = BODY_LIMIT) -> dict[str, Any]:
+    """Returns the body of a request; see `Call.document`."""
     try:
-        body = read_body(environ, BODY_LIMIT)
+        body = read_body(environ, limit)
     except PayloadTooLarge as error:
         raise PayloadTooLarge("The request body is larger than anything this call takes.") from error
     document = parse_object(body)
@@ -123,11 +110,17 @@ def read_document(environ: WSGIEnvironment, *known: str) -> dict[str, Any]:
     return document
 
 
-def signed_in_as(name: str, environ: WSGIEnvironment) -> Actor:
-    """Notes in the context that *name* calls, for the layers above, and returns them as the audit trail names them."""
+def called_by(principal: Principal, environ: WSGIEnvironment) -> Actor:
+    """Notes in the context who calls, for the layers above, and returns them as the audit trail names them."""
     context = context_of(environ, by="Management")
-    context.principal = Principal(name)
+    context.principal = principal
     return actor_of(context, environ)
+
+
+def bearer(environ: WSGIEnvironment) -> str:
+    """Returns the secret that a request carries as a Bearer, or an empty text."""
+    scheme, _, secret = environ.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else ""
 
 
 def reply(document: Any, status: int = 200) -> Response:
@@ -140,11 +133,12 @@ DONE = Response(204, NO_STORE)
 
 
 def _refuse_others(given: Sequence[str], known: Sequence[str], what: str) -> None:
-    fields = {
-        shown(key): f"There is no such {what} here; there is {' and '.join(known) or 'none'}."
-        for key in given
-        if key not in known
-    }
-    fields |= {shown(key): f"This {what} is given twice." for key in known if given.count(key) > 1}
-    if fields:
-        raise InvalidFields(fields)
+    problems = Problems()
+    for key in given:
+        if key not in known:
+            problems.add(shown(key), f"There is no such {what} here; there is {' and '.join(known) or 'none'}.")
+    for key in known:
+        if given.count(key) > 1:
+            problems.add(key, f"This {what} is given twice.")
+    if problems:
+        raise InvalidFields(problems.fields, count=problems.count)

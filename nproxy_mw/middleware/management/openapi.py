@@ -14,21 +14,25 @@ from nproxy_mw.middleware.management.schemas import (
     MAYBE_TIME,
     NAME,
     PACKAGE_NAME,
-    SCHEMAS,
     SLUG,
     TEXT,
     TOKEN_SCOPES,
     a_list,
     an_object,
     ref,
+    schemas,
 )
+from nproxy_mw.orgs.settings_fields import Settings
+from nproxy_mw.rules.catalog import Catalog
+from nproxy_mw.rules.exception_documents import APPROVAL, DENIAL
+from nproxy_mw.rules.shipped import SHIPPED
 
 _SENTENCES = {
     "400": "Something in the request will not do; `fields` may say which.",
     "401": "There is no session, or it has ended.",
     "403": "The user may not do that, or a page of another site asked for it.",
     "404": "There is no such organization, or it has no such thing.",
-    "409": "The id is taken.",
+    "409": "The id is taken, or a request has another answer or is one too many.",
     "411": "The server needs a Content-Length.",
     "413": "The body is too large.",
     "429": "Too many attempts: wait as long as Retry-After says.",
@@ -154,29 +158,67 @@ _ONE_PACKAGE = {
     "get": _operation("showPackage", "One internal package", ref("WholePackage"), refusals="404"),
 }
 
-OPENAPI: dict[str, Any] = {
-    "openapi": "3.1.0",
-    "info": {
-        "title": "Management API",
-        "version": version("nproxy_mw"),
-        "description": "Organizations, their settings, API tokens, audit trail and packages.",
-    },
-    "security": [{"session": []}],
-    "paths": {
-        "/api/v1/openapi.json": {"get": _operation("describe", "This description", {"type": "object"}, public=True)},
-        "/api/v1/sessions": _SESSIONS,
-        "/api/v1/orgs": _ORGS,
-        "/api/v1/orgs/{orgId}/settings": _ORG_SETTINGS,
-        "/api/v1/orgs/{orgId}/tokens": _TOKENS,
-        "/api/v1/orgs/{orgId}/tokens/{tokenId}": _ONE_TOKEN,
-        "/api/v1/orgs/{orgId}/audit": _AUDIT,
-        "/api/v1/orgs/{orgId}/packages": _PACKAGES,
-        "/api/v1/orgs/{orgId}/packages/{name}": _ONE_PACKAGE,
-    },
-    "components": {
-        "schemas": SCHEMAS,
-        "responses": {status: _answer(sentence, ref("Error")) for status, sentence in _SENTENCES.items()},
-        "securitySchemes": {"session": {"type": "http", "scheme": "bearer"}},
-    },
+_REQUESTS = {
+    "parameters": _parameter("", None),
+    "get": _operation(
+        "listExceptionRequests",
+        "The requests for exceptions, newest first",
+        an_object({"requests": a_list(ref("ExceptionRequest"))}),
+        refusals="404",
+    ),
+    "post": _operation(
+        "requestException",
+        "Asks for an exception, by a session or an API token with the scope proxy",
+        ref("ExceptionRequest"),
+        status="201",
+        body=ref("NewExceptionRequest"),
+        refusals="404 409",
+    ),
 }
-"""Served as it stands at ``/api/v1/openapi.json``; held to by tests against the running server."""
+
+
+def _answer_to_request(name: str, summary: str, body: Any) -> dict[str, Any]:
+    operation = _operation(name, summary, ref("ExceptionRequest"), body=body, refusals="404 409")
+    return {"parameters": _parameter("requestId", {"type": "string", "pattern": "^[0-9a-f]{16}$"}), "post": operation}
+
+
+_PATHS = {
+    "/api/v1/openapi.json": {"get": _operation("describe", "This description", {"type": "object"}, public=True)},
+    "/api/v1/sessions": _SESSIONS,
+    "/api/v1/orgs": _ORGS,
+    "/api/v1/orgs/{orgId}/settings": _ORG_SETTINGS,
+    "/api/v1/orgs/{orgId}/tokens": _TOKENS,
+    "/api/v1/orgs/{orgId}/tokens/{tokenId}": _ONE_TOKEN,
+    "/api/v1/orgs/{orgId}/audit": _AUDIT,
+    "/api/v1/orgs/{orgId}/packages": _PACKAGES,
+    "/api/v1/orgs/{orgId}/packages/{name}": _ONE_PACKAGE,
+    "/api/v1/orgs/{orgId}/exceptions/requests": _REQUESTS,
+    "/api/v1/orgs/{orgId}/exceptions/requests/{requestId}/approve": _answer_to_request(
+        "approveExceptionRequest", "Approves a request and adds its exception to the settings", APPROVAL.schema
+    ),
+    "/api/v1/orgs/{orgId}/exceptions/requests/{requestId}/deny": _answer_to_request(
+        "denyExceptionRequest", "Denies a request", DENIAL.schema
+    ),
+}
+
+
+def openapi(catalog: Catalog = SHIPPED, settings: type[Settings] = Settings) -> dict[str, Any]:
+    """Returns the description of the management API of a server whose rules are those of *catalog*.
+
+    It is served as it stands at ``/api/v1/openapi.json``; tests hold the running server to it.
+    """
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Management API",
+            "version": version("nproxy_mw"),
+            "description": "Organizations, their settings, API tokens, audit trail and packages.",
+        },
+        "security": [{"session": []}],
+        "paths": _PATHS,
+        "components": {
+            "schemas": schemas(catalog, settings),
+            "responses": {status: _answer(sentence, ref("Error")) for status, sentence in _SENTENCES.items()},
+            "securitySchemes": {"session": {"type": "http", "scheme": "bearer"}},
+        },
+    }

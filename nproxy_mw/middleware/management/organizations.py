@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from nproxy_mw.errors import BadRequest, Forbidden
 from nproxy_mw.http.messages import Response
-from nproxy_mw.middleware.management.calls import Call, InvalidFields, Tenant, reply
+from nproxy_mw.middleware.management.calls import Call, Tenant, reply
 from nproxy_mw.orgs.directory import OrganizationDirectory, check_id, check_name
-from nproxy_mw.orgs.settings import SettingsError
+from nproxy_mw.orgs.settings_fields import Settings
+from nproxy_mw.rules.values import InvalidFields
 
 
 class OrganizationCalls:
@@ -43,13 +44,15 @@ class OrganizationCalls:
 def show_settings(call: Call, organization: Tenant) -> Response:
     """All settings."""
     call.query()
-    return reply(organization.settings.get().to_document())
+    return _shown(organization.settings.get())
 
 
 def change_settings(call: Call, organization: Tenant) -> Response:
     """Changes the settings that the body names; answers all of them."""
-    try:
-        settings = organization.settings.change(call.document(), actor=call.actor)
-    except SettingsError as error:
-        raise InvalidFields(error.fields, code=error.code) from error
-    return reply(settings.to_document())
+    change = call.document()
+    change.pop("warnings", None)  # what was shown may be sent back whole
+    return _shown(organization.settings.change(change, actor=call.actor))
+
+
+def _shown(settings: Settings) -> Response:
+    return reply(settings.to_document() | {"warnings": settings.warnings()})

@@ -11,8 +11,9 @@ from nproxy_mw.audit.index import MAX_LIMIT
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.http.messages import Response
 from nproxy_mw.json_values import Json
-from nproxy_mw.middleware.management.calls import Call, InvalidFields, Tenant, reply
+from nproxy_mw.middleware.management.calls import Call, Tenant, reply
 from nproxy_mw.npm.names import Name, parse_name
+from nproxy_mw.rules.values import InvalidFields
 
 PAGE = 50  # entries of a page when nothing else is asked for
 

@@ -1,14 +1,18 @@
-"""What the calls of the management API take and answer, as JSON schemas."""
+"""What the calls of the management API take and answer, as JSON schemas.
+
+Those of the settings and of exceptions come from their tables, so they say what the checks do.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from nproxy_mw.access import Grant
-from nproxy_mw.orgs.settings_fields import MAX_PER_MINUTE, MAX_SCOPES, RATES
+from nproxy_mw.orgs.settings_fields import Settings
 from nproxy_mw.orgs.token_records import MAX_NAME
-from nproxy_mw.rules.catalog import MAX_DAYS, MAX_HOURS, MODES, RULES, SEVERITIES, UNKNOWN, Rule
-from nproxy_mw.rules.exceptions import MAX_EXCEPTIONS
+from nproxy_mw.rules.catalog import Catalog
+from nproxy_mw.rules.exception_documents import request_type_of
+from nproxy_mw.rules.requests import RequestState
 
 TEXT: dict[str, Any] = {"type": "string"}
 MAYBE_TEXT: dict[str, Any] = {"type": ["string", "null"]}
@@ -41,46 +45,6 @@ def ref(name: str) -> dict[str, Any]:
 
 
 CURSOR = {"type": "string", "pattern": "^[0-9]{8}T[0-9]{6}\\.[0-9]{3}Z-[0-9a-f]{32}$"}
-_UNKNOWN = {"enum": list(UNKNOWN)}
-_PARAMETERS: dict[str, Any] = {
-    "severity": {"enum": list(SEVERITIES)},
-    "days": {"type": "integer", "minimum": 0, "maximum": MAX_DAYS},
-    "hours": {"type": "integer", "minimum": 0, "maximum": MAX_HOURS},
-    "threshold": {"type": "number", "minimum": 0, "maximum": 1},
-    "unknown": _UNKNOWN,
-    "mode": {"enum": list(MODES)},
-}
-
-
-def _rule(rule: Rule, kind: Any) -> dict[str, Any]:
-    known = {name: _PARAMETERS[name] for name in ("mode", *rule.parameters)}
-    return {"type": kind, "properties": known, "additionalProperties": False}
-
-
-_RATES = {
-    "type": ["object", "null"],
-    "properties": {key: {"type": "integer", "minimum": 1, "maximum": MAX_PER_MINUTE} for key in RATES},
-    "minProperties": 1,
-    "additionalProperties": False,
-}
-_SETTINGS: dict[str, Any] = {
-    "internalScopes": {
-        "type": "array",
-        "items": {"type": "string", "pattern": "^@[a-z0-9_-][a-z0-9._-]*$"},
-        "maxItems": MAX_SCOPES,
-        "uniqueItems": True,
-    },
-    "publicReads": {"type": "boolean"},
-    "rules": {
-        "type": "object",
-        # To change a rule, its parameters may be named one by one; null sets it back to its default.
-        "properties": {name: _rule(rule, ["object", "null"]) for name, rule in RULES.items()},
-        "additionalProperties": False,
-    },
-    "exceptions": {"type": "array", "items": ref("Exception"), "maxItems": MAX_EXCEPTIONS},
-    "rateLimit": _RATES,
-    "versionUnpublish": {"type": "boolean"},
-}
 _TOKEN: dict[str, Any] = {
     "id": TEXT,
     "name": TEXT,
@@ -105,18 +69,41 @@ _VERSION: dict[str, Any] = {
 }
 _EVENT: dict[str, Any] = {"id": TEXT, "time": _TIME, "org": TEXT, "event": TEXT}
 
-SCHEMAS = {
-    "Error": an_object({"error": TEXT, "code": TEXT, "requestId": TEXT}, fields={"type": "object"}),
-    "Session": an_object({"session": TEXT, "expiresAt": _TIME}),
-    "Organization": an_object({"id": SLUG, "name": TEXT, "createdAt": _TIME}),
-    "Settings": an_object(_SETTINGS),
-    "SettingsChange": an_object({}, closed=True, **_SETTINGS),
-    "Exception": an_object({"package": TEXT, "reason": TEXT, "expiresAt": _TIME}),
-    "Token": an_object(_TOKEN | {"lastUsedAt": MAYBE_TIME, "revokedAt": MAYBE_TIME}),
-    "NewToken": an_object(_TOKEN | {"token": {"type": "string", "pattern": "^nproxy_"}}),
-    "Event": an_object(_EVENT),
-    "Package": an_object(_PACKAGE),
-    "WholePackage": an_object(
-        _PACKAGE | {"createdAt": MAYBE_TIME, "distTags": {"type": "object"}, "versions": a_list(an_object(_VERSION))}
-    ),
+_REQUEST: dict[str, Any] = {
+    "id": TEXT,
+    "package": TEXT,
+    "reason": TEXT,
+    "requestedBy": TEXT,
+    "tokenId": TEXT,
+    "requestedAt": _TIME,
+    "state": {"enum": [state.value for state in RequestState]},
+    "answeredBy": MAYBE_TEXT,
+    "answeredAt": MAYBE_TIME,
+    "comment": MAYBE_TEXT,
+    "expiresAt": MAYBE_TIME,
 }
+_WARNINGS = a_list(TEXT) | {"description": "What the settings do not do yet."}
+# Whatever was shown may be sent back whole.
+_IGNORED = {"warnings": {"description": "Ignored."}}
+
+
+def schemas(catalog: Catalog, settings: type[Settings] = Settings) -> dict[str, Any]:
+    """Returns the schemas that calls refer to by name, with the rules of *catalog* and the table of *settings*."""
+    table = settings.schemas(catalog)
+    return {
+        "Error": an_object({"error": TEXT, "code": TEXT, "requestId": TEXT}, fields={"type": "object"}),
+        "Session": an_object({"session": TEXT, "expiresAt": _TIME}),
+        "Organization": an_object({"id": SLUG, "name": TEXT, "createdAt": _TIME}),
+        "Settings": an_object(table | {"warnings": _WARNINGS}),
+        "SettingsChange": an_object({}, closed=True, **table, **_IGNORED),
+        "Token": an_object(_TOKEN | {"lastUsedAt": MAYBE_TIME, "revokedAt": MAYBE_TIME}),
+        "NewToken": an_object(_TOKEN | {"token": {"type": "string", "pattern": "^nproxy_"}}),
+        "NewExceptionRequest": request_type_of(catalog).schema,
+        "ExceptionRequest": an_object(_REQUEST, versions=a_list(TEXT), rules=a_list(TEXT)),
+        "Event": an_object(_EVENT),
+        "Package": an_object(_PACKAGE),
+        "WholePackage": an_object(
+            _PACKAGE
+            | {"createdAt": MAYBE_TIME, "distTags": {"type": "object"}, "versions": a_list(an_object(_VERSION))}
+        ),
+    }

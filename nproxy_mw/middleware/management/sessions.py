@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nproxy_mw.access import Administrators
+from nproxy_mw.access import Administrators, Principal
 from nproxy_mw.accounts.sessions import SessionStore
 from nproxy_mw.errors import Unauthenticated
 from nproxy_mw.http.messages import Response
-from nproxy_mw.middleware.management.calls import DONE, Call, InvalidFields, User, read_document, reply, signed_in_as
+from nproxy_mw.middleware.management.calls import DONE, Call, User, bearer, called_by, read_document, reply
+from nproxy_mw.rules.values import InvalidFields
 from nproxy_mw.times import timestamp
 from nproxy_mw.token_format import looks_like_ours
 
@@ -30,7 +31,7 @@ class SignedIn:
         self.sessions = sessions
 
     def __call__(self, environ: WSGIEnvironment) -> User | None:
-        secret = _bearer(environ)
+        secret = bearer(environ)
         if looks_like_ours(secret):
             raise Unauthenticated(
                 "An API token does not open the management API: sign in with POST /api/v1/sessions.",
@@ -47,19 +48,14 @@ class SignedIn:
             raise InvalidFields(fields)
         name, password = document["username"], document["password"]
         administrator = self.administrators.verify(name, password, ip=environ.get("REMOTE_ADDR", ""))
-        actor = signed_in_as(administrator.name, environ)
+        actor = called_by(Principal(administrator.name), environ)
         secret, expires_at = self.sessions.create(administrator, actor=actor)
         return reply({"session": secret, "expiresAt": timestamp(expires_at)}, 201)
 
     def sign_out(self, call: Call) -> Response:
         """Ends the session that the call came with."""
-        self.sessions.revoke(_bearer(call.environ), actor=call.actor)
+        self.sessions.revoke(bearer(call.environ), actor=call.actor)
         return DONE
-
-
-def _bearer(environ: WSGIEnvironment) -> str:
-    scheme, _, secret = environ.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
-    return secret.strip() if scheme.lower() == "bearer" else ""
 
 
 def _is_text(value: Any) -> bool:

@@ -7,8 +7,9 @@ from typing import Any
 
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.http.messages import Response
-from nproxy_mw.middleware.management.calls import DONE, Call, InvalidFields, Tenant, reply
+from nproxy_mw.middleware.management.calls import DONE, Call, Tenant, reply
 from nproxy_mw.orgs.token_records import check_grants, check_name
+from nproxy_mw.rules.values import InvalidFields
 
 _TIME = "This is a time with its zone in the future, such as 2027-01-31T00:00:00Z; left out, the token never expires."
 
