@@ -56,10 +56,15 @@ class Actor:
 
 
 class Tokens(Protocol):
-    """The API tokens of one organization, as Authenticate asks for them."""
+    """The API tokens of one organization, as Authenticate asks for them. A host may keep tokens of any form."""
 
     def find(self, secret: str) -> Principal | None:
-        """Who holds *secret* (a whole ``nproxy_...`` token); None when it is unknown, revoked or expired."""
+        """Returns who holds *secret*; None when it is unknown, revoked or expired.
+
+        *secret* is the token of a Bearer header or the password of a Basic one, of this registry or not: what nobody
+        holds belongs to the upstream, unless it begins with ``nproxy_``. If the principal has no *token_hash*, it gets
+        the SHA-256 of *secret*.
+        """
         ...
 
 

@@ -1,7 +1,7 @@
 """Everything that can go wrong, as one tree.
 
-Each leaf knows its HTTP status and a kebab-case code; ``middleware.error_responses`` is the one place that turns
-it into an answer. The message is a whole sentence a developer at a terminal can act on.
+Each leaf knows its HTTP status and a kebab-case code; ``middleware.error_responses`` is the one place that turns it
+into an answer. The message is a whole sentence a developer at a terminal can act on.
 
 ::
 
@@ -48,11 +48,11 @@ class NproxyError(Exception):
             self.code = code
 
     def headers(self) -> list[tuple[str, str]]:
-        """Response headers this error asks for beside the JSON body."""
+        """Response headers this error asks for in addition to the JSON body."""
         return []
 
     def details(self) -> dict[str, Any]:
-        """Members of the JSON body beside ``error`` and ``code``."""
+        """Members of the JSON body in addition to ``error`` and ``code``."""
         return {}
 
 
@@ -68,14 +68,23 @@ class BadRequest(ClientError, ValueError):
 
 
 class Unauthenticated(ClientError):
-    """401: no token where one is needed, or a token that is unknown, revoked or expired."""
+    """401: no token where one is needed, or a token that is unknown, revoked or expired.
+
+    *scheme* is ``Basic`` where a name and a password were refused: npm then says that the password is wrong.
+    """
 
     status = 401
     code = "unauthenticated"
 
+    def __init__(self, message: str, *, scheme: str = "Bearer", code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.scheme = scheme
+
     def headers(self) -> list[tuple[str, str]]:
+        if self.scheme != "Bearer":
+            return [("WWW-Authenticate", f'{self.scheme} realm="nproxy"')]
         # npm hides the body's `error` when it sees a Bearer challenge, so the sentence stands in both places.
-        # Messages of this class are constants of ours: nothing a client sent may reach a header.
+        # Messages of this class are made of constants and settings: nothing a client sent may reach a header.
         sentence = self.message.replace("\\", "").replace('"', "'")
         return [("WWW-Authenticate", f'Bearer realm="nproxy", error_description="{sentence}"')]
 

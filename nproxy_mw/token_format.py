@@ -7,10 +7,13 @@ A CRC-32 finds every error within 32 neighbouring bits, so any one wrong charact
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 import secrets
 import zlib
+from collections.abc import Iterator
+from urllib.parse import unquote
 
 PREFIX = "nproxy_"
 SESSION_PREFIX = "session_"
@@ -22,32 +25,46 @@ _BODY = 43  # characters that hold 32 bytes in base62
 _CHECK = 6  # characters that hold 32 bits in base62
 _FORM = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{_BODY + _CHECK}}}", re.ASCII)
 _SESSION = re.compile(rf"{SESSION_PREFIX}[0-9A-Za-z]{{{_BODY}}}", re.ASCII)
+_NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]", re.ASCII)
+_URL_SAFE = str.maketrans("-_", "+/")
 _SECRET = re.compile(rf"({PREFIX}|{SESSION_PREFIX})[0-9A-Za-z]{{8,}}", re.ASCII)
 
 
 def make_secret() -> str:
-    """Answers a new token. It is shown once and never stored."""
+    """Returns a new token. It is shown once and never stored."""
     body = _base62(secrets.token_bytes(_RANDOM_BYTES), _BODY)
     return PREFIX + body + _checksum(body)
 
 
 def make_session_secret() -> str:
-    """Answers a new session's secret, of the same strength, without a checksum: people do not type it."""
+    """Returns a new session's secret, of the same strength, without a checksum: people do not type it."""
     return SESSION_PREFIX + _base62(secrets.token_bytes(_RANDOM_BYTES), _BODY)
 
 
 def looks_like_ours(text: str) -> bool:
-    """Whether *text* claims to be an API token of this registry, right or wrong: it never goes to the upstream."""
+    """Returns whether *text* claims to be an API token of this registry, right or wrong: it never goes upstream."""
     return text.startswith(PREFIX)
 
 
 def mentions_ours(text: str) -> bool:
-    """Whether a token or a session of ours stands anywhere in *text*, whole or not."""
-    return PREFIX in text or _SESSION.search(text) is not None
+    """Returns whether a token or a session of ours stands anywhere in *text*, whole or not.
+
+    It is found as it stands, percent-encoded, and in base64 of either alphabet, wherever that begins: what holds one
+    must not go to the upstream, which may be as forgiving.
+    """
+    plain = unquote(text)
+    return any(_shows_ours(shown) for shown in (text, plain, *_decodings(text), *_decodings(plain)))
+
+
+def decode_base64(text: str) -> str:
+    """Returns what *text* says in base64 to a forgiving reader: in either alphabet, with or without padding."""
+    plain = _NOT_BASE64.sub("", text.translate(_URL_SAFE))
+    whole = plain[:-1] if len(plain) % 4 == 1 else plain
+    return base64.b64decode(whole + "=" * (-len(whole) % 4)).decode("latin-1")
 
 
 def is_wellformed(text: str) -> bool:
-    """Whether *text* has a token's length, alphabet and checksum. Says nothing of whether it is known."""
+    """Returns whether *text* has a token's length, alphabet and checksum. Says nothing of whether it is known."""
     if not _FORM.fullmatch(text):
         return False
     body, check = text[len(PREFIX) : -_CHECK], text[-_CHECK:]
@@ -60,8 +77,18 @@ def digest(secret: str) -> str:
 
 
 def redact(text: str) -> str:
-    """Answers *text* with everything in it that looks like a secret of ours cut to its prefix."""
+    """Returns *text* with everything in it that looks like a secret of ours cut to its prefix."""
     return _SECRET.sub(r"\1[redacted]", text)
+
+
+def _shows_ours(text: str) -> bool:
+    return PREFIX in text or _SESSION.search(text) is not None
+
+
+def _decodings(text: str) -> Iterator[str]:
+    """Yields what *text* says in base64, from each place in a group of four: other text may stand in front."""
+    plain = _NOT_BASE64.sub("", text.translate(_URL_SAFE))
+    return (decode_base64(plain[start:]) for start in range(4))
 
 
 def _checksum(body: str) -> str:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_LISTED = 10  # scopes that a sentence names
 _NOT_OFFERED = "That method is not offered under this path."
 
 
@@ -47,6 +48,14 @@ class Request(NamedTuple):
     def is_internal(self, name: Name) -> bool:
         """Returns whether *name* is the organization's own, and must not be named to the upstream."""
         return name.scope in self.settings.internal_scopes
+
+    def scopes_in_words(self) -> str:
+        """Returns which scopes are internal, for the end of a sentence about a name that is not under one."""
+        scopes = sorted(self.settings.internal_scopes)
+        if not scopes:
+            return "this organization has no internal scopes yet"
+        more = f" and {len(scopes) - _LISTED} more" if len(scopes) > _LISTED else ""
+        return f"the internal scopes of this organization are {', '.join(scopes[:_LISTED])}{more}"
 
 
 Handler: TypeAlias = Callable[[Request], Response]

@@ -51,12 +51,14 @@ class File:
 class Response:
     """An answer. `send` adds Content-Length where it can, and leaves the body out where HTTP has none.
 
-    A `Stream` brings its Content-Length among *headers* if its length is known.
+    A `Stream` brings its Content-Length among *headers* if its length is known. If *reason* is empty, the status line
+    has HTTP's own reason phrase.
     """
 
     status: int = 200
     headers: Headers = ()
     body: bytes | File | Stream = b""
+    reason: str = ""
 
 
 def json_response(document: Any, status: int = 200, headers: Headers = ()) -> Response:
@@ -86,7 +88,8 @@ def send(environ: WSGIEnvironment, start_response: StartResponse, response: Resp
     if length is not None and response.status not in _WITHOUT_BODY:
         headers.append(("Content-Length", str(length)))
     try:
-        start_response(_STATUS_LINES[response.status], headers)
+        line = f"{response.status} {response.reason}" if response.reason else _STATUS_LINES[response.status]
+        start_response(line, headers)
     except BaseException:
         _close(body)
         raise

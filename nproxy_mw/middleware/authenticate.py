@@ -1,28 +1,30 @@
 """Authenticate: who is asking?
 
-Fills in the `Principal`, and takes the Authorization header off the request: an API token of ours goes
-no further than this layer. A header that is not ours belongs to the upstream and travels in the principal, to be used
-for a public publish alone. A wrong, revoked or expired ``nproxy_`` token is refused here, whatever it was for; so is a
+Fills in the `Principal`, and takes the Authorization header off the request: an API token goes no further than this
+layer. A header that is neither ours nor the host's belongs to the upstream and travels in the principal, to be used for
+a public publish alone. A wrong, revoked or expired ``nproxy_`` token is refused here, whatever it was for; so is a
 session of the management API, which would pass for a token of the upstream's.
 """
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nproxy_mw.access import ANONYMOUS, Principal, Tokens
 from nproxy_mw.errors import Unauthenticated
 from nproxy_mw.http.context import context_of
-from nproxy_mw.token_format import mentions_ours
+from nproxy_mw.token_format import decode_base64, digest, looks_like_ours, mentions_ours
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-_NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]", re.ASCII)
-_URL_SAFE = str.maketrans("-_", "+/")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]+=*", re.ASCII)
+
+LONGEST = 16 * 1024
+"""Characters of an Authorization header. Tokens that carry claims have a few thousand."""
 
 
 class Authenticate:
@@ -43,33 +45,33 @@ class Authenticate:
     def _principal(self, header: str) -> Principal:
         if not header:
             return ANONYMOUS
+        if len(header) > LONGEST:
+            raise Unauthenticated("The Authorization header is longer than any token.", code="invalid-token")
         secret = _secret(header)
-        if secret is None:
-            return Principal(upstream_authorization=header)
         principal = self.tokens.find(secret)
-        if principal is None:
+        if principal is not None:
+            # The hash is what makes a caller known. A host's own tokens may leave it out.
+            return principal if principal.token_hash else replace(principal, token_hash=digest(secret))
+        if looks_like_ours(secret) or mentions_ours(header):
             raise Unauthenticated(
                 "This API token is unknown, revoked or expired: ask for a new one and put it into .npmrc.",
                 code="invalid-token",
             )
-        return principal
+        return Principal(upstream_authorization=header)
 
 
-def _secret(header: str) -> str | None:
-    """The secret of ours that an Authorization header holds, or None when it holds none.
+def _secret(header: str) -> str:
+    """Returns what an Authorization header holds: the token of Bearer, the password of Basic.
 
-    Whatever mentions one counts as ours, so that a token in an unusual place is refused and never sent on.
+    A token of ours is also found as the user of Basic, where no password is, not encoded, and as the password of a
+    Basic value that is sent as Bearer: bun up to 1.3.13 does that with ``_auth``.
     """
     scheme, _, credentials = header.replace("\t", " ").partition(" ")
-    decoded = _decoded(credentials)
-    if scheme.lower() == "basic" and mentions_ours(decoded):
-        user, _, password = decoded.partition(":")
-        return password if mentions_ours(password) else user
-    return credentials.strip() if mentions_ours(header) or mentions_ours(decoded) else None
-
-
-def _decoded(text: str) -> str:
-    """What *text* says in base64 to a forgiving reader: in either alphabet, with or without padding."""
-    plain = _NOT_BASE64.sub("", text.translate(_URL_SAFE))
-    whole = plain[:-1] if len(plain) % 4 == 1 else plain
-    return base64.b64decode(whole + "=" * (-len(whole) % 4)).decode("latin-1")
+    credentials = credentials.strip()
+    is_basic = scheme.lower() == "basic"
+    if looks_like_ours(credentials) or not _BASE64.fullmatch(credentials):
+        return credentials
+    user, colon, password = decode_base64(credentials).partition(":")
+    if looks_like_ours(password) or (is_basic and colon and not looks_like_ours(user)):
+        return password
+    return user if is_basic and looks_like_ours(user) else credentials

@@ -5,6 +5,9 @@ and yarn classic takes a 4xx without it for success. An error outside the tree o
 logged with its traceback and answered 500 without details. A body that the client is still sending is read to its end
 first (bounded), or npm would show a broken pipe instead of the sentence.
 
+The sentence of a refusal stands in headers too, since clients hide the body in places: in ``npm-notice``, and in the
+status line's reason phrase.
+
 Each request gets an id here, which every answer carries in ``X-Request-Id``. A host's layer outside that has ids of its
 own puts one into the `Context` first.
 
@@ -17,9 +20,10 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from nproxy_mw.errors import MissingLayer, NproxyError, StorageError
+from nproxy_mw.errors import ClientError, MissingLayer, NotFound, NproxyError, StorageError
 from nproxy_mw.http.bodies import CountedInput, count_input, drain
 from nproxy_mw.http.context import opened
 from nproxy_mw.http.messages import NO_STORE, Headers, Response, json_response, send
@@ -28,6 +32,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _log = logging.getLogger(__name__)
+
+LONGEST_NOTICE = 500  # characters
+LONGEST_REASON = 200
 
 _HEADER = "X-Request-Id"
 
@@ -49,7 +56,7 @@ class ErrorResponses:
         except Exception as error:
             if counted is not None:
                 drain(counted)
-            return send(environ, start, _response(error, request_id))
+            return send(environ, start, _response(error, inner, request_id))
 
 
 def _with_id(start_response: StartResponse, request_id: str) -> StartResponse:
@@ -62,9 +69,26 @@ def _with_id(start_response: StartResponse, request_id: str) -> StartResponse:
     return start
 
 
-def _response(error: Exception, request_id: str) -> Response:
+def _response(error: Exception, environ: WSGIEnvironment, request_id: str) -> Response:
     status, headers, document = _explained(error, request_id)
-    return json_response({**document, "requestId": request_id}, status, [*NO_STORE, *headers])
+    headers, sentence = [*NO_STORE, *headers], _refusal(error)
+    if sentence:
+        headers.append(("npm-notice", sentence))
+    response = json_response({**document, "requestId": request_id}, status, headers)
+    # npm would print the sentence twice.
+    is_npm = environ.get("HTTP_USER_AGENT", "").startswith("npm/")
+    return response if is_npm else replace(response, reason=sentence[:LONGEST_REASON])
+
+
+def _refusal(error: Exception) -> str:
+    """Returns what the person at the terminal should read, fit for a header; empty for what is absent or broken.
+
+    Clients hide the body's ``error``: npm on each 401, where it prints the notice; pnpm and yarn 4 on each refusal of a
+    read, where they print the reason phrase.
+    """
+    if not isinstance(error, ClientError) or isinstance(error, NotFound):
+        return ""
+    return "".join(character if " " <= character <= "~" else "?" for character in error.message[:LONGEST_NOTICE])
 
 
 def _explained(error: Exception, request_id: str) -> tuple[int, Headers, dict[str, Any]]:

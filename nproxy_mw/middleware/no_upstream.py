@@ -43,5 +43,5 @@ def _response(request: Request) -> Response:
         return json_response(empty_report(), headers=PRIVATE)
     # npm takes a 404 to an unpublish for success.
     if request.method in {"PUT", "DELETE"} and request.route.name is not None:
-        raise Forbidden(_SENTENCE, code="no-upstream")
+        raise Forbidden(f"{_SENTENCE} Check the scope: {request.scopes_in_words()}.", code="no-upstream")
     raise NotFound(_SENTENCE, code="no-upstream")

@@ -60,6 +60,7 @@ class Door:
         pytest.param(basic(TOKEN, ""), id="user of Basic"),
         pytest.param(basic("user", TOKEN).rstrip("="), id="Basic without padding"),
         pytest.param(f"Basic {TOKEN}", id="Basic not encoded"),
+        pytest.param("Bearer " + basic("ci", TOKEN)[6:], id="Bearer of a Basic value, as older bun"),
     ],
 )
 def test_token_is_found_where_npm_puts_it(header):
@@ -101,6 +102,38 @@ def test_other_authorization_belongs_to_the_upstream(header):
     assert "HTTP_AUTHORIZATION" not in door.environs[0]
 
 
+class HostsTokens:
+    """Tokens that a host keeps in its own form, with principals that say no more than they must."""
+
+    def __init__(self):
+        self.asked = []
+
+    def find(self, secret):
+        self.asked.append(secret)
+        return Principal("ci", frozenset({Grant.PUBLISH})) if secret == "glpat-7" else None
+
+
+@pytest.mark.parametrize("header", ["Bearer glpat-7", basic("ci", "glpat-7"), basic("", "glpat-7")])
+def test_hosts_own_token_is_known_and_stays_here(header):
+    """A token of any form that the host knows names its holder, and never belongs to the upstream."""
+    door = Door(HostsTokens())
+    assert door.open(header).status == 200
+    (principal,) = door.principals
+    assert (principal.name, principal.is_anonymous) == ("ci", False)
+    assert principal.token_hash == token_format.digest("glpat-7")
+    assert principal.upstream_authorization is None
+
+
+def test_token_that_the_host_does_not_know_belongs_to_the_upstream():
+    """It is asked for each; what it does not know, and does not begin as ours, is the upstream's."""
+    tokens = HostsTokens()
+    door = Door(tokens)
+    assert door.open("Bearer npm_abc").status == 200
+    assert door.principals[0].upstream_authorization == "Bearer npm_abc"
+    assert door.open(f"Bearer {OTHER}").status == 401
+    assert tokens.asked == ["npm_abc", OTHER]
+
+
 def mistyped(token: str) -> str:
     return token[:-10] + ("a" if token[-10] != "a" else "b") + token[-9:]
 
@@ -120,7 +153,11 @@ def mistyped(token: str) -> str:
         pytest.param(basic("ann", OTHER), id="Basic"),
         pytest.param(basic(OTHER, "x"), id="user of Basic"),
         pytest.param(basic("ann", f"x{TOKEN}"), id="inside a password"),
-        pytest.param("Bearer " + basic("ann", TOKEN)[6:], id="Bearer of a Basic value"),
+        pytest.param("Bearer " + basic("ann", OTHER)[6:], id="Bearer of a Basic value"),
+        pytest.param(f"Bearer npm_abcdef,{basic('u', TOKEN)}", id="two headers joined by a server"),
+        *(pytest.param(f"Bearer npm_{'a' * n}, {basic('u', TOKEN)}", id=f"behind {n} others") for n in range(1, 5)),
+        pytest.param(f"Bearer {TOKEN.replace('_', '%5F')}", id="percent-encoded"),
+        pytest.param("Bearer " + "x" * (16 * 1024), id="too long for a token"),
         pytest.param(basic("ann", OTHER).rstrip("="), id="Basic without padding"),
         pytest.param(basic("ann", "?>?" + OTHER).replace("+", "-").replace("/", "_"), id="url-safe alphabet"),
         pytest.param(basic("ann", OTHER).replace("Basic ", "Basic\t"), id="behind a tab"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+from http import HTTPStatus
 
 import pytest
 from support.client import Client
@@ -13,13 +14,16 @@ from nproxy_mw.errors import (
     BadRequest,
     Busy,
     Changed,
+    Conflict,
     Exists,
+    Forbidden,
     MethodNotAllowed,
     Missing,
     MissingLayer,
     NotFound,
     NproxyError,
     PayloadTooLarge,
+    TooManyRequests,
     Unauthenticated,
     UpstreamUnavailable,
 )
@@ -234,3 +238,56 @@ def test_every_leaf_of_the_tree_can_be_answered():
     for leaf in (BadRequest, Unauthenticated, NotFound, PayloadTooLarge, Busy, UpstreamUnavailable):
         assert issubclass(leaf, NproxyError)
         assert failing(leaf("No.")).get("/x").status == leaf.status
+
+
+NPM = {"HTTP_USER_AGENT": "npm/11.19.1 node/v20.20.2 linux x64"}
+PNPM = {"HTTP_USER_AGENT": "pnpm/11.28.11 npm/? node/? linux x64"}
+LONG = "Yé\x1b\r\n" + "x" * 1000 + "."
+
+
+@pytest.mark.parametrize(
+    ("error", "notice"),
+    [
+        pytest.param(BadRequest("No."), "No.", id="400"),
+        pytest.param(Unauthenticated("No."), "No.", id="401"),
+        pytest.param(Forbidden("No."), "No.", id="403"),
+        pytest.param(MethodNotAllowed("No.", allow=("GET",)), "No.", id="405"),
+        pytest.param(Conflict("No."), "No.", id="409"),
+        pytest.param(PayloadTooLarge("No."), "No.", id="413"),
+        pytest.param(TooManyRequests("No."), "No.", id="429"),
+        pytest.param(NotFound("No."), None, id="404: npm looks for packages that are not there on its own"),
+        pytest.param(Busy("No."), None, id="503: npm asks again"),
+        pytest.param(KeyError("No."), None, id="500"),
+        pytest.param(Conflict(LONG), "Y????" + "x" * 495, id="printable and bounded"),
+    ],
+)
+@pytest.mark.parametrize("client", [NPM, PNPM, {}], ids=["npm", "pnpm", "without a name"])
+def test_refusal_stands_where_clients_print_it(error, notice, client):
+    """In npm-notice, which npm prints; and in the reason phrase, which pnpm and yarn 4 print, and npm would twice."""
+    lines = []
+
+    def app(environ, start_response):
+        raise error
+
+    def watched(environ, start_response):
+        return ErrorResponses(app)(environ, lambda *line: (lines.append(line[0]), start_response(*line))[1])
+
+    response = Client(watched).get("/x", environ=client)
+    assert response.headers.get("npm-notice") == notice
+    phrase = lines[0].partition(" ")[2]
+    if client is NPM or notice is None:
+        assert phrase == HTTPStatus(response.status).phrase
+    else:
+        assert phrase == notice[:200]
+
+
+@pytest.mark.parametrize(
+    ("error", "challenge"),
+    [
+        pytest.param(Unauthenticated("No."), 'Bearer realm="nproxy", error_description="No."', id="a token"),
+        pytest.param(Unauthenticated("No.", scheme="Basic"), 'Basic realm="nproxy"', id="a password"),
+    ],
+)
+def test_401_has_the_challenge_that_suits_it(error, challenge):
+    """npm tells a wrong password from a wrong token by it."""
+    assert failing(error).get("/x").headers["www-authenticate"] == challenge

@@ -70,15 +70,12 @@ class Client:
 
     def __init__(self, upstream_url: str, app: Any = None, **options: Any) -> None:
         self.options = {"public_url": BASE, **options}
+        settings = self.options.pop("settings", FixedSettings())
         transport = Urllib3Transport(upstream_url, read_timeout=5, allowed_origins=self.options.pop("origins", ()))
-        layers = [
-            partial(ScopeRouter, settings=FixedSettings()),
-            partial(Authenticate, tokens=Tokens()),
-            ErrorResponses,
-        ]
+        layers = [partial(ScopeRouter, settings=settings), partial(Authenticate, tokens=Tokens()), ErrorResponses]
         self.app: Any = validator(Forwarder(app, transport=transport, **self.options))
         for layer in layers:
-            self.app = layer(self.app)  # type: ignore[operator]
+            self.app = layer(self.app)
         self.app = validator(self.app)
 
     def start(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> tuple[Response, Any]:
@@ -105,6 +102,8 @@ class Client:
 
     def ask(self, method: str, path: str, body: bytes | Any = b"", **headers: str) -> Response:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        if method in ("PUT", "DELETE"):
+            headers = {"Authorization": "Bearer npm_upstream", **headers}
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         response, chunks = self.start(method, path, raw, named)
         try:
@@ -596,6 +595,7 @@ def test_writes_go_up(upstream: RecordingUpstream, client: Client, method: str, 
 
 
 TOKEN_IN_BASIC = base64.b64encode(f"alice:{INTERNAL_TOKEN}".encode()).decode()
+HIDDEN_TOKEN = base64.b64encode(INTERNAL_TOKEN.encode()).decode()
 TOKEN_AS_USER = base64.b64encode(f"{INTERNAL_TOKEN}:".encode()).decode()
 
 
@@ -610,7 +610,12 @@ TOKEN_AS_USER = base64.b64encode(f"{INTERNAL_TOKEN}:".encode()).decode()
         pytest.param({"Authorization": f"Token {INTERNAL_TOKEN}"}, id="another scheme"),
         pytest.param({"Cookie": f"token={INTERNAL_TOKEN}"}, id="cookie"),
         pytest.param({"npm_otp": INTERNAL_TOKEN}, id="one-time password"),
+        pytest.param({"npm_otp": HIDDEN_TOKEN}, id="one-time password in base64"),
+        pytest.param({"npm_otp": f"123,x{HIDDEN_TOKEN}"}, id="behind another text"),
         pytest.param({"npm_command": INTERNAL_TOKEN}, id="command"),
+        pytest.param({"npm_command": INTERNAL_TOKEN.replace("_", "%5f")}, id="percent-encoded"),
+        pytest.param({"Authorization": f"Bearer npm_abcde, Basic {TOKEN_IN_BASIC}"}, id="two headers joined"),
+        pytest.param({"Authorization": f"Bearer {HIDDEN_TOKEN}"}, id="bearer in base64"),
         pytest.param({"X_Authorization": INTERNAL_TOKEN}, id="header of another name"),
         pytest.param({"If_None_Match": INTERNAL_TOKEN}, id="condition"),
     ],
@@ -627,8 +632,47 @@ def test_our_tokens_never_go_up(upstream: RecordingUpstream, client: Client, hea
         ("GET", "/-/npm/v1/keys"),
     ):
         client.ask(method, path, **headers)
-    for secret in ("nproxy_", TOKEN_IN_BASIC, TOKEN_AS_USER, "authorization"):
+    for secret in ("nproxy_", TOKEN_IN_BASIC, TOKEN_AS_USER, HIDDEN_TOKEN):
         assert upstream.asked(secret) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        pytest.param("PUT", "/@acmee/x", id="publish under a mistyped scope"),
+        pytest.param("PUT", "/utils", id="publish without a scope"),
+        pytest.param("PUT", "/utils/-rev/1-a", id="unpublish a version"),
+        pytest.param("DELETE", "/utils/-rev/1-a", id="unpublish"),
+        pytest.param("DELETE", "/utils/-/utils-1.0.0.tgz/-rev/1-a", id="unpublish a tarball"),
+        pytest.param("PUT", "/-/package/utils/dist-tags/next", id="tag"),
+        pytest.param("DELETE", "/-/package/utils/dist-tags/next", id="untag"),
+    ],
+)
+@pytest.mark.parametrize("authorization", ["", f"Bearer {INTERNAL_TOKEN}"], ids=["no token", "our token"])
+def test_write_without_the_upstreams_token_stays_here(
+    upstream: RecordingUpstream, client: Client, method: str, path: str, authorization: str
+) -> None:
+    """A private tarball under a mistyped name is sent to nobody; the sentence names the scope that was meant."""
+    document = publish_document("@acmee/x", "1.0.0")
+    response = client.ask(method, path, document if method == "PUT" else b"", Authorization=authorization)
+    assert (response.status, response.json["code"]) == (401, "no-upstream-token")
+    assert "the internal scopes of this organization are @acme." in response.json["error"]
+    assert response.headers["npm-notice"] == response.json["error"]
+    assert upstream.requests == []
+
+
+@pytest.mark.parametrize(
+    ("scopes", "words"),
+    [
+        pytest.param([], "no internal scopes yet.", id="none"),
+        pytest.param(["@b", "@a"], "are @a, @b.", id="two"),
+        pytest.param([f"@s{n:03}" for n in range(100)], "@s008, @s009 and 90 more.", id="many"),
+    ],
+)
+def test_refused_write_names_the_scopes(upstream: RecordingUpstream, scopes: list[str], words: str) -> None:
+    """As many as one reads in a sentence."""
+    client = Client(upstream.url, settings=FixedSettings(scopes))
+    assert client.ask("PUT", "/utils", {}, Authorization="").json["error"].endswith(words)
 
 
 @pytest.mark.parametrize(
@@ -703,7 +747,7 @@ def test_packument_that_comes_back_names_the_upstream_again(upstream: RecordingU
 def test_large_publish_is_streamed(upstream: RecordingUpstream, client: Client) -> None:
     """As it came, and to its end when the upstream has long refused it."""
     body = document(17 * 2**20)
-    assert client.ask("PUT", "/lodash", body).status == 401
+    assert client.ask("PUT", "/lodash", body).status == 201
     assert upstream.requests[-1].body == body
 
 
@@ -727,7 +771,7 @@ def test_upstream_that_refuses_early_is_heard() -> None:
             "PATH_INFO": "/lodash",
             "QUERY_STRING": "",
         }
-        environ |= {"CONTENT_LENGTH": str(30 * 2**20), "wsgi.input": source}
+        environ |= {"CONTENT_LENGTH": str(30 * 2**20), "wsgi.input": source, "HTTP_AUTHORIZATION": "Bearer npm_x"}
         setup_testing_defaults(environ)
         seen: list[str] = []
         chunks = client.app(environ, lambda status, headers, exc_info=None: seen.append(status))
@@ -742,7 +786,7 @@ def test_too_large_publish_is_refused_before_the_upstream_hears_of_it(upstream: 
     client = Client(upstream.url, max_publish=1000)
     assert client.ask("PUT", "/lodash", document(1001)).status == 413
     assert upstream.requests == []
-    assert client.ask("PUT", "/lodash", document(1000)).status == 401
+    assert client.ask("PUT", "/lodash", document(1000)).status == 201
 
 
 @pytest.mark.parametrize("size", [100, 17 * 2**20], ids=["small", "large"])
@@ -769,18 +813,18 @@ def test_compressed_document_is_refused(upstream: RecordingUpstream, client: Cli
 
 def test_cut_publish_never_looks_complete_to_the_upstream(upstream: RecordingUpstream, client: Client) -> None:
     """What the client did not send to its end does not arrive as a whole request."""
-    response, chunks = client.start("PUT", "/lodash", document(20), {})
+    response, chunks = client.start("PUT", "/lodash", document(20), {"Authorization": "Bearer npm_upstream"})
     chunks.close()
-    assert response.status == 401
+    assert response.status == 201
     environ: dict[str, Any] = {
         "REQUEST_METHOD": "PUT", "SCRIPT_NAME": "", "PATH_INFO": "/lodash", "QUERY_STRING": "",
-        "CONTENT_LENGTH": "100", "wsgi.input": io.BytesIO(b"x" * 10),
+        "CONTENT_LENGTH": "100", "wsgi.input": io.BytesIO(b"x" * 10), "HTTP_AUTHORIZATION": "Bearer npm_x",
     }  # fmt: skip
     setup_testing_defaults(environ)
     seen: list[str] = []
     chunks = client.app(environ, lambda status, headers, exc_info=None: seen.append(status))
     chunks.close()
-    assert seen == ["400 Bad Request"]
+    assert [status[:4] for status in seen] == ["400 "]
 
 
 class Endless:
@@ -818,7 +862,7 @@ def test_memory_stays_flat_both_ways() -> None:
     tracemalloc.start()
     for method, path, length in (("GET", "/lodash/-/lodash-1.0.0.tgz", 0), ("PUT", "/lodash", size)):
         environ: dict[str, Any] = {"REQUEST_METHOD": method, "PATH_INFO": path, "CONTENT_LENGTH": str(length)}
-        environ["wsgi.input"] = endless
+        environ |= {"wsgi.input": endless, "HTTP_AUTHORIZATION": "Bearer npm_x"}
         setup_testing_defaults(environ)
         chunks = app(environ, lambda status, headers, exc_info=None: None)
         assert sum(map(len, chunks)) == (size if method == "GET" else 2)

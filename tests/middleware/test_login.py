@@ -322,6 +322,7 @@ def test_legacy_login_refuses(tenants):
     assert legacy(tenants, HTTP_ORIGIN="http://evil.example").status == 403
     answers = [legacy(tenants, password="wrong password") for _ in range(6)]
     assert [answer.status for answer in answers] == [401] * 5 + [429]
+    assert answers[0].headers["www-authenticate"].startswith("Basic ")
 
 
 def test_without_administrators_there_is_no_login(acme):

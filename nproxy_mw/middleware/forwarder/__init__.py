@@ -13,6 +13,9 @@ they were composed wrongly. A client's own Authorization header goes up with a w
     keys, attestations              GET HEAD   passed on
     audits                          POST       rebuilt without internal names
 
+A write without a token of the upstream could only fail there, after the whole tarball was sent: it is refused here. A
+mistyped scope hands nothing to the public registry.
+
 An answer never shows where the upstream is. Nothing is kept here: UpstreamCache does that, above.
 """
 
@@ -25,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from nproxy_mw.errors import BadRequest, Forbidden, MissingLayer, NotFound, ServerError
+from nproxy_mw.errors import BadRequest, Forbidden, MissingLayer, NotFound, ServerError, Unauthenticated
 from nproxy_mw.http import messages
 from nproxy_mw.http.bodies import PUBLISH_LIMIT, read_body
 from nproxy_mw.http.context import Destination
@@ -37,7 +40,7 @@ from nproxy_mw.middleware.forwarder.bodies import Upload, by_name, document_resp
 from nproxy_mw.npm.audits import bulk_without, empty_report, is_empty, quick_without
 from nproxy_mw.npm.packuments import abbreviated, resolve
 from nproxy_mw.npm.routes import Kind
-from nproxy_mw.token_format import PREFIX
+from nproxy_mw.token_format import mentions_ours
 from nproxy_mw.upstream import relaying
 from nproxy_mw.upstream.documents import UrlRewriter
 from nproxy_mw.upstream.remote import Upstream
@@ -160,8 +163,14 @@ class Forwarder:
 
     def _write(self, request: Request) -> Response:
         headers, route = _headers(request, relaying.FOR_WRITES), request.route
-        if request.principal.upstream_authorization is not None:
-            headers.append(("Authorization", request.principal.upstream_authorization))
+        authorization = request.principal.upstream_authorization
+        if authorization is None:
+            raise Unauthenticated(
+                "This package belongs to the upstream registry, and changing it needs a token of that registry, which "
+                f"was not sent. If you meant an internal package, check its scope: {request.scopes_in_words()}.",
+                code="no-upstream-token",
+            )
+        headers.append(("Authorization", authorization))
         is_document = request.method == "PUT" and route.kind is not Kind.DIST_TAG
         named = route.package if is_document else None
         upload = Upload(request.environ, self.max_publish, self._rewriter(request), named)
@@ -207,4 +216,4 @@ def _headers(request: Request, names: Sequence[str]) -> list[tuple[str, str]]:
     environ = request.environ
     given = {name.lower(): environ.get("HTTP_" + name.upper().replace("-", "_"), "") for name in names}
     found = relaying.passed({**given, "content-type": environ.get("CONTENT_TYPE", "")}, names)
-    return [(name, value) for name, value in found if PREFIX not in value]
+    return [(name, value) for name, value in found if not mentions_ours(value)]

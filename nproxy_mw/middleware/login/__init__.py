@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from nproxy_mw.access import Administrators, Grant, Principal
-from nproxy_mw.errors import BadRequest
+from nproxy_mw.errors import BadRequest, Unauthenticated
 from nproxy_mw.http.bodies import read_body
 from nproxy_mw.http.context import context_of
 from nproxy_mw.http.handlers import VerbTable
@@ -106,7 +106,10 @@ class Login:
         name, password = document.get("name"), document.get("password")
         if name != request.name or not isinstance(password, str):
             raise BadRequest("A login names the user of its URL, and the password.", code="invalid-login")
-        administrator = self.administrators.verify(name, password, ip=request.environ.get("REMOTE_ADDR", ""))
+        try:
+            administrator = self.administrators.verify(name, password, ip=request.environ.get("REMOTE_ADDR", ""))
+        except Unauthenticated as error:
+            raise Unauthenticated(error.message, scheme="Basic", code=error.code) from error
         token = self._token(request, administrator.name, _EVERYTHING)
         answer = {"ok": True, "id": f"org.couchdb.user:{administrator.name}", "token": token}
         return json_response(answer, 201, NO_STORE)
