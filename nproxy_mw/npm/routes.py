@@ -32,7 +32,11 @@ class Kind(Enum):
     DIST_TAGS = auto()
     DIST_TAG = auto()
     PACKAGE_ASPECT = auto()
-    """Access, owners, visibility, collaborators, trust, stars: what npm keeps beside a package."""
+    """Access, owners, visibility, collaborators, trust: what npm keeps of a package beyond its versions."""
+    STAR = auto()
+    STAGE = auto()
+    OIDC = auto()
+    """A token of a CI service in exchange for one of the registry."""
     ATTESTATIONS = auto()
     PING = auto()
     WHOAMI = auto()
@@ -92,12 +96,12 @@ _TABLE: Sequence[tuple[str, Kind]] = (
     ("-/npm/v1/security/audits", Kind.AUDIT),
     ("-/npm/v1/security/audits/quick", Kind.AUDIT),
     ("-/npm/v1/attestations/{name}@{version}", Kind.ATTESTATIONS),
-    ("-/npm/v1/oidc/token/exchange/package/{name}", Kind.PACKAGE_ASPECT),
-    ("-/stage/package/{name}", Kind.PACKAGE_ASPECT),
+    ("-/npm/v1/oidc/token/exchange/package/{name}", Kind.OIDC),
+    ("-/stage/package/{name}", Kind.STAGE),
     ("-/package/{name}/dist-tags", Kind.DIST_TAGS),
     ("-/package/{name}/dist-tags/{tag}", Kind.DIST_TAG),
     ("-/package/{name}/{rest}", Kind.PACKAGE_ASPECT),
-    ("-/user/package/{name}/star", Kind.PACKAGE_ASPECT),
+    ("-/user/package/{name}/star", Kind.STAR),
     ("-/user/token/{rest}", Kind.LOGOUT),
     ("-/user/{rest}", Kind.USER),
     ("-/user/{rest}/-rev/{revision}", Kind.USER),
@@ -115,6 +119,12 @@ _SEGMENT = re.compile(r"[A-Za-z0-9@._~!$&'()*+,:=-]+", re.ASCII)
 _SCOPED_FILE = re.compile(r"^(/(@[^/]+)/[^/]+/-/)\2/(?=[^/]+(?:/-rev/|$))")
 
 
+_TAG_WITH_SLASH = re.compile(r"/-/package/(?:@[^/]+/)?[^@/][^/]*/dist-tags/[^/]+/")
+
+MAX_LENGTH = 2048
+"""Characters of a path. A name has at most 214, a version 256, and the path of a tarball holds both, the name twice."""
+
+
 @lru_cache(maxsize=1024)
 def parse_route(path: str) -> Route:
     """Parses a decoded path (WSGI's PATH_INFO). The last paths are remembered: installs ask for the same ones.
@@ -124,6 +134,8 @@ def parse_route(path: str) -> Route:
     """
     if path in ("", "/"):
         return Route(Kind.ROOT)
+    if len(path) > MAX_LENGTH:
+        raise BadRequest(f"A path has at most {MAX_LENGTH} characters.")
     segments = _SCOPED_FILE.sub(r"\1", path).removeprefix("/").split("/")
     if not path.startswith("/") or any(not _SEGMENT.fullmatch(part) or part.strip(".") == "" for part in segments):
         raise BadRequest("The path holds something no npm path has (an empty or dotted part, or a strange character).")
@@ -131,6 +143,8 @@ def parse_route(path: str) -> Route:
         values = _match(pattern.split("/"), segments)
         if values is not None:
             return _route(kind, values)
+    if _TAG_WITH_SLASH.match(path):
+        raise BadRequest("A dist-tag has no slash in its name: write feature-a for feature/a.", code="invalid-tag")
     if segments[0] == "-":
         return Route(Kind.UNKNOWN, rest="/".join(segments))
     taken = 2 if segments[0].startswith("@") else 1

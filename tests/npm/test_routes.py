@@ -41,6 +41,9 @@ LODASH = Name("", "lodash")
         ("/-/package/@acme/utils/dist-tags", Route(Kind.DIST_TAGS, UTILS)),
         ("/-/package/lodash/dist-tags/next", Route(Kind.DIST_TAG, LODASH, tag="next")),
         ("/-/package/@acme/utils/access", Route(Kind.PACKAGE_ASPECT, UTILS, rest="access")),
+        ("/-/npm/v1/oidc/token/exchange/package/@acme/utils", Route(Kind.OIDC, UTILS)),
+        ("/-/stage/package/@acme/utils", Route(Kind.STAGE, UTILS)),
+        ("/-/user/package/lodash/star", Route(Kind.STAR, LODASH)),
         ("/-/npm/v1/attestations/@acme/utils@1.0.0", Route(Kind.ATTESTATIONS, UTILS, version="1.0.0")),
         ("/-/npm/v1/attestations/lodash@4.0.0", Route(Kind.ATTESTATIONS, LODASH, version="4.0.0")),
         ("/-/ping", Route(Kind.PING)),
@@ -101,12 +104,28 @@ def test_parse_route_reads_the_protocol(path: str, route: Route) -> None:
         "/-/package/@acme/../dist-tags",
         "/@acme/utils/-/../x.tgz",
         "/" + "a" * 215,
+        "/lodash/" + "a" * 2048,
     ],
 )
 def test_parse_route_refuses_what_has_two_readings(path: str) -> None:
     """Dots, empty parts, what was encoded twice and names that are none are refused before anything else."""
     with pytest.raises(BadRequest):
         parse_route(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/-/package/@acme/utils/dist-tags/feature/a",
+        "/-/package/lodash/dist-tags/feature/a",
+        "/-/package/lodash/dist-tags/a/b/c",
+    ],
+)
+def test_tag_with_a_slash_is_refused_as_one(path: str) -> None:
+    """Named after a branch, it would be another path; the sentence says what to write instead."""
+    with pytest.raises(BadRequest, match="dist-tag has no slash") as caught:
+        parse_route(path)
+    assert caught.value.code == "invalid-tag"
 
 
 def test_a_route_without_a_package_is_not_found() -> None:

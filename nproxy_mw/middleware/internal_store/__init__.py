@@ -1,8 +1,8 @@
 """InternalStore: answers for internal packages from the organization's storage, and for the registry itself.
 
-Reading needs the scope ``proxy``, changing needs ``publish``. A packument that npm reads to change it
-(``?write=true``) is open to either. What is internal ends here: an absent package is a 404, whatever the upstream has
-under that name.
+Reading needs the scope ``proxy``, changing needs ``publish``. What clients read to change a package is open to either:
+the packument with ``?write=true``, and who may publish it. What is internal ends here: an absent package is a 404,
+whatever the upstream has under that name.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from nproxy_mw.http.messages import is_read, send
 from nproxy_mw.http.negotiation import is_for_write
 from nproxy_mw.http.views import Views
 from nproxy_mw.json_values import Json
+from nproxy_mw.middleware.internal_store.aspects import KINDS, Aspects, refuse_what_is_not_kept
 from nproxy_mw.middleware.internal_store.keys import Keys
 from nproxy_mw.middleware.internal_store.meta import Meta
 from nproxy_mw.middleware.internal_store.reading import Reading
@@ -64,13 +65,17 @@ class InternalStore:
             Kind.DIST_TAG: VerbTable({"PUT": writing.put_tag, "POST": writing.put_tag, "DELETE": writing.delete_tag}),
             Kind.PACKUMENT_REVISION: VerbTable({"PUT": writing.put_revision, "DELETE": writing.delete_package}),
             Kind.TARBALL_REVISION: VerbTable({"DELETE": writing.delete_tarball}),
-            Kind.PACKAGE_ASPECT: VerbTable({"GET": reading.aspect}),
+            Kind.PACKAGE_ASPECT: VerbTable({"GET": Aspects(packages).get}),
         }
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = routed(environ, by="InternalStore")
-        if request.destination is Destination.INTERNAL:
+        is_internal = request.destination is Destination.INTERNAL
+        if is_internal and request.route.kind is not Kind.OIDC:
             _authorize(request)
+        if request.route.kind in KINDS:
+            refuse_what_is_not_kept(request)
+        if is_internal:
             table = self._packages.get(request.route.kind)
         elif request.route.kind in self._meta:
             table = self._meta[request.route.kind]
@@ -84,7 +89,10 @@ class InternalStore:
 def _authorize(request: Request) -> None:
     if not is_read(request.environ):
         require(request.principal, Grant.PUBLISH)
-    elif is_for_write(request.environ) and Grant.PUBLISH in request.principal.grants:
-        return
-    else:
+    elif Grant.PUBLISH not in request.principal.grants or not _is_part_of_a_change(request):
         require(request.principal, Grant.PROXY)
+
+
+def _is_part_of_a_change(request: Request) -> bool:
+    kind = request.route.kind
+    return kind is Kind.PACKAGE_ASPECT or (kind is Kind.PACKUMENT and is_for_write(request.environ))

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from nproxy_mw.errors import NotFound
 from nproxy_mw.http import messages
 from nproxy_mw.http.handlers import Request
 from nproxy_mw.http.messages import File, Response, not_modified
@@ -73,16 +72,6 @@ class Reading:
             tarball.stream.close()
             return not_modified(etag)
         return Response(200, [*_TARBALL_HEADERS, ("ETag", etag)], File(tarball.stream, tarball.size))
-
-    def aspect(self, request: Request) -> Response:
-        """Returns what publishing tools ask about a package beyond its versions."""
-        packument, rest = self._packument(request.route), request.route.rest
-        if rest in ("visibility", "access"):
-            return _small({"public": False}, request.environ)
-        if rest == "collaborators":
-            names = {maintainer["name"]: "write" for maintainer in packument.get("maintainers", [])}
-            return _small(names, request.environ)
-        raise NotFound("This registry keeps nothing under that path.", code="route-not-found")
 
     def _packument(self, route: Route) -> Json:
         return self.packages.read(route.package)[0]
