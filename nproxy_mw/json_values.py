@@ -58,17 +58,23 @@ def parse_object(
 
 
 def parse_value(
-    data: bytes | bytearray | memoryview, what: str = "The request body", *, equal_twins: bool = False
+    data: bytes | bytearray | memoryview,
+    what: str = "The request body",
+    *,
+    equal_twins: bool = False,
+    max_marks: int = MAX_MARKS,
+    max_depth: int = MAX_DEPTH,
 ) -> Any:
     """Parses any JSON value; the body that sets a dist-tag is a string. *what* begins the sentence of a refusal.
 
     Raises:
-        BadRequest: it is not JSON, or has more than one reading.
+        BadRequest: it is not JSON, has more than one reading, or more than *max_marks* quotes, commas, colons and
+            brackets, or more than *max_depth* containers within containers.
     """
     text = bytes(data) if isinstance(data, memoryview) else data
     if text[:3] == _BOM:  # bytearray.removeprefix would copy without one too
         text = text[3:]
-    if sum(text.count(mark) for mark in b'",:[{') > MAX_MARKS:
+    if sum(text.count(mark) for mark in b'",:[{') > max_marks:
         raise BadRequest(f"{what} holds more values than a JSON document may hold here.", code="invalid-json")
     cut: dict[str, str] = {}
     if len(text) > _ATTACHMENT_SIZE:
@@ -77,7 +83,8 @@ def parse_value(
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise BadRequest(f"{what} is not valid JSON: {_reason(error)}.", code="invalid-json") from error
-    _check_single_reading(value, text, what, equal_twins=equal_twins)
+    keys = _count_keys(value, what, max_depth)
+    _check_single_reading(keys, text, what, equal_twins=equal_twins)
     value, count = _put_back(value, cut) if cut else (value, 0)
     if count != len(cut):
         raise BadRequest(f"{what} has a key of more than {_ATTACHMENT_SIZE} characters.", code="invalid-json")
@@ -118,10 +125,10 @@ def _reason(error: orjson.JSONDecodeError) -> str:
     return error.msg.partition(":")[0].strip()
 
 
-def _check_single_reading(value: Any, text: bytes | bytearray, what: str, *, equal_twins: bool) -> None:
-    """Refuses what readers disagree on."""
+def _check_single_reading(keys: int, text: bytes | bytearray, what: str, *, equal_twins: bool) -> None:
+    """Refuses what readers disagree on. *keys* are those of all objects of the parsed *text*."""
     skeleton = _STRING.sub(b"", text)  # without its strings, each colon is one key
-    if _count_keys(value, what) != skeleton.count(b":") and not (equal_twins and _twins_are_equal(text)):
+    if keys != skeleton.count(b":") and not (equal_twins and _twins_are_equal(text)):
         raise BadRequest(f"{what} has an object with the same key twice; keep one of the two.", code="invalid-json")
     for match in _LONG_INTEGER.finditer(skeleton):
         if not -(2**63) <= int(match.group()) < 2**64:
@@ -145,11 +152,11 @@ def _twins_are_equal(text: bytes | bytearray) -> bool:
     return True
 
 
-def _count_keys(value: Any, what: str) -> int:
+def _count_keys(value: Any, what: str, max_depth: int) -> int:
     """How many keys all objects of *value* have; refuses ``__proto__`` and depth on the way."""
     count = 0
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(max_depth + 1):
         below: list[Any] = []
         for item in level:
             if type(item) is dict:
@@ -162,4 +169,4 @@ def _count_keys(value: Any, what: str) -> int:
         if not below:
             return count
         level = below
-    raise BadRequest(f"{what} is nested more than {MAX_DEPTH} levels deep.", code="invalid-json")
+    raise BadRequest(f"{what} is nested more than {max_depth} levels deep.", code="invalid-json")

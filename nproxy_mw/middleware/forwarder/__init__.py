@@ -26,13 +26,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from nproxy_mw.errors import BadRequest, Forbidden, MissingLayer, NotFound, ServerError, Unauthenticated
+from nproxy_mw.errors import Forbidden, MissingLayer, NotFound, ServerError, Unauthenticated
 from nproxy_mw.http import messages
-from nproxy_mw.http.bodies import PUBLISH_LIMIT, read_body
+from nproxy_mw.http.bodies import PUBLISH_LIMIT
 from nproxy_mw.http.context import Destination
 from nproxy_mw.http.handlers import Handler, Request, VerbTable, routed
+from nproxy_mw.http.json_bodies import BULK_AUDIT, QUICK_AUDIT, read_json
 from nproxy_mw.http.messages import Response, json_response, send
 from nproxy_mw.http.negotiation import is_for_write, wants_abbreviated
 from nproxy_mw.http.sites import base_url
@@ -51,8 +50,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _log = logging.getLogger(__name__)
-
-MAX_AUDIT = 16 * 2**20  # bytes; a bulk audit of ten thousand packages has about half a megabyte
 
 _NO_AUDIT = ("npm-notice", "The upstream registry offers no security audit: nothing was checked.")
 
@@ -131,7 +128,7 @@ class Forwarder:
         return self._document(request, attestations)
 
     def _advisories(self, request: Request) -> Response:
-        public = bulk_without(_read_json(request), request.is_internal)
+        public = bulk_without(read_json(request.environ, BULK_AUDIT), request.is_internal)
         advisories: dict[str, Any] | None = {}
         if public:
             try:
@@ -145,7 +142,7 @@ class Forwarder:
         return self._document(request, {name: advisories[name] for name in public if name in advisories})
 
     def _audit(self, request: Request) -> Response:
-        public = quick_without(_read_json(request), request.is_internal)
+        public = quick_without(read_json(request.environ, QUICK_AUDIT), request.is_internal)
         if is_empty(public):
             return self._document(request, empty_report())
         report = self.upstream.audit(request.route, public)
@@ -202,13 +199,6 @@ class Forwarder:
 
     def _rewriter(self, request: Request) -> UrlRewriter:
         return UrlRewriter(self.upstream.url, base_url(request.environ, self.public_url))
-
-
-def _read_json(request: Request) -> Any:
-    try:
-        return orjson.loads(read_body(request.environ, MAX_AUDIT))
-    except orjson.JSONDecodeError as error:
-        raise BadRequest("The request body is not JSON.") from error
 
 
 def _headers(request: Request, names: Sequence[str]) -> list[tuple[str, str]]:

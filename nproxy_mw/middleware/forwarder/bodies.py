@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import TYPE_CHECKING
 
-import orjson
-
 from nproxy_mw.errors import BadRequest, NproxyError, RangeNotSatisfiable
 from nproxy_mw.http import messages
 from nproxy_mw.http.bodies import content_length, raw_chunks, too_large
 from nproxy_mw.http.negotiation import accepts_gzip, etag_matches
+from nproxy_mw.json_values import parse_object
 from nproxy_mw.npm.names import Name
 from nproxy_mw.upstream.documents import UrlRewriter
 from nproxy_mw.upstream.relaying import OF_TARBALLS, passed
@@ -139,11 +138,8 @@ class Upload:
 
 def check_names(name: Name, document: bytes) -> None:
     """Passes when *document* is one of the package *name*. Raises `BadRequest`."""
-    try:
-        parsed = orjson.loads(document)
-    except orjson.JSONDecodeError as error:
-        raise BadRequest("The request body is not JSON.") from error
-    if not isinstance(parsed, dict) or {parsed.get("_id", str(name)), parsed.get("name", str(name))} != {str(name)}:
+    parsed = parse_object(document)
+    if {parsed.get("_id", str(name)), parsed.get("name", str(name))} != {str(name)}:
         raise BadRequest(_ANOTHER, code="invalid-publication")
 
 

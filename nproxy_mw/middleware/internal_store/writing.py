@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from nproxy_mw.access import Actor
 from nproxy_mw.errors import BadRequest, MethodNotAllowed
-from nproxy_mw.http.bodies import PUBLISH_LIMIT, read_body
 from nproxy_mw.http.context import actor_of
 from nproxy_mw.http.handlers import Request
+from nproxy_mw.http.json_bodies import PUBLICATION, TAG, read_json, read_object
 from nproxy_mw.http.messages import Response, json_response
-from nproxy_mw.json_values import Json, parse_object, parse_value
+from nproxy_mw.json_values import Json
 from nproxy_mw.npm.publication import is_publish, parse_publication
 from nproxy_mw.npm.revisions import missing_versions, parse_revision
 from nproxy_mw.npm.versions import check_tag
 from nproxy_mw.packages.changes import stale
 from nproxy_mw.packages.store import Packages
-
-TAG_LIMIT = 4096  # bytes of a dist-tag request's body: one version as a JSON string
 
 
 class Writing:
@@ -30,7 +28,7 @@ class Writing:
 
     def put_packument(self, request: Request) -> Response:
         """Publishes a version, or takes over the deprecation messages of a whole packument."""
-        document = parse_object(read_body(request.environ, PUBLISH_LIMIT))
+        document = read_object(request.environ, PUBLICATION)
         if not is_publish(document):
             return self._put_changed(request, document)
         publication = parse_publication(request.route.package, document)
@@ -40,7 +38,7 @@ class Writing:
 
     def put_revision(self, request: Request) -> Response:
         """Takes over a whole packument with fewer versions (npm unpublish of one), or other deprecation messages."""
-        return self._put_changed(request, parse_object(read_body(request.environ, PUBLISH_LIMIT)))
+        return self._put_changed(request, read_object(request.environ, PUBLICATION))
 
     def _put_changed(self, request: Request, document: Json) -> Response:
         name, revision = request.route.package, request.route.revision or str(document.get("_rev", ""))
@@ -76,7 +74,7 @@ class Writing:
 
     def put_tag(self, request: Request) -> Response:
         """Points a dist-tag at the version in the body."""
-        version = parse_value(read_body(request.environ, TAG_LIMIT))
+        version = read_json(request.environ, TAG)
         if not isinstance(version, str):
             raise BadRequest('The body of a dist-tag request is a version as a JSON string, like "1.0.0".')
         self.packages.tag(request.route.package, check_tag(request.route.tag), version, _actor(request))

@@ -19,12 +19,11 @@ from typing import TYPE_CHECKING
 
 from nproxy_mw.access import Administrators, Grant, Principal
 from nproxy_mw.errors import BadRequest, Unauthenticated
-from nproxy_mw.http.bodies import read_body
 from nproxy_mw.http.context import context_of
 from nproxy_mw.http.handlers import VerbTable
+from nproxy_mw.http.json_bodies import CREDENTIALS, read_object
 from nproxy_mw.http.messages import NO_STORE, Response, json_response, send
 from nproxy_mw.http.sites import base_url, refuse_other_sites
-from nproxy_mw.json_values import parse_object
 from nproxy_mw.middleware.login.browser import LoginHandler, LoginPage, LoginRequest
 from nproxy_mw.middleware.login.pending import PendingLogins
 from nproxy_mw.orgs.tokens import TokenStore
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 POLL_SECONDS = 2
-BODY_LIMIT = 16 * 1024  # bytes
 
 _WEB = "/-/v1/login"
 _PATH = re.compile(
@@ -102,7 +100,7 @@ class Login:
 
     def _legacy(self, request: LoginRequest) -> Response:
         refuse_other_sites(request.environ)
-        document = parse_object(read_body(request.environ, BODY_LIMIT))
+        document = read_object(request.environ, CREDENTIALS)
         name, password = document.get("name"), document.get("password")
         if name != request.name or not isinstance(password, str):
             raise BadRequest("A login names the user of its URL, and the password.", code="invalid-login")

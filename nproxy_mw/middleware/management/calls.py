@@ -10,10 +10,9 @@ from urllib.parse import parse_qsl
 from nproxy_mw.access import Actor, Principal
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import BadRequest, PayloadTooLarge
-from nproxy_mw.http.bodies import read_body
 from nproxy_mw.http.context import actor_of, context_of
+from nproxy_mw.http.json_bodies import MANAGEMENT, JsonLimits, read_object
 from nproxy_mw.http.messages import NO_STORE, Response, json_response
-from nproxy_mw.json_values import parse_object
 from nproxy_mw.orgs.exception_requests import ExceptionRequestStore
 from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.orgs.tokens import TokenStore
@@ -22,12 +21,6 @@ from nproxy_mw.rules.values import InvalidFields, Problems, shown
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
-
-BODY_LIMIT = 2 * 2**20
-"""Bytes of a request's body: a thousand exceptions with their reasons have about one mebibyte."""
-
-SMALL_BODY_LIMIT = 8 * 2**10
-"""Bytes of a body that is kept as it came, and that a token may send."""
 
 MAX_PARAMETERS = 20
 """Parameters of a query."""
@@ -78,14 +71,14 @@ class Call:
     actor: Actor
     rest: str = ""
 
-    def document(self, *known: str, limit: int = BODY_LIMIT) -> dict[str, Any]:
+    def document(self, *known: str, limits: JsonLimits = MANAGEMENT) -> dict[str, Any]:
         """Returns the body, a JSON object whose keys are among *known*; any keys when none are given.
 
         Raises:
-            BadRequest: it is no JSON object, or has another key.
-            PayloadTooLarge: it has more than *limit* bytes.
+            BadRequest: it is not a JSON object, or has another key.
+            PayloadTooLarge: it is larger than *limits* allow.
         """
-        return read_document(self.environ, *known, limit=limit)
+        return read_document(self.environ, *known, limits=limits)
 
     def query(self, *known: str) -> dict[str, str]:
         """The parameters after the question mark, each at most once and among *known*. Raises `InvalidFields`."""
@@ -98,13 +91,12 @@ class Call:
         return dict(pairs)
 
 
-def read_document(environ: WSGIEnvironment, *known: str, limit: int = BODY_LIMIT) -> dict[str, Any]:
-    """Returns the body of a request; see `Call.document`."""
+def read_document(environ: WSGIEnvironment, *known: str, limits: JsonLimits) -> dict[str, Any]:
+    """Returns the body of a request within *limits*; see `Call.document`."""
     try:
-        body = read_body(environ, limit)
+        document = read_object(environ, limits)
     except PayloadTooLarge as error:
         raise PayloadTooLarge("The request body is larger than anything this call takes.") from error
-    document = parse_object(body)
     if known:
         _refuse_others(list(document), known, "field")
     return document

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from nproxy_mw.http.json_bodies import EXCEPTION_REQUEST
 from nproxy_mw.http.messages import Response
-from nproxy_mw.middleware.management.calls import SMALL_BODY_LIMIT, Call, Tenant, reply
+from nproxy_mw.middleware.management.calls import Call, Tenant, reply
 
 
 def list_requests(call: Call, organization: Tenant) -> Response:
@@ -14,19 +15,19 @@ def list_requests(call: Call, organization: Tenant) -> Response:
 
 def ask(call: Call, organization: Tenant) -> Response:
     """Makes a request, or finds the one by the same caller for the same that is open."""
-    document = call.document(limit=SMALL_BODY_LIMIT)
+    document = call.document(limits=EXCEPTION_REQUEST)
     return reply(organization.exception_requests.ask(document, actor=call.actor).to_document(), 201)
 
 
 def approve(call: Call, organization: Tenant) -> Response:
     """Approves a request: its exception holds from now on."""
-    document = call.document(limit=SMALL_BODY_LIMIT)
+    document = call.document(limits=EXCEPTION_REQUEST)
     return reply(organization.exception_requests.approve(_id_of(call), document, actor=call.actor).to_document())
 
 
 def deny(call: Call, organization: Tenant) -> Response:
     """Denies a request."""
-    document = call.document(limit=SMALL_BODY_LIMIT)
+    document = call.document(limits=EXCEPTION_REQUEST)
     return reply(organization.exception_requests.deny(_id_of(call), document, actor=call.actor).to_document())
 
 

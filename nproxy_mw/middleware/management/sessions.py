@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nproxy_mw.access import Administrators, Principal
 from nproxy_mw.accounts.sessions import SessionStore
 from nproxy_mw.errors import Unauthenticated
+from nproxy_mw.http.json_bodies import CREDENTIALS
 from nproxy_mw.http.messages import Response
 from nproxy_mw.middleware.management.calls import DONE, Call, User, bearer, called_by, read_document, reply
 from nproxy_mw.rules.values import InvalidFields
@@ -42,7 +43,7 @@ class SignedIn:
 
     def sign_in(self, environ: WSGIEnvironment) -> Response:
         """A session for a name and its password."""
-        document = read_document(environ, "username", "password")
+        document = read_document(environ, "username", "password", limits=CREDENTIALS)
         fields = {key: "This is text." for key in ("username", "password") if not _is_text(document.get(key))}
         if fields:
             raise InvalidFields(fields)
