@@ -161,8 +161,11 @@ def registry(
         ValueError: *storage* or *upstream* is not a URL of a kind that is supported; or the storage lets writers
             overwrite each other.
         BadRequest: one of *internal_scopes* is not a scope.
+        TypeError: *internal_scopes* is one text, or *tokens* cannot be asked.
         StorageUnavailable: the storage cannot be written to, or the organization's settings are gone.
     """
+    if isinstance(internal_scopes, str):
+        raise TypeError(f"internal_scopes is a list: write internal_scopes=[{internal_scopes!r}].")
     organization = (
         storage
         if isinstance(storage, Organization)

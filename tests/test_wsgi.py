@@ -18,7 +18,15 @@ from nproxy_mw.http.messages import (
     not_modified,
     send,
 )
-from nproxy_mw.http.negotiation import LONGEST, accepts_gzip, etag_matches, is_for_write, wants_abbreviated
+from nproxy_mw.http.negotiation import (
+    LONGEST,
+    LONGEST_COOKIES,
+    accepts_gzip,
+    cookie,
+    etag_matches,
+    is_for_write,
+    wants_abbreviated,
+)
 from nproxy_mw.http.sites import base_url
 
 
@@ -178,6 +186,29 @@ def test_header_that_is_too_long_counts_as_not_sent(function, key):
     }[key]
     assert function(environ(**{key: value + "x" * (LONGEST - len(value))}))
     assert not function(environ(**{key: value + "x" * (LONGEST - len(value) + 1)}))
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        pytest.param("a=1; b=2", "1", id="among others"),
+        pytest.param("b=2", "", id="none"),
+        pytest.param("", "", id="no cookies"),
+        pytest.param("b=\xff\xfe; a=1", "1", id="behind one that is not UTF-8"),
+        pytest.param("a=\xff", "\ufffd", id="not UTF-8 itself"),
+        pytest.param("a=\xc3\xa9", "é", id="UTF-8"),
+        pytest.param("a=1; b=" + "x" * LONGEST_COOKIES, "", id="too long"),
+    ],
+)
+def test_cookie_is_found_among_any_others(header, value):
+    """What other applications at this host keep in a browser is not in our way."""
+    assert cookie(environ(HTTP_COOKIE=header), "a") == value
+
+
+@given(st.text(st.characters(max_codepoint=255), max_size=60))
+def test_any_cookies_can_be_read(header):
+    """No header makes the reading fail."""
+    assert isinstance(cookie(environ(HTTP_COOKIE=header), "a"), str)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a client asks for by its headers: the form, the encoding, a condition.
+"""What a client asks for by its headers: the form, the encoding, a condition; and what it keeps for us.
 
 Parsers of headers take time that can grow faster than the header. Each header here is read up to a length that no
 client comes near; one beyond it counts as not sent.
@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from werkzeug.datastructures import MIMEAccept
-from werkzeug.http import parse_accept_header, parse_etags
+from werkzeug.http import parse_accept_header, parse_cookie, parse_etags
 
 from nproxy_mw.http.messages import ABBREVIATED, JSON
 
@@ -20,11 +20,24 @@ if TYPE_CHECKING:
 LONGEST = 2048
 """Characters of a header that are parsed. Browsers send some 200 in Accept; npm sends one ETag of 40."""
 
+LONGEST_COOKIES = 16 * 1024
+"""Characters of all cookies together."""
+
 
 def header(environ: WSGIEnvironment, key: str, longest: int = LONGEST) -> str:
     """Returns the header under *key* of the environ; empty when it was not sent, or is longer than *longest*."""
     value: str = environ.get(key, "")
     return value if len(value) <= longest else ""
+
+
+def cookie(environ: WSGIEnvironment, name: str) -> str:
+    """Returns the value of the cookie *name*; empty when there is none.
+
+    Cookies of other applications at this host come along and may hold any bytes. They must not be in the way.
+    """
+    text = header(environ, "HTTP_COOKIE", LONGEST_COOKIES)
+    readable = text.encode("latin-1").decode("utf-8", "replace")
+    return parse_cookie(readable.encode().decode("latin-1")).get(name) or ""
 
 
 def wants_abbreviated(environ: WSGIEnvironment) -> bool:

@@ -28,9 +28,15 @@ LONGEST = 16 * 1024
 
 
 class Authenticate:
-    """Finds the holder of the request's API token in *tokens*."""
+    """Finds the holder of the request's API token in *tokens*.
+
+    Raises:
+        TypeError: *tokens* cannot be asked; a mapping of tokens becomes a `StaticTokens`.
+    """
 
     def __init__(self, app: WSGIApplication, *, tokens: Tokens) -> None:
+        if not callable(getattr(tokens, "find", None)):
+            raise TypeError("tokens= has no find(secret): wrap a mapping of tokens in StaticTokens.")
         self.app = app
         self.tokens = tokens
 

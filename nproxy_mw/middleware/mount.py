@@ -22,10 +22,15 @@ class Mount:
     """Hands requests under *prefix* to *mounted*, and all others to *app*.
 
     Raises:
+        TypeError: *app* or *mounted* is not a WSGI application.
         ValueError: *prefix* is not a path like ``/npm``.
     """
 
     def __init__(self, app: WSGIApplication, prefix: str, mounted: WSGIApplication) -> None:
+        if not callable(app) or not callable(mounted) or not isinstance(prefix, str):
+            raise TypeError(
+                'Mount takes an application, a prefix and an application: Mount(app, "/npm", registry(...)).'
+            )
         if not prefix.startswith("/") or prefix.endswith("/"):
             raise ValueError(f"a mount prefix begins with a slash and does not end in one, like /npm; not {prefix!r}")
         self.app = app

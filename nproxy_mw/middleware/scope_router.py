@@ -23,9 +23,14 @@ class ScopeRouter:
     """Fills in the route, its destination, and the settings, which *settings* returns as they are now.
 
     They are asked for here, once per request, so that all layers below judge by the same ones.
+
+    Raises:
+        TypeError: *settings* cannot be called.
     """
 
     def __init__(self, app: WSGIApplication, *, settings: Callable[[], RoutingSettings]) -> None:
+        if not callable(settings):
+            raise TypeError("settings= is called at each request: give organization.settings.get, not its result.")
         self.app = app
         self.settings = settings
 

@@ -21,6 +21,22 @@ def test_settings_change_as_the_product_page_shows(tenants):
     assert tenants.upstream.asked == []
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({f"k{n}": 1 for n in range(20_000)}, id="unknown settings"),
+        pytest.param({"exceptions": [{"bad": 1}] * 1000}, id="bad exceptions"),
+        pytest.param({"internalScopes": ["x"] * 5000}, id="bad scopes"),
+        pytest.param({"k" * 100_000: 1}, id="a long name"),
+    ],
+)
+def test_answer_to_many_mistakes_is_short(tenants, body):
+    """As many sentences as a person reads, however many a client provokes."""
+    answer = tenants.manager().put(SETTINGS, body)
+    assert answer.status == 400
+    assert len(answer.body) < 20_000
+
+
 @pytest.mark.parametrize("kind", [None, "", "application/x-www-form-urlencoded", "text/plain"])
 def test_content_type_is_not_needed(tenants, kind):
     """curl -d without a header sends the type of forms: the body is JSON all the same."""

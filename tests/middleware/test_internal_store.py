@@ -692,6 +692,9 @@ def shelf(acme):
         ("text=dates+READS", ["@acme/alpha"]),
         ("text=clock", ["@acme/alpha"]),
         ("text=gone", []),
+        ("text=keywords:clock", ["@acme/alpha"]),
+        ("text=scope:acme+not:deprecated&size=1", ["@acme/alpha"]),
+        ("text=scope:other", []),
         ("text=a%2e*b", []),
         ("text=%ff", []),
         ("text=acme&size=1", ["@acme/alpha"]),
@@ -717,9 +720,9 @@ def test_search_result_has_what_npm_shows(shelf):
     assert beta["version"] == "2.0.0-rc.1"
 
 
-@pytest.mark.parametrize("query", ["from=-1", "size=x", "size=", "size=99999999999", "from=1.5"])
-def test_search_with_a_number_that_is_none_is_400(shelf, query):
-    """Except for an empty one, which counts as not given."""
+@pytest.mark.parametrize("query", ["from=-1", "size=x", "size=", "size=99999999999", "from=1.5", "text=" + "a" * 2048])
+def test_search_that_cannot_be_read_is_400(shelf, query):
+    """A number that is none, or more text than anybody types. An empty number counts as not given."""
     assert shelf.get("/-/v1/search", query=query).status == (200 if query.endswith("=") else 400)
 
 

@@ -234,6 +234,25 @@ def test_strange_forms_are_refused(tenants, body):
     assert tenants.stranger().ask("POST", path, body=body).status in (400, 413)
 
 
+@pytest.mark.parametrize(
+    "cookies",
+    [
+        pytest.param("nproxy_login=\xff\xff", id="not UTF-8"),
+        pytest.param("other=\xff; nproxy_login=x", id="behind another application's"),
+        pytest.param("nproxy_login=\xc3\xa9", id="not ASCII"),
+        pytest.param("nproxy_login=" + "x" * 20_000, id="too long"),
+        pytest.param("nproxy_login=", id="empty"),
+    ],
+)
+@pytest.mark.parametrize("form", [b"", b"x", b"\xff", "é".encode(), b"\xed\xa0\x80"])
+def test_strange_cookies_grant_nothing(tenants, cookies, form):
+    """Whatever a browser keeps for this host, the form is refused and shown again."""
+    url, _ = begin(tenants)
+    fields = {"form": form, "name": "ann", "password": "x", "scope": "proxy"}
+    answer = Browser(tenants, COOKIE=cookies).ask("POST", url, fields)
+    assert (answer.status, answer.body.decode().count("<form")) == (403, 1)
+
+
 def test_address_of_the_page_does_not_collect_the_token(tenants):
     """What the browser's history shows is no proof towards the poll, nor the other way round."""
     urls = tenants.stranger().post(LOGIN, {}).json

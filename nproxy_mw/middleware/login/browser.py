@@ -14,14 +14,14 @@ from hmac import compare_digest
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
-from werkzeug.http import dump_cookie, parse_cookie
+from werkzeug.http import dump_cookie
 
 from nproxy_mw.access import Actor, Administrators, Grant, Principal
 from nproxy_mw.errors import BadRequest, NotFound, TooManyRequests, Unauthenticated
 from nproxy_mw.http.bodies import read_body
 from nproxy_mw.http.context import Context, actor_of
 from nproxy_mw.http.messages import Headers, Response
-from nproxy_mw.http.negotiation import header
+from nproxy_mw.http.negotiation import cookie
 from nproxy_mw.http.sites import base_url, refuse_other_sites
 from nproxy_mw.middleware.login import page
 from nproxy_mw.middleware.login.pending import LIFETIME, PendingLogin, PendingLogins
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 COOKIE = "nproxy_login"
-COOKIES = 16 * 1024  # characters of all cookies: those of other applications at this host come along
 FORM_LIMIT = 16 * 1024  # bytes of a form
 
 
@@ -131,8 +130,8 @@ def _say(status: int, title: str, sentence: str) -> Response:
 
 
 def _matches_cookie(environ: WSGIEnvironment, sent: Sent) -> bool:
-    cookie = parse_cookie(header(environ, "HTTP_COOKIE", COOKIES)).get(COOKIE) or ""
-    return bool(cookie) and compare_digest(cookie.encode("utf-8", "replace"), sent.form.encode("utf-8", "replace"))
+    kept = cookie(environ, COOKIE)
+    return bool(kept) and compare_digest(kept.encode("utf-8", "replace"), sent.form.encode("utf-8", "replace"))
 
 
 def _sent(environ: WSGIEnvironment) -> Sent:
