@@ -32,11 +32,14 @@ _HOISTED = ("description", "homepage", "keywords", "repository", "author", "bugs
 def add_version(packument: Json | None, name: Name, manifest: Json, tags: Mapping[str, str], now: datetime) -> Json:
     """Adds a version to a packument, or begins one.
 
+    The first version gets ``latest`` too, whatever its tags: clients cannot add a package without one.
+
     Raises:
         Conflict: the version is there already, or one that differs in build metadata alone.
     """
-    old: Json = packument or {"_id": str(name), "name": str(name), "dist-tags": {}, "versions": {}, "time": {}}
     version = str(manifest["version"])
+    begun = {"_id": str(name), "name": str(name), "dist-tags": {"latest": version}, "versions": {}, "time": {}}
+    old: Json = packument or begun
     check_free(version, old["versions"])
     stamp = later(old, now)
     return _hoisted(

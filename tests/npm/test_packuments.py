@@ -153,6 +153,14 @@ def test_change_that_will_not_do(change, error):
         change(packument("1.0.0"))
 
 
+def test_first_version_gets_latest_too():
+    """Whatever tag it is published under; a later one gets its own tag alone."""
+    first = packuments.add_version(None, NAME, manifest("1.0.0-beta.1"), {"beta": "1.0.0-beta.1"}, NOON)
+    assert first["dist-tags"] == {"latest": "1.0.0-beta.1", "beta": "1.0.0-beta.1"}
+    second = packuments.add_version(first, NAME, manifest("1.0.0-beta.2"), {"beta": "1.0.0-beta.2"}, NOON)
+    assert second["dist-tags"] == {"latest": "1.0.0-beta.1", "beta": "1.0.0-beta.2"}
+
+
 def test_latest_brings_its_fields_to_the_top():
     """Description and the like are those of the version that latest names, and go when it has none."""
     document = packument("1.0.0", description="first", keywords=["a"], license="MIT")
