@@ -97,8 +97,11 @@ class Attempts:
             return
 
 
-def network_of(ip: str) -> str:
-    """What counts as one address: an IPv4 address, or the /64 network that one IPv6 host can choose from."""
+def network_of(ip: str, prefix: int = 64) -> str:
+    """Returns what counts as one address: an IPv4 address, or the IPv6 network of *prefix* bits.
+
+    One host can choose from a /64; a provider gives a customer up to a /48.
+    """
     try:
         address = ipaddress.ip_address(ip)
     except ValueError:
@@ -107,7 +110,7 @@ def network_of(ip: str) -> str:
         return str(address)
     if address.ipv4_mapped:
         return str(address.ipv4_mapped)
-    return str(ipaddress.ip_network((int(address), 64), strict=False))
+    return str(ipaddress.ip_network((int(address), prefix), strict=False))
 
 
 def too_many(seconds: int) -> TooManyRequests:

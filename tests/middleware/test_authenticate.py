@@ -134,6 +134,22 @@ def test_token_that_the_host_does_not_know_belongs_to_the_upstream():
     assert tokens.asked == ["npm_abc", OTHER]
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        pytest.param("Bearer {}", id="Bearer"),
+        pytest.param("{}", id="no scheme"),
+        pytest.param("Basic {}", id="Basic, not encoded"),
+    ],
+)
+def test_session_is_no_token(header):
+    """A session of the management API opens nothing here, and would pass for a token of the upstream's."""
+    door = Door()
+    response = door.open(header.format(token_format.make_session_secret()))
+    assert (response.status, response.code, door.principals) == (401, "invalid-token", [])
+    assert "session_" not in response.body.decode()
+
+
 def mistyped(token: str) -> str:
     return token[:-10] + ("a" if token[-10] != "a" else "b") + token[-9:]
 

@@ -12,6 +12,7 @@ from support.client import ABBREVIATED, Client
 from support.registry import ACTOR, RegistryFixture, publish
 
 from nproxy_mw.errors import NotFound
+from nproxy_mw.middleware.internal_store import meta
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.routes import Kind
 from nproxy_mw.stack import front_page, layers, stack
@@ -623,6 +624,7 @@ def test_unpublishing_one_version_is_405(client):
     assert publish(client, version="1.1.0").status == 201
     document = without(client, "1.1.0")
     for response in (
+        client.put(UTILS, document),
         client.put(f"{UTILS}/-rev/{document['_rev']}", document),
         client.put(f"{UTILS}/-rev/1-stale", document),
         client.delete(f"/@acme/utils/-/utils-1.1.0.tgz/-rev/{document['_rev']}"),
@@ -724,6 +726,13 @@ def test_search_result_has_what_npm_shows(shelf):
 def test_search_that_cannot_be_read_is_400(shelf, query):
     """A number that is none, or more text than anybody types. An empty number counts as not given."""
     assert shelf.get("/-/v1/search", query=query).status == (200 if query.endswith("=") else 400)
+
+
+def test_search_page_is_bounded(shelf, monkeypatch):
+    """However many a client asks for."""
+    monkeypatch.setattr(meta, "SEARCH_LIMIT", 1)
+    found = shelf.get("/-/v1/search", query="text=acme&size=999999999").json
+    assert (len(found["objects"]), found["total"]) == (1, 2)
 
 
 def test_search_shows_what_the_token_may_read(shelf, acme):

@@ -13,8 +13,8 @@ from support.client import Client, run
 from support.hosting import PASSWORD, PlatformFixture
 from support.registry import ACTOR
 
-from nproxy_mw.access import Grant
-from nproxy_mw.errors import NotFound, TooManyRequests
+from nproxy_mw.access import Actor, Grant
+from nproxy_mw.errors import NotFound
 from nproxy_mw.middleware.login import page, pending
 from nproxy_mw.middleware.login.pending import PendingLogin, PendingLogins
 from nproxy_mw.middleware.tenants import ByHost
@@ -293,17 +293,86 @@ def test_login_is_over_after_ten_minutes(tenants):
 
 
 def test_waiting_logins_are_bounded(tenants, monkeypatch):
-    """One address cannot fill the storage, nor keep others from logging in."""
+    """One network cannot fill the storage, nor keep others from logging in."""
     monkeypatch.setattr(pending, "MAX_OF_ADDRESS", 2)
     for _ in range(2):
         begin(tenants)
     refused = tenants.stranger().post(LOGIN, {})
     assert (refused.status, refused.headers["retry-after"]) == (429, "60")
     begin(tenants, REMOTE_ADDR="192.0.2.8")
+
+
+def test_networks_of_one_customer_count_as_one(tenants, monkeypatch):
+    """An IPv6 customer has 65,536 networks to begin logins from."""
+    monkeypatch.setattr(pending, "MAX_OF_ADDRESS", 2)
+    for n in range(2):
+        begin(tenants, REMOTE_ADDR=f"2001:db8:1:{n}::1")
+    assert tenants.stranger(REMOTE_ADDR="2001:db8:1:ffff::1").post(LOGIN, {}).status == 429
+    begin(tenants, REMOTE_ADDR="2001:db8:2::1")
+
+
+def test_strangers_cannot_close_the_login(tenants, monkeypatch):
+    """When too many wait, the oldest that nobody granted gives way; a granted one stays for npm to collect."""
     monkeypatch.setattr(pending, "MAX_IN_ALL", 3)
-    logins = PendingLogins(tenants.platform.organization("acme").storage)
-    with pytest.raises(TooManyRequests):
-        logins.begin(ACTOR)
+    moment = [datetime(2026, 1, 1, tzinfo=UTC)]
+    logins = PendingLogins(tenants.platform.organization("acme").storage, clock=lambda: moment[0])
+    names = []
+    for n in range(5):
+        moment[0] += timedelta(seconds=1)
+        names.append(logins.begin(Actor(ip=f"192.0.2.{n}")))
+        if n == 0:
+            logins.grant(names[0][0], "ann", [Grant.PROXY])
+    for name, _ in names[1:3]:
+        with pytest.raises(NotFound):
+            logins.find(name)
+    assert [logins.find(name).ip for name, _ in names[3:]] == ["192.0.2.3", "192.0.2.4"]
+    assert logins.collect(names[0][1]).administrator == "ann"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"HTTP_ORIGIN": "http://evil.example"}, {"HTTP_SEC_FETCH_SITE": "cross-site"}, {"HTTP_ORIGIN": "null"}],
+    ids=["another origin", "another site", "no origin that can be named"],
+)
+def test_login_is_not_begun_from_another_site(tenants, headers):
+    """A page elsewhere cannot make a browser begin a login for whoever looks at it."""
+    assert tenants.stranger(**headers).post(LOGIN, {}).status == 403
+    assert list(tenants.platform.organization("acme").storage.list("logins")) == []
+
+
+def test_whatever_holds_a_secret_is_not_kept(tenants):
+    """No cache on the way keeps the names of a login, nor its token, by either way of logging in."""
+    begun = tenants.stranger().post(LOGIN, {})
+    url, poll = begin(tenants)
+    browser = Browser(tenants)
+    browser.ask("POST", url, browser.fields(url))
+    for answer in (begun, poll(), legacy(tenants)):
+        assert answer.status in (200, 201)
+        assert answer.headers["cache-control"] == "no-store"
+
+
+def test_login_that_changed_meanwhile_is_not_collected(tenants):
+    """The token goes to the one who removes the record as it was read: two can never both have it."""
+    storage = tenants.platform.organization("acme").storage
+    logins = PendingLogins(storage)
+    name, secret = logins.begin(ACTOR)
+    logins.grant(name, "ann", [Grant.PROXY])
+    (key,) = storage.list("logins")
+
+    class Racing:
+        """A storage on which another process writes right after this one has read."""
+
+        def __getattr__(self, attribute):
+            return getattr(storage, attribute)
+
+        def read(self, key):
+            stored = storage.read(key)
+            storage.replace(key, stored.data + b" ", stored.revision)
+            return stored
+
+    with pytest.raises(NotFound):
+        PendingLogins(Racing()).collect(secret)
+    assert list(storage.list("logins")) == [key]
 
 
 @pytest.mark.parametrize("name", ["", "x", "0-0-0", "../../settings", "f" * 12 + "-00000000-" + "0" * 64])

@@ -11,6 +11,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -28,7 +29,11 @@ FOLDER = "logins"
 LIFETIME = timedelta(minutes=10)
 MAX_OF_ADDRESS = 50
 MAX_IN_ALL = 2000
-"""Logins of one address, and of one organization, that may wait at once: nobody signs in before they are stored."""
+"""Logins of one network, and of one organization, that may wait at once: nobody signs in before they are stored.
+
+One network is refused beyond its number. Beyond the other, the oldest login gives way: strangers from many networks
+cannot keep others from logging in.
+"""
 
 # When it expires (seconds, hex) and a hash of the address that began it, so that neither needs the object opened; then
 # the secret, or its hash.
@@ -60,13 +65,13 @@ class PendingLogins:
         self.clock = clock
 
     def begin(self, actor: Actor) -> tuple[str, str]:
-        """Begins a login; answers the name for the browser and the secret for npm.
+        """Begins a login; returns the name for the browser and the secret for npm.
 
         Raises:
-            TooManyRequests: too many wait already.
+            TooManyRequests: too many of this network wait already.
         """
         now = self.clock()
-        address = hashlib.sha256(network_of(actor.ip).encode()).hexdigest()[:8]
+        address = hashlib.sha256(network_of(actor.ip, prefix=48).encode()).hexdigest()[:8]
         self._make_room(address)
         begin = f"{int((now + LIFETIME).timestamp()):x}-{address}-"
         secret = begin + secrets.token_hex(32)
@@ -114,22 +119,33 @@ class PendingLogins:
             raise _over()
 
     def _make_room(self, address: str) -> None:
-        """Removes what has expired, and refuses what would be too much."""
-        now, of_address, in_all = self.clock().timestamp(), 0, 0
+        """Removes what has expired or is too much in all; refuses what is too much of one network."""
+        now, of_address, in_all = self.clock().timestamp(), 0, list[str]()
         for key in list(self.storage.list(FOLDER)):
             expires, _, rest = key.rpartition("/")[2].partition("-")
             if int(expires, 16) > now:
-                in_all += 1
+                in_all.append(key)
                 of_address += rest.startswith(address)
                 continue
             try:
                 self.storage.delete(key)
             except Missing:
                 continue
-        if of_address >= MAX_OF_ADDRESS or in_all >= MAX_IN_ALL:
+        if of_address >= MAX_OF_ADDRESS:
             raise TooManyRequests(
                 "Too many logins wait already: finish one of them, or try again later.", retry_after=60
             )
+        if len(in_all) >= MAX_IN_ALL:
+            self._drop_oldest(in_all)
+
+    def _drop_oldest(self, keys: Iterable[str]) -> None:
+        """Removes the login that waits longest, of those that nobody granted."""
+        for key in sorted(keys):  # a name begins with when it expires
+            document = documents.find(self.storage, key)
+            if document is not None and document["granted"] is None:
+                with suppress(Missing):
+                    self.storage.delete(key)
+                return
 
 
 def _public(secret: str) -> str:
