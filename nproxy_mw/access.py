@@ -1,4 +1,7 @@
-"""Who is asking, and what they may do. npm *scopes* are strings with ``@``; what a token may do is a `Grant`."""
+"""Who sends a request, and what they may do.
+
+npm *scopes* are strings with ``@``; what a token may do is a `Grant`.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ class Grant(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The caller of one request, as far as its Authorization header tells.
+    """The caller of one request, as its Authorization header names them.
 
     *token_hash* (SHA-256, hex) names the API token in the audit trail; the token itself goes no further than
     Authenticate. *upstream_authorization* is a header that is not ours: it may go to the upstream with a publish, and
@@ -37,7 +40,7 @@ class Principal:
 
     @property
     def is_anonymous(self) -> bool:
-        """Whether no API token of ours was given."""
+        """Returns whether the request came without a token that is known here."""
         return not self.token_hash
 
 
@@ -46,7 +49,7 @@ ANONYMOUS = Principal()
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who changed something and from where: what every audit event carries beside its own fields."""
+    """Who changed something and from where. Every audit event has these fields in addition to its own."""
 
     token_hash: str = ""
     name: str = ""  # of the token, of the administrator, or "command line"
@@ -82,14 +85,14 @@ class Administrators(Protocol):
         """Returns the administrator *name* if *password* is theirs; *ip* is where the attempt comes from.
 
         Raises:
-            Unauthenticated: it is not, or there is nobody of that name.
+            Unauthenticated: it is not, or there is no such administrator.
             TooManyRequests: there were too many attempts.
         """
         ...
 
 
 def require(principal: Principal, grant: Grant) -> None:
-    """Passes when *principal* holds *grant*.
+    """Passes if *principal* holds *grant*.
 
     Raises:
         Unauthenticated: no API token was given.

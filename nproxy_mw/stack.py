@@ -41,7 +41,7 @@ Layer: TypeAlias = "Callable[[WSGIApplication], WSGIApplication]"
 """What `stack` puts together: a layer class, or a `functools.partial` of one that still wants its *app*."""
 
 DEPLOYMENT = Actor(name="deployment")
-"""Who the audit trail says it was when the code that builds a registry changed its settings."""
+"""The actor in the audit trail when the code that builds a registry changes its settings."""
 
 
 def stack(*layers: Layer, on: WSGIApplication) -> WSGIApplication:
@@ -147,7 +147,7 @@ def registry(
     catalog: Catalog = SHIPPED,
     on: WSGIApplication | None = None,
 ) -> WSGIApplication:
-    """The whole registry of one organization as a WSGI application.
+    """Returns the whole registry of one organization as a WSGI application.
 
     *storage* is an fsspec URL or a folder (``"file:///srv/npm"``, ``"s3://bucket/npm"``), which is tried at once; or an
     organization, of which nothing is asked before the first request. *internal_scopes* are added to the organization's
@@ -184,5 +184,5 @@ def registry(
 def front_page(
     environ: WSGIEnvironment, start_response: StartResponse, public_url: str | None = None
 ) -> Iterable[bytes]:
-    """What a registry that stands alone says at its root: where it is."""
+    """Answers the root path of a registry that stands alone: where it is."""
     return send(environ, start_response, json_response({"registry": f"{base_url(environ, public_url)}/"}))

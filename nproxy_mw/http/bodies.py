@@ -1,8 +1,8 @@
 """Request bodies: read in pieces, counted, decoded and bounded, whatever the server does with them.
 
-Servers differ: some hand over a short body for a cut upload without an error, some let an application read past the
-end, some give a chunked body as empty (docs/servers.md). So every piece is counted here and compared with what the
-client announced.
+Servers differ (docs/servers.md). Some hand over a cut upload without an error, some let an application read past the
+end, some give a chunked body as empty. So this module counts every piece and compares the sum with what the client
+announced.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _CUT_SHORT = "The request body ended before its end was due: send it again."
 
 
 class CountedInput(io.RawIOBase):
-    """``wsgi.input`` with an end: never reads past Content-Length, and knows whether all of it came."""
+    """``wsgi.input`` with an end: it is never read past Content-Length."""
 
     def __init__(self, source: InputStream, length: int | None) -> None:
         super().__init__()
@@ -60,8 +60,10 @@ class CountedInput(io.RawIOBase):
         return len(data)
 
     def take(self, size: int) -> bytes:
-        """Asks the server once. Raises `BadRequest` for a connection or a chunk that breaks: each server has exceptions
-        of its own for that.
+        """Reads from the server once.
+
+        Raises:
+            BadRequest: the connection or a chunk broke off. Each server has its own exceptions for that.
         """
         try:
             return self.source.read(size)
@@ -71,7 +73,7 @@ class CountedInput(io.RawIOBase):
 
 
 def content_length(environ: WSGIEnvironment) -> int | None:
-    """The announced length in bytes: 0 without a body, None for a chunked one.
+    """Returns the announced length in bytes: 0 without a body, None for a chunked one.
 
     Raises:
         BadRequest: Content-Length is not a number.
@@ -99,9 +101,9 @@ def count_input(environ: WSGIEnvironment) -> CountedInput:
 
 
 def drain(counted: CountedInput) -> None:
-    """Reads what is left of a body and throws it away, bounded in bytes and time.
+    """Reads the rest of a body and discards it, bounded in bytes and time.
 
-    An answer that is sent while the client still writes reaches npm as a broken pipe instead of a sentence.
+    npm shows a broken pipe instead of an answer that arrives while it still sends.
     """
     deadline = time.monotonic() + DRAIN_SECONDS
     buffer = bytearray(CHUNK)
@@ -117,10 +119,10 @@ def drain(counted: CountedInput) -> None:
 
 
 def raw_chunks(environ: WSGIEnvironment, limit: int) -> Iterator[bytes]:
-    """The body as it came, in pieces.
+    """Yields the body as it came, in pieces.
 
     Raises:
-        PayloadTooLarge: it is longer than *limit* bytes; said before the first byte is read when that is announced.
+        PayloadTooLarge: it is longer than *limit* bytes. An announced length is refused before the first byte is read.
         BadRequest: it ended before its Content-Length, or broke off.
         LengthRequired: see `content_length`.
     """
@@ -141,7 +143,7 @@ def raw_chunks(environ: WSGIEnvironment, limit: int) -> Iterator[bytes]:
 
 
 def read_body(environ: WSGIEnvironment, limit: int) -> bytearray:
-    """The whole body with its Content-Encoding (gzip, deflate) undone; *limit* holds for both sides of it.
+    """Returns the whole body, its Content-Encoding (gzip, deflate) undone; *limit* bounds the bytes before and after.
 
     Raises:
         PayloadTooLarge, BadRequest, LengthRequired: see `raw_chunks`; also for an encoding that is unknown or broken.
@@ -175,5 +177,5 @@ def _inflated(chunks: Iterator[bytes], limit: int) -> Iterator[bytes]:
 
 
 def too_large(limit: int) -> PayloadTooLarge:
-    """The 413 for a body over *limit* bytes."""
+    """Returns the 413 for a body over *limit* bytes."""
     return PayloadTooLarge((_PUBLISH_TOO_LARGE if limit == PUBLISH_LIMIT else _TOO_LARGE).format(limit=limit))

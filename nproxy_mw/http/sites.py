@@ -76,7 +76,7 @@ def refuse_other_sites(environ: WSGIEnvironment) -> None:
 
 
 def _is_origin(origin: str, environ: WSGIEnvironment) -> bool:
-    """Whether *origin* is this host. The scheme is left out: behind a proxy we may not know it."""
+    """Returns whether *origin* is this host. The scheme is not compared: behind a proxy it may be unknown."""
     try:
         authority = urlsplit(origin).netloc
     except ValueError:

@@ -11,8 +11,8 @@ status line's reason phrase.
 Each request gets an id here, which every answer carries in ``X-Request-Id``. A host's layer outside that has ids of its
 own puts one into the `Context` first.
 
-An error that comes up after an answer was begun, like an upstream that goes away in the middle of a tarball, is left to
-the server: it ends the connection, so that nothing looks whole.
+The server handles an error that comes up after the answer began, such as an upstream that goes away in the middle of a
+tarball: it ends the connection, so that the client sees a broken download.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _refusal(error: Exception) -> str:
 
 
 def _explained(error: Exception, request_id: str) -> tuple[int, Headers, dict[str, Any]]:
-    """Returns status, extra headers and body for an error; bugs are logged here and explained to nobody."""
+    """Returns status, extra headers and body for an error. A bug is logged, and its answer has no details."""
     if isinstance(error, NproxyError) and not isinstance(error, StorageError):
         if error.status >= 500:
             _log.warning("request %s: %s", request_id, error, exc_info=error.__cause__)

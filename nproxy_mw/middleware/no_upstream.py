@@ -1,6 +1,6 @@
 """NoUpstream: stands where Forwarder would, in a registry of internal packages alone.
 
-Everything that is not internal is absent, and a sentence says why. Audits find nothing, so no install fails by them.
+Everything that is not internal is absent, and a sentence says why. Audits find nothing, so that no install fails.
 """
 
 from __future__ import annotations

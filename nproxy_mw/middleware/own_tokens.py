@@ -1,9 +1,8 @@
-"""OwnTokens: what a client may do with the API token it holds: ``npm token list`` and ``revoke``, ``npm logout``.
+"""OwnTokens: what a client may do with its own API token: ``npm token list`` and ``revoke``, ``npm logout``.
 
-A token acts on itself alone. Its name is no proof of ownership, since names are free, and a leaked token that could
-list or end others would be worse than a leaked one. To it, any other token looks like one that does not exist. Tokens
-are made by ``npm login``, by the management API and on the command line, never by another token: so none can widen
-itself.
+A token acts only on itself. Its name proves no ownership, since anybody may choose any name, and a leaked token that
+could list or end others would do more harm. Any other token looks like one that does not exist. Tokens are created by
+``npm login``, by the management API and on the command line, never by another token: so none can widen its own rights.
 """
 
 from __future__ import annotations
@@ -63,7 +62,7 @@ class OwnTokens:
             for record in self.tokens.list()
             if record.hash == request.principal.token_hash
         ]
-        # npm looks into urls for the next page, and fails when there is none to look into.
+        # npm reads the next page from urls, and fails without it.
         return json_response({"objects": found, "urls": {}}, headers=PRIVATE)
 
     def _revoke(self, request: Request) -> Response:

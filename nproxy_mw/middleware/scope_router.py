@@ -1,8 +1,8 @@
 """ScopeRouter: parses the path once, and decides whose package it is.
 
-The wall against dependency confusion: a name under an internal scope is marked internal here, by exact, case-sensitive
-comparison of the whole scope, and no layer below may name it to the upstream. Everything the path parser does not
-understand is refused before anything else happens.
+This is the wall against dependency confusion. A name under an internal scope is marked internal, by exact,
+case-sensitive comparison of the whole scope, and no layer below may name it to the upstream. A path that the parser
+does not understand is refused before anything else happens.
 """
 
 from __future__ import annotations

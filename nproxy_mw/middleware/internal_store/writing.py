@@ -1,7 +1,7 @@
 """How internal packages are changed: publish, deprecate, tag, unpublish.
 
-npm sends several of these as one kind of document under one path. What is told apart here is told by the document: with
-``_attachments`` it is a publish; without, its versions are compared with those that are stored.
+npm sends several of these as one kind of document under one path. The document tells them apart: with ``_attachments``
+it is a publish; without, its versions are compared with those that are stored.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Writing:
         if not is_publish(document):
             return self._put_changed(request, document)
         publication = parse_publication(request.route.package, document)
-        del document  # the tarball in base64: up to 50 MiB that nobody needs any more
+        del document  # with the tarball in base64, up to 50 MiB
         self.packages.publish(publication, _actor(request))
         return _done(201)
 
@@ -43,8 +43,8 @@ class Writing:
     def _put_changed(self, request: Request, document: Json) -> Response:
         name, revision = request.route.package, request.route.revision or str(document.get("_rev", ""))
         packument = self.packages.read(name, for_write=True)[0]
-        # Under -rev/, a document with fewer versions is an unpublish, stale or not: that it is not offered comes first.
-        # Elsewhere what a stale one lacks may be what others published meanwhile.
+        # Under -rev/, a document with fewer versions is an unpublish, stale or not, and is refused as such first.
+        # Elsewhere, others may meanwhile have published the versions that a stale document lacks.
         missing = missing_versions(packument, document)
         if request.route.revision and missing:
             _check_version_unpublish(request)

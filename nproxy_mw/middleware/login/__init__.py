@@ -1,6 +1,6 @@
-"""Login: gives ``npm login`` an API token, on a server that has administrators of its own.
+"""Login: gives ``npm login`` an API token, on a server that has its own administrators.
 
-Both ways that npm knows::
+npm knows two ways, and both work::
 
     POST /-/v1/login                    begins a web login: where to look, and where to poll
     GET  /-/v1/login/done/<secret>      202 until it is granted, then the token, once
@@ -45,9 +45,9 @@ _EVERYTHING = frozenset(Grant)
 
 
 class Login:
-    """Gives out tokens of *tokens*, the organization *org*'s, to those whose password *administrators* know.
+    """Creates tokens in *tokens*, those of the organization *org*, for its *administrators*.
 
-    *storage* is the organization's own; logins wait there, so that any process can go on with one. If *public_url* is
+    *storage* is the organization's own. Logins wait there, so that any process can continue one. If *public_url* is
     None, the URLs that npm is given follow the request.
     """
 

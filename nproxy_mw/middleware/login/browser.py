@@ -1,8 +1,8 @@
-"""The browser's side of npm login: the form, and what is sent with it.
+"""The browser's side of npm login: the form, and what it sends.
 
-The form is guarded in three ways: its name is unguessable, a hidden value must match a cookie that no other site can
-set or read, and browsers say which site a form came from. It carries the password itself, so there is no session that
-another site could ride on.
+Three things guard the form: its name cannot be guessed, a hidden value must match a cookie that no other site can set
+or read, and browsers say which site a form came from. It carries the password itself, so there is no session that
+another site could use.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ LoginHandler: TypeAlias = Callable[[LoginRequest], Response]
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What came with the form."""
+    """The fields that the form sent."""
 
     name: str
     password: str
@@ -60,7 +60,7 @@ class Sent:
 
 
 class LoginPage:
-    """Answers the login page of the organization *org*."""
+    """The login page of the organization *org*."""
 
     def __init__(self, org: str, logins: PendingLogins, administrators: Administrators, public_url: str | None) -> None:
         self.org = org
@@ -77,13 +77,13 @@ class LoginPage:
         return self._form(request, 200, waiting)
 
     def grant(self, request: LoginRequest) -> Response:
-        """Takes what the form brought: npm gets its token when the password is right."""
+        """Grants the login if the password is right: npm then gets its token."""
         refuse_other_sites(request.environ)
         sent = _sent(request.environ)
         try:
             waiting = self.logins.find(request.name)
             if not _matches_cookie(request.environ, sent):
-                return self._form(request, 403, waiting, "The form had grown old: try again.", sent)
+                return self._form(request, 403, waiting, "The form had expired: try again.", sent)
             if not sent.scopes or not sent.scopes <= set(Grant):
                 return self._form(request, 400, waiting, "Choose what the token may do.", sent)
             ip = request.environ.get("REMOTE_ADDR", "")

@@ -59,7 +59,10 @@ def form_page(
     name: str = "",
     grants: Collection[str] = (Grant.PROXY,),
 ) -> bytes:
-    """The page that asks. *form* is the hidden value that its POST must bring back; *alert* says what went wrong."""
+    """Returns the page with the form.
+
+    *form* is the hidden value that its POST must repeat; *alert* says what went wrong.
+    """
     body = _FORM.substitute(
         alert=f'<p role="alert">{escape(alert)}</p>\n' if alert else "",
         org=escape(org),
@@ -75,5 +78,5 @@ def form_page(
 
 
 def plain_page(title: str, sentence: str) -> bytes:
-    """A page that says one thing."""
+    """Returns a page with one sentence."""
     return _PAGE.substitute(title=escape(title), body=f"<p>{escape(sentence)}</p>\n").encode("utf-8", "replace")

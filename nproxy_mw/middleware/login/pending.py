@@ -1,8 +1,8 @@
-"""Logins that wait for a person: what npm polls for, and what the page in the browser grants, meet here on Storage.
+"""Logins that wait for a person: npm polls for one, and the page in the browser grants it.
 
-npm and the browser each hold one of two names of the same login. npm's is a secret, and asking with it is enough to get
-the token: pnpm polls without any other proof. The browser's is a hash of it, so whoever sees the page's address cannot
-collect the token. The token itself is never stored: it is made when it is collected, by the one who removed the record.
+npm and the browser each hold a name of the same login. npm's is a secret, and is enough to get the token: pnpm polls
+without any other proof. The browser's is a hash of it, so that the address of the page does not give the token away.
+The token itself is never stored: the process that removes the record creates it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _NAME = re.compile(r"(?P<begin>(?P<expires>[0-9a-f]{8,12})-[0-9a-f]{8}-)(?P<rest
 
 @dataclass(frozen=True, slots=True)
 class PendingLogin:
-    """A login that waits: who began it."""
+    """A login that waits, and who began it."""
 
     ip: str
     user_agent: str
@@ -51,7 +51,7 @@ class PendingLogin:
 
 @dataclass(frozen=True, slots=True)
 class GrantedLogin:
-    """What an administrator granted: a token of that name and those scopes."""
+    """What an administrator granted: a token with that name and those scopes."""
 
     administrator: str
     grants: frozenset[Grant]
@@ -81,11 +81,11 @@ class PendingLogins:
         return _public(secret), secret
 
     def find(self, name: str) -> PendingLogin:
-        """The login that still waits under the browser's *name*. Raises `NotFound`."""
+        """Returns the login that still waits under the browser's *name*. Raises `NotFound`."""
         return _waiting(self._read(name))
 
     def grant(self, name: str, administrator: str, grants: Iterable[Grant]) -> None:
-        """Lets npm collect a token. Raises `NotFound` when the login waits no longer."""
+        """Lets npm collect a token. Raises `NotFound` if the login no longer waits."""
         self._check(name)
         granted = {"administrator": administrator, "scopes": sorted(grants)}
 
@@ -96,7 +96,7 @@ class PendingLogins:
         documents.change(self.storage, _key(name), step)
 
     def collect(self, secret: str) -> GrantedLogin | None:
-        """What was granted, once; None while it waits. Raises `NotFound` when it is over."""
+        """Returns what was granted, once; None while it waits. Raises `NotFound` if it is over."""
         name = _public(secret)
         self._check(name)
         try:
@@ -162,7 +162,7 @@ def _waiting(document: Json | None) -> PendingLogin:
 
 
 def _over() -> NotFound:
-    return NotFound("This login is over or never was: run npm login again.", code="login-over")
+    return NotFound("This login is over or never existed: run npm login again.", code="login-over")
 
 
 def _key(name: str) -> str:

@@ -2,8 +2,8 @@
 
 ::
 
-    /api/v1/openapi.json                   GET          the description of this API; for everybody
-    /api/v1/sessions                       POST         sign in; for everybody. DELETE: sign out
+    /api/v1/openapi.json                   GET          the description of this API, without a session
+    /api/v1/sessions                       POST DELETE  sign in, without a session; sign out
     /api/v1/orgs                           GET POST     the organizations
     /api/v1/orgs/{org}/settings            GET PUT      its settings
     /api/v1/orgs/{org}/tokens              GET POST     its API tokens
@@ -76,9 +76,9 @@ class _Place:
 class Management:
     """The management API over *organizations*, whose parts *tenant* opens by id.
 
-    *users* tells who is signed in: a callable of the host application from an environ to a `User` or None, or
-    `SignedIn`, for administrators of the server's own, who sign in and out by this API too. If *domain* is given, the
-    API is at that host alone. *catalog* has the rules that *tenant* opens its settings with.
+    *users* tells who is signed in. It is a callable of the host application from an environ to a `User` or None; or it
+    is `SignedIn`, for the server's own administrators, who sign in and out by this API. If *domain* is given, only that
+    host serves the API. *catalog* has the rules that *tenant* opens its settings with.
 
     Raises:
         ValueError: *domain* is not a domain's name.

@@ -45,18 +45,21 @@ class Tenant(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who calls the management API. *organizations* are those that may be managed; None means all, and making more."""
+    """A user of the management API.
+
+    *organizations* are those that the user may manage. None means all, and the right to create more.
+    """
 
     name: str
     organizations: frozenset[str] | None = None
 
     def manages(self, org: str) -> bool:
-        """Whether the organization *org* may be managed, if there is one."""
+        """Returns whether the user may manage the organization *org*, should it exist."""
         return self.organizations is None or org in self.organizations
 
 
 Authenticator: TypeAlias = "Callable[[WSGIEnvironment], User | None]"
-"""Tells from a request who is signed in: the host application's own login, or the sessions of this server."""
+"""Returns who sent a request: by the host application's own login, or by the sessions of this server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class Call:
         return read_document(self.environ, *known, limits=limits)
 
     def query(self, *known: str) -> dict[str, str]:
-        """The parameters after the question mark, each at most once and among *known*. Raises `InvalidFields`."""
+        """Returns the query's parameters, each at most once and among *known*. Raises `InvalidFields`."""
         text = self.environ.get("QUERY_STRING", "")
         try:
             pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)

@@ -1,4 +1,4 @@
-"""The calls about organizations themselves and their settings."""
+"""The calls about organizations and their settings."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ class OrganizationCalls:
         self.organizations = organizations
 
     def listed(self, call: Call) -> Response:
-        """The organizations that the user manages, by id."""
+        """Returns the organizations that the user manages, by id."""
         call.query()
         found = [one.to_document() for one in self.organizations.list() if call.user.manages(one.id)]
         return reply({"orgs": found})
 
     def create(self, call: Call) -> Response:
-        """Makes an organization."""
+        """Creates an organization."""
         if call.user.organizations is not None:
-            raise Forbidden("This user manages given organizations and may make no others.", code="may-not-create")
+            raise Forbidden("This user manages certain organizations and may not create others.", code="may-not-create")
         document = call.document("id", "name")
         org, name = document.get("id"), document.get("name")
         fields: dict[str, str] = {}
@@ -42,13 +42,13 @@ class OrganizationCalls:
 
 
 def show_settings(call: Call, organization: Tenant) -> Response:
-    """All settings."""
+    """Returns all settings."""
     call.query()
     return _shown(organization.settings.get())
 
 
 def change_settings(call: Call, organization: Tenant) -> Response:
-    """Changes the settings that the body names; answers all of them."""
+    """Changes the settings that the body names, and returns all of them."""
     change = call.document()
     change.pop("warnings", None)  # what was shown may be sent back whole
     return _shown(organization.settings.change(change, actor=call.actor))

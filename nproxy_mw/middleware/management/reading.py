@@ -1,4 +1,4 @@
-"""The calls that only read: the audit trail, and the internal packages."""
+"""The calls that only read: the audit trail and the internal packages."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from nproxy_mw.middleware.management.calls import Call, Tenant, reply
 from nproxy_mw.npm.names import Name, parse_name
 from nproxy_mw.rules.values import InvalidFields
 
-PAGE = 50  # entries of a page when nothing else is asked for
+PAGE = 50  # entries of a page by default
 
 
 def audit(call: Call, organization: Tenant) -> Response:
-    """One page of the audit trail, newest first."""
+    """Returns one page of the audit trail, newest first."""
     query = call.query("after", "limit", "event", "package")
     limit = _limit(query)
     _refuse_future(query.get("after", ""))
@@ -33,7 +33,7 @@ def audit(call: Call, organization: Tenant) -> Response:
 
 
 def list_packages(call: Call, organization: Tenant) -> Response:
-    """One page of the internal packages, by name."""
+    """Returns one page of the internal packages, by name."""
     query = call.query("after", "limit")
     limit, after = _limit(query), _name(query.get("after"))
     names = (name for name in organization.packages.names() if after is None or name > after)
@@ -47,7 +47,7 @@ def list_packages(call: Call, organization: Tenant) -> Response:
 
 
 def show_package(call: Call, organization: Tenant) -> Response:
-    """One internal package and all its versions."""
+    """Returns one internal package and all its versions."""
     call.query()
     packument, _ = organization.packages.read(parse_name(call.rest))
     return reply(
@@ -69,7 +69,7 @@ def _limit(query: dict[str, str]) -> int:
 
 
 def _refuse_future(cursor: str) -> None:
-    """Refuses a cursor that no page can have given: all days up to its own would be looked through."""
+    """Refuses a cursor that no page can have returned: the trail would be searched day by day up to it."""
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y%m%d")
     if cursor[:8] > tomorrow:
         raise InvalidFields({"after": "This is 'next' of the page before."}, code="invalid-cursor")

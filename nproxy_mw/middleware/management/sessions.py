@@ -1,7 +1,7 @@
-"""How an administrator of a standalone server signs in and out, and how a session is told from a request.
+"""How an administrator of a standalone server signs in and out, and how a request names its session.
 
-A session travels in the Authorization header alone. Cookies are never looked at, so a browser that is lured here by a
-page of another site brings nothing along.
+A session travels only in the Authorization header. Cookies are ignored, so that a page of another site cannot use the
+session of a browser.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LONGEST = 1024  # characters of a name or a password that are looked at
 
 
 class SignedIn:
-    """The `Authenticator` of a server with administrators of its own: who is signed in is told by *sessions*."""
+    """The `Authenticator` of a server that has its own administrators, and keeps their *sessions*."""
 
     def __init__(self, administrators: Administrators, sessions: SessionStore) -> None:
         self.administrators = administrators
@@ -42,7 +42,7 @@ class SignedIn:
         return User(administrator.name) if administrator is not None else None
 
     def sign_in(self, environ: WSGIEnvironment) -> Response:
-        """A session for a name and its password."""
+        """Creates a session for a name and its password."""
         document = read_document(environ, "username", "password", limits=CREDENTIALS)
         fields = {key: "This is text." for key in ("username", "password") if not _is_text(document.get(key))}
         if fields:

@@ -15,13 +15,13 @@ _TIME = "This is a time with its zone in the future, such as 2027-01-31T00:00:00
 
 
 def list_tokens(call: Call, organization: Tenant) -> Response:
-    """The tokens that are not revoked, newest first."""
+    """Returns the tokens that are not revoked, newest first."""
     call.query()
     return reply({"tokens": [record.to_document() for record in organization.tokens.list()]})
 
 
 def create_token(call: Call, organization: Tenant) -> Response:
-    """Makes a token. Its plaintext is in this answer and nowhere else."""
+    """Creates a token. Its plaintext is in this answer and nowhere else."""
     document = call.document("name", "scopes", "expiresAt")
     fields: dict[str, str] = {}
     name = _checked("name", lambda: check_name(document.get("name")), fields)
@@ -38,7 +38,7 @@ def create_token(call: Call, organization: Tenant) -> Response:
 
 
 def revoke_token(call: Call, organization: Tenant) -> Response:
-    """Ends a token, at once and for good."""
+    """Revokes a token, at once and for good."""
     call.query()
     organization.tokens.revoke(call.rest, actor=call.actor)
     return DONE
