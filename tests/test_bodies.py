@@ -257,6 +257,7 @@ def test_drain_reads_what_is_left():
     """After half a body the other half is thrown away."""
     environ = by_length(Zeros(10 * CHUNK), 10 * CHUNK)
     input_ = count_input(environ)
+    assert input_ is not None
     environ["wsgi.input"].read(CHUNK)
     drain(input_)
     assert input_.remaining == 0

@@ -23,6 +23,7 @@ CHUNK = 64 * 1024  # bytes
 DRAIN_LIMIT = 2 * 52_428_800  # bytes read and thrown away before an error is answered
 DRAIN_SECONDS = 30.0
 _MAX_DIGITS = 18  # of a Content-Length
+_EMPTY = frozenset({None, "", "0"})  # lengths of requests without a body
 
 PUBLISH_LIMIT = 52_428_800
 """Bytes of a publish request's body, after any Content-Encoding is undone: 50 MB."""
@@ -89,12 +90,17 @@ def content_length(environ: WSGIEnvironment) -> int | None:
     return int(text)
 
 
-def count_input(environ: WSGIEnvironment) -> CountedInput:
+def count_input(environ: WSGIEnvironment) -> CountedInput | None:
     """Puts an input that ends where the body does into *environ*, and returns it, to be drained by `drain`.
+
+    None is returned for a request without a body: its input is empty then.
 
     Raises:
         BadRequest, LengthRequired: see `content_length`.
     """
+    if environ.get("CONTENT_LENGTH") in _EMPTY and not environ.get("HTTP_TRANSFER_ENCODING"):
+        environ["wsgi.input"] = io.BytesIO()
+        return None
     counted = CountedInput(environ["wsgi.input"], content_length(environ))
     environ["wsgi.input"] = io.BufferedReader(counted, CHUNK)
     return counted

@@ -107,8 +107,12 @@ class Key(Generic[T]):
         """
         value = self.find(environ)
         if value is None:
-            raise MissingLayer(f"{by} found no {self.field}: put {self.layer} outside {by} (see nproxy_mw/stack.py).")
+            raise self.missing(by)
         return value
+
+    def missing(self, by: str) -> MissingLayer:
+        """Returns the error for the layer *by*, which found no value. It names the layer that is missing above it."""
+        return MissingLayer(f"{by} found no {self.field}: put {self.layer} outside {by} (see nproxy_mw/stack.py).")
 
 
 REQUEST_ID: Key[str] = Key("request_id", "ErrorResponses")
@@ -136,8 +140,10 @@ def context_of(environ: WSGIEnvironment, by: str) -> Context:
     Raises:
         MissingLayer: ErrorResponses does not stand above *by*.
     """
-    REQUEST_ID.require(environ, by)
-    return cast("Context", environ[CONTEXT])
+    context: Context | None = environ.get(CONTEXT)
+    if context is None or context.request_id is None:
+        raise REQUEST_ID.missing(by)
+    return context
 
 
 def actor_of(context: Context, environ: WSGIEnvironment) -> Actor:

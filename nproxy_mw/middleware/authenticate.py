@@ -45,7 +45,8 @@ class Authenticate:
         header = environ.get("HTTP_AUTHORIZATION", "")
         context.principal = self._principal(header.strip())
         if header:
-            environ = {key: value for key, value in environ.items() if key != "HTTP_AUTHORIZATION"}
+            environ = dict(environ)
+            del environ["HTTP_AUTHORIZATION"]
         return self.app(environ, start_response)
 
     def _principal(self, header: str) -> Principal:

@@ -36,8 +36,6 @@ _log = logging.getLogger(__name__)
 LONGEST_NOTICE = 500  # characters
 LONGEST_REASON = 200
 
-_HEADER = "X-Request-Id"
-
 
 class ErrorResponses:
     """Answers every error that comes up from *app* as npm's JSON, and gives each request an id."""
@@ -62,8 +60,8 @@ class ErrorResponses:
 def _with_id(start_response: StartResponse, request_id: str) -> StartResponse:
     def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
         # A host application below, or another ErrorResponses, may have named the request already.
-        if _HEADER.lower() not in [name.lower() for name, _ in headers]:
-            headers = [*headers, (_HEADER, request_id)]
+        if "x-request-id" not in map(str.lower, dict(headers)):
+            headers = [*headers, ("X-Request-Id", request_id)]
         return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
     return start

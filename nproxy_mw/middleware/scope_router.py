@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING
 
 from nproxy_mw.access import Grant, require
-from nproxy_mw.http.context import PRINCIPAL, Destination, RoutingSettings, context_of
+from nproxy_mw.http.context import CONTEXT, PRINCIPAL, Context, Destination, RoutingSettings
 from nproxy_mw.http.messages import is_read
 from nproxy_mw.npm.routes import Route, parse_route
 
@@ -35,8 +35,8 @@ class ScopeRouter:
         self.settings = settings
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        principal = PRINCIPAL.require(environ, by="ScopeRouter")
-        context = context_of(environ, by="ScopeRouter")
+        context = environ.get(CONTEXT) or Context()
+        principal = context.principal or PRINCIPAL.require(environ, by="ScopeRouter")
         context.route = route = parse_route(environ.get("PATH_INFO", ""))
         context.settings = settings = self.settings()
         context.destination = destination = _destination(route, settings.internal_scopes)

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
+_PUBLISH_ALONE = frozenset({Grant.PUBLISH})
+
+
 class InternalStore:
     """Serves *packages*, and ping, whoami, search and signing keys.
 
@@ -87,10 +90,11 @@ class InternalStore:
 
 
 def _authorize(request: Request) -> None:
+    principal = request.principal
     if not is_read(request.environ):
-        require(request.principal, Grant.PUBLISH)
-    elif Grant.PUBLISH not in request.principal.grants or not _is_part_of_a_change(request):
-        require(request.principal, Grant.PROXY)
+        require(principal, Grant.PUBLISH)
+    elif principal.grants != _PUBLISH_ALONE or not _is_part_of_a_change(request):
+        require(principal, Grant.PROXY)
 
 
 def _is_part_of_a_change(request: Request) -> bool:
