@@ -39,8 +39,8 @@ BULK_AUDIT = JsonLimits(4 * 2**20, 400_000, 10)
 QUICK_AUDIT = JsonLimits(8 * 2**20, 1_000_000, 500)
 """A whole tree, as pnpm 10 sends it: some 60 marks for a package. It nests as deep as packages depend on each other."""
 
-MANAGEMENT = JsonLimits(2 * 2**20, 100_000, 20)
-"""A change of settings; a thousand exceptions with their reasons have about one mebibyte and 20,000 marks."""
+MANAGEMENT = JsonLimits(2 * 2**20, 500_000, 20)
+"""A change of settings, by an administrator; a thousand exceptions with their reasons have about one mebibyte."""
 
 EXCEPTION_REQUEST = JsonLimits(8 * 1024, 500, 10)
 """A body that is kept as it came, and that a token may send."""
