@@ -14,15 +14,14 @@ A stack is built at the first request for its organization; connections and fini
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 from nproxy_mw.access import Administrators
 from nproxy_mw.errors import NotFound
 from nproxy_mw.http.views import Views
+from nproxy_mw.lru import Lru
 from nproxy_mw.middleware.error_responses import ErrorResponses
 from nproxy_mw.middleware.login import Login
 from nproxy_mw.middleware.management import Authenticator, Management
@@ -42,8 +41,6 @@ from nproxy_mw.upstream.transport import Transport, Urllib3Transport
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-T = TypeVar("T")
 
 CAPACITY = 256
 """Organizations whose stacks one process keeps; others are built again when they are asked for."""
@@ -79,10 +76,9 @@ class Platform:
         self.public_url = public_url
         self.administrators = administrators
         self.catalog = catalog
-        self.organization: Lru[Organization] = Lru(
-            partial(open_organization, storage, locks, is_made=True, seal=seal, catalog=catalog)
-        )
-        self._registries: Lru[WSGIApplication] = Lru(self._built)
+        self._open = partial(open_organization, storage, locks, is_made=True, seal=seal, catalog=catalog)
+        self._organizations: Lru[str, Organization] = Lru(max_items=CAPACITY)
+        self._registries: Lru[str, WSGIApplication] = Lru(max_items=CAPACITY)
         self._views = Views()
         self._app = stack(*self._outer(users), on=no_registry)
 
@@ -93,7 +89,11 @@ class Platform:
         """The stack of the organization *org* below ErrorResponses; None when there is no such organization."""
         if org != self.resolve.fixed_org and not self.organizations.exists(org):
             return None
-        return self._registries(org)
+        return self._registries.get(org) or self._registries.setdefault(org, self._built(org))
+
+    def organization(self, org: str) -> Organization:
+        """Returns the parts of the organization *org*, which is known to exist."""
+        return self._organizations.get(org) or self._organizations.setdefault(org, self._open(org))
 
     def public_url_of(self, org: str) -> str | None:
         """Where clients reach the registry of *org*, or None when that follows the request."""
@@ -171,22 +171,3 @@ def platform(
 def no_registry(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """What the platform's own address answers beside the management API: as for an organization that is not there."""
     raise NotFound("There is no registry at this address.", code="registry-not-found")
-
-
-class Lru(Generic[T]):
-    """Values made once per key by *make*, the least recently used dropped over *capacity*. Safe for threads."""
-
-    def __init__(self, make: Callable[[str], T], capacity: int = CAPACITY) -> None:
-        self.make = make
-        self.capacity = capacity
-        self._guard = threading.Lock()
-        self._values: OrderedDict[str, T] = OrderedDict()
-
-    def __call__(self, key: str) -> T:
-        with self._guard:
-            if key not in self._values:
-                self._values[key] = self.make(key)
-            self._values.move_to_end(key)
-            while len(self._values) > self.capacity:
-                self._values.popitem(last=False)
-            return self._values[key]

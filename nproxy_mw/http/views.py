@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from nproxy_mw.http import messages
 from nproxy_mw.http.negotiation import etag_matches
+from nproxy_mw.lru import Lru
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 CAPACITY = 64 * 2**20  # bytes of finished bodies in one process
+MAX_VIEWS = 65_536
 GZIP_LEVEL = 6
 GZIP_FROM = 1024  # bytes; below it gzip costs more than it saves
 
@@ -51,30 +51,20 @@ def make_view(body: bytes, content_type: str, *, gzipped: bool) -> View:
 
 
 class Views:
-    """Finished views, the least recently used dropped first. Safe for threads."""
+    """Finished views, at most *capacity* bytes of bodies; the least recently used are dropped first."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
-        self.capacity = capacity  # bytes
-        self.size = 0
-        self._kept: OrderedDict[Hashable, View] = OrderedDict()
-        self._lock = Lock()
+        self._views: Lru[Hashable, View] = Lru(max_items=MAX_VIEWS, max_weight=capacity)
+
+    @property
+    def size(self) -> int:
+        """The bytes of all bodies that are kept."""
+        return self._views.weight
 
     def get(self, key: Hashable, make: Callable[[], View]) -> View:
-        """The view under *key*, finished by *make* when it is not kept. Two threads may both make it: no harm."""
-        with self._lock:
-            view = self._kept.get(key)
-            if view is not None:
-                self._kept.move_to_end(key)
-                return view
-        view = make()
-        with self._lock:
-            self._keep(key, view)
+        """Returns the view under *key*, finished by *make* when it is not kept. Two threads may both make it."""
+        view = self._views.get(key)
+        if view is None:
+            view = make()
+            self._views.put(key, view, len(view.body))
         return view
-
-    def _keep(self, key: Hashable, view: View) -> None:
-        old = self._kept.pop(key, None)
-        self.size += len(view.body) - (len(old.body) if old else 0)
-        self._kept[key] = view
-        while self.size > self.capacity and self._kept:
-            _, dropped = self._kept.popitem(last=False)
-            self.size -= len(dropped.body)
