@@ -16,10 +16,10 @@ from nproxy_mw.errors import Busy, Changed, Conflict, NotFound, NproxyError, Sto
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.publication import parse_publication
 from nproxy_mw.packages import store as packages_module
-from nproxy_mw.packages.record import record_key
 from nproxy_mw.packages.store import ATTEMPTS, Packages
 from nproxy_mw.signing import Ed25519Signer, P256Signer
 from nproxy_mw.storage import open_storage
+from nproxy_mw.storage.layout import RECORD
 from nproxy_mw.storage.locks import locks_for
 from nproxy_mw.testing.documents import publish_document
 from nproxy_mw.testing.faults import Faulty
@@ -130,7 +130,7 @@ def test_every_change_is_told(packages, storage):
         ("package.unpublished", None),
     ]
     assert verify(packages.record(NAME)[0].chain) == []
-    assert keys(storage) == [record_key(NAME)]
+    assert keys(storage) == [RECORD.key(NAME)]
     assert packages.record(NAME)[0].retired == {"1.0.0", "1.1.0"}
 
 
@@ -507,7 +507,7 @@ def test_bytes_stay_when_nobody_can_tell_who_names_them(storage):
 def test_damaged_record_is_no_absent_package(packages, storage, data):
     """It is 503 until somebody looks: never 404, and never published over."""
     packages.publish(publication(), ANN)
-    key = record_key(NAME)
+    key = RECORD.key(NAME)
     storage.replace(key, data, storage.read(key).revision)
     for ask in (lambda: packages.read(NAME), lambda: packages.publish(OTHER, ANN), lambda: packages.record(NAME)):
         with pytest.raises(StorageUnavailable):

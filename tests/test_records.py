@@ -7,9 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nproxy_mw.npm.names import Name
-from nproxy_mw.packages.record import FORMAT, Record, decode, encode, record_key, record_name, tarball_key
-from nproxy_mw.storage.port import is_key
+from nproxy_mw.packages.record import FORMAT, Record, decode, encode
 
 texts = st.text('abc@/-1.é"', max_size=8)
 jsons = st.recursive(
@@ -75,11 +73,3 @@ def test_taken_are_stored_and_burnt_numbers():
     record = Record(tarballs={"1.0.0": {"key": "a", "size": 1}}, retired=frozenset({"0.9.0"}))
     assert record.taken == {"1.0.0", "0.9.0"}
     assert record.files == {"a"}
-
-
-@pytest.mark.parametrize("name", [Name("@acme", "utils"), Name("@a", "b"), Name("@acme", "record.json")])
-def test_keys_are_keys(name):
-    """Every name has its place, the names can be read back, and no package's place lies in another's."""
-    assert is_key(record_key(name))
-    assert is_key(tarball_key(name, "0" * 32 + "-0a1b2c3d.tgz"))
-    assert record_name(record_key(name)) == name

@@ -22,11 +22,11 @@ from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import BadRequest, Conflict, Missing, NotFound, NproxyError, Unauthenticated
 from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
+from nproxy_mw.storage.layout import ADMINISTRATOR
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.revisions import RevisionCache
 from nproxy_mw.times import Clock, utc_now
 
-FOLDER = "administrators"
 SHORTEST, LONGEST = 8, 1024  # characters of a password; NIST SP 800-63B section 5.1.1.2 for the first
 AT_ONCE = 2
 """Passwords looked at at once in one process: argon2 takes 64 MiB for each."""
@@ -110,12 +110,11 @@ class AdministratorStore:
 
     def list(self) -> list[Administrator]:
         """All administrators, by name."""
-        names = sorted(key.rpartition("/")[2].removesuffix(".json") for key in self.storage.list(FOLDER))
-        return [Administrator(name) for name in names if self._find(name)]
+        return [Administrator(name) for name in sorted(ADMINISTRATOR.names(self.storage)) if self._find(name)]
 
     def repair(self) -> int:
         """Tells of changes that a crash left untold. Answers how many there were."""
-        stored = [documents.find(self.storage, key) for key in self.storage.list(FOLDER)]
+        stored = [documents.find(self.storage, key) for key in ADMINISTRATOR.keys(self.storage)]
         return self.trail.settle(event for document in stored if document for event in document["events"])
 
     @cached_property
@@ -127,7 +126,7 @@ class AdministratorStore:
         if not _NAME.fullmatch(name):
             return None
         try:
-            record = self._remembered.get(_key(name))
+            record = self._remembered.get(ADMINISTRATOR.key(name))
         except Missing:
             return None
         return record if record.hash and record.name == name else None
@@ -160,7 +159,7 @@ class AdministratorStore:
             return {**document, "password": hashed} if document is not None and unchanged else None
 
         try:
-            documents.change(self.storage, _key(record.name), step)
+            documents.change(self.storage, ADMINISTRATOR.key(record.name), step)
         except NproxyError:
             return
 
@@ -175,8 +174,8 @@ class AdministratorStore:
             told[:] = [self.trail.new(kind, actor, administrator=name)]
             return {"name": name, "password": hashed, "epoch": secrets.token_hex(8), "events": told}
 
-        documents.change(self.storage, _key(name), step)
-        self._remembered.forget(_key(name))
+        documents.change(self.storage, ADMINISTRATOR.key(name), step)
+        self._remembered.forget(ADMINISTRATOR.key(name))
         self.trail.append(told)
 
 
@@ -201,10 +200,6 @@ def check_password(password: object) -> str:
 def _normal(password: str) -> bytes:
     """The password's bytes, the same from every keyboard: NFKC, as NIST SP 800-63B 5.1.1.2 recommends."""
     return unicodedata.normalize("NFKC", password).encode("utf-8", "replace")
-
-
-def _key(name: str) -> str:
-    return f"{FOLDER}/{name}.json"
 
 
 def _decode(data: bytes) -> Record:

@@ -21,10 +21,10 @@ from typing import Any
 from nproxy_mw.errors import Busy, TooManyRequests
 from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
+from nproxy_mw.storage.layout import ATTEMPTS
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.times import Clock, timestamp, utc_now
 
-FOLDER = "attempts"
 FORGET = timedelta(hours=1)
 DIGITS = 3  # hex digits of a counter's key: 4096 counters of each kind
 
@@ -122,7 +122,7 @@ def too_many(seconds: int) -> TooManyRequests:
 
 def _key(limit: Limit, who: str) -> str:
     digest = hashlib.sha256(who.encode("utf-8", "replace")).hexdigest()
-    return f"{FOLDER}/{limit.kind}/{digest[:DIGITS]}.json"
+    return ATTEMPTS.key(limit.kind, digest[:DIGITS])
 
 
 def _read(document: Json | None, now: datetime) -> tuple[int, datetime]:

@@ -18,11 +18,11 @@ from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Missing
 from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
+from nproxy_mw.storage.layout import SESSION
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.revisions import RevisionCache
 from nproxy_mw.times import Clock, timestamp, utc_now
 
-FOLDER = "sessions"
 LIFETIME = timedelta(hours=12)
 
 
@@ -69,7 +69,7 @@ class SessionStore:
         session = Session(token_format.digest(secret), administrator.name, epoch, expires_at)
         # Told first: a session that is not told of cannot exist, and one that was told of and lost opens nothing.
         self.trail.record("session.created", actor, session=_id(session), administrator=session.name)
-        self.storage.create(_key(session.hash), _encode(session))
+        self.storage.create(SESSION.key(session.hash), _encode(session))
         return secret, expires_at
 
     def find(self, secret: str) -> Administrator | None:
@@ -88,7 +88,7 @@ class SessionStore:
         if session is None:
             return
         try:
-            self.storage.delete(_key(session.hash))
+            self.storage.delete(SESSION.key(session.hash))
         except Missing:
             return
         self.trail.record("session.ended", actor, session=_id(session), administrator=session.name)
@@ -96,7 +96,7 @@ class SessionStore:
     def sweep(self) -> int:
         """Removes what is stored of sessions that have expired. Answers how many."""
         removed = 0
-        for key in list(self.storage.list(FOLDER)):
+        for key in list(SESSION.keys(self.storage)):
             try:
                 if self.clock() >= self._remembered.get(key).expires_at:
                     self.storage.delete(key)
@@ -110,14 +110,10 @@ class SessionStore:
             return None
         digest = token_format.digest(secret)
         try:
-            session = self._remembered.get(_key(digest))
+            session = self._remembered.get(SESSION.key(digest))
         except Missing:
             return None
         return session if compare_digest(session.hash, digest) else None
-
-
-def _key(digest: str) -> str:
-    return f"{FOLDER}/{digest}.json"
 
 
 def _id(session: Session) -> str:

@@ -23,10 +23,9 @@ from nproxy_mw.errors import Exists, NproxyError
 from nproxy_mw.json_values import Json
 from nproxy_mw.signing import Signer
 from nproxy_mw.storage import documents
+from nproxy_mw.storage.layout import CHECKPOINT
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.times import Clock, timestamp, utc_now
-
-FOLDER = "audit/checkpoints"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ class Checkpoints:
         signature = base64.b64encode(signer.sign(events.canonical(checkpoint))).decode()
         document = {"checkpoint": checkpoint, "keyid": signer.key_id, "sig": signature}
         try:
-            self.storage.create(_key(number + 1), documents.encode(document))
+            self.storage.create(CHECKPOINT.key(number + 1), documents.encode(document))
         except Exists:
             return False
         return True
@@ -90,7 +89,7 @@ class Checkpoints:
         numbers = self._numbers()
         if not numbers:
             return None
-        checkpoint = documents.decode(self.storage.read(_key(numbers[-1])).data)["checkpoint"]
+        checkpoint = documents.decode(self.storage.read(CHECKPOINT.key(numbers[-1])).data)["checkpoint"]
         return {"number": checkpoint["number"], "time": checkpoint["time"], "hash": _hash_of(checkpoint)}
 
     def verify(self, keys: Iterable[Json], *, witness: Json | None = None) -> tuple[SeenHeads, list[Finding]]:
@@ -105,7 +104,7 @@ class Checkpoints:
         hashes = {0: ""}
         for expected, number in enumerate(self._numbers(), 1):
             try:
-                document = documents.decode(self.storage.read(_key(number)).data)
+                document = documents.decode(self.storage.read(CHECKPOINT.key(number)).data)
                 hashes[number] = _hash_of(document["checkpoint"])
                 problem = self._problem(document, number, hashes.get(number - 1), trusted)
                 if not problem:
@@ -113,11 +112,13 @@ class Checkpoints:
             except (NproxyError, KeyError, TypeError, AttributeError, ValueError):
                 problem = "this checkpoint is damaged"
             if number != expected and number - 1 not in hashes:
-                findings.append(Finding(_key(number - 1), "this checkpoint is missing"))
+                findings.append(Finding(CHECKPOINT.key(number - 1), "this checkpoint is missing"))
             if problem:
-                findings.append(Finding(_key(number), problem))
+                findings.append(Finding(CHECKPOINT.key(number), problem))
         if witness is not None and hashes.get(witness["number"]) != witness["hash"]:
-            findings.append(Finding(_key(witness["number"]), "this checkpoint is not the one that was kept elsewhere"))
+            findings.append(
+                Finding(CHECKPOINT.key(witness["number"]), "this checkpoint is not the one that was kept elsewhere")
+            )
         return promises, findings
 
     def _problem(self, document: Json, number: int, previous: str | None, trusted: dict[str, Json]) -> str:
@@ -139,12 +140,7 @@ class Checkpoints:
         return (newest["number"], newest["hash"]) if newest else (0, "")
 
     def _numbers(self) -> list[int]:
-        names = (key.rpartition("/")[2].removesuffix(".json") for key in self.storage.list(FOLDER))
-        return sorted(int(name) for name in names if name.isdecimal())
-
-
-def _key(number: int) -> str:
-    return f"{FOLDER}/{number:08}.json"
+        return sorted(map(int, CHECKPOINT.names(self.storage)))
 
 
 def _hash_of(checkpoint: Json) -> str:

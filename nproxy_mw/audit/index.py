@@ -15,9 +15,9 @@ import orjson
 
 from nproxy_mw.errors import BadRequest, Exists, Missing
 from nproxy_mw.json_values import Json
+from nproxy_mw.storage.layout import INDEX
 from nproxy_mw.storage.port import Storage
 
-FOLDER = "audit/events"
 FIRST_YEAR = 2020
 """No event is older than this project."""
 
@@ -33,7 +33,7 @@ _CURSOR = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{3}Z-[0-9a-f]{32}", re.ASCII)
 def index_key(event: Json) -> str:
     """Where the index keeps *event*."""
     time = str(event["time"])
-    return f"{FOLDER}/{time[:10].replace('-', '/')}/{_cursor_of(event)}-{event['event']}.json"
+    return INDEX.key(time[:10].replace("-", "/"), f"{_cursor_of(event)}-{event['event']}")
 
 
 def write(storage: Storage, event: Json) -> bool:
@@ -84,7 +84,7 @@ def keys_before(storage: Storage, cursor: str | None, now: datetime) -> Iterator
     tomorrow = (now + timedelta(days=1)).strftime("%Y/%m/%d")
     newest = min(_day_of(cursor), tomorrow) if cursor else tomorrow
     for day in _days(storage, newest):
-        keys = sorted(storage.list(f"{FOLDER}/{day}"), reverse=True)
+        keys = sorted(storage.list(f"{INDEX.folder}/{day}"), reverse=True)
         yield from (key for key in keys if cursor is None or _cursor_in(key) < cursor)
 
 
@@ -103,7 +103,7 @@ def _below(newest: str, folders: Iterable[str]) -> Iterator[str]:
 
 
 def _is_empty(storage: Storage, folder: str) -> bool:
-    return next(iter(storage.list(f"{FOLDER}/{folder}")), None) is None
+    return next(iter(storage.list(f"{INDEX.folder}/{folder}")), None) is None
 
 
 def _read(storage: Storage, key: str) -> dict[str, Any] | None:

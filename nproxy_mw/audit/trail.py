@@ -17,13 +17,13 @@ from nproxy_mw.audit import events, index
 from nproxy_mw.errors import Busy, Changed, Exists, Missing, NproxyError
 from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
+from nproxy_mw.storage.layout import CHAIN, SEGMENT
 from nproxy_mw.storage.port import Storage, Stored
 from nproxy_mw.times import Clock, utc_now
 
 ADMINISTRATION = "administration"
 """The name of the chain beside the packages' own."""
 
-CURRENT = "audit/administration.json"
 FULL = 500
 """Events in one object of the chain: each append writes that object anew."""
 
@@ -134,13 +134,13 @@ class Trail:
 
     def segments(self) -> Iterator[Segment]:
         """The objects of the chain, newest first, one read each."""
-        segment = self._segment(CURRENT)
+        segment = self._segment(CHAIN.key())
         yield segment
         for number in range(segment.number - 1, 0, -1):
-            yield self._segment(_set_aside(number))
+            yield self._segment(SEGMENT.key(number))
 
     def _append_once(self, told: Sequence[Json]) -> bool:
-        stored = self._read(CURRENT)
+        stored = self._read(CHAIN.key())
         segment = _decode(stored)
         present = _ids(segment.chain)
         missing = [event for event in told if event["id"] not in present]
@@ -152,9 +152,9 @@ class Trail:
         data = documents.encode(Segment(segment.number, segment.previous, chain).document())
         try:
             if stored:
-                self.storage.replace(CURRENT, data, stored.revision)
+                self.storage.replace(CHAIN.key(), data, stored.revision)
             else:
-                self.storage.create(CURRENT, data)
+                self.storage.create(CHAIN.key(), data)
         except (Exists, Changed):
             return False
         self.index(chain, len(chain) - len(missing))
@@ -163,9 +163,9 @@ class Trail:
     def _archive(self, number: int, stored: Stored) -> bool:
         """Sets a full object aside. Nobody appends to a full one, so all who try at once write the same bytes."""
         try:
-            self.storage.create(_set_aside(number), stored.data)
+            self.storage.create(SEGMENT.key(number), stored.data)
         except Exists:
-            return self.storage.read(_set_aside(number)).data == stored.data
+            return self.storage.read(SEGMENT.key(number)).data == stored.data
         return True
 
     def _segment(self, key: str) -> Segment:
@@ -198,7 +198,3 @@ def _milliseconds(event_id: str) -> int:
         return int(event_id[:12], 16)
     except ValueError:
         return 0
-
-
-def _set_aside(number: int) -> str:
-    return f"audit/{ADMINISTRATION}/{number:06}.json"

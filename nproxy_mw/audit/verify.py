@@ -14,13 +14,11 @@ from nproxy_mw.audit.trail import ADMINISTRATION, Trail
 from nproxy_mw.errors import Exists, Missing, StorageUnavailable
 from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
+from nproxy_mw.storage.layout import INDEX, RECORD
 from nproxy_mw.storage.port import Storage
 
 Chains: TypeAlias = Iterable[tuple[str, Sequence[Any]]]
 """Names of chains, and what is stored of each; read only when asked for, one after the other."""
-
-_PACKAGES = "packages"
-_RECORD = "/record.json"
 
 
 def chain_in(data: bytes) -> Sequence[Any]:
@@ -34,13 +32,12 @@ def chain_in(data: bytes) -> Sequence[Any]:
 
 def package_chains(storage: Storage) -> Iterator[tuple[str, Sequence[Any]]]:
     """The chains of all packages on *storage*, the organization's own."""
-    for key in storage.list(_PACKAGES):
-        if key.endswith(_RECORD):
-            try:
-                data = storage.read(key).data
-            except Missing:  # a record is never removed: what checkpoints saw of it tells
-                continue
-            yield key.removeprefix(f"{_PACKAGES}/").removesuffix(_RECORD), chain_in(data)
+    for name in RECORD.names(storage):
+        try:
+            data = storage.read(RECORD.key(name)).data
+        except Missing:  # a record is never removed: what checkpoints saw of it tells
+            continue
+        yield name, chain_in(data)
 
 
 def all_chains(trail: Trail) -> Iterator[tuple[str, Sequence[Any]]]:
@@ -66,7 +63,7 @@ def verify(
     """
     promises, findings = checkpoints.verify(keys, witness=witness)
     yield from findings
-    unseen = set(trail.storage.list(index.FOLDER))
+    unseen = set(trail.storage.list(INDEX.folder))
     for name, chain in chains:
         flaws = events.verify(chain)
         yield from (Finding(name, flaw.what, flaw.index) for flaw in flaws)
@@ -94,7 +91,7 @@ def fill(trail: Trail, chains: Chains) -> int:
 
     The index is listed once and first, so that what is written meanwhile is at most written twice.
     """
-    there = set(trail.storage.list(index.FOLDER))
+    there = set(trail.storage.list(INDEX.folder))
     filled = 0
     for _, chain in chains:
         for event in sound(chain):

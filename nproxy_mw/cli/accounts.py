@@ -6,15 +6,13 @@ from nproxy_mw.accounts.sessions import SessionStore
 from nproxy_mw.cli.options import UsageError
 from nproxy_mw.middleware.management import SignedIn
 from nproxy_mw.orgs.directory import OrganizationDirectory
+from nproxy_mw.storage.layout import SYSTEM
 from nproxy_mw.storage.port import Storage
 
 try:
     from nproxy_mw.accounts.administrators import AdministratorStore
 except ImportError as error:
     raise UsageError("Administrators need argon2: pip install 'nproxy_mw[server]'.") from error
-
-SYSTEM = "system"
-"""The organization whose audit trail tells of administrators and sessions; the name is kept, so nobody has it."""
 
 
 def administrators_of(storage: Storage) -> AdministratorStore:

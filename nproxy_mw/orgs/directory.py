@@ -16,14 +16,13 @@ from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import BadRequest, Conflict, Exists, Missing, StorageUnavailable
 from nproxy_mw.json_values import Json
 from nproxy_mw.orgs import settings
-from nproxy_mw.storage import documents
+from nproxy_mw.storage import documents, layout
+from nproxy_mw.storage.layout import ORGANIZATION, SETTINGS
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.prefixed import Prefixed
 from nproxy_mw.storage.revisions import RevisionCache
 from nproxy_mw.times import Clock, timestamp, utc_now
 
-FOLDER = "organisations"
-HOMES = "orgs"
 MAX_NAME = 100  # characters
 
 # RFC 1035 2.3.1, as RFC 1123 relaxed it: one label of a host name. Punycode labels are left out: they show as another.
@@ -67,7 +66,7 @@ class OrganizationDirectory:
         """The organization's own part of the storage. Raises `ValueError` when *org* is no slug."""
         if not is_slug(org):
             raise ValueError("not an organization's id")
-        return Prefixed(self.storage, f"{HOMES}/{org}")
+        return layout.home(self.storage, org)
 
     def trail(self, org: str) -> Trail:
         """The organization's audit trail."""
@@ -84,9 +83,9 @@ class OrganizationDirectory:
         told = self.trail(made.id).new("organization.created", actor, name=made.name)
         # First, so that an organization that is there has settings, and their absence is a loss.
         with suppress(Exists):
-            self.home(made.id).create(settings.KEY, settings.defaults())
+            self.home(made.id).create(SETTINGS.key(), settings.defaults())
         try:
-            self.storage.create(_key(made.id), documents.encode(made.to_document() | {"events": [told]}))
+            self.storage.create(ORGANIZATION.key(made.id), documents.encode(made.to_document() | {"events": [told]}))
         except Exists as error:
             raise Conflict("There is an organization with that id already.", code="organization-exists") from error
         self.trail(made.id).append([told])
@@ -104,9 +103,9 @@ class OrganizationDirectory:
             try:
                 return self.create(org, actor=actor)
             except Conflict:
-                return self._remembered.get(_key(org))
+                return self._remembered.get(ORGANIZATION.key(org))
         try:
-            self.home(org).read(settings.KEY)
+            self.home(org).read(SETTINGS.key())
         except Missing as error:
             raise StorageUnavailable(settings.GONE, retry_after=10) from error
         return found
@@ -116,7 +115,7 @@ class OrganizationDirectory:
         if not is_slug(org):
             return None
         try:
-            return self._remembered.get(_key(org))
+            return self._remembered.get(ORGANIZATION.key(org))
         except Missing:
             return None
 
@@ -126,12 +125,12 @@ class OrganizationDirectory:
 
     def list(self) -> list[OrganizationRecord]:
         """All organizations, by id."""
-        ids = sorted(key.rpartition("/")[2].removesuffix(".json") for key in self.storage.list(FOLDER))
+        ids = sorted(ORGANIZATION.names(self.storage))
         return [found for found in map(self.find, ids) if found is not None]
 
     def repair(self, org: str) -> bool:
         """Tells of a creation that a crash left untold. Whether it was."""
-        document = documents.find(self.storage, _key(org))
+        document = documents.find(self.storage, ORGANIZATION.key(org))
         return document is not None and bool(self.trail(org).settle(document["events"]))
 
 
@@ -157,10 +156,6 @@ def check_name(name: object) -> str:
     if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME or not name.isprintable():
         raise BadRequest(f"An organization's name has 1 to {MAX_NAME} printable characters.", code="invalid-name")
     return name
-
-
-def _key(org: str) -> str:
-    return f"{FOLDER}/{org}.json"
 
 
 def _decode(data: bytes) -> OrganizationRecord:

@@ -23,10 +23,9 @@ from nproxy_mw.rules.exceptions import texts
 from nproxy_mw.rules.requests import ExceptionRequest, RequestAnswer, Requests, RequestState
 from nproxy_mw.rules.values import InvalidFields, Problems, ValueType
 from nproxy_mw.storage import documents
+from nproxy_mw.storage.layout import EXCEPTION_REQUESTS
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.times import Clock, parse_time, utc_now
-
-KEY = "exception-requests.json"
 
 
 class ExceptionRequestStore:
@@ -44,7 +43,7 @@ class ExceptionRequestStore:
         Raises:
             StorageUnavailable: they cannot be read, or are damaged.
         """
-        return _of(documents.find(self.storage, KEY))
+        return _of(documents.find(self.storage, EXCEPTION_REQUESTS.key()))
 
     def ask(self, document: object, *, actor: Actor) -> ExceptionRequest:
         """Stores and returns the request that *document* describes; the open one when *actor* asked for the same.
@@ -123,7 +122,7 @@ class ExceptionRequestStore:
             kept = document or {}
             return {**kept, "requests": [request.to_document() for request in result], "events": recorded}
 
-        documents.change(self.storage, KEY, write)
+        documents.change(self.storage, EXCEPTION_REQUESTS.key(), write)
         self.trail.append(recorded)
         return result
 

@@ -21,11 +21,10 @@ from nproxy_mw.orgs.key_ring import KeyRing, Pair
 from nproxy_mw.orgs.seal import Seal
 from nproxy_mw.signing import ED25519, Ed25519Signer, P256Signer, Signer, public_record
 from nproxy_mw.storage import documents
+from nproxy_mw.storage.layout import KEYS
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.revisions import RevisionCache
 from nproxy_mw.times import Clock, timestamp, utc_now
-
-KEY = "keys.json"
 
 OVERLAP = timedelta(hours=1)
 """How long after a rotation the old keys are still good: a publish that had begun, on any host, ends well within."""
@@ -50,10 +49,10 @@ class KeyStore:
             StorageUnavailable: the keys cannot be opened.
         """
         try:
-            return self._remembered.get(KEY).opened()
+            return self._remembered.get(KEYS.key()).opened()
         except Missing:
             self._change(actor, make=lambda document: document is None)
-            return self._remembered.get(KEY).opened()
+            return self._remembered.get(KEYS.key()).opened()
 
     def rotate(self, *, actor: Actor) -> tuple[Signer, ...]:
         """Makes a new pair. The old keys get an expiry `OVERLAP` ahead, and their private parts are dropped.
@@ -61,7 +60,7 @@ class KeyStore:
         The old private keys are not needed for it: this is also the way out when a seal key was lost, or is new.
         """
         self._change(actor, make=lambda _: True)
-        return self._remembered.get(KEY).opened()
+        return self._remembered.get(KEYS.key()).opened()
 
     def public_keys(self) -> list[dict[str, Any]]:
         """Every key that ever signed, newest first, as ``/-/npm/v1/keys`` lists them; none before the first publish.
@@ -70,7 +69,7 @@ class KeyStore:
             StorageUnavailable: there is a seal, and the list is not the one that was sealed.
         """
         try:
-            return self._remembered.get(KEY).listed()
+            return self._remembered.get(KEYS.key()).listed()
         except Missing:
             return []
 
@@ -85,13 +84,13 @@ class KeyStore:
             StorageUnavailable: they cannot be opened.
         """
         try:
-            self._remembered.get(KEY).opened()
+            self._remembered.get(KEYS.key()).opened()
         except Missing:
             return
 
     def repair(self) -> bool:
         """Tells of keys that a crash left untold. Whether there were any."""
-        document = documents.find(self.storage, KEY)
+        document = documents.find(self.storage, KEYS.key())
         return document is not None and bool(self.trail.settle(document["events"]))
 
     def _change(self, actor: Actor, *, make: Callable[[Json | None], bool]) -> None:
@@ -109,8 +108,8 @@ class KeyStore:
             told[:] = self._tell(actor, old, pair)
             return self._document(old, pair) | {"events": told}
 
-        documents.change(self.storage, KEY, step)
-        self._remembered.forget(KEY)
+        documents.change(self.storage, KEYS.key(), step)
+        self._remembered.forget(KEYS.key())
         self.trail.append(told)
 
     def _document(self, old: list[Json], pair: Pair) -> dict[str, Any]:

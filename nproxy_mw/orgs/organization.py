@@ -21,9 +21,9 @@ from nproxy_mw.packages.store import Packages
 from nproxy_mw.rules.catalog import Catalog
 from nproxy_mw.rules.shipped import SHIPPED
 from nproxy_mw.storage import open_storage
+from nproxy_mw.storage.layout import home
 from nproxy_mw.storage.locks import Locks, locks_for
 from nproxy_mw.storage.port import Storage
-from nproxy_mw.storage.prefixed import Prefixed
 from nproxy_mw.storage.probe import probe
 from nproxy_mw.times import Clock, utc_now
 
@@ -67,7 +67,7 @@ def open_organization(
     """
     if not is_slug(org):
         raise ValueError("An organization's id is made of lower-case letters, digits and '-', like acme.")
-    own = Prefixed(storage, f"orgs/{org}")
+    own = home(storage, org)
     trail = Trail(own, org=org, clock=clock)
     settings = SettingsStore(own, trail=trail, is_made=is_made, catalog=catalog, clock=clock)
     keys = KeyStore(own, trail=trail, seal=seal, clock=clock)

@@ -14,13 +14,13 @@ from nproxy_mw.orgs.settings_fields import Settings, SettingsError
 from nproxy_mw.rules.catalog import Catalog
 from nproxy_mw.rules.shipped import SHIPPED
 from nproxy_mw.storage import documents
+from nproxy_mw.storage.layout import SETTINGS
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.revisions import RevisionCache
 from nproxy_mw.times import Clock, utc_now
 
 __all__ = ["Settings", "SettingsError", "SettingsStore"]
 
-KEY = "settings.json"
 GONE = "The organization's settings are gone: see whether the storage is still mounted, and restore what is missing."
 
 
@@ -56,7 +56,7 @@ class SettingsStore:
                 asked of the upstream.
         """
         try:
-            settings = self._remembered.get(KEY)
+            settings = self._remembered.get(SETTINGS.key())
         except Missing as error:
             if self._were_there:
                 raise StorageUnavailable(GONE, retry_after=10) from error
@@ -102,7 +102,7 @@ class SettingsStore:
 
     def repair(self) -> bool:
         """Tells of a change that a crash left untold. Whether there was one."""
-        document = documents.find(self.storage, KEY)
+        document = documents.find(self.storage, SETTINGS.key())
         return document is not None and bool(self.trail.settle(document["events"]))
 
     def _change(self, wish: Callable[[Settings], object], actor: Actor) -> Settings:
@@ -123,8 +123,8 @@ class SettingsStore:
             stored = result.stored_document(kept.get("settings"), self.catalog)
             return {**kept, "settings": stored, "events": told}
 
-        documents.change(self.storage, KEY, step)
-        self._remembered.forget(KEY)
+        documents.change(self.storage, SETTINGS.key(), step)
+        self._remembered.forget(SETTINGS.key())
         self.trail.append(told)
         return result
 

@@ -22,11 +22,11 @@ from nproxy_mw.json_values import Json
 from nproxy_mw.orgs import token_records
 from nproxy_mw.orgs.token_records import ID_LENGTH, TokenRecord, check_expiry, check_grants, check_name, named
 from nproxy_mw.storage import documents
+from nproxy_mw.storage.layout import TOKEN
 from nproxy_mw.storage.port import Revision, Storage
 from nproxy_mw.storage.revisions import RevisionCache
 from nproxy_mw.times import Clock, utc_now
 
-FOLDER = "tokens"
 LAST_USE = timedelta(hours=1)
 """How coarse "last used" is: a token in use is written to at most so often."""
 
@@ -59,7 +59,7 @@ class TokenStore:
         )
         told = self.trail.new("token.created", actor, token=named(record))
         record = replace(record, told=(told,))
-        self.storage.create(_key(record.hash), token_records.encode(record))
+        self.storage.create(TOKEN.key(record.hash), token_records.encode(record))
         # A crash here leaves a record whose token nobody has ever seen: it opens nothing, and `repair` tells of it.
         self.trail.append([told])
         return secret, record
@@ -80,7 +80,7 @@ class TokenStore:
         hashes = [found for found in self._hashes() if token_id in {found, found[:ID_LENGTH]}]
         if len(hashes) != 1:
             raise _unknown()
-        key = _key(hashes[0])
+        key = TOKEN.key(hashes[0])
         before = self._remembered.get(key)
         if before.revoked_at is not None:
             if self.trail.settle(before.told):
@@ -104,7 +104,7 @@ class TokenStore:
             return None
         digest = token_format.digest(secret)
         try:
-            record, revision = self._remembered.get_with_revision(_key(digest))
+            record, revision = self._remembered.get_with_revision(TOKEN.key(digest))
         except Missing:
             return None
         now = self.clock()
@@ -125,7 +125,9 @@ class TokenStore:
             return
         self._used[record.hash] = now
         try:
-            self.storage.replace(_key(record.hash), token_records.encode(replace(record, last_used_at=now)), revision)
+            self.storage.replace(
+                TOKEN.key(record.hash), token_records.encode(replace(record, last_used_at=now)), revision
+            )
         except Changed:
             pass  # another process was quicker, or the token was just revoked
         except NproxyError as error:
@@ -134,12 +136,12 @@ class TokenStore:
     def _records(self) -> Iterator[TokenRecord]:
         for found in self._hashes():
             try:
-                yield self._remembered.get(_key(found))
+                yield self._remembered.get(TOKEN.key(found))
             except Missing:
                 continue
 
     def _hashes(self) -> Iterator[str]:
-        return (key.rpartition("/")[2].removesuffix(".json") for key in self.storage.list(FOLDER))
+        return TOKEN.names(self.storage)
 
 
 class StaticTokens:
@@ -163,7 +165,3 @@ class StaticTokens:
 
 def _unknown() -> NotFound:
     return NotFound("There is no token with that id: list the tokens to see theirs.", code="unknown-token")
-
-
-def _key(digest: str) -> str:
-    return f"{FOLDER}/{digest}.json"

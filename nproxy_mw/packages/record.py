@@ -14,13 +14,9 @@ from dataclasses import dataclass, field, replace
 import orjson
 
 from nproxy_mw.json_values import Json
-from nproxy_mw.npm.names import Name, parse_name
 
 FORMAT = 1
 """Of the stored JSON. A reader refuses a number it does not know."""
-
-PREFIX = "packages"
-TARBALLS = "tarballs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +52,6 @@ class Record:
     def next(self, changed: Record, chain: Sequence[Json]) -> Record:
         """The state to store after this one: what *changed* says, told by *chain*."""
         return replace(changed, chain=chain, generation=self.generation + 1, nonce=secrets.token_hex(8))
-
-
-def record_key(name: Name) -> str:
-    """Where a package's record is stored."""
-    return f"{PREFIX}/{name}/record.json"
-
-
-def record_name(key: str) -> Name:
-    """The package whose record is stored under *key*."""
-    return parse_name(key.removeprefix(f"{PREFIX}/").removesuffix("/record.json"))
-
-
-def tarball_key(name: Name, file: str) -> str:
-    """Where a tarball's bytes are stored; *file* is the record's ``key`` of it."""
-    return f"{TARBALLS}/{name}/{file}"
 
 
 def encode(record: Record) -> bytes:

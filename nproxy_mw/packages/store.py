@@ -25,13 +25,14 @@ from nproxy_mw.access import Actor
 from nproxy_mw.audit import events
 from nproxy_mw.errors import Busy, Changed, Exists, Missing, NotFound, NproxyError, StorageUnavailable
 from nproxy_mw.json_values import Json
-from nproxy_mw.npm.names import Name
+from nproxy_mw.npm.names import Name, parse_name
 from nproxy_mw.npm.packuments import check_free
 from nproxy_mw.npm.publication import Publication
 from nproxy_mw.packages import changes
 from nproxy_mw.packages.changes import Step, Tell
-from nproxy_mw.packages.record import PREFIX, Record, decode, encode, record_key, record_name, tarball_key
+from nproxy_mw.packages.record import Record, decode, encode
 from nproxy_mw.signing import Signer
+from nproxy_mw.storage.layout import RECORD, TARBALL
 from nproxy_mw.storage.locks import Locks, ThreadLocks
 from nproxy_mw.storage.port import Revision, Storage
 from nproxy_mw.storage.revisions import RevisionCache
@@ -88,7 +89,7 @@ class Packages:
             NotFound: there is no such package, or it is unpublished.
         """
         if for_write:
-            self._records.forget(record_key(name))
+            self._records.forget(RECORD.key(name))
         record, revision = self.record(name)
         return {**changes.present(record), "_rev": record.revision}, revision
 
@@ -99,7 +100,7 @@ class Packages:
             NotFound: nothing was ever published under that name.
         """
         try:
-            return self._records.get_with_revision(record_key(name))
+            return self._records.get_with_revision(RECORD.key(name))
         except Missing:
             changes.absent()
 
@@ -109,8 +110,7 @@ class Packages:
 
     def all(self) -> Iterator[tuple[Name, Json]]:
         """Every package that can be read, with its packument, in the order of their names."""
-        keys = (key for key in self.storage.list(PREFIX) if key.endswith("/record.json"))
-        for name in sorted(map(record_name, keys)):
+        for name in sorted(map(parse_name, RECORD.names(self.storage))):
             with suppress(NotFound):
                 yield name, self.read(name)[0]
 
@@ -126,7 +126,7 @@ class Packages:
         if entry is None or record.packument is None or filename != name.tarball(version):
             raise NotFound("The package has no such tarball.", code="tarball-not-found")
         try:
-            stream = self.storage.open(tarball_key(name, entry["key"]))
+            stream = self.storage.open(TARBALL.key(name, entry["key"]))
         except Missing as error:  # unpublished between the two reads
             raise NotFound("The package has no such tarball.", code="tarball-not-found") from error
         return Tarball(stream, entry["size"], record.packument["versions"][version]["dist"]["integrity"])
@@ -146,7 +146,7 @@ class Packages:
         file = f"{hashlib.sha512(publication.tarball).hexdigest()[:32]}-{secrets.token_hex(4)}.tgz"
         entry = {"key": file, "size": len(publication.tarball)}
         step = changes.publish(publication, actor.name, entry, signatures, signers, self._tell(name, actor))
-        self.storage.create(tarball_key(name, file), publication.tarball)
+        self.storage.create(TARBALL.key(name, file), publication.tarball)
         try:
             self._change(name, step)
         except StorageUnavailable:
@@ -212,14 +212,14 @@ class Packages:
 
     def _stored(self, name: Name) -> tuple[Record, Revision | None]:
         try:
-            stored = self.storage.read(record_key(name))
+            stored = self.storage.read(RECORD.key(name))
         except Missing:
             return Record(), None
         return _decode(stored.data), stored.revision
 
     def _swap(self, name: Name, after: Record, revision: Revision | None) -> bool:
         """Writes the record if it is still at *revision*. Whether it was."""
-        key, data = record_key(name), encode(after)
+        key, data = RECORD.key(name), encode(after)
         try:
             if revision is None:
                 self.storage.create(key, data)
@@ -251,7 +251,7 @@ class Packages:
         """Removes bytes that no record names any more. What cannot be removed is an orphan for `nproxy-mw gc`."""
         for file in files:
             try:
-                self.storage.delete(tarball_key(name, file))
+                self.storage.delete(TARBALL.key(name, file))
             except NproxyError:
                 _log.warning("a tarball of %s is left behind", name, exc_info=True)
 

@@ -1,94 +1,188 @@
-"""What lies where in a store: the kind of an object, told by its key."""
+"""The one map of a store: each kind of object, where it lies, and what ``copy``, ``check`` and ``gc`` do with it.
+
+Keys are made and read here and nowhere else. An organization's objects lie below its home, ``orgs/<id>/``, which is a
+storage of its own (`home`); the others lie in the whole store. The folder of organizations keeps the spelling that it
+had when the first store was written.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum, IntEnum, auto
+from functools import cached_property
+
+from nproxy_mw.storage.port import Storage
+from nproxy_mw.storage.prefixed import Prefixed
+
+SYSTEM = "system"
+"""The organization whose trail records administrators and sessions. No tenant can have this id."""
+
+_HOMES = "orgs"
 
 
-class Kind(Enum):
-    """What an object is."""
+class Scope(Enum):
+    """What an object belongs to."""
 
-    RECORD = auto()
-    TARBALL = auto()
-    SETTINGS = auto()
-    TOKEN = auto()
-    KEYS = auto()
-    EXCEPTION_REQUESTS = auto()
-    CHAIN = auto()  # of the organization's administration
-    INDEX = auto()  # one event in the derived index
-    CHECKPOINT = auto()
+    STORE = auto()
     ORGANIZATION = auto()
-    ADMINISTRATOR = auto()
-    SESSION = auto()
-    PASSING = auto()  # sign-ins that are under way, and counts of failed ones
-    CACHE = auto()  # of the upstream's answers, and of what is known about its versions
-    UPKEEP = auto()  # of ours: what was seen by an earlier run
-    UNKNOWN = auto()
+
+
+class Stage(IntEnum):
+    """When ``copy`` carries an object over: in this order, so that the destination can be served from the beginning.
+
+    Chains come first, because they show whether the destination was changed on its own. Settings come before packages,
+    because a server that does not know an internal scope would ask the upstream for its packages.
+    """
+
+    CHAINS = auto()
+    SETTINGS = auto()
+    ACCESS = auto()
+    PACKAGES = auto()
+    REST = auto()
+
+
+class Care(Enum):
+    """What ``check`` does with an object."""
+
+    VERIFIED = auto()  # as part of a package, a chain, the index or the checkpoints
+    COMPARED = auto()  # with the audit events about it
+    IGNORED = auto()  # it is gone soon
+    REPORTED = auto()  # nothing of ours is stored there
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectKind:
+    """One kind of object. *template* is its key with ``{}`` for each of *parts*, which are regular expressions.
+
+    If *copied* is None, ``copy`` leaves it behind. *mirrored* objects let people in, so ``copy`` also removes those
+    that the source no longer has. ``gc`` removes *passing* objects when their time is over.
+    """
+
+    name: str
+    scope: Scope
+    template: str
+    parts: tuple[str, ...] = ()
+    copied: Stage | None = None
+    mirrored: bool = False
+    passing: bool = False
+    care: Care = Care.VERIFIED
+
+    @cached_property
+    def folder(self) -> str:
+        """The folder above all objects of this kind."""
+        return self.template.partition("{")[0].rstrip("/")
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        literals = map(re.escape, re.split(r"\{[^}]*\}", self.template))
+        return re.compile("".join(piece for pair in zip(literals, [*self.parts, ""], strict=True) for piece in pair))
+
+    def key(self, *parts: object) -> str:
+        """Returns the key of the object that *parts* name."""
+        return self.template.format(*parts)
+
+    def parse(self, key: str) -> tuple[str, ...] | None:
+        """Returns the parts of *key*, or None when it is no key of this kind."""
+        match = self._pattern.fullmatch(key)
+        return match.groups() if match else None
+
+    def keys(self, storage: Storage) -> Iterator[str]:
+        """Yields the keys of all objects of this kind on *storage*; of a single one, whether it exists or not."""
+        if not self.parts:
+            yield self.template
+            return
+        for key in storage.list(self.folder):
+            if self.parse(key) is not None:
+                yield key
+
+    def names(self, storage: Storage) -> Iterator[str]:
+        """Yields the first part of the key of each object of this kind on *storage*."""
+        for key in storage.list(self.folder):
+            if parts := self.parse(key):
+                yield parts[0]
+
+
+_STORE, _ORGANIZATION = Scope.STORE, Scope.ORGANIZATION
+_PACKAGE = r"((?:@[^/]+/)?[^/]+)"
+_NAME = r"([^/]+)"
+_SHA256 = r"([0-9a-f]{64})"
+
+RECORD = ObjectKind("record", _ORGANIZATION, "packages/{}/record.json", (_PACKAGE,), Stage.PACKAGES)
+TARBALL = ObjectKind("tarball", _ORGANIZATION, "tarballs/{}/{}", (_PACKAGE, r"([^/]+\.tgz)"))
+"""``copy`` carries a tarball over with the record that names it; one that no record names stays behind."""
+
+SETTINGS = ObjectKind("settings", _ORGANIZATION, "settings.json", (), Stage.SETTINGS, mirrored=True, care=Care.COMPARED)
+KEYS = ObjectKind("keys", _ORGANIZATION, "keys.json", (), Stage.SETTINGS, mirrored=True, care=Care.COMPARED)
+TOKEN = ObjectKind(
+    "token", _ORGANIZATION, "tokens/{}.json", (_SHA256,), Stage.ACCESS, mirrored=True, care=Care.COMPARED
+)
+EXCEPTION_REQUESTS = ObjectKind(
+    "exception requests", _ORGANIZATION, "exception-requests.json", (), Stage.REST, care=Care.COMPARED
+)
+CHAIN = ObjectKind("chain", _ORGANIZATION, "audit/administration.json", (), Stage.CHAINS)
+"""The newest segment of the administration's chain. Full ones are set aside under a number."""
+
+SEGMENT = ObjectKind("segment", _ORGANIZATION, "audit/administration/{:06}.json", (r"([0-9]{6,})",), Stage.CHAINS)
+INDEX = ObjectKind(
+    "index", _ORGANIZATION, "audit/events/{}/{}.json", (r"([0-9]{4}/[0-9]{2}/[0-9]{2})", _NAME), Stage.REST
+)
+"""One event in the derived index: its day, then its time, id and kind."""
+
+CHECKPOINT = ObjectKind("checkpoint", _ORGANIZATION, "audit/checkpoints/{:08}.json", ("([0-9]+)",), Stage.REST)
+LOGIN = ObjectKind("login", _ORGANIZATION, "logins/{}.json", (_NAME,), passing=True, care=Care.IGNORED)
+ORPHANS = ObjectKind("orphans", _ORGANIZATION, "upkeep/orphans.json", care=Care.IGNORED)
+"""Which orphans ``gc`` saw, and when first."""
+
+ORGANIZATION = ObjectKind("organization", _STORE, "organisations/{}.json", (_NAME,), Stage.SETTINGS, care=Care.COMPARED)
+ADMINISTRATOR = ObjectKind(
+    "administrator", _STORE, "administrators/{}.json", (_NAME,), Stage.ACCESS, mirrored=True, care=Care.COMPARED
+)
+SESSION = ObjectKind(
+    "session", _STORE, "sessions/{}.json", (_NAME,), None, mirrored=True, passing=True, care=Care.COMPARED
+)
+ATTEMPTS = ObjectKind("attempts", _STORE, "attempts/{}/{}.json", (_NAME, _NAME), passing=True, care=Care.IGNORED)
+"""How often signing in failed by one name, or from one network."""
+
+PROBE = ObjectKind("probe", _STORE, "probe/{}", ("([0-9a-f]{32})",), care=Care.IGNORED)
+COPY = ObjectKind("copy", _STORE, "upkeep/copy.json", care=Care.IGNORED)
+"""That the whole store is a copy, and of what."""
+
+UNKNOWN = ObjectKind("unknown", _STORE, "", (), Stage.REST, care=Care.REPORTED)
+"""What is none of the kinds above."""
+
+KINDS = (
+    RECORD, TARBALL, SETTINGS, KEYS, TOKEN, EXCEPTION_REQUESTS, CHAIN, SEGMENT, INDEX, CHECKPOINT, LOGIN, ORPHANS,
+    ORGANIZATION, ADMINISTRATOR, SESSION, ATTEMPTS, PROBE, COPY,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an object lies: *key* within *org*'s own storage, or within the whole store when *org* is None."""
+    """Where an object lies: *key* within the home of *org*, or within the whole store when *org* is None."""
 
-    kind: Kind
+    kind: ObjectKind
     org: str | None
     key: str
 
 
-HOMES = "orgs"
-SYSTEM = "system"
-"""The home of the trail that tells of administrators: no organization can be called so."""
-
-COPY = "upkeep/copy.json"
-"""In the whole store: that it is a copy, and of what."""
-
-ORPHANS = "upkeep/orphans.json"
-"""In each organization's storage: which orphans were seen, and when first."""
-
-_HOME = re.compile(rf"{HOMES}/([^/]+)/(.+)")
-_PACKAGE = r"(?:@[^/]+/)?[^/]+"
-_DAY = r"[0-9]{4}/[0-9]{2}/[0-9]{2}"
-
-
-def _table(kinds: dict[str, Kind]) -> list[tuple[re.Pattern[str], Kind]]:
-    return [(re.compile(pattern), kind) for pattern, kind in kinds.items()]
-
-
-_OF_AN_ORGANIZATION = _table(
-    {
-        rf"packages/{_PACKAGE}/record\.json": Kind.RECORD,
-        rf"tarballs/{_PACKAGE}/[^/]+\.tgz": Kind.TARBALL,
-        r"settings\.json": Kind.SETTINGS,
-        r"tokens/[0-9a-f]{64}\.json": Kind.TOKEN,
-        r"keys\.json": Kind.KEYS,
-        r"exception-requests\.json": Kind.EXCEPTION_REQUESTS,
-        r"audit/administration(?:/[0-9]{6,})?\.json": Kind.CHAIN,
-        rf"audit/events/{_DAY}/[^/]+\.json": Kind.INDEX,
-        r"audit/checkpoints/[0-9]+\.json": Kind.CHECKPOINT,
-        r"(?:cache|upstream|intelligence)/.+": Kind.CACHE,
-        r"(?:attempts|logins)/.+": Kind.PASSING,
-        re.escape(ORPHANS): Kind.UPKEEP,
-    }
-)
-_OF_THE_STORE = _table(
-    {
-        r"organisations/[^/]+\.json": Kind.ORGANIZATION,
-        r"administrators/[^/]+\.json": Kind.ADMINISTRATOR,
-        r"sessions/[^/]+\.json": Kind.SESSION,
-        r"(?:attempts|logins)/.+": Kind.PASSING,
-        r"(?:cache|upstream|intelligence)/.+": Kind.CACHE,
-        r"probe/[0-9a-f]{32}": Kind.UPKEEP,
-        re.escape(COPY): Kind.UPKEEP,
-    }
-)
-
-
-def place_of(key: str) -> Place:
-    """What lies under *key*, a key of the whole store."""
+def locate(key: str) -> Place:
+    """Returns what lies under *key*, a key of the whole store."""
     home = _HOME.fullmatch(key)
-    org, own = (home[1], home[2]) if home else (None, key)
-    table = _OF_AN_ORGANIZATION if home else _OF_THE_STORE
-    kind = next((kind for pattern, kind in table if pattern.fullmatch(own)), Kind.UNKNOWN)
-    return Place(kind, org, own)
+    org, own, scope = (home[1], home[2], _ORGANIZATION) if home else (None, key, _STORE)
+    kinds = (kind for kind in KINDS if kind.scope is scope and kind.parse(own) is not None)
+    return Place(next(kinds, UNKNOWN), org, own)
+
+
+_HOME = re.compile(rf"{_HOMES}/([^/]+)/(.+)")
+
+
+def home(storage: Storage, org: str) -> Prefixed:
+    """Returns the home of the organization *org* on the whole *storage*."""
+    return Prefixed(storage, f"{_HOMES}/{org}")
+
+
+def homes_in(storage: Storage) -> set[str]:
+    """Returns the ids of all organizations that the whole *storage* holds any object of."""
+    return {place.org for key in storage.list(_HOMES) if (place := locate(key)).org}

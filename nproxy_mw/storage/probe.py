@@ -6,6 +6,7 @@ import secrets
 from contextlib import suppress
 
 from nproxy_mw.errors import Changed, Exists, Missing
+from nproxy_mw.storage.layout import PROBE
 from nproxy_mw.storage.port import Revision, Storage
 
 _CURE = (
@@ -23,7 +24,7 @@ def probe(storage: Storage) -> None:
         ValueError: the storage lets a writer win that came too late. The sentence says what to use instead.
         StorageUnavailable: it cannot be asked just now.
     """
-    key = f"probe/{secrets.token_hex(16)}"
+    key = PROBE.key(secrets.token_hex(16))
     try:
         check_conditions(storage, key)
     finally:

@@ -16,13 +16,13 @@ from typing import Any
 from nproxy_mw.audit import verify
 from nproxy_mw.audit.checkpoints import Checkpoints
 from nproxy_mw.audit.findings import Finding
-from nproxy_mw.audit.trail import ADMINISTRATION, CURRENT, Trail
+from nproxy_mw.audit.trail import ADMINISTRATION, Trail
 from nproxy_mw.errors import Missing, NproxyError, StorageUnavailable
-from nproxy_mw.packages.record import PREFIX, Record, decode, record_key, record_name, tarball_key
+from nproxy_mw.npm.names import Name, parse_name
+from nproxy_mw.packages.record import Record, decode
 from nproxy_mw.storage import documents
-from nproxy_mw.storage.layout import HOMES, Kind, place_of
+from nproxy_mw.storage.layout import CHAIN, KEYS, RECORD, TARBALL, Care, home, locate
 from nproxy_mw.storage.port import Storage
-from nproxy_mw.storage.prefixed import Prefixed
 from nproxy_mw.upkeep.orphans import is_orphan, orphans
 from nproxy_mw.upkeep.packages import record_flaws, tarball_flaws
 from nproxy_mw.upkeep.parallel import map_ordered
@@ -54,12 +54,12 @@ def check(
     found: set[str] = set()
     for key in _keys(storage, wanted):
         progress.count("objects")
-        place = place_of(key)
+        place = locate(key)
         if place.org is not None:
             found.add(place.org)
-        if place.kind is Kind.UNKNOWN:
+        if place.kind.care is Care.REPORTED:
             yield Finding(key, "this is none of the objects that a store has")
-        elif place.kind in (Kind.ORGANIZATION, Kind.ADMINISTRATOR, Kind.SESSION):
+        elif place.org is None and place.kind.care is Care.COMPARED:
             if repair:
                 accounts.settle(key)
             yield from accounts.findings(key)
@@ -69,7 +69,7 @@ def check(
 
 def check_organization(storage: Storage, org: str, *, repair: bool, progress: Progress) -> Iterator[Finding]:
     """Yields everything that is wrong in one organization."""
-    own = Prefixed(storage, f"{HOMES}/{org}")
+    own = home(storage, org)
     trail = Trail(own, org=org)
     if repair:
         mend(trail, progress)
@@ -100,8 +100,7 @@ def _chains(trail: Trail, findings: deque[Finding], progress: Progress) -> Itera
         yield ADMINISTRATION, trail.chain()
     except StorageUnavailable:
         yield ADMINISTRATION, [None]
-    keys = (key for key in trail.storage.list(PREFIX) if key.endswith("/record.json"))
-    for package in map_ordered(lambda key: look_at(trail.storage, key), keys):
+    for package in map_ordered(lambda name: look_at(trail.storage, name), RECORD.names(trail.storage)):
         progress.count("packages")
         progress.count("versions", package.versions)
         findings.extend(package.findings)
@@ -118,15 +117,15 @@ class Package:
     findings: Sequence[Finding] = ()
 
 
-def look_at(storage: Storage, key: str) -> Package:
+def look_at(storage: Storage, name: str) -> Package:
     """Reads a package's record and the bytes of all its tarballs."""
-    package = Package(key.removeprefix(f"{PREFIX}/").removesuffix("/record.json"))
+    package, key = Package(name), RECORD.key(name)
     for _ in range(_LOOKS):
         try:
             stored = storage.read(key)
         except StorageUnavailable as error:
             return replace(package, chain=[None], findings=[Finding(key, f"this cannot be read: {error.message}")])
-        package = _described(storage, package.name, key, stored.data)
+        package = _described(storage, name, key, stored.data)
         with suppress(NproxyError):
             if not package.findings or storage.read_if_changed(key, stored.revision) is None:
                 break
@@ -136,33 +135,32 @@ def look_at(storage: Storage, key: str) -> Package:
 def _described(storage: Storage, name: str, key: str, data: bytes) -> Package:
     try:
         record = decode(data)
-        findings = list(_package_findings(storage, key, record))
+        findings = list(_package_findings(storage, parse_name(name), record))
     except (NproxyError, ValueError, KeyError, TypeError, AttributeError):
         return Package(name, verify.chain_in(data), findings=[Finding(key, DAMAGED)])
     return Package(name, record.chain, len(record.tarballs), findings)
 
 
-def _package_findings(storage: Storage, key: str, record: Record) -> Iterator[Finding]:
-    name = record_name(key)
-    yield from (Finding(key, flaw) for flaw in record_flaws(name, record))
+def _package_findings(storage: Storage, name: Name, record: Record) -> Iterator[Finding]:
+    yield from (Finding(RECORD.key(name), flaw) for flaw in record_flaws(name, record))
     versions = record.packument["versions"] if record.packument else {}
     for version, entry in record.tarballs.items():
         dist = versions.get(version, {}).get("dist", {})
         for flaw in tarball_flaws(storage, name, entry, dist):
-            yield Finding(tarball_key(name, entry["key"]), f"version {version}: {flaw}")
+            yield Finding(TARBALL.key(name, entry["key"]), f"version {version}: {flaw}")
 
 
 def _keys(storage: Storage, orgs: set[str]) -> Iterator[str]:
     if not orgs:
         yield from storage.list()
     for org in sorted(orgs):
-        yield from storage.list(f"{HOMES}/{org}")
+        yield from map(home(storage, org).inner, home(storage, org).list())
 
 
 def _keys_of(storage: Storage) -> Sequence[Any]:
     """The organization's public keys; none when they cannot be read, which is a finding of its own."""
     try:
-        document = documents.find(storage, "keys.json")
+        document = documents.find(storage, KEYS.key())
         return list(document["keys"]) if document else []
     except (StorageUnavailable, KeyError, TypeError):
         return []
@@ -171,7 +169,7 @@ def _keys_of(storage: Storage) -> Sequence[Any]:
 def _key_of(where: str) -> str:
     """The key of what the verification names: a chain by its name, anything else by its key."""
     if where == ADMINISTRATION:
-        return CURRENT
+        return CHAIN.key()
     if "." in where.rpartition("/")[2] and not where.startswith("@"):
         return where
-    return record_key(record_name(f"{PREFIX}/{where}/record.json"))
+    return RECORD.key(where)

@@ -23,27 +23,15 @@ import orjson
 from fsspec.core import split_protocol
 
 from nproxy_mw.errors import Changed, Conflict, Exists, Missing, StorageUnavailable
-from nproxy_mw.packages.record import decode, record_name, tarball_key
+from nproxy_mw.packages.record import decode
 from nproxy_mw.storage import documents
-from nproxy_mw.storage.layout import COPY, HOMES, Kind, place_of
+from nproxy_mw.storage.layout import CHAIN, COPY, RECORD, SEGMENT, TARBALL, Stage, locate
 from nproxy_mw.storage.port import Storage, Stored
 from nproxy_mw.upkeep.parallel import map_ordered
 from nproxy_mw.upkeep.progress import Progress
 
 _THREADS = 4  # each holds one tarball, of up to 50 MB
 _PIECE = 1024 * 1024  # bytes
-
-_STAGES: tuple[frozenset[Kind], ...] = (
-    frozenset({Kind.CHAIN}),  # first, to find out whether the destination has gone its own way
-    frozenset({Kind.ORGANIZATION, Kind.SETTINGS, Kind.KEYS}),
-    frozenset({Kind.TOKEN, Kind.ADMINISTRATOR}),
-    frozenset({Kind.RECORD}),
-    frozenset({Kind.EXCEPTION_REQUESTS, Kind.INDEX, Kind.CHECKPOINT, Kind.UNKNOWN}),
-)
-"""In this order. Tarballs go with their records; an orphan stays behind, and so do sessions, caches and our notes."""
-
-_MIRRORED = frozenset({Kind.ADMINISTRATOR, Kind.SETTINGS, Kind.KEYS, Kind.TOKEN, Kind.SESSION})
-"""What is taken out of the destination when the source no longer has it: nobody may get in by a former password."""
 
 
 def copy(
@@ -60,8 +48,8 @@ def copy(
     progress = progress or Progress()
     claim(destination, origin, dry_run=dry_run)
     copier = Copier(source, destination, progress, dry_run=dry_run)
-    for stage in _STAGES:
-        keys = (key for key in source.list() if place_of(key).kind in stage)
+    for stage in Stage:
+        keys = (key for key in source.list() if locate(key).kind.copied is stage)
         for _ in map_ordered(copier.carry, keys, threads=_THREADS):
             pass
     copier.take_out()
@@ -70,13 +58,13 @@ def copy(
 
 def claim(destination: Storage, origin: str, *, dry_run: bool = False) -> None:
     """Marks an empty *destination* as a copy of *origin*. Raises `Conflict` when it is something else."""
-    marker = documents.find(destination, COPY)
+    marker = documents.find(destination, COPY.key())
     if marker is None:
         if next(iter(destination.list()), None) is not None:
             raise Conflict("The destination holds another store: give an empty folder or bucket.", code="not-a-copy")
         if not dry_run:
             with suppress(Exists):
-                destination.create(COPY, documents.encode({"source": origin}))
+                destination.create(COPY.key(), documents.encode({"source": origin}))
             claim(destination, origin, dry_run=True)
     elif marker.get("source") != origin:
         raise Conflict("The destination is a copy of another store: give an empty folder or bucket.", code="not-a-copy")
@@ -103,21 +91,21 @@ class Copier:
             return
         if there is not None:
             check_descent(key, stored.data, there.data)
-        if place_of(key).kind is Kind.RECORD:
+        if locate(key).kind is RECORD:
             stored = self.carry_tarballs(key, stored)
         self.write(key, stored.data, there)
 
     def carry_tarballs(self, key: str, stored: Stored) -> Stored:
         """Brings over the tarballs that a record names; answers the record whose tarballs are all there now."""
-        place = place_of(key)
-        home = f"{HOMES}/{place.org}"
+        place = locate(key)
+        home, (name,) = key.removesuffix(place.key), RECORD.parse(place.key) or ("",)
         while True:
             try:
-                record, name = decode(stored.data), record_name(place.key)
+                record = decode(stored.data)
                 versions = record.packument["versions"] if record.packument else {}
                 for version, entry in record.tarballs.items():
                     integrity = versions[version]["dist"]["integrity"]
-                    self.carry_tarball(f"{home}/{tarball_key(name, entry['key'])}", integrity)
+                    self.carry_tarball(home + TARBALL.key(name, entry["key"]), integrity)
                 return stored
             except Missing as error:
                 again = self.source.read(key)
@@ -165,7 +153,7 @@ class Copier:
     def take_out(self) -> None:
         """Removes what lets people in and is no longer in the source."""
         for key in self.destination.list():
-            if place_of(key).kind in _MIRRORED and find(self.source, key) is None:
+            if locate(key).kind.mirrored and find(self.source, key) is None:
                 if not self.dry_run:
                     self.destination.delete(key)
                 self.progress.count("removed")
@@ -194,7 +182,7 @@ def check_descent(key: str, ours: bytes, theirs: bytes) -> None:
     Raises:
         Conflict: the destination was changed by itself.
     """
-    if place_of(key).kind not in (Kind.RECORD, Kind.CHAIN):
+    if locate(key).kind not in (RECORD, CHAIN, SEGMENT):
         return
     try:
         old, new = orjson.loads(theirs), orjson.loads(ours)

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from nproxy_mw.errors import Changed, Exists, Missing, StorageUnavailable
 from nproxy_mw.storage import documents
-from nproxy_mw.storage.layout import HOMES, ORPHANS, place_of
+from nproxy_mw.storage.layout import ORPHANS, home, homes_in
 from nproxy_mw.storage.local import LocalStorage
 from nproxy_mw.storage.port import Revision, Storage
 from nproxy_mw.storage.prefixed import Prefixed
@@ -51,8 +51,8 @@ def gc(
     publish. A dry run writes nothing down, so it does not begin anybody's grace.
     """
     progress = progress or Progress()
-    for org in organizations_in(storage) if orgs is None else orgs:
-        own = Prefixed(storage, f"{HOMES}/{org}")
+    for org in sorted(homes_in(storage)) if orgs is None else orgs:
+        own = home(storage, org)
         for left in _collect(own, grace, clock(), dry_run):
             progress.count("orphans removed" if left.due else "orphans kept")
             yield Leftover(own.inner(left.key), left.age, left.due)
@@ -64,11 +64,6 @@ def sweep(storage: Storage, *, grace: timedelta = GRACE, dry_run: bool = False) 
     Only a local folder has any.
     """
     return storage.sweep(grace.total_seconds(), dry_run=dry_run) if isinstance(storage, LocalStorage) else 0
-
-
-def organizations_in(storage: Storage) -> list[str]:
-    """The organizations that *storage*, a whole store, has anything of."""
-    return sorted({place.org for key in storage.list(HOMES) if (place := place_of(key)).org})
 
 
 def _collect(own: Prefixed, grace: timedelta, now: datetime, dry_run: bool) -> Iterator[Leftover]:
@@ -97,7 +92,7 @@ def _remove(own: Prefixed, key: str) -> bool:
 def _read(own: Prefixed) -> tuple[dict[str, datetime], Revision | None]:
     """The orphans that earlier runs saw. Notes that cannot be understood are as good as none: the grace begins anew."""
     try:
-        stored = own.read(ORPHANS)
+        stored = own.read(ORPHANS.key())
     except Missing:
         return {}, None
     try:
@@ -111,6 +106,6 @@ def _write(own: Prefixed, still: dict[str, str], revision: Revision | None) -> N
     data = documents.encode({"orphans": still})
     with suppress(Exists, Changed):  # another run wrote its own notes, which are as good
         if revision is None:
-            own.create(ORPHANS, data)
+            own.create(ORPHANS.key(), data)
         else:
-            own.replace(ORPHANS, data, revision)
+            own.replace(ORPHANS.key(), data, revision)

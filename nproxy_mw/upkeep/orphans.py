@@ -7,7 +7,8 @@ from itertools import groupby
 
 from nproxy_mw.errors import BadRequest, Missing
 from nproxy_mw.npm.names import Name, parse_name
-from nproxy_mw.packages.record import TARBALLS, Record, decode, record_key
+from nproxy_mw.packages.record import Record, decode
+from nproxy_mw.storage.layout import RECORD, TARBALL
 from nproxy_mw.storage.port import Storage
 
 
@@ -18,23 +19,28 @@ def orphans(storage: Storage) -> Iterator[str]:
     package whose record is damaged are not: once the record is mended they will be wanted.
     """
     # A listing has no order, but every back end gives a folder's keys together; did it not, records are read twice.
-    for package, keys in groupby(storage.list(TARBALLS), lambda key: key.rpartition("/")[0]):
+    for package, keys in groupby(TARBALL.keys(storage), lambda key: _package_and_file(key)[0]):
         try:
-            named = _named(storage, parse_name(package.removeprefix(f"{TARBALLS}/")))
+            named = _named(storage, parse_name(package))
         except (BadRequest, ValueError):
             continue
-        yield from (key for key in keys if key.rpartition("/")[2] not in named)
+        yield from (key for key in keys if _package_and_file(key)[1] not in named)
 
 
 def is_orphan(storage: Storage, key: str) -> bool:
     """Whether the tarball under *key* is named by no record now. Raises `ValueError` when its record is damaged."""
-    package, _, file = key.removeprefix(f"{TARBALLS}/").rpartition("/")
+    package, file = _package_and_file(key)
     return file not in _named(storage, parse_name(package))
+
+
+def _package_and_file(key: str) -> tuple[str, str]:
+    package, file = TARBALL.parse(key) or ("", "")
+    return package, file
 
 
 def _named(storage: Storage, name: Name) -> frozenset[str]:
     try:
-        record = decode(storage.read(record_key(name)).data)
+        record = decode(storage.read(RECORD.key(name)).data)
     except Missing:
         record = Record()
     try:

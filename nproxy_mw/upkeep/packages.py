@@ -11,7 +11,8 @@ from nproxy_mw.errors import Missing, StorageUnavailable
 from nproxy_mw.json_values import Json
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.versions import is_version
-from nproxy_mw.packages.record import Record, tarball_key
+from nproxy_mw.packages.record import Record
+from nproxy_mw.storage.layout import TARBALL
 from nproxy_mw.storage.port import Storage
 
 _PIECE = 1024 * 1024  # bytes
@@ -48,7 +49,7 @@ def tarball_flaws(storage: Storage, name: Name, entry: Json, dist: Json) -> Iter
     """What is wrong with the bytes of a version; *entry* is the record's of its tarball, *dist* the manifest's."""
     sha512, sha1, size = hashlib.sha512(), hashlib.sha1(usedforsecurity=False), 0
     try:
-        with storage.open(tarball_key(name, entry["key"])) as stream:
+        with storage.open(TARBALL.key(name, entry["key"])) as stream:
             while piece := stream.read(_PIECE):
                 sha512.update(piece)
                 sha1.update(piece)

@@ -14,16 +14,14 @@ from typing import Any, TypeVar
 from nproxy_mw.audit import verify
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import NproxyError, StorageUnavailable
-from nproxy_mw.storage.layout import HOMES, SYSTEM
+from nproxy_mw.storage.layout import ADMINISTRATOR, ORGANIZATION, SYSTEM, home
 from nproxy_mw.storage.port import Storage
-from nproxy_mw.storage.prefixed import Prefixed
 from nproxy_mw.upkeep.progress import Progress
 from nproxy_mw.upkeep.state import Accounts, state_keys, untold
 
 Item = TypeVar("Item")
 
 _DAMAGED = (NproxyError, KeyError, TypeError, ValueError, AttributeError)
-_ORGANIZATIONS, _ADMINISTRATORS = "organisations", "administrators"
 
 
 class OutOfTime(Exception):
@@ -60,13 +58,13 @@ def mend_quickly(storage: Storage, seconds: float, monotonic: Callable[[], float
             yield item
 
     orgs = [SYSTEM]
-    for key in in_time(storage.list(_ORGANIZATIONS)):
-        orgs.append(key.removeprefix(f"{_ORGANIZATIONS}/").removesuffix(".json"))
-        accounts.settle(key)
-    for key in in_time(storage.list(_ADMINISTRATORS)):
+    for org in in_time(ORGANIZATION.names(storage)):
+        orgs.append(org)
+        accounts.settle(ORGANIZATION.key(org))
+    for key in in_time(ADMINISTRATOR.keys(storage)):
         accounts.settle(key)
     for org in orgs:
-        trail = Trail(Prefixed(storage, f"{HOMES}/{org}"), org=org)
+        trail = Trail(home(storage, org), org=org)
         settle(trail, in_time(state_keys(trail.storage)), progress)
         if filled := verify.fill(trail, in_time(verify.all_chains(trail))):
             progress.count("events put into the index", filled)

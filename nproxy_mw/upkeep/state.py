@@ -10,18 +10,24 @@ from nproxy_mw.audit.findings import Finding
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import StorageUnavailable
 from nproxy_mw.json_values import Json
-from nproxy_mw.orgs import exception_requests, tokens
 from nproxy_mw.rules import requests
 from nproxy_mw.storage import documents
-from nproxy_mw.storage.layout import HOMES, SYSTEM, Kind, place_of
+from nproxy_mw.storage.layout import (
+    ADMINISTRATOR,
+    EXCEPTION_REQUESTS,
+    KEYS,
+    ORGANIZATION,
+    SESSION,
+    SETTINGS,
+    SYSTEM,
+    TOKEN,
+    ObjectKind,
+    home,
+)
 from nproxy_mw.storage.port import Storage
-from nproxy_mw.storage.prefixed import Prefixed
 from nproxy_mw.upkeep.history import UNTOLD, Told, administrator_flaws, session_flaws, settings_flaws, token_flaws
 from nproxy_mw.upkeep.parallel import map_ordered
 from nproxy_mw.upkeep.progress import Progress
-
-SETTINGS = "settings.json"
-KEYS = "keys.json"
 
 DAMAGED = "this is damaged or of a newer format: restore it from a backup"
 _WRONG = (StorageUnavailable, KeyError, TypeError, ValueError, AttributeError, IndexError)
@@ -32,7 +38,7 @@ Check = Callable[[str, Any, Told], Iterator[str]]
 
 def state_keys(storage: Storage) -> Iterator[str]:
     """The keys of everything in an organization that carries the events that tell of it."""
-    return chain((SETTINGS, KEYS, exception_requests.KEY), storage.list(tokens.FOLDER))
+    return chain.from_iterable(kind.keys(storage) for kind in (SETTINGS, KEYS, EXCEPTION_REQUESTS, TOKEN))
 
 
 def untold(storage: Storage, key: str) -> Sequence[Json]:
@@ -46,7 +52,7 @@ def state_findings(trail: Trail, progress: Progress) -> Iterator[Finding]:
     told = told_by(trail)
 
     def look(key: str) -> tuple[str, list[str]]:
-        return key, flaws(trail.storage, key, _CHECKS.get(key, _check_token), trail, told)
+        return key, flaws(trail.storage, key, trail, told)
 
     for key, found in map_ordered(look, state_keys(trail.storage)):
         progress.count("settings, tokens and keys")
@@ -58,19 +64,15 @@ class Accounts:
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
-        self.system = Trail(Prefixed(storage, f"{HOMES}/{SYSTEM}"), org=SYSTEM)
+        self.system = Trail(home(storage, SYSTEM), org=SYSTEM)
         self._told: Told | None = None  # by the server's own chain; read once it is needed
 
     def findings(self, key: str) -> Iterator[Finding]:
         """What is wrong with the object under *key*."""
-        kind = place_of(key).kind
-        if kind is Kind.ORGANIZATION:
-            trail = self.trail_of(key)
-            found = flaws(self.storage, key, _check_organization, trail, told_by(trail))
-        else:
-            self._told = self._told or told_by(self.system)
-            check = _check_session if kind is Kind.SESSION else _check_administrator
-            found = flaws(self.storage, key, check, self.system, self._told)
+        trail = self.trail_of(key)
+        if trail is self.system:
+            self._told = self._told or told_by(trail)
+        found = flaws(self.storage, key, trail, self._told if trail is self.system else told_by(trail))
         yield from (Finding(key, flaw) for flaw in found)
 
     def settle(self, key: str) -> None:
@@ -82,10 +84,11 @@ class Accounts:
 
     def trail_of(self, key: str) -> Trail:
         """The trail that tells of the object under *key*."""
-        if place_of(key).kind is not Kind.ORGANIZATION:
+        parts = ORGANIZATION.parse(key)
+        if parts is None:
             return self.system
-        org = key.rpartition("/")[2].removesuffix(".json")
-        return Trail(Prefixed(self.storage, f"{HOMES}/{org}"), org=org)
+        (org,) = parts
+        return Trail(home(self.storage, org), org=org)
 
 
 def told_by(trail: Trail) -> Told | None:
@@ -96,18 +99,19 @@ def told_by(trail: Trail) -> Told | None:
         return None
 
 
-def flaws(storage: Storage, key: str, check: Check, trail: Trail, told: Told | None) -> list[str]:
+def flaws(storage: Storage, key: str, trail: Trail, told: Told | None) -> list[str]:
     """What is wrong with one object. What seems wrong is looked at again: it may have changed since *told* was read."""
-    found = _look(storage, key, check, told)
-    return found and _look(storage, key, check, told_by(trail))
+    found = _look(storage, key, told)
+    return found and _look(storage, key, told_by(trail))
 
 
-def _look(storage: Storage, key: str, check: Check, told: Told | None) -> list[str]:
+def _look(storage: Storage, key: str, told: Told | None) -> list[str]:
     try:
         document = documents.find(storage, key)
-        if document is None and key != SETTINGS:
+        kind = next(kind for kind in _CHECKS if kind.parse(key) is not None)
+        if document is None and kind is not SETTINGS:
             return []  # removed meanwhile
-        found = list(check(key, document, told or Told(())))
+        found = list(_CHECKS[kind](key, document, told or Told(())))
         return found if told else []
     except _WRONG as error:
         return [DAMAGED if getattr(error, "code", documents.DAMAGED_CODE) == documents.DAMAGED_CODE else str(error)]
@@ -132,7 +136,7 @@ def _check_requests(_: str, document: Json, told: Told) -> Iterator[str]:
 
 
 def _check_token(key: str, document: Json, told: Told) -> Iterator[str]:
-    _check_key(key, tokens.FOLDER, document["hash"])
+    _check_key(key, TOKEN.key(document["hash"]))
     yield from token_flaws(document, told)
     yield from _untold(document, told)
 
@@ -144,13 +148,13 @@ def _check_organization(key: str, document: Json, told: Told) -> Iterator[str]:
 
 
 def _check_administrator(key: str, document: Json, told: Told) -> Iterator[str]:
-    _check_key(key, "administrators", document["name"])
+    _check_key(key, ADMINISTRATOR.key(document["name"]))
     yield from administrator_flaws(document, told)
     yield from _untold(document, told)
 
 
 def _check_session(key: str, document: Json, told: Told) -> Iterator[str]:
-    _check_key(key, "sessions", document["hash"])
+    _check_key(key, SESSION.key(document["hash"]))
     yield from session_flaws(document, told)
 
 
@@ -159,13 +163,17 @@ def _untold(document: Json, told: Told) -> Iterator[str]:
         yield UNTOLD
 
 
-def _check_key(key: str, folder: str, own: str) -> None:
-    if key != f"{folder}/{own}.json":
+def _check_key(key: str, own: str) -> None:
+    if key != own:
         raise ValueError("an object lies under another one's key")
 
 
-_CHECKS: dict[str, Check] = {
+_CHECKS: dict[ObjectKind, Check] = {
     SETTINGS: _check_settings,
     KEYS: _check_keys,
-    exception_requests.KEY: _check_requests,
+    EXCEPTION_REQUESTS: _check_requests,
+    TOKEN: _check_token,
+    ORGANIZATION: _check_organization,
+    ADMINISTRATOR: _check_administrator,
+    SESSION: _check_session,
 }

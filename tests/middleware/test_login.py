@@ -18,6 +18,7 @@ from nproxy_mw.errors import NotFound
 from nproxy_mw.middleware.login import page, pending
 from nproxy_mw.middleware.login.pending import PendingLogin, PendingLogins
 from nproxy_mw.middleware.tenants import ByHost
+from nproxy_mw.storage import layout
 from nproxy_mw.token_format import is_wellformed
 
 LOGIN = "/acme/-/v1/login"
@@ -289,7 +290,7 @@ def test_login_is_over_after_ten_minutes(tenants):
         with pytest.raises(NotFound):
             ask()
     logins.begin(ACTOR)
-    assert len(list(logins.storage.list(pending.FOLDER))) == 1
+    assert len(list(layout.LOGIN.keys(logins.storage))) == 1
 
 
 def test_waiting_logins_are_bounded(tenants, monkeypatch):

@@ -28,7 +28,7 @@ def new_storage():
 
 
 def contents(storage):
-    return {key: storage.read(key).data for key in storage.list() if key != COPY}
+    return {key: storage.read(key).data for key in storage.list() if key != COPY.key()}
 
 
 @pytest.fixture

@@ -116,7 +116,7 @@ def test_damaged_record_protects_its_tarballs(store):
 @pytest.mark.parametrize("notes", [b"", b"[]", b'{"format":1,"orphans":[]}', b'{"format":1,"orphans":{"a":1}}'])
 def test_damaged_notes_begin_the_grace_anew(orphaned, notes):
     """Notes of an earlier run that cannot be understood remove nothing."""
-    orphaned.create(f"orgs/acme/{ORPHANS}", notes)
+    orphaned.create(f"orgs/acme/{ORPHANS.key()}", notes)
     assert collect(orphaned) == {ORPHAN: False}
     assert collect(orphaned, hours=2) == {ORPHAN: True}
 

@@ -22,10 +22,10 @@ from nproxy_mw.audit import events
 from nproxy_mw.errors import Changed, Missing, NotFound, TooManyRequests
 from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
+from nproxy_mw.storage.layout import LOGIN
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.times import Clock, utc_now
 
-FOLDER = "logins"
 LIFETIME = timedelta(minutes=10)
 MAX_OF_ADDRESS = 50
 MAX_IN_ALL = 2000
@@ -77,7 +77,7 @@ class PendingLogins:
         secret = begin + secrets.token_hex(32)
         asked = events.new_event("login.asked", org="", actor=actor, time=now)
         document = {"ip": asked["ip"], "userAgent": asked["userAgent"], "createdAt": asked["time"], "granted": None}
-        self.storage.create(_key(_public(secret)), documents.encode(document))
+        self.storage.create(LOGIN.key(_public(secret)), documents.encode(document))
         return _public(secret), secret
 
     def find(self, name: str) -> PendingLogin:
@@ -93,25 +93,25 @@ class PendingLogins:
             _waiting(document)
             return {**(document or {}), "granted": granted}
 
-        documents.change(self.storage, _key(name), step)
+        documents.change(self.storage, LOGIN.key(name), step)
 
     def collect(self, secret: str) -> GrantedLogin | None:
         """Returns what was granted, once; None while it waits. Raises `NotFound` if it is over."""
         name = _public(secret)
         self._check(name)
         try:
-            stored = self.storage.read(_key(name))
+            stored = self.storage.read(LOGIN.key(name))
             granted = documents.decode(stored.data)["granted"]
             if granted is None:
                 return None
-            self.storage.delete(_key(name), stored.revision)
+            self.storage.delete(LOGIN.key(name), stored.revision)
         except (Missing, Changed) as error:
             raise _over() from error
         return GrantedLogin(granted["administrator"], frozenset(Grant(scope) for scope in granted["scopes"]))
 
     def _read(self, name: str) -> dict[str, Any] | None:
         self._check(name)
-        return documents.find(self.storage, _key(name))
+        return documents.find(self.storage, LOGIN.key(name))
 
     def _check(self, name: str) -> None:
         match = _NAME.fullmatch(name)
@@ -121,7 +121,7 @@ class PendingLogins:
     def _make_room(self, address: str) -> None:
         """Removes what has expired or is too much in all; refuses what is too much of one network."""
         now, of_address, in_all = self.clock().timestamp(), 0, list[str]()
-        for key in list(self.storage.list(FOLDER)):
+        for key in list(LOGIN.keys(self.storage)):
             expires, _, rest = key.rpartition("/")[2].partition("-")
             if int(expires, 16) > now:
                 in_all.append(key)
@@ -163,7 +163,3 @@ def _waiting(document: Json | None) -> PendingLogin:
 
 def _over() -> NotFound:
     return NotFound("This login is over or never existed: run npm login again.", code="login-over")
-
-
-def _key(name: str) -> str:
-    return f"{FOLDER}/{name}.json"
