@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from nproxy_mw import token_format
 from nproxy_mw.access import Actor
 from nproxy_mw.audit import events
+from nproxy_mw.audit.events import Stamp
 from nproxy_mw.times import timestamp
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
@@ -17,7 +18,7 @@ ACTOR = Actor(token_hash="ab" * 32, request_id="r1", ip="192.0.2.7", user_agent=
 
 
 def event(kind="package.published", **fields):
-    return events.new_event(kind, org="acme", actor=ACTOR, time=NOON, **fields)
+    return Stamp("acme", ACTOR, NOON).events([(kind, fields)])[0]
 
 
 def chain_of(length):
@@ -43,15 +44,15 @@ def test_event_has_the_members_of_every_event():
 
 def test_event_names_the_person():
     """What a person did says who; there is no token to name then."""
-    made = events.new_event("settings.changed", org="acme", actor=Actor(name="ann"), time=NOON)
+    made = Stamp("acme", Actor(name="ann"), NOON).events([("settings.changed", {})])[0]
     assert made["by"] == "ann"
     assert "tokenHash" not in made
 
 
 def test_ids_sort_by_time_and_differ():
     """Identifiers made at one instant differ, and later ones sort behind."""
-    now = [events.event_id(NOON) for _ in range(100)]
-    later = events.event_id(NOON + timedelta(milliseconds=1))
+    now = [Stamp("a", ACTOR, NOON).id() for _ in range(100)]
+    later = Stamp("a", ACTOR, NOON + timedelta(milliseconds=1)).id()
     assert len(set(now)) == 100
     assert all(earlier < later for earlier in now)
     assert {len(made) for made in now} == {32}
@@ -72,7 +73,7 @@ def test_timestamp_is_utc_with_milliseconds(zone, expected):
 def test_user_agent_is_cut_and_redacted():
     """What a client calls itself is bounded, can be stored whatever it holds, and carries no token into the trail."""
     secret = token_format.make_secret()
-    made = events.new_event("x", org="a", actor=Actor(user_agent=f"{secret} \udce4" + "x" * 9000), time=NOON)
+    (made,) = Stamp("a", Actor(user_agent=f"{secret} \udce4" + "x" * 9000), NOON).events([("x", {})])
     assert len(made["userAgent"]) <= events.MAX_LENGTH
     assert secret[7:] not in made["userAgent"]
     assert orjson.dumps(made)
@@ -126,25 +127,25 @@ def test_edit_is_found(data):
         del edited[member]
     else:
         edited[member] = data.draw(json_values.filter(lambda value: value != edited.get(member, ...)))
-    flaws = events.verify([*chain[:index], edited, *chain[index + 1 :]])
-    assert flaws
-    assert flaws[0].index in {index, index + 1}
+    findings = events.verify([*chain[:index], edited, *chain[index + 1 :]])
+    assert findings
+    assert findings[0].index in {index, index + 1}
 
 
 @given(st.integers(0, 4))
 def test_dropped_event_is_found(index):
     """An event dropped from anywhere but the end is found where it is missing."""
     chain = chain_of(6)
-    flaws = events.verify(chain[:index] + chain[index + 1 :])
-    assert [flaw.index for flaw in flaws] == [index]
+    findings = events.verify(chain[:index] + chain[index + 1 :])
+    assert [finding.index for finding in findings] == [index]
 
 
 @given(st.permutations(range(5)))
 def test_reordered_events_are_found(order):
     """Any order but the one that was written is found."""
     chain = chain_of(5)
-    flaws = events.verify([chain[index] for index in order])
-    assert bool(flaws) == (list(order) != list(range(5)))
+    findings = events.verify([chain[index] for index in order])
+    assert bool(findings) == (list(order) != list(range(5)))
 
 
 @given(st.integers(0, 5), st.integers(0, 4))
@@ -157,7 +158,7 @@ def test_repeated_event_is_found(place, index):
 @given(st.lists(json_values, min_size=1, max_size=4))
 def test_anything_may_be_verified(values):
     """What is no event is a flaw, never an exception."""
-    assert {flaw.index for flaw in events.verify(values)} == set(range(len(values)))
+    assert {finding.index for finding in events.verify(values)} == set(range(len(values)))
 
 
 def test_deeply_nested_event_is_a_flaw():

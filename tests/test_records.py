@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nproxy_mw.packages.record import FORMAT, Record, decode, encode
+from nproxy_mw.storage.documents import UnreadableObject
 
 texts = st.text('abc@/-1.é"', max_size=8)
 jsons = st.recursive(
@@ -23,6 +24,7 @@ records = st.builds(
     chain=st.lists(st.dictionaries(texts, jsons, max_size=3), max_size=3),
     generation=st.integers(0, 10**6),
     nonce=texts,
+    unknown=st.dictionaries(st.sampled_from(["later", "added"]), jsons),
 )
 
 
@@ -55,21 +57,20 @@ def test_encoding_is_one_line_that_names_its_format(record):
 )
 def test_what_is_no_record_is_refused(data):
     """A record of another version or a damaged one is never taken for an empty package."""
-    with pytest.raises(ValueError, match=r".+"):
+    with pytest.raises(UnreadableObject) as caught:
         decode(data)
+    assert caught.value.code == ("newer-object" if b'"format":2' in data else "damaged-object")
 
 
 def test_next_state_is_another():
-    """Each state has a generation and a nonce of its own: equal contents, other revision."""
+    """Each state has the next generation and the nonce of its change: equal contents, another revision."""
     first = Record(nonce="x")
-    second, third = first.next(first, []), first.next(first, [])
-    assert (second.generation, third.generation) == (1, 1)
-    assert len({first.revision, second.revision, third.revision}) == 3
-    assert second.revision.startswith("1-")
+    second, third = first.next(first, [], "y"), first.next(first, [], "z")
+    assert [record.revision for record in (first, second, third)] == ["0-x", "1-y", "1-z"]
 
 
-def test_taken_are_stored_and_burnt_numbers():
+def test_stored_and_retired_numbers_are_unavailable():
     """Neither can be published again."""
     record = Record(tarballs={"1.0.0": {"key": "a", "size": 1}}, retired=frozenset({"0.9.0"}))
-    assert record.taken == {"1.0.0", "0.9.0"}
+    assert record.unavailable == {"1.0.0", "0.9.0"}
     assert record.files == {"a"}

@@ -10,14 +10,16 @@ import secrets
 import threading
 import unicodedata
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from datetime import datetime
+from functools import cached_property, partial
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from nproxy_mw.access import Actor, Administrator
 from nproxy_mw.accounts.attempts import Attempts, too_many
+from nproxy_mw.audit.audited import AuditedObject
+from nproxy_mw.audit.events import Change
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import BadRequest, Conflict, Missing, NotFound, NproxyError, Unauthenticated
 from nproxy_mw.json_values import Json
@@ -27,6 +29,7 @@ from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.revisions import RevisionCache
 from nproxy_mw.times import Clock, utc_now
 
+CREATED = "administrator.created"
 SHORTEST, LONGEST = 8, 1024  # characters of a password; NIST SP 800-63B section 5.1.1.2 for the first
 AT_ONCE = 2
 """Passwords looked at at once in one process: argon2 takes 64 MiB for each."""
@@ -73,20 +76,16 @@ class AdministratorStore:
             Conflict: the name is taken.
         """
         checked = check_name(name)
-        if self._find(checked):
-            raise Conflict("There is an administrator with that name already.", code="administrator-exists")
-        self._write(checked, self._hash(check_password(password)), "administrator.created", actor)
+        self._change(checked, self._hash(check_password(password)), CREATED, actor)
         return Administrator(checked)
 
     def set_password(self, name: str, password: object, *, actor: Actor) -> None:
         """Gives an administrator another password, which ends all their sessions. Raises `NotFound`, `BadRequest`."""
-        self._require(name)
-        self._write(name, self._hash(check_password(password)), "administrator.password-changed", actor)
+        self._change(name, self._hash(check_password(password)), "administrator.password-changed", actor)
 
     def remove(self, name: str, *, actor: Actor) -> None:
         """Removes an administrator, and ends all their sessions. Raises `NotFound`."""
-        self._require(name)
-        self._write(name, "", "administrator.removed", actor)
+        self._change(name, "", "administrator.removed", actor)
 
     def verify(self, name: str, password: str, *, ip: str) -> Administrator:
         """Who *name* is when *password* is theirs.
@@ -112,11 +111,6 @@ class AdministratorStore:
         """All administrators, by name."""
         return [Administrator(name) for name in sorted(ADMINISTRATOR.names(self.storage)) if self._find(name)]
 
-    def repair(self) -> int:
-        """Tells of changes that a crash left untold. Answers how many there were."""
-        stored = [documents.find(self.storage, key) for key in ADMINISTRATOR.keys(self.storage)]
-        return self.trail.settle(event for document in stored if document for event in document["events"])
-
     @cached_property
     def _nobody(self) -> str:
         """A hash that no password fits: an attempt in nobody's name takes as long as one in somebody's."""
@@ -130,10 +124,6 @@ class AdministratorStore:
         except Missing:
             return None
         return record if record.hash and record.name == name else None
-
-    def _require(self, name: str) -> None:
-        if self._find(name) is None:
-            raise NotFound("There is no administrator with that name.", code="unknown-administrator")
 
     def _fits(self, hashed: str, password: str) -> bool:
         if not self._turns.acquire(timeout=PATIENCE):
@@ -154,29 +144,38 @@ class AdministratorStore:
             return
         hashed = self._hash(password)
 
-        def step(document: dict[str, Any] | None) -> Json | None:
-            unchanged = document is not None and document["password"] == record.hash
-            return {**document, "password": hashed} if document is not None and unchanged else None
-
         try:
-            documents.change(self.storage, ADMINISTRATOR.key(record.name), step)
+            documents.change(
+                self.storage, ADMINISTRATOR.key(record.name), partial(_rehashed, old=record.hash, new=hashed)
+            )
         except NproxyError:
             return
 
-    def _write(self, name: str, hashed: str, kind: str, actor: Actor) -> None:
-        told: list[Json] = []
+    def _change(self, name: str, hashed: str, kind: str, actor: Actor) -> None:
+        if not _NAME.fullmatch(name):
+            raise _unknown()
+        state = {"name": name, "password": hashed, "epoch": secrets.token_hex(8)}
+        AuditedObject(self.storage, ADMINISTRATOR.key(name), self.trail).change(
+            partial(_changed, after=state, kind=kind), actor
+        )
 
-        def step(document: dict[str, Any] | None) -> Json:
-            if kind == "administrator.created" and document is not None and document["password"]:
-                raise Conflict("There is an administrator with that name already.", code="administrator-exists")
-            if document is not None:
-                self.trail.settle(document["events"])  # what is overwritten now must have been told
-            told[:] = [self.trail.new(kind, actor, administrator=name)]
-            return {"name": name, "password": hashed, "epoch": secrets.token_hex(8), "events": told}
 
-        documents.change(self.storage, ADMINISTRATOR.key(name), step)
-        self._remembered.forget(ADMINISTRATOR.key(name))
-        self.trail.append(told)
+def _changed(stored: Json | None, _: datetime, *, after: Json, kind: str) -> Change[Json | None]:
+    exists = stored is not None and bool(stored["password"])
+    if kind == CREATED and exists:
+        raise Conflict("There is an administrator with that name already.", code="administrator-exists")
+    if kind != CREATED and not exists:
+        raise _unknown()
+    return Change(after, [(kind, {"administrator": after["name"]})])
+
+
+def _rehashed(stored: Json | None, *, old: str, new: str) -> Json | None:
+    """The administrator with another hash of the same password, unless the password was changed meanwhile."""
+    return {**stored, "password": new} if stored is not None and stored["password"] == old else None
+
+
+def _unknown() -> NotFound:
+    return NotFound("There is no administrator with that name.", code="unknown-administrator")
 
 
 def check_name(name: object) -> str:

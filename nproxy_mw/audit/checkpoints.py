@@ -18,7 +18,7 @@ from typing import Any
 
 from nproxy_mw import signing
 from nproxy_mw.audit import events
-from nproxy_mw.audit.findings import Finding
+from nproxy_mw.audit.events import Finding
 from nproxy_mw.errors import Exists, NproxyError
 from nproxy_mw.json_values import Json
 from nproxy_mw.signing import Signer

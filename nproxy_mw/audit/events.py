@@ -1,19 +1,19 @@
-"""Audit events and the hash chains they hang in. Pure.
+"""Audit events and the hash chains they form. No I/O.
 
 An event is a JSON object. In a chain, each carries ``previous``, the hash of the one before it (empty for the first),
 and ``hash``, the SHA-256 of the canonical JSON of all its other members. So an event that was edited no longer fits its
-own hash, and one that was dropped, inserted or moved no longer fits its neighbour. What a chain cannot show by itself
-is that its end was cut off, or that all of it was written anew: that is what signed checkpoints are for.
+own hash, and one that was dropped, inserted or moved no longer fits its neighbor. A chain cannot show by itself that
+its end was cut off, or that all of it was rewritten: signed checkpoints do that.
 """
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import orjson
 
@@ -22,57 +22,97 @@ from nproxy_mw.json_values import Json
 from nproxy_mw.times import timestamp
 from nproxy_mw.token_format import redact
 
+T = TypeVar("T")
+
+Fact: TypeAlias = tuple[str, Json]
+"""Something that happened: the kind of event, and its own fields as they are stored, in camelCase."""
+
 MAX_LENGTH = 256  # characters kept of what a client says of itself
+
+_RANDOM_BITS = 80  # of an event's id
 
 
 @dataclass(frozen=True, slots=True)
-class Flaw:
-    """Something wrong at one place of a chain. *index* counts from 0."""
+class Finding:
+    """Something that is not as it was written. *where* is a chain's name or a storage key; *index* counts from 0."""
 
-    index: int
+    where: str
     what: str
+    index: int | None = None
+
+    def __str__(self) -> str:
+        place = "" if self.index is None else f", event {self.index + 1}"
+        return f"{self.where}{place}: {self.what}"
 
 
-def new_event(kind: str, *, org: str, actor: Actor, time: datetime, **fields: Any) -> dict[str, Any]:
-    """Answers an event that hangs in no chain yet.
+@dataclass(frozen=True, slots=True)
+class Change(Generic[T]):
+    """What one step makes of an object: its next state, and the facts that the audit trail records of it."""
 
-    *fields* are named as they are stored, in camelCase. The token or the person behind *actor* is named when there is
-    one. What a client says of itself is cut to size, and freed of anything that looks like a token.
+    after: T
+    facts: Sequence[Fact] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What the events of one change share: *org*, *actor* and *time*, and identifiers that begin at *nonce*.
+
+    A stamp is made once for a change. However often the change is tried, its events then have the same identifiers, so
+    a change that was stored is recognized, and no event is recorded twice.
     """
-    event = {
-        "id": event_id(time),
-        "time": timestamp(time),
-        "org": org,
-        "event": kind,
-        "requestId": _plain(actor.request_id),
-        "ip": _plain(actor.ip),
-        "userAgent": _plain(actor.user_agent),
-    }
-    if actor.token_hash:
-        event["tokenHash"] = actor.token_hash
-    if actor.name:
-        event["by"] = actor.name
-    return event | fields
 
+    org: str
+    actor: Actor
+    time: datetime
+    nonce: int = field(default_factory=lambda: secrets.randbits(_RANDOM_BITS))
 
-def event_id(time: datetime) -> str:
-    """An identifier that cannot be guessed and sorts by time: 48 bits of milliseconds, 80 random bits, in hex."""
-    milliseconds = int(time.timestamp() * 1000)
-    return f"{milliseconds:012x}{secrets.token_hex(10)}"
+    def events(self, facts: Iterable[Fact], **shared: Any) -> list[dict[str, Any]]:
+        """Returns an event for each of *facts*, with *shared* among its fields, not yet part of a chain.
+
+        The token or the person behind the actor is named when there is one. What a client says of itself is cut to
+        `MAX_LENGTH`, and freed of anything that looks like a token.
+        """
+        who = {
+            "requestId": _plain(self.actor.request_id),
+            "ip": _plain(self.actor.ip),
+            "userAgent": _plain(self.actor.user_agent),
+        }
+        if self.actor.token_hash:
+            who["tokenHash"] = self.actor.token_hash
+        if self.actor.name:
+            who["by"] = self.actor.name
+        when = timestamp(self.time)
+        return [
+            {"id": self.id(number), "time": when, "org": self.org, "event": kind, **who, **shared, **fields}
+            for number, (kind, fields) in enumerate(facts)
+        ]
+
+    def id(self, number: int = 0) -> str:
+        """Returns the identifier of the event with that number: 48 bits of milliseconds, then 80 random bits, in hex.
+
+        Identifiers sort by time, and within a change by number.
+        """
+        milliseconds = int(self.time.timestamp() * 1000)
+        return f"{milliseconds:012x}{(self.nonce + number) % 2**_RANDOM_BITS:020x}"
+
+    def is_in(self, chain: Iterable[Any]) -> bool:
+        """Returns whether *chain* holds the first event of this change."""
+        mark = self.id()
+        return any(isinstance(event, Mapping) and event.get("id") == mark for event in chain)
 
 
 def canonical(value: Json) -> bytes:
-    """The one spelling of a JSON object that is hashed."""
+    """Returns the one spelling of a JSON object that is hashed."""
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 def hash_of(event: Json) -> str:
-    """The hash that an event in a chain must carry."""
+    """Returns the hash that an event in a chain must carry."""
     return hashlib.sha256(canonical({key: value for key, value in event.items() if key != "hash"})).hexdigest()
 
 
 def extend(chain: Sequence[Json], events: Iterable[Json], *, previous: str = "") -> list[Json]:
-    """Answers *chain* with *events* hung to its end, in their order. *previous* is what an empty chain goes on from."""
+    """Returns *chain* with *events* appended in their order. An empty chain continues from the hash *previous*."""
     longer = list(chain)
     for event in events:
         linked = {**event, "previous": head(longer) if longer else previous}
@@ -81,13 +121,13 @@ def extend(chain: Sequence[Json], events: Iterable[Json], *, previous: str = "")
 
 
 def head(chain: Sequence[Any]) -> str:
-    """The hash that stands for all of *chain*; empty for an empty one, and for one whose end is no event."""
+    """Returns the hash that stands for all of *chain*; empty for an empty one, and for one whose end is no event."""
     last = chain[-1] if chain else {}
     return str(last.get("hash", "")) if isinstance(last, dict) else ""
 
 
 def last_change(chain: Sequence[Any]) -> list[Json]:
-    """The events at the end of *chain* that tell of one change: those of one request and one moment."""
+    """Returns the events at the end of *chain* that record one change: those of one request and one moment."""
     last: list[Json] = []
     for event in reversed(chain):
         if not _is_event(event) or not _fits(event) or (last and _moment(event) != _moment(last[0])):
@@ -96,19 +136,22 @@ def last_change(chain: Sequence[Any]) -> list[Json]:
     return last
 
 
-def verify(chain: Sequence[Any], *, previous: str = "") -> list[Flaw]:
-    """Answers every flaw of *chain*; none when it is as it was written. *chain* may hold anything: it was stored."""
-    flaws: list[Flaw] = []
+def verify(chain: Sequence[Any], where: str = "", *, previous: str = "") -> list[Finding]:
+    """Returns a finding for everything in *chain* that is not as it was written. *where* names the chain.
+
+    *chain* may hold anything: it was read from storage.
+    """
+    findings: list[Finding] = []
     seen: set[str] = set()
     for index, event in enumerate(chain):
         if not _is_event(event):
-            flaws.append(Flaw(index, "this is not an event"))
+            findings.append(Finding(where, "this is not an event", index))
             previous = ""
             continue
-        flaws.extend(Flaw(index, what) for what in _flaws_of(event, previous, seen))
+        findings.extend(Finding(where, what, index) for what in _contradictions(event, previous, seen))
         seen.add(event["id"])
         previous = event["hash"]
-    return flaws
+    return findings
 
 
 _MEMBERS = ("id", "time", "org", "event", "previous", "hash")
@@ -122,9 +165,9 @@ def _moment(event: Json) -> tuple[Any, Any]:
     return event["time"], event.get("requestId")
 
 
-def _flaws_of(event: Json, previous: str, seen: set[str]) -> Iterator[str]:
+def _contradictions(event: Json, previous: str, seen: set[str]) -> Iterator[str]:
     if event["id"] in seen:
-        yield "this event stands in the chain twice"
+        yield "this event is in the chain twice"
     if event["previous"] != previous:
         yield "this event does not follow the one before it: one was dropped, inserted or moved here"
     if not _fits(event):

@@ -1,8 +1,9 @@
-"""The audit trail of one organization: its administration's own chain, and the index of all its events.
+"""The audit trail of one organization: the chain of its administration, and the index of all its events.
 
-Packages hang their events into chains of their own, in the same write as what they tell of, so publishers of different
-packages never wait for each other. Everything else that happens is told here, in one chain that all hosts append to by
-compare-and-swap. A long chain goes on in a new object: full ones are set aside, numbered, and never written again.
+Each package keeps its events in a chain of its own, written together with the change they record, so publishers of
+different packages never wait for each other. All other events are in one chain, which every host appends to by
+compare-and-swap. A long chain continues in a new segment: a full one is set aside under a number, and never written
+again.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any
 
 from nproxy_mw.access import Actor
 from nproxy_mw.audit import events, index
-from nproxy_mw.errors import Busy, Changed, Exists, Missing, NproxyError
+from nproxy_mw.audit.events import Stamp
+from nproxy_mw.errors import Busy, Changed, Exists, Missing, NproxyError, StorageUnavailable
 from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.layout import CHAIN, SEGMENT
@@ -22,10 +24,10 @@ from nproxy_mw.storage.port import Storage, Stored
 from nproxy_mw.times import Clock, utc_now
 
 ADMINISTRATION = "administration"
-"""The name of the chain beside the packages' own."""
+"""The name of the chain that belongs to no package."""
 
 FULL = 500
-"""Events in one object of the chain: each append writes that object anew."""
+"""Events in one segment of the chain: each append writes the whole segment."""
 
 ATTEMPTS = 40
 """An append always loses to another append that won, so this many hosts at once are served."""
@@ -33,7 +35,7 @@ ATTEMPTS = 40
 REMEMBERED = 10_000
 """Chains of which one process remembers that it indexed their last change."""
 
-# How far the clocks of two hosts may be apart: an event is not looked for in objects that are older by more than that.
+# How far the clocks of two hosts may be apart: an event is not looked for in segments that are older by more than that.
 _SKEW = 24 * 60 * 60 * 1000  # milliseconds
 _log = logging.getLogger(__name__)
 
@@ -46,13 +48,13 @@ class Segment:
     previous: str = ""
     chain: Sequence[Json] = ()
 
-    def document(self) -> dict[str, Any]:
-        """The segment as it is stored."""
+    def to_document(self) -> dict[str, Any]:
+        """Returns the segment as it is stored."""
         return {"number": self.number, "previous": self.previous, "chain": self.chain}
 
 
 class Trail:
-    """Tells what happens in *org*. *storage* is the organization's own."""
+    """Records what happens in *org*. *storage* is the organization's own."""
 
     def __init__(self, storage: Storage, *, org: str, clock: Clock = utc_now) -> None:
         self.storage = storage
@@ -60,59 +62,142 @@ class Trail:
         self.clock = clock
         self._indexed: set[str] = set()  # heads of chains whose last change this process put into the index
 
-    def new(self, kind: str, actor: Actor, **fields: Any) -> dict[str, Any]:
-        """An event of this moment that is told nowhere yet: for the one who stores it beside what it tells of."""
-        return events.new_event(kind, org=self.org, actor=actor, time=self.clock(), **fields)
+    def stamp(self, actor: Actor) -> Stamp:
+        """Returns the stamp for the events of one change that *actor* makes now."""
+        return Stamp(self.org, actor, self.clock())
 
     def record(self, kind: str, actor: Actor, **fields: Any) -> None:
-        """Tells one event that is stored nowhere else.
+        """Appends an event that is stored nowhere else. *fields* are named as they are stored, in camelCase.
 
         Raises:
-            Busy: too many hosts are telling something at once.
+            Busy: too many hosts append at once.
+            StorageUnavailable: the chain cannot be read or written.
         """
-        self.append([self.new(kind, actor, **fields)])
+        self.append(self.stamp(actor).events([(kind, fields)]))
 
-    def append(self, told: Iterable[Json]) -> None:
-        """Hangs events into the administration's chain, those that hang in its present object already left out.
+    def append(self, new: Iterable[Json]) -> None:
+        """Appends events to the administration's chain. Those that its newest segment holds already are left out.
 
         Raises:
-            Busy: too many hosts are telling something at once.
+            Busy: too many hosts append at once.
+            StorageUnavailable: the chain cannot be read or written.
         """
-        told = list(told)
+        wanted = {event["id"]: event for event in new}
+        first_seen = 0  # the number of the newest segment at the first attempt
         for _ in range(ATTEMPTS):
-            if self._append_once(told):
+            segment, stored = self._newest()
+            first_seen = first_seen or segment.number
+            wanted = self._without_appended(wanted, segment, first_seen)
+            if not wanted or self._append_once(segment, stored, list(wanted.values())):
                 return
         raise Busy("The audit trail is being written by too many at once: try again.")
 
-    def settle(self, told: Iterable[Json]) -> int:
-        """Hangs in those of *told* that no object of the chain holds: what a crash left untold. Answers how many.
+    def append_pending(self, recorded: Iterable[Json]) -> int:
+        """Appends those of *recorded* that the chain lacks, because a crash kept them from it; returns how many.
 
-        *told* are events as they were stored beside what they tell of.
+        *recorded* are events as they were stored together with what they record.
+
+        Raises:
+            Busy: too many hosts append at once.
+            StorageUnavailable: the chain cannot be read or written.
         """
-        untold = {event["id"]: event for event in told}
-        for segment in self.segments() if untold else ():
+        pending = {event["id"]: event for event in recorded}
+        for segment in self._segments_since(_milliseconds(min(pending))) if pending else ():
             ids = _ids(segment.chain)
-            untold = {key: event for key, event in untold.items() if key not in ids}
-            # Nothing is hung in before it happened: an object whose newest event is older by far holds none of these.
-            if not untold or (ids and _milliseconds(max(ids)) < _milliseconds(min(untold)) - _SKEW):
+            pending = {key: event for key, event in pending.items() if key not in ids}
+            if not pending:
                 break
-        if untold:
-            self.append(untold.values())
-        return len(untold)
+        if pending:
+            self.append(pending.values())
+        return len(pending)
 
     def index(self, chain: Sequence[Json], before: int) -> None:
-        """Puts the events of a chain that was stored just now into the index; *before* of them were there already.
+        """Puts the events of a chain that was just stored into the index. *before* is how many it held until then.
 
-        So are those of the change before, unless it was made here: whoever made it may have been killed between the
-        chain and the index. A failure is logged, and mended at the next change, or at the next start of a server.
+        The events of the change before that are put there too, unless this process made it: another one may have been
+        killed between the chain and the index. A failure is logged; the next change or the next start makes up for it.
         """
         last, head = events.head(chain[:before]), events.head(chain)
-        told = chain[before:] if last in self._indexed else [*events.last_change(chain[:before]), *chain[before:]]
+        new = chain[before:] if last in self._indexed else [*events.last_change(chain[:before]), *chain[before:]]
         self._indexed.discard(last)
         if len(self._indexed) >= REMEMBERED:
             self._indexed.clear()
-        if not [event for event in told if not self._index(event)]:
+        if not [event for event in new if not self._index(event)]:
             self._indexed.add(head)
+
+    def page(
+        self, after: str | None = None, limit: int = 50, event: str | None = None, package: str | None = None
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Returns events, newest first, and the cursor of the next page. Raises `BadRequest`: see `index.page`."""
+        return index.page(self.storage, now=self.clock(), after=after, limit=limit, event=event, package=package)
+
+    def chain(self) -> list[Json]:
+        """Returns the administration's whole chain, oldest first. Segments that were removed are missing from it."""
+        return [event for segment in reversed(list(self.segments())) for event in segment.chain]
+
+    def holds(self, stamp: Stamp) -> bool:
+        """Returns whether the chain holds the events of *stamp*."""
+        return any(stamp.is_in(segment.chain) for segment in self._segments_since(_milliseconds(stamp.id())))
+
+    def segments(self) -> Iterator[Segment]:
+        """Yields the segments of the chain, newest first. Each costs one read."""
+        segment, _ = self._newest()
+        yield segment
+        yield from self._segments_before(segment.number)
+
+    def _segments_since(self, milliseconds: int) -> Iterator[Segment]:
+        """Yields the segments that may hold an event of that time or later, newest first.
+
+        No event is appended before it happened, so none stands in a segment whose newest event is much older.
+        """
+        for segment in self.segments():
+            yield segment
+            ids = _ids(segment.chain)
+            if ids and _milliseconds(max(ids)) < milliseconds - _SKEW:
+                return
+
+    def _segments_before(self, number: int, down_to: int = 1) -> Iterator[Segment]:
+        for earlier in range(number - 1, down_to - 1, -1):
+            yield _decode(self._read(SEGMENT.key(earlier)))
+
+    def _newest(self) -> tuple[Segment, Stored | None]:
+        stored = self._read(CHAIN.key())
+        return _decode(stored), stored
+
+    def _without_appended(self, wanted: dict[str, Json], newest: Segment, first_seen: int) -> dict[str, Json]:
+        """Returns the events that are not in the chain. Since the first attempt, others may have begun new segments."""
+        present = _ids(newest.chain)
+        for segment in self._segments_before(newest.number, first_seen):
+            present |= _ids(segment.chain)
+        return {key: event for key, event in wanted.items() if key not in present}
+
+    def _append_once(self, segment: Segment, stored: Stored | None, new: Sequence[Json]) -> bool:
+        """Tries to append *new*; returns whether it is in the chain now."""
+        if stored and len(segment.chain) >= FULL and self._set_aside(segment.number, stored):
+            segment = Segment(segment.number + 1, events.head(segment.chain))
+        chain = events.extend(segment.chain, new, previous=segment.previous)
+        data = documents.encode(Segment(segment.number, segment.previous, chain).to_document())
+        try:
+            if stored:
+                self.storage.replace(CHAIN.key(), data, stored.revision)
+            else:
+                self.storage.create(CHAIN.key(), data)
+        except (Exists, Changed):
+            return False
+        except StorageUnavailable:
+            # The answer was lost, perhaps not the write.
+            if self._without_appended({event["id"]: event for event in new}, self._newest()[0], segment.number):
+                raise
+        self.index(chain, len(chain) - len(new))
+        return True
+
+    def _set_aside(self, number: int, stored: Stored) -> bool:
+        """Sets a full segment aside. Nobody appends to a full one, so all who try at once write the same bytes."""
+        try:
+            self.storage.create(SEGMENT.key(number), stored.data)
+        except Exists:
+            return self.storage.read(SEGMENT.key(number)).data == stored.data
+        return True
 
     def _index(self, event: Json) -> bool:
         try:
@@ -121,55 +206,6 @@ class Trail:
             _log.warning("event %s is missing in the audit index: %s", event["id"], error)
             return False
         return True
-
-    def page(
-        self, after: str | None = None, limit: int = 50, event: str | None = None, package: str | None = None
-    ) -> tuple[list[dict[str, Any]], str | None]:
-        """Answers events, newest first, and the cursor of the next page. Raises `BadRequest`."""
-        return index.page(self.storage, now=self.clock(), after=after, limit=limit, event=event, package=package)
-
-    def chain(self) -> list[Json]:
-        """The administration's whole chain, oldest first. Objects that were removed are simply not there."""
-        return [event for segment in reversed(list(self.segments())) for event in segment.chain]
-
-    def segments(self) -> Iterator[Segment]:
-        """The objects of the chain, newest first, one read each."""
-        segment = self._segment(CHAIN.key())
-        yield segment
-        for number in range(segment.number - 1, 0, -1):
-            yield self._segment(SEGMENT.key(number))
-
-    def _append_once(self, told: Sequence[Json]) -> bool:
-        stored = self._read(CHAIN.key())
-        segment = _decode(stored)
-        present = _ids(segment.chain)
-        missing = [event for event in told if event["id"] not in present]
-        if not missing:
-            return True
-        if stored and len(segment.chain) >= FULL and self._archive(segment.number, stored):
-            segment = Segment(segment.number + 1, events.head(segment.chain))
-        chain = events.extend(segment.chain, missing, previous=segment.previous)
-        data = documents.encode(Segment(segment.number, segment.previous, chain).document())
-        try:
-            if stored:
-                self.storage.replace(CHAIN.key(), data, stored.revision)
-            else:
-                self.storage.create(CHAIN.key(), data)
-        except (Exists, Changed):
-            return False
-        self.index(chain, len(chain) - len(missing))
-        return True
-
-    def _archive(self, number: int, stored: Stored) -> bool:
-        """Sets a full object aside. Nobody appends to a full one, so all who try at once write the same bytes."""
-        try:
-            self.storage.create(SEGMENT.key(number), stored.data)
-        except Exists:
-            return self.storage.read(SEGMENT.key(number)).data == stored.data
-        return True
-
-    def _segment(self, key: str) -> Segment:
-        return _decode(self._read(key))
 
     def _read(self, key: str) -> Stored | None:
         try:
@@ -189,7 +225,7 @@ def _decode(stored: Stored | None) -> Segment:
 
 
 def _ids(chain: Sequence[Any]) -> set[str]:
-    """The identifiers in a stored chain. Whatever was done to it, the trail goes on, and `verify` tells."""
+    """Returns the identifiers in a stored chain. Whatever was done to it, the trail goes on; `verify` reports it."""
     return {str(event["id"]) for event in chain if isinstance(event, dict) and "id" in event}
 
 

@@ -9,7 +9,7 @@ import orjson
 
 from nproxy_mw.audit import events, index
 from nproxy_mw.audit.checkpoints import Checkpoints
-from nproxy_mw.audit.findings import Finding
+from nproxy_mw.audit.events import Finding
 from nproxy_mw.audit.trail import ADMINISTRATION, Trail
 from nproxy_mw.errors import Exists, Missing, StorageUnavailable
 from nproxy_mw.json_values import Json
@@ -65,10 +65,10 @@ def verify(
     yield from findings
     unseen = set(trail.storage.list(INDEX.folder))
     for name, chain in chains:
-        flaws = events.verify(chain)
-        yield from (Finding(name, flaw.what, flaw.index) for flaw in flaws)
+        findings = events.verify(chain, name)
+        yield from findings
         yield from promises.check(name, chain)
-        damaged = {flaw.index for flaw in flaws}
+        damaged = {finding.index for finding in findings}
         for place, event in enumerate(chain):
             if place not in damaged:
                 yield from (Finding(name, what, place) for what in _event_flaws(trail, name, event, unseen))
@@ -102,7 +102,7 @@ def fill(trail: Trail, chains: Chains) -> int:
 
 def sound(chain: Sequence[Any]) -> Iterator[Json]:
     """The events of *chain* in which nothing is wrong."""
-    damaged = {flaw.index for flaw in events.verify(chain)}
+    damaged = {finding.index for finding in events.verify(chain)}
     return (event for place, event in enumerate(chain) if place not in damaged)
 
 

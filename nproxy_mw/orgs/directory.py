@@ -9,9 +9,13 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from nproxy_mw.access import Actor
+from nproxy_mw.audit.audited import AuditedObject
+from nproxy_mw.audit.events import Change
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import BadRequest, Conflict, Exists, Missing, StorageUnavailable
 from nproxy_mw.json_values import Json
@@ -80,15 +84,11 @@ class OrganizationDirectory:
             Conflict: the id is taken.
         """
         made = OrganizationRecord(check_id(org), check_name(org if name is None else name), timestamp(self.clock()))
-        told = self.trail(made.id).new("organization.created", actor, name=made.name)
         # First, so that an organization that is there has settings, and their absence is a loss.
         with suppress(Exists):
             self.home(made.id).create(SETTINGS.key(), settings.defaults())
-        try:
-            self.storage.create(ORGANIZATION.key(made.id), documents.encode(made.to_document() | {"events": [told]}))
-        except Exists as error:
-            raise Conflict("There is an organization with that id already.", code="organization-exists") from error
-        self.trail(made.id).append([told])
+        created = AuditedObject(self.storage, ORGANIZATION.key(made.id), self.trail(made.id))
+        created.change(partial(_created, made=made), actor)
         return made
 
     def ensure(self, org: str, *, actor: Actor) -> OrganizationRecord:
@@ -128,11 +128,6 @@ class OrganizationDirectory:
         ids = sorted(ORGANIZATION.names(self.storage))
         return [found for found in map(self.find, ids) if found is not None]
 
-    def repair(self, org: str) -> bool:
-        """Tells of a creation that a crash left untold. Whether it was."""
-        document = documents.find(self.storage, ORGANIZATION.key(org))
-        return document is not None and bool(self.trail(org).settle(document["events"]))
-
 
 def is_slug(text: str) -> bool:
     """Whether *text* can name an organization: a label of a host name, lower case, at most 63 characters."""
@@ -156,6 +151,12 @@ def check_name(name: object) -> str:
     if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME or not name.isprintable():
         raise BadRequest(f"An organization's name has 1 to {MAX_NAME} printable characters.", code="invalid-name")
     return name
+
+
+def _created(stored: Json | None, _: datetime, *, made: OrganizationRecord) -> Change[Json | None]:
+    if stored is not None:
+        raise Conflict("There is an organization with that id already.", code="organization-exists")
+    return Change(made.to_document(), [("organization.created", {"name": made.name})])
 
 
 def _decode(data: bytes) -> OrganizationRecord:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from nproxy_mw.access import Actor
+from nproxy_mw.audit.audited import AuditedObject
+from nproxy_mw.audit.events import Change, Fact
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Conflict
 from nproxy_mw.json_values import Json
@@ -105,35 +108,27 @@ class ExceptionRequestStore:
         stored = self._change(partial(requests.answer, request_id=request_id, given=given), actor)
         return requests.find(stored, request_id)
 
-    def _change(self, step: Callable[[Requests], Requests], actor: Actor) -> Requests:
-        recorded: list[Json] = []
-        result: Requests = ()
-
-        def write(document: dict[str, Any] | None) -> Json | None:
-            nonlocal result
-            recorded[:] = []
-            before = _of(document)
-            result = step(before)
-            if result is before:
-                return None
-            if document:
-                self.trail.settle(document["events"])
-            recorded[:] = [self.trail.new(kind, actor, **fields) for kind, fields in _facts(before, result)]
-            kept = document or {}
-            return {**kept, "requests": [request.to_document() for request in result], "events": recorded}
-
-        documents.change(self.storage, EXCEPTION_REQUESTS.key(), write)
-        self.trail.append(recorded)
-        return result
+    def _change(self, answer: Callable[[Requests], Requests], actor: Actor) -> Requests:
+        step = partial(_changed, answer=answer)
+        document = AuditedObject(self.storage, EXCEPTION_REQUESTS.key(), self.trail).change(step, actor)
+        return self.list() if document is None else _of(document)
 
 
-def _facts(before: Requests, after: Requests) -> Iterator[tuple[str, dict[str, Any]]]:
+def _changed(stored: Json | None, _: datetime, *, answer: Callable[[Requests], Requests]) -> Change[Json | None]:
+    before = _of(stored)
+    after = answer(before)
+    if after is before:
+        return Change(None)
+    return Change({"requests": [request.to_document() for request in after]}, list(_facts(before, after)))
+
+
+def _facts(before: Requests, after: Requests) -> Iterator[Fact]:
     """Yields what the audit trail records of each request that was asked or answered."""
     for request in after:
         if request not in before:
             answer = request.answer.to_document() if request.answer else {}
-            told = {key: answer[key] for key in ("comment", "expiresAt") if answer.get(key)}
-            yield f"exception.{request.state}", {"request": request.id, **request.subject, **told}
+            given = {key: answer[key] for key in ("comment", "expiresAt") if answer.get(key)}
+            yield f"exception.{request.state}", {"request": request.id, **request.subject, **given}
 
 
 def _of(document: Json | None) -> Requests:

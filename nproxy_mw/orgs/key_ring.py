@@ -52,11 +52,11 @@ class KeyRing:
         return [dict(key) for key in self.keys]
 
 
-def hide(org: str, keys: Sequence[Json], pair: Pair, seal: Seal | None) -> dict[str, Any]:
+def to_document(org: str, keys: Sequence[Json], pair: Pair, seal: Seal | None) -> dict[str, Any]:
     """Answers the private part as it is stored: sealed when there is a seal, bound to *org* and the public *keys*."""
     private = {signer.algorithm: base64.b64encode(signer.private()).decode() for signer in pair}
     secret = orjson.dumps({"org": org, "keys": keys, "private": private})
-    return {"sealed": seal is not None, "data": base64.b64encode(seal.close(secret) if seal else secret).decode()}
+    return {"sealed": seal is not None, "data": base64.b64encode(seal.seal(secret) if seal else secret).decode()}
 
 
 def open_ring(org: str, document: Json, seal: Seal | None) -> KeyRing:
@@ -73,7 +73,7 @@ def open_ring(org: str, document: Json, seal: Seal | None) -> KeyRing:
     if sealed != (seal is not None):
         return KeyRing(keys, problem=NO_SEAL if sealed else UNSEALED, altered=not sealed)
     try:
-        return KeyRing(keys, _signers(org, keys, seal.open(data) if seal else data))
+        return KeyRing(keys, _signers(org, keys, seal.unseal(data) if seal else data))
     except (KeyError, TypeError, ValueError):
         # Without the cause: it may quote what was opened.
         if seal is None:

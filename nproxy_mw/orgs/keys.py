@@ -8,11 +8,13 @@ writes to the storage without the seal can neither add a key nor put another org
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from nproxy_mw.access import Actor
+from nproxy_mw.audit.audited import AuditedObject, Step
+from nproxy_mw.audit.events import Change, Fact
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Missing
 from nproxy_mw.json_values import Json
@@ -51,7 +53,7 @@ class KeyStore:
         try:
             return self._remembered.get(KEYS.key()).opened()
         except Missing:
-            self._change(actor, make=lambda document: document is None)
+            self._change(self._made, actor)
             return self._remembered.get(KEYS.key()).opened()
 
     def rotate(self, *, actor: Actor) -> tuple[Signer, ...]:
@@ -59,7 +61,7 @@ class KeyStore:
 
         The old private keys are not needed for it: this is also the way out when a seal key was lost, or is new.
         """
-        self._change(actor, make=lambda _: True)
+        self._change(self._rotated, actor)
         return self._remembered.get(KEYS.key()).opened()
 
     def public_keys(self) -> list[dict[str, Any]]:
@@ -88,43 +90,32 @@ class KeyStore:
         except Missing:
             return
 
-    def repair(self) -> bool:
-        """Tells of keys that a crash left untold. Whether there were any."""
-        document = documents.find(self.storage, KEYS.key())
-        return document is not None and bool(self.trail.settle(document["events"]))
+    def _change(self, step: Step, actor: Actor) -> None:
+        AuditedObject(self.storage, KEYS.key(), self.trail).change(step, actor)
 
-    def _change(self, actor: Actor, *, make: Callable[[Json | None], bool]) -> None:
-        """Writes a new pair in front of the old keys, if *make* says so of the document as it is; and tells of it."""
-        told: list[Json] = []
+    def _made(self, stored: Json | None, now: datetime) -> Change[Json | None]:
+        return Change(None) if stored is not None else self._rotated(None, now)
 
-        def step(document: dict[str, Any] | None) -> Json | None:
-            told[:] = []
-            if not make(document):
-                return None
-            if document is not None:
-                self.trail.settle(document["events"])  # what is overwritten now must have been told
-            old = document["keys"] if document else []
-            pair = (Ed25519Signer(), P256Signer())
-            told[:] = self._tell(actor, old, pair)
-            return self._document(old, pair) | {"events": told}
-
-        documents.change(self.storage, KEYS.key(), step)
-        self._remembered.forget(KEYS.key())
-        self.trail.append(told)
-
-    def _document(self, old: list[Json], pair: Pair) -> dict[str, Any]:
-        expires = timestamp(self.clock() + OVERLAP)
+    def _rotated(self, stored: Json | None, now: datetime) -> Change[Json | None]:
+        """A new pair in front of the old keys."""
+        old = self._decode_document(stored).keys if stored else []
+        pair = (Ed25519Signer(), P256Signer())
+        expires = timestamp(now + OVERLAP)
         new = [public_record(signer.algorithm, signer.public) for signer in pair]
         keys = [*new, *({**key, "expires": key["expires"] or expires} for key in old)]
-        return {"keys": keys, "private": key_ring.hide(self.trail.org, keys, pair, self._seal)}
-
-    def _tell(self, actor: Actor, old: list[Json], pair: Pair) -> list[Json]:
-        rotated = [key["keyid"] for key in old if key["expires"] is None]
-        created = [{"keyId": signer.key_id, "algorithm": signer.algorithm} for signer in pair]
-        return [
-            *([self.trail.new("key.rotated", actor, keyIds=rotated)] if rotated else []),
-            *(self.trail.new("key.created", actor, **fields) for fields in created),
-        ]
+        private = key_ring.to_document(self.trail.org, keys, pair, self._seal)
+        return Change({"keys": keys, "private": private}, _facts(old, pair))
 
     def _decode(self, data: bytes) -> KeyRing:
-        return key_ring.open_ring(self.trail.org, documents.decode(data), self._seal)
+        return self._decode_document(documents.decode(data))
+
+    def _decode_document(self, document: Json) -> KeyRing:
+        return key_ring.open_ring(self.trail.org, document, self._seal)
+
+
+def _facts(old: Sequence[Json], pair: Pair) -> list[Fact]:
+    rotated = [key["keyid"] for key in old if key["expires"] is None]
+    return [
+        *([("key.rotated", {"keyIds": rotated})] if rotated else []),
+        *(("key.created", {"keyId": signer.key_id, "algorithm": signer.algorithm}) for signer in pair),
+    ]

@@ -17,7 +17,7 @@ from nproxy_mw.orgs.keys import KeyStore
 from nproxy_mw.orgs.seal import Seal
 from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.orgs.tokens import TokenStore
-from nproxy_mw.packages.store import Packages
+from nproxy_mw.packages.store import PackageStore
 from nproxy_mw.rules.catalog import Catalog
 from nproxy_mw.rules.shipped import SHIPPED
 from nproxy_mw.storage import open_storage
@@ -39,7 +39,7 @@ class Organization:
     exception_requests: ExceptionRequestStore
     tokens: TokenStore
     keys: KeyStore
-    packages: Packages
+    packages: PackageStore
 
     def is_new(self) -> bool:
         """Whether no token was ever made for it: nobody can use it yet."""
@@ -79,7 +79,7 @@ def open_organization(
         exception_requests=ExceptionRequestStore(own, trail=trail, settings=settings, clock=clock),
         tokens=TokenStore(own, org=org, trail=trail, clock=clock),
         keys=keys,
-        packages=Packages(own, locks=locks, signers=keys.signers, index=trail.index, org=org, clock=clock),
+        packages=PackageStore(own, trail=trail, locks=locks, signers=keys.signers),
     )
 
 

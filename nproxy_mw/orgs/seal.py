@@ -39,11 +39,11 @@ class Seal:
             # Without the cause: it may quote the key.
             raise ValueError(f"NPROXY_SEAL_KEY must be {SIZE} bytes in hex or base64.") from None
 
-    def close(self, secret: bytes) -> bytes:
+    def seal(self, secret: bytes) -> bytes:
         """Answers *secret* sealed: other bytes each time."""
         return bytes(self._box.encrypt(secret))
 
-    def open(self, sealed: bytes) -> bytes:
+    def unseal(self, sealed: bytes) -> bytes:
         """Answers what was sealed.
 
         Raises:

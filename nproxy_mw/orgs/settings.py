@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from nproxy_mw.access import Actor
+from nproxy_mw.audit.audited import AuditedObject
+from nproxy_mw.audit.events import Change
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Missing, StorageUnavailable
 from nproxy_mw.json_values import Json
@@ -22,6 +25,9 @@ from nproxy_mw.times import Clock, utc_now
 __all__ = ["Settings", "SettingsError", "SettingsStore"]
 
 GONE = "The organization's settings are gone: see whether the storage is still mounted, and restore what is missing."
+
+SettingsRequest: TypeAlias = Callable[[Settings], object]
+"""Given the present settings, what of them is to change, as the management API names it."""
 
 
 class SettingsStore:
@@ -44,7 +50,7 @@ class SettingsStore:
         self.trail = trail
         self.catalog = catalog
         self.clock = clock
-        self._remembered = RevisionCache(storage, partial(_decode, catalog=catalog))
+        self._settings = RevisionCache(storage, partial(_decode, catalog=catalog))
         self._were_there = is_made
 
     def get(self) -> Settings:
@@ -56,7 +62,7 @@ class SettingsStore:
                 asked of the upstream.
         """
         try:
-            settings = self._remembered.get(SETTINGS.key())
+            settings = self._settings.get(SETTINGS.key())
         except Missing as error:
             if self._were_there:
                 raise StorageUnavailable(GONE, retry_after=10) from error
@@ -71,7 +77,7 @@ class SettingsStore:
             SettingsError: something in it is invalid; nothing was changed.
             Busy: others are changing the settings at the same time.
         """
-        return self._change(lambda _: document, actor)
+        return self._change(partial(_given, document), actor)
 
     def ensure_scopes(self, scopes: Iterable[str], *, actor: Actor) -> Settings:
         """Adds those of *scopes* that are not internal yet, as a start with ``internal_scopes=`` does.
@@ -79,12 +85,7 @@ class SettingsStore:
         Raises:
             SettingsError: one of them is not a scope.
         """
-        wanted = dict.fromkeys(scopes)
-
-        def more(settings: Settings) -> Json:
-            return {"internalScopes": list(dict.fromkeys([*settings.internal_scopes, *wanted]))}
-
-        return self._change(more, actor)
+        return self._change(partial(_more_scopes, tuple(scopes)), actor)
 
     def add_exception(self, document: Json, *, actor: Actor) -> Settings:
         """Adds the exception that *document* describes, unless it stands already.
@@ -92,41 +93,37 @@ class SettingsStore:
         Raises:
             SettingsError: it is invalid, or there are too many.
         """
+        return self._change(partial(_one_more_exception, document), actor)
 
-        def more(settings: Settings) -> Json:
-            standing = [exception.to_document() for exception in settings.exceptions]
-            stands = any(document.items() <= exception.items() for exception in standing)
-            return {"exceptions": standing if stands else [*standing, document]}
+    def _change(self, request: SettingsRequest, actor: Actor) -> Settings:
+        step = partial(_changed, request=request, author=actor.name, catalog=self.catalog)
+        document = AuditedObject(self.storage, SETTINGS.key(), self.trail).change(step, actor)
+        return self.get() if document is None else _of(document, self.catalog)
 
-        return self._change(more, actor)
 
-    def repair(self) -> bool:
-        """Tells of a change that a crash left untold. Whether there was one."""
-        document = documents.find(self.storage, SETTINGS.key())
-        return document is not None and bool(self.trail.settle(document["events"]))
+def _given(document: object, _: Settings) -> object:
+    return document
 
-    def _change(self, wish: Callable[[Settings], object], actor: Actor) -> Settings:
-        told: list[Json] = []
-        result = Settings.defaults(self.catalog)
 
-        def step(document: dict[str, Any] | None) -> Json | None:
-            nonlocal result
-            told[:] = []
-            before = _of(document, self.catalog)
-            result = before.changed(wish(before), author=actor.name, now=self.clock(), catalog=self.catalog)
-            if result == before:
-                return None
-            if document:
-                self.trail.settle(document["events"])  # what is overwritten now must have been told
-            told[:] = [self.trail.new("settings.changed", actor, **_difference(before, result))]
-            kept = document or {}
-            stored = result.stored_document(kept.get("settings"), self.catalog)
-            return {**kept, "settings": stored, "events": told}
+def _more_scopes(scopes: Iterable[str], settings: Settings) -> Json:
+    return {"internalScopes": list(dict.fromkeys([*settings.internal_scopes, *scopes]))}
 
-        documents.change(self.storage, SETTINGS.key(), step)
-        self._remembered.forget(SETTINGS.key())
-        self.trail.append(told)
-        return result
+
+def _one_more_exception(document: Json, settings: Settings) -> Json:
+    standing = [exception.to_document() for exception in settings.exceptions]
+    stands = any(document.items() <= exception.items() for exception in standing)
+    return {"exceptions": standing if stands else [*standing, document]}
+
+
+def _changed(
+    stored: Json | None, now: datetime, *, request: SettingsRequest, author: str, catalog: Catalog
+) -> Change[Json | None]:
+    before = _of(stored, catalog)
+    after = before.changed(request(before), author=author, now=now, catalog=catalog)
+    if after == before:
+        return Change(None)
+    settings = after.stored_document(stored["settings"] if stored else None, catalog)
+    return Change({"settings": settings}, [("settings.changed", _difference(before, after))])
 
 
 def defaults() -> bytes:

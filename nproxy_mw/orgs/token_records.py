@@ -28,7 +28,7 @@ class TokenRecord:
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
-    told: tuple[Json, ...] = ()  # the audit events of this token, as written together with it
+    events: tuple[Json, ...] = ()  # the audit events of this token, written together with it
 
     @property
     def id(self) -> str:
@@ -92,12 +92,12 @@ def named(record: TokenRecord) -> dict[str, Any]:
 
 
 def stored_document(record: TokenRecord) -> dict[str, Any]:
-    """The token as it is stored."""
-    return record.to_document() | {"hash": record.hash, "events": record.told}
+    """Returns the token as it is stored."""
+    return record.to_document() | {"hash": record.hash, "events": list(record.events)}
 
 
 def encode(record: TokenRecord) -> bytes:
-    """The bytes that are stored."""
+    """Returns the bytes that are stored."""
     return documents.encode(stored_document(record))
 
 
@@ -107,7 +107,7 @@ def decode(data: bytes) -> TokenRecord:
 
 
 def from_document(document: Json) -> TokenRecord:
-    """The token that `stored_document` described. Raises `StorageUnavailable` when it is damaged."""
+    """Returns the token that `stored_document` described. Raises `StorageUnavailable` when it is damaged."""
     try:
         return TokenRecord(
             hash=document["hash"],
@@ -117,7 +117,7 @@ def from_document(document: Json) -> TokenRecord:
             expires_at=_time(document["expiresAt"]),
             revoked_at=_time(document["revokedAt"]),
             last_used_at=_time(document["lastUsedAt"]),
-            told=tuple(document["events"]),
+            events=tuple(document["events"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise documents.damaged() from error

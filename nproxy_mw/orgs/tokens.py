@@ -11,17 +11,18 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from hmac import compare_digest
-from typing import Any
 
 from nproxy_mw import token_format
 from nproxy_mw.access import Actor, Grant, Principal
+from nproxy_mw.audit.audited import AuditedObject
+from nproxy_mw.audit.events import Change
 from nproxy_mw.audit.trail import Trail
-from nproxy_mw.errors import Changed, Missing, NotFound, NproxyError
+from nproxy_mw.errors import Changed, Conflict, Missing, NotFound, NproxyError
 from nproxy_mw.json_values import Json
 from nproxy_mw.orgs import token_records
 from nproxy_mw.orgs.token_records import ID_LENGTH, TokenRecord, check_expiry, check_grants, check_name, named
-from nproxy_mw.storage import documents
 from nproxy_mw.storage.layout import TOKEN
 from nproxy_mw.storage.port import Revision, Storage
 from nproxy_mw.storage.revisions import RevisionCache
@@ -57,11 +58,8 @@ class TokenStore:
         record = TokenRecord(
             token_format.digest(secret), check_name(name), check_grants(grants), now, check_expiry(expires_at, now)
         )
-        told = self.trail.new("token.created", actor, token=named(record))
-        record = replace(record, told=(told,))
-        self.storage.create(TOKEN.key(record.hash), token_records.encode(record))
-        # A crash here leaves a record whose token nobody has ever seen: it opens nothing, and `repair` tells of it.
-        self.trail.append([told])
+        # A crash after this leaves a record whose token nobody has ever seen: it opens nothing.
+        self._object(record.hash).change(partial(_created, record=record), actor)
         return secret, record
 
     def list(self, *, revoked: bool = False) -> list[TokenRecord]:
@@ -70,33 +68,19 @@ class TokenStore:
         return sorted(records, key=lambda record: (record.created_at, record.hash), reverse=True)
 
     def revoke(self, token_id: str, *, actor: Actor) -> None:
-        """Ends a token, named by its identifier or its whole hash, then tells of it.
+        """Ends a token, named by its identifier or its whole hash, and records it.
 
-        A call that ended the token and failed to tell of it may be repeated.
+        A call that ended the token and could not record it may be repeated.
 
         Raises:
-            NotFound: there is no such token, or it is revoked already and told of.
+            NotFound: there is no such token, or it is revoked already and that is recorded.
         """
         hashes = [found for found in self._hashes() if token_id in {found, found[:ID_LENGTH]}]
         if len(hashes) != 1:
             raise _unknown()
-        key = TOKEN.key(hashes[0])
-        before = self._remembered.get(key)
-        if before.revoked_at is not None:
-            if self.trail.settle(before.told):
-                return
+        was_revoked = self._remembered.get(TOKEN.key(hashes[0])).revoked_at is not None
+        if self._object(hashes[0]).change(_revoked, actor) is None and was_revoked:
             raise _unknown()
-        told = self.trail.new("token.revoked", actor, token=named(before))
-
-        def revoked(document: dict[str, Any] | None) -> Json | None:
-            record = token_records.from_document(document) if document else before
-            if record.revoked_at is not None:
-                return None
-            return token_records.stored_document(replace(record, revoked_at=self.clock(), told=(*record.told, told)))
-
-        documents.change(self.storage, key, revoked)
-        self._remembered.forget(key)
-        self.trail.append(self._remembered.get(key).told[1:])
 
     def find(self, secret: str) -> Principal | None:
         """Who holds *secret*; None when it is malformed, unknown, revoked or expired. One read, or one look."""
@@ -114,10 +98,6 @@ class TokenStore:
         self._note_use(record, revision, now)
         return record.principal
 
-    def repair(self) -> int:
-        """Tells of changes that a crash left untold. Answers how many there were."""
-        return self.trail.settle(event for record in self._records() for event in record.told)
-
     def _note_use(self, record: TokenRecord, revision: Revision, now: datetime) -> None:
         """Writes the last use, at most once in `LAST_USE`. That it failed is no reason to refuse the request."""
         last = max(filter(None, (record.last_used_at, self._used.get(record.hash))), default=None)
@@ -132,6 +112,9 @@ class TokenStore:
             pass  # another process was quicker, or the token was just revoked
         except NproxyError as error:
             _log.warning("the last use of token %s was not written: %s", record.id, error)
+
+    def _object(self, digest: str) -> AuditedObject:
+        return AuditedObject(self.storage, TOKEN.key(digest), self.trail)
 
     def _records(self) -> Iterator[TokenRecord]:
         for found in self._hashes():
@@ -165,3 +148,17 @@ class StaticTokens:
 
 def _unknown() -> NotFound:
     return NotFound("There is no token with that id: list the tokens to see theirs.", code="unknown-token")
+
+
+def _created(stored: Json | None, _: datetime, *, record: TokenRecord) -> Change[Json | None]:
+    if stored is not None:
+        raise Conflict("There is a token with that secret already.", code="token-exists")
+    return Change(token_records.stored_document(record), [("token.created", {"token": named(record)})])
+
+
+def _revoked(stored: Json | None, now: datetime) -> Change[Json | None]:
+    record = token_records.from_document(stored) if stored is not None else None
+    if record is None or record.revoked_at is not None:
+        return Change(None)
+    revoked = token_records.stored_document(replace(record, revoked_at=now))
+    return Change(revoked, [("token.revoked", {"token": named(record)})])

@@ -1,18 +1,20 @@
-"""The changes a package's record can go through, each a pure step from one state to the next.
+"""The changes that a package's record can go through, each a pure function from one state to the next.
 
-A step is given the record as it is stored and the time, and answers the next record and the audit events that tell of
-it; it raises a ClientError when the record will not have it. `packages` reads, steps and swaps; a step that lost its
-race is taken again on what won, so it must not remember anything of an earlier try.
+Each is given the record as it is stored, and returns the next one with the facts that the audit trail records of it. It
+raises a `ClientError` when the record does not allow the change. It returns the same record when there is nothing to
+change, so that nothing is written. A change that lost its race is made again on the state
+that won, so it depends on nothing but its arguments. *now* is the time of the change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import NoReturn, Protocol, TypeAlias
+from typing import NoReturn, TypeAlias
 
 from nproxy_mw import signing
+from nproxy_mw.audit.events import Change, Fact
 from nproxy_mw.errors import Conflict, NotFound
 from nproxy_mw.json_values import Json
 from nproxy_mw.npm import packuments
@@ -21,103 +23,106 @@ from nproxy_mw.packages.record import Record
 from nproxy_mw.packages.release import release
 from nproxy_mw.signing import Signer
 
-Step: TypeAlias = Callable[[Record, datetime], tuple[Record, Sequence[Json]]]
-
-
-class Tell(Protocol):
-    """Makes an audit event about the package at hand, by whoever changes it."""
-
-    def __call__(self, kind: str, now: datetime, **fields: object) -> Json:
-        """An event of *kind* that hangs in no chain yet."""
-        ...
+RecordChange: TypeAlias = Change[Record]
 
 
 def publish(
-    publication: Publication, publisher: str, entry: Json, signatures: Json, signers: Sequence[Signer], tell: Tell
-) -> Step:
-    """Adds a version whose bytes are stored as *entry* says. Raises `Conflict` when its number is taken."""
+    record: Record,
+    now: datetime,
+    *,
+    publication: Publication,
+    publisher: str,
+    tarball: Json,
+    signatures: Json,
+    key_ids: Sequence[str],
+) -> RecordChange:
+    """Adds a version whose bytes are stored as *tarball* says: ``{"key", "size"}``.
 
-    def step(record: Record, now: datetime) -> tuple[Record, Sequence[Json]]:
-        version = publication.version
-        packuments.check_free(version, record.taken)
-        packument = release(record.packument, publication, publisher, signatures, now)
-        told = [tell("package.published", now, version=version), *_told_signed([version], signers, tell, now)]
-        return replace(record, packument=packument, tarballs={**record.tarballs, version: entry}), told
+    *signatures* join the fields of its ``dist``; *key_ids* name the keys that made them.
 
-    return step
-
-
-def unpublish(revision: str, tell: Tell) -> Step:
-    """Makes the package absent. Raises `NotFound`, and `Conflict` when it changed since *revision*."""
-
-    def step(record: Record, now: datetime) -> tuple[Record, Sequence[Json]]:
-        _check_revision(record, revision)
-        gone = replace(record, packument=None, tarballs={}, retired=record.taken)
-        return gone, [tell("package.unpublished", now)]
-
-    return step
+    Raises:
+        Conflict: the version number is not available.
+    """
+    version = publication.version
+    packuments.check_free(version, record.unavailable)
+    packument = release(record.packument, publication, publisher, signatures, now)
+    after = replace(record, packument=packument, tarballs={**record.tarballs, version: tarball})
+    return Change(after, [("package.published", {"version": version}), *_signed_facts([version], key_ids)])
 
 
-def unpublish_versions(versions: frozenset[str], revision: str, tell: Tell) -> Step:
-    """Takes some versions of several away. Raises as `unpublish` does."""
+def unpublish(record: Record, now: datetime, *, revision: str) -> RecordChange:
+    """Makes the package absent.
 
-    def step(record: Record, now: datetime) -> tuple[Record, Sequence[Json]]:
-        packument = packuments.without_versions(_check_revision(record, revision), versions, now)
-        kept = {version: entry for version, entry in record.tarballs.items() if version not in versions}
-        told = [tell("package.unpublished", now, version=version) for version in sorted(versions)]
-        return replace(record, packument=packument, tarballs=kept, retired=record.retired | versions), told
-
-    return step
-
-
-def tag(name: str, version: str, tell: Tell) -> Step:
-    """Points the dist-tag *name* at *version*. Raises `NotFound`, and `BadRequest` when it is no tag."""
-
-    def step(record: Record, now: datetime) -> tuple[Record, Sequence[Json]]:
-        packument = packuments.with_tag(present(record), name, version, now)
-        return replace(record, packument=packument), [tell("package.tagged", now, tag=name, version=version)]
-
-    return step
+    Raises:
+        NotFound: there is no such package.
+        Conflict: it was changed since *revision*.
+    """
+    check_revision(record, revision)
+    after = replace(record, packument=None, tarballs={}, retired=record.unavailable)
+    return Change(after, [("package.unpublished", {})])
 
 
-def untag(name: str, tell: Tell) -> Step:
-    """Takes the dist-tag *name* away. Raises `NotFound`, and `BadRequest` for ``latest``."""
-
-    def step(record: Record, now: datetime) -> tuple[Record, Sequence[Json]]:
-        packument = packuments.without_tag(present(record), name, now)
-        return replace(record, packument=packument), [tell("package.untagged", now, tag=name)]
-
-    return step
+def unpublish_versions(record: Record, now: datetime, *, versions: frozenset[str], revision: str) -> RecordChange:
+    """Removes some versions of several. Raises as `unpublish` does."""
+    packument = packuments.without_versions(check_revision(record, revision), versions, now)
+    kept = {version: entry for version, entry in record.tarballs.items() if version not in versions}
+    after = replace(record, packument=packument, tarballs=kept, retired=record.retired | versions)
+    return Change(after, [("package.unpublished", {"version": version}) for version in sorted(versions)])
 
 
-def deprecate(messages: Mapping[str, str], revision: str, tell: Tell) -> Step:
-    """Sets each version's deprecation message; an empty one takes it away. Raises as `unpublish` does."""
+def tag(record: Record, now: datetime, *, name: str, version: str) -> RecordChange:
+    """Points the dist-tag *name* at *version*.
 
-    def step(record: Record, now: datetime) -> tuple[Record, Sequence[Json]]:
-        packument = packuments.with_deprecations(_check_revision(record, revision), messages, now)
-        return replace(record, packument=packument), [tell("package.deprecated", now, versions=sorted(messages))]
+    Raises:
+        NotFound: there is no such package or version.
+        BadRequest: *name* cannot be a dist-tag.
+    """
+    if present(record)["dist-tags"].get(name) == version:
+        return Change(record)
+    packument = packuments.with_tag(present(record), name, version, now)
+    return Change(replace(record, packument=packument), [("package.tagged", {"tag": name, "version": version})])
 
-    return step
+
+def untag(record: Record, now: datetime, *, name: str) -> RecordChange:
+    """Removes the dist-tag *name*.
+
+    Raises:
+        NotFound: there is no such package or dist-tag.
+        BadRequest: it is ``latest``.
+    """
+    packument = packuments.without_tag(present(record), name, now)
+    return Change(replace(record, packument=packument), [("package.untagged", {"tag": name})])
 
 
-def sign(signers: Sequence[Signer], tell: Tell) -> Step:
-    """Signs the versions that have no signature. Raises `NotFound`."""
+def deprecate(record: Record, now: datetime, *, messages: Mapping[str, str], revision: str) -> RecordChange:
+    """Sets each version's deprecation message; an empty one removes it. Raises as `unpublish` does."""
+    packument = check_revision(record, revision)
+    if all(packument["versions"].get(it, {}).get("deprecated", "") == messages[it] for it in messages):
+        return Change(record)
+    packument = packuments.with_deprecations(packument, messages, now)
+    return Change(replace(record, packument=packument), [("package.deprecated", {"versions": sorted(messages)})])
 
-    def step(record: Record, now: datetime) -> tuple[Record, Sequence[Json]]:
-        packument = present(record)
-        signed = {
-            version: _signed(packument["name"], manifest, signers)
-            for version, manifest in packument["versions"].items()
-            if not manifest["dist"].get("signatures")
-        }
-        packument = {**packument, "versions": {**packument["versions"], **signed}}
-        return replace(record, packument=packument), _told_signed(signed, signers, tell, now)
 
-    return step
+def sign(record: Record, now: datetime, *, signers: Sequence[Signer]) -> RecordChange:
+    """Signs the versions that have no signature.
+
+    Raises:
+        NotFound: there is no such package.
+    """
+    packument = present(record)
+    signed = {
+        version: _signed(packument["name"], manifest, signers)
+        for version, manifest in packument["versions"].items()
+        if not manifest["dist"].get("signatures")
+    }
+    if not signed or not signers:
+        return Change(record)
+    packument = {**packument, "versions": {**packument["versions"], **signed}}
+    return Change(replace(record, packument=packument), _signed_facts(signed, [it.key_id for it in signers]))
 
 
 def present(record: Record) -> Json:
-    """The packument of a package that is there.
+    """Returns the packument of a package that is there.
 
     Raises:
         NotFound: it is not, or no longer.
@@ -126,7 +131,7 @@ def present(record: Record) -> Json:
 
 
 def absent() -> NoReturn:
-    """Raises the one `NotFound` that every absent package is answered with."""
+    """Raises the one `NotFound` of every package that is not there."""
     raise NotFound("There is no such package in this registry.", code="package-not-found")
 
 
@@ -135,7 +140,13 @@ def stale() -> NoReturn:
     raise Conflict("The package was changed since you read it: read it again and repeat.", code="stale-revision")
 
 
-def _check_revision(record: Record, revision: str) -> Json:
+def check_revision(record: Record, revision: str) -> Json:
+    """Returns the packument when *revision* is the record's.
+
+    Raises:
+        NotFound: there is no such package.
+        Conflict: the record has another revision.
+    """
     packument = present(record)
     if revision != record.revision:
         stale()
@@ -148,7 +159,5 @@ def _signed(name: str, manifest: Json, signers: Sequence[Signer]) -> Json:
     return {**manifest, "dist": {**dist, **signatures}}
 
 
-def _told_signed(versions: Iterable[str], signers: Sequence[Signer], tell: Tell, now: datetime) -> list[Json]:
-    return [
-        tell("package.signed", now, version=version, keyId=signer.key_id) for version in versions for signer in signers
-    ]
+def _signed_facts(versions: Iterable[str], key_ids: Sequence[str]) -> list[Fact]:
+    return [("package.signed", {"version": version, "keyId": key_id}) for version in versions for key_id in key_ids]

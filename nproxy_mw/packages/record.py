@@ -1,30 +1,32 @@
-"""A package's stored record: its packument, the audit chain that tells how it came about, and what is never used again.
+"""A package's stored record: its packument, the audit chain of its changes, and the numbers that are never given again.
 
-One object holds all of it, so that one compare-and-swap changes a package together with the event that says so: a
-version without its event cannot exist (docs/decisions/0002-one-record-per-package.md). Pure: how it is stored is the
-business of `packages`.
+One object holds all of it, so that one compare-and-swap changes a package together with the event that records it: a
+version without its event cannot exist (docs/decisions/0002-one-record-per-package.md). Pure.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import orjson
 
 from nproxy_mw.json_values import Json
+from nproxy_mw.storage import documents
 
-FORMAT = 1
+FORMAT = documents.FORMAT
 """Of the stored JSON. A reader refuses a number it does not know."""
+
+_FIELDS = frozenset({"format", "generation", "nonce", "packument", "tarballs", "burnt", "chain"})
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
     """What is stored of one package. *packument* is None when the package is unpublished, and it reads as absent.
 
-    *nonce* makes every written state unique: a writer who lost the answer can tell its own write from another's.
-    *tarballs* maps a version to ``{"key", "size"}`` of its bytes. *burnt* are the numbers of versions once unpublished.
+    *tarballs* maps a version to ``{"key", "size"}`` of its bytes. *retired* are the numbers of versions that were
+    unpublished. *nonce* makes every written state unique. *unknown* holds the fields that another version of this
+    package added: they are kept as they are.
     """
 
     packument: Json | None = None
@@ -33,6 +35,7 @@ class Record:
     chain: Sequence[Json] = ()
     generation: int = 0
     nonce: str = ""
+    unknown: Json = field(default_factory=dict)
 
     @property
     def revision(self) -> str:
@@ -40,7 +43,7 @@ class Record:
         return f"{self.generation}-{self.nonce}"
 
     @property
-    def taken(self) -> frozenset[str]:
+    def unavailable(self) -> frozenset[str]:
         """Every version number that cannot be published again."""
         return self.retired | self.tarballs.keys()
 
@@ -49,13 +52,13 @@ class Record:
         """The names of all stored tarballs."""
         return frozenset(entry["key"] for entry in self.tarballs.values())
 
-    def next(self, changed: Record, chain: Sequence[Json]) -> Record:
-        """The state to store after this one: what *changed* says, told by *chain*."""
-        return replace(changed, chain=chain, generation=self.generation + 1, nonce=secrets.token_hex(8))
+    def next(self, changed: Record, chain: Sequence[Json], nonce: str) -> Record:
+        """Returns the state to store after this one: what *changed* says, with the events of the change in *chain*."""
+        return replace(changed, chain=chain, generation=self.generation + 1, nonce=nonce)
 
 
 def encode(record: Record) -> bytes:
-    """The record as it is stored."""
+    """Returns the record as it is stored."""
     return orjson.dumps(
         {
             "format": FORMAT,
@@ -65,20 +68,19 @@ def encode(record: Record) -> bytes:
             "tarballs": record.tarballs,
             "burnt": sorted(record.retired),
             "chain": record.chain,
+            **record.unknown,
         },
         option=orjson.OPT_APPEND_NEWLINE,
     )
 
 
 def decode(data: bytes) -> Record:
-    """The record that `encode` stored.
+    """Returns the record that `encode` stored.
 
     Raises:
-        ValueError: the bytes are not a record of this format.
+        UnreadableObject: the bytes are no record of this format; the sentence tells damage and a newer format apart.
     """
-    document = orjson.loads(data)
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise ValueError("not a package record of a format this version reads")
+    document = documents.decode(data)
     try:
         return Record(
             packument=document["packument"],
@@ -87,6 +89,7 @@ def decode(data: bytes) -> Record:
             chain=document["chain"],
             generation=document["generation"],
             nonce=document["nonce"],
+            unknown={key: value for key, value in document.items() if key not in _FIELDS},
         )
     except (KeyError, TypeError) as error:
-        raise ValueError("a package record lacks a part") from error
+        raise documents.damaged() from error

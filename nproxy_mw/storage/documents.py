@@ -7,49 +7,68 @@ from typing import Any
 
 import orjson
 
-from nproxy_mw.errors import Busy, Changed, Exists, Missing, StorageUnavailable
+from nproxy_mw.errors import Missing, StorageUnavailable
 from nproxy_mw.json_values import Json
 from nproxy_mw.storage.port import Storage
+from nproxy_mw.storage.swaps import Swap
 
 FORMAT = 1
 """Of every object stored here. A reader refuses a number it does not know."""
 
-ATTEMPTS = 3
-"""How often a change is tried before its caller is told to come again."""
-
 DAMAGED_CODE = "damaged-object"
-DAMAGED = (
-    "An object in the storage is damaged or of a newer format: run 'nproxy-mw check' and restore it from a backup."
+NEWER_CODE = "newer-object"
+_DAMAGED = "An object in the storage is damaged: run 'nproxy-mw check', and restore the object from a backup."
+_NEWER = (
+    "An object in the storage was written by a newer version of nproxy-mw: run that version here too, on every host "
+    "that uses this storage."
 )
 
 
+class UnreadableObject(StorageUnavailable):
+    """503: a stored object cannot be understood. *code* tells whether it is damaged or of a newer format."""
+
+
 def encode(document: Json) -> bytes:
-    """The object as it is stored."""
+    """Returns the object as it is stored."""
     return orjson.dumps({"format": FORMAT, **document}, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def decode(data: bytes) -> dict[str, Any]:
-    """The object that `encode` stored.
+    """Returns the object that `encode` stored.
 
     Raises:
-        StorageUnavailable: it is damaged. Nothing is guessed: a damaged object must not read like an absent one.
+        UnreadableObject: it is damaged, or of a newer format. Nothing is guessed: such an object must not read like an
+            absent one.
     """
     try:
         document = orjson.loads(data)
     except ValueError as error:
         raise damaged() from error
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise damaged()
-    return document
+    check_format(document)
+    return document  # type: ignore[no-any-return]
 
 
-def damaged() -> StorageUnavailable:
-    """What is raised for a stored object that cannot be understood."""
-    return StorageUnavailable(DAMAGED, code=DAMAGED_CODE, retry_after=60)
+def check_format(document: object) -> None:
+    """Passes when *document*, as it was parsed, is an object of the format that this version reads.
+
+    Raises:
+        UnreadableObject: it is not; the sentence tells damage and a newer format apart.
+    """
+    version = document.get("format") if isinstance(document, dict) else None
+    if version == FORMAT:
+        return
+    if isinstance(version, int) and version > FORMAT:
+        raise UnreadableObject(_NEWER, code=NEWER_CODE, retry_after=60)
+    raise damaged()
+
+
+def damaged() -> UnreadableObject:
+    """Returns what is raised for a stored object that is damaged."""
+    return UnreadableObject(_DAMAGED, code=DAMAGED_CODE, retry_after=60)
 
 
 def find(storage: Storage, key: str) -> dict[str, Any] | None:
-    """The object as it is now, or None."""
+    """Returns the object as it is now, or None. Raises `UnreadableObject` as `decode` does."""
     try:
         return decode(storage.read(key).data)
     except Missing:
@@ -57,35 +76,18 @@ def find(storage: Storage, key: str) -> dict[str, Any] | None:
 
 
 def change(
-    storage: Storage, key: str, step: Callable[[dict[str, Any] | None], Json | None], *, attempts: int = ATTEMPTS
+    storage: Storage,
+    key: str,
+    step: Callable[[dict[str, Any] | None], Json | None],
+    *,
+    is_done: Callable[[dict[str, Any]], bool] = lambda _: False,
 ) -> None:
-    """Reads the object, asks *step* for the next one, and writes that if nobody else wrote meanwhile; else starts over.
+    """Replaces the object by what *step* makes of it, unless that is None. *step* is given None when there is none.
 
-    *step* is given None when there is no object yet, and answers None when nothing is to be written.
+    *is_done* recognizes a state that holds this change: see `Swap`.
 
     Raises:
         Busy: every attempt lost its race. Nothing is written.
+        StorageUnavailable: the object cannot be read or written, or is damaged. It may have been written.
     """
-    for _ in range(attempts):
-        if swap(storage, key, step):
-            return
-    raise Busy("Others are changing the same thing: try again.")
-
-
-def swap(storage: Storage, key: str, step: Callable[[dict[str, Any] | None], Json | None]) -> bool:
-    """One attempt of `change`; whether it was not lost."""
-    try:
-        stored = storage.read(key)
-    except Missing:
-        stored = None
-    document = step(decode(stored.data) if stored else None)
-    if document is None:
-        return True
-    try:
-        if stored is None:
-            storage.create(key, encode(document))
-        else:
-            storage.replace(key, encode(document), stored.revision)
-    except (Exists, Changed):
-        return False
-    return True
+    Swap[Any](storage, key, decode, encode, step, is_done).run()

@@ -4,87 +4,110 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from nproxy_mw.lru import Lru
 from nproxy_mw.storage.port import Revision, Storage, Stored
+from nproxy_mw.storage.prefixed import Prefixed
 
 _CAPACITY = 16_384  # keys
 
 
-class FreshnessCache:
-    """*storage*, whose ``read_if_changed`` answers "unchanged" without asking when that was true *seconds* ago or less.
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """That an object was at *revision* when that was *asked* for, a time of the monotonic clock."""
 
-    So a change by another process is seen at most *seconds* late, and only there: `read` always asks. What is written
-    through this object is seen through it at once.
+    revision: Revision
+    asked: float
+
+
+@dataclass(slots=True)
+class _Confirmations:
+    """What a storage has confirmed, and how many writes have ended."""
+
+    guard: threading.Lock = field(default_factory=threading.Lock)
+    kept: Lru[str, Confirmation] = field(default_factory=lambda: Lru(max_items=_CAPACITY))
+    writes: int = 0
+
+
+class FreshnessCache:
+    """*storage*, whose ``read_if_changed`` answers from memory what was confirmed *seconds* ago or less.
+
+    A change by another process is seen at most *seconds* late, and only there: `read` always asks, and so does
+    everything on `strict` of this storage. What is written through this object is seen through it at once.
     """
 
     def __init__(self, storage: Storage, seconds: float, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.storage = storage
         self.seconds = seconds
         self._monotonic = monotonic
-        self._guard = threading.Lock()
-        self._writes = 0  # that came to an end
-        self._confirmed: OrderedDict[str, tuple[Revision, float]] = OrderedDict()  # and when it was asked
+        self._confirmed = _Confirmations()
 
     def __repr__(self) -> str:
-        return f"Fresh({self.storage!r}, {self.seconds!r})"
+        return f"FreshnessCache({self.storage!r}, {self.seconds!r})"
 
     def read(self, key: str) -> Stored:
-        asked, writes = self._monotonic(), self._writes
+        asked, writes = self._monotonic(), self._confirmed.writes
         stored = self.storage.read(key)
-        self.confirm(key, stored.revision, asked, writes)
+        self._confirm(key, stored.revision, asked, writes)
         return stored
 
     def read_if_changed(self, key: str, revision: Revision) -> Stored | None:
-        asked, writes = self._monotonic(), self._writes
-        if self.is_fresh(key, revision, asked):
+        asked, writes = self._monotonic(), self._confirmed.writes
+        last = self._confirmed.kept.get(key)
+        if last is not None and last.revision == revision and asked - last.asked < self.seconds:
             return None
         stored = self.storage.read_if_changed(key, revision)
-        self.confirm(key, stored.revision if stored else revision, asked, writes)
+        self._confirm(key, stored.revision if stored else revision, asked, writes)
         return stored
 
     def open(self, key: str) -> BinaryIO:
         return self.storage.open(key)
 
     def create(self, key: str, data: bytes) -> Revision:
-        with self.writing(key):
+        with self._writing(key):
             return self.storage.create(key, data)
 
     def replace(self, key: str, data: bytes, revision: Revision) -> Revision:
-        with self.writing(key):
+        with self._writing(key):
             return self.storage.replace(key, data, revision)
 
     def delete(self, key: str, revision: Revision | None = None) -> None:
-        with self.writing(key):
+        with self._writing(key):
             self.storage.delete(key, revision)
 
     def list(self, prefix: str = "") -> Iterator[str]:
         return self.storage.list(prefix)
 
-    def is_fresh(self, key: str, revision: Revision, now: float) -> bool:
-        """Whether *key* was at *revision* a short while ago."""
-        with self._guard:
-            confirmed, asked = self._confirmed.get(key, (None, 0.0))
-        return confirmed == revision and now - asked < self.seconds
+    def strict(self) -> FreshnessCache:
+        """Returns the same storage, asked each time. What it confirms counts for this one too."""
+        asked = FreshnessCache(self.storage, 0.0, monotonic=self._monotonic)
+        asked._confirmed = self._confirmed
+        return asked
 
-    def confirm(self, key: str, revision: Revision, asked: float, writes: int) -> None:
-        """Notes an answer, unless a write of ours has come to an end since the question: it may be older than that."""
-        with self._guard:
-            if writes == self._writes and asked >= self._confirmed.get(key, ("", asked))[1]:
-                self._confirmed[key] = (revision, asked)
-                self._confirmed.move_to_end(key)
-            if len(self._confirmed) > _CAPACITY:
-                self._confirmed.popitem(last=False)
+    def _confirm(self, key: str, revision: Revision, asked: float, writes: int) -> None:
+        """Notes an answer, unless a write of ours has ended since the question: the answer may be older than that."""
+        with self._confirmed.guard:
+            last = self._confirmed.kept.get(key)
+            if writes == self._confirmed.writes and (last is None or asked >= last.asked):
+                self._confirmed.kept.put(key, Confirmation(revision, asked))
 
     @contextmanager
-    def writing(self, key: str) -> Iterator[None]:
+    def _writing(self, key: str) -> Iterator[None]:
         """Forgets *key* after a write, whatever became of it."""
         try:
             yield
         finally:
-            with self._guard:
-                self._writes += 1
-                self._confirmed.pop(key, None)
+            with self._confirmed.guard:
+                self._confirmed.writes += 1
+                self._confirmed.kept.discard(key)
+
+
+def strict(storage: Storage) -> Storage:
+    """Returns *storage* without any freshness: every question is asked of the back end."""
+    if isinstance(storage, Prefixed):
+        return Prefixed(strict(storage.storage), storage.prefix)
+    return storage.strict() if isinstance(storage, FreshnessCache) else storage

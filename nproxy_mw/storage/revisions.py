@@ -1,34 +1,42 @@
-"""Decoded objects, remembered by revision: a hot read parses nothing, and still never answers from memory alone."""
+"""Decoded objects, kept by revision: a hot read parses nothing, and still never answers from memory alone.
+
+All caches of a process share one budget of memory, `MEMORY`, because memory belongs to the process and not to one of
+the many organizations it serves. An entry is counted as what it holds when it is decoded, which is several times its
+encoded size.
+"""
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from nproxy_mw.errors import Missing
+from nproxy_mw.lru import Lru
+from nproxy_mw.storage.freshness import strict
 from nproxy_mw.storage.port import Revision, Storage, Stored
 
 T = TypeVar("T")
 
+MEMORY: Lru[tuple[object, str], Any] = Lru(max_items=65_536, max_weight=256 * 1024 * 1024)
+"""What all caches of this process keep together: at most 256 MiB, as `held_bytes` estimates it."""
+
+_ENTRY = 600  # bytes of an entry itself: the key, the tuple, the revision and the place in the map
+
 
 @dataclass(frozen=True, slots=True)
-class Entry(Generic[T]):
-    """A decoded object, the revision it was decoded from, and how many bytes it had."""
+class CachedObject(Generic[T]):
+    """A decoded object, and the revision it was decoded from."""
 
     value: T
     revision: Revision
-    size: int
 
 
 class RevisionCache(Generic[T]):
-    """Reads objects of *storage* as *decode* understands them, and keeps the last used ones.
+    """Reads objects of *storage* as *decode* understands them, and keeps the last used ones in *memory*.
 
-    Every `get` asks the storage whether the object is still at the remembered revision; how cheap that is, and how old
-    the answer may be, is the storage's matter. At most *capacity* values are kept, whose encoded forms have at most
-    *max_bytes* together. Values are shared between threads: they must not be changed.
+    Every `get` asks the storage whether the object is still at the cached revision; how cheap that is, and how old the
+    answer may be, depends on the storage. Values are shared between threads: they must not be changed.
     """
 
     def __init__(
@@ -36,61 +44,54 @@ class RevisionCache(Generic[T]):
         storage: Storage,
         decode: Callable[[bytes], T],
         *,
-        capacity: int = 1024,
-        max_bytes: int = 64 * 1024 * 1024,
+        memory: Lru[tuple[object, str], Any] = MEMORY,
     ) -> None:
         self._storage = storage
+        self._strict = strict(storage)
         self._decode = decode
-        self._capacity = capacity
-        self._max_bytes = max_bytes
-        self._guard = threading.Lock()
-        self._entries: OrderedDict[str, Entry[T]] = OrderedDict()
-        self._bytes = 0
+        self._memory = memory
+        self._owner = object()  # tells the entries of this cache from those of others
 
-    def get(self, key: str) -> T:
-        """The decoded object. Raises `Missing`, and whatever *decode* raises."""
-        return self.get_with_revision(key)[0]
+    def get(self, key: str, *, current: bool = False) -> T:
+        """Returns the decoded object: see `get_with_revision`."""
+        return self.get_with_revision(key, current=current)[0]
 
-    def get_with_revision(self, key: str) -> tuple[T, Revision]:
-        """The decoded object, and the revision to replace it by. Raises `Missing`, and whatever *decode* raises."""
-        entry = self.recall(key)
+    def get_with_revision(self, key: str, *, current: bool = False) -> tuple[T, Revision]:
+        """Returns the decoded object, and the revision to replace it by.
+
+        *current* asks for the object as it is this moment, even where the storage may answer from memory.
+
+        Raises:
+            Missing: there is no such object.
+            StorageUnavailable: the object cannot be read, or whatever *decode* raises.
+        """
+        entry: CachedObject[T] | None = self._memory.get((self._owner, key))
+        storage = self._strict if current else self._storage
         try:
-            stored = self._storage.read_if_changed(key, entry.revision) if entry else self._storage.read(key)
+            stored = storage.read_if_changed(key, entry.revision) if entry else storage.read(key)
         except Missing:
-            self.forget(key)
+            self._memory.discard((self._owner, key))
             raise
         if stored is None:
-            assert entry is not None  # noqa: S101 - only read_if_changed answers None
+            assert entry is not None  # noqa: S101 - only read_if_changed returns None
             return entry.value, entry.revision
-        return self.remember(key, stored), stored.revision
-
-    def forget(self, key: str) -> None:
-        """Drops what is remembered of *key*."""
-        with self._guard:
-            self.drop(key)
-
-    def recall(self, key: str) -> Entry[T] | None:
-        """What is remembered of *key*, which is thereby the last used."""
-        with self._guard:
-            entry = self._entries.get(key)
-            if entry is not None:
-                self._entries.move_to_end(key)
-            return entry
-
-    def remember(self, key: str, stored: Stored) -> T:
-        """Decodes and keeps an object, and drops the least used ones over the limits."""
         value = self._decode(stored.data)
-        size = len(stored.data)
-        with self._guard:
-            self.drop(key)
-            self._entries[key] = Entry(value, stored.revision, size)
-            self._bytes += size
-            while self._entries and (len(self._entries) > self._capacity or self._bytes > self._max_bytes):
-                self.drop(next(iter(self._entries)))
-        return value
+        self.put(key, value, stored)
+        return value, stored.revision
 
-    def drop(self, key: str) -> None:
-        """Takes an entry out of the books; to be called under the guard."""
-        entry = self._entries.pop(key, None)
-        if entry is not None:
-            self._bytes -= entry.size
+    def put(self, key: str, value: T, stored: Stored) -> None:
+        """Keeps *value*, which is what *stored* decodes to: what was just written needs no reading."""
+        weight = _ENTRY + held_bytes(stored.data)
+        self._memory.put((self._owner, key), CachedObject(value, stored.revision), weight)
+
+
+def held_bytes(data: bytes) -> int:
+    """Returns about how many bytes of memory the JSON document *data* takes when it is decoded, rather more than less.
+
+    Counted by its marks, in C: an object takes about 200 bytes, an array 90, a string 60 in addition to its characters,
+    and any other value 30. Python keeps a string in 1, 2 or 4 bytes per character, by its widest one.
+    """
+    objects, arrays, strings = data.count(b"{"), data.count(b"["), data.count(b'"') // 2
+    others = data.count(b",") + data.count(b":")
+    width = 1 if data.isascii() and b"\\u" not in data else 4
+    return width * len(data) + 200 * objects + 90 * arrays + 60 * strings + 30 * others

@@ -15,12 +15,13 @@ from typing import Any
 
 from nproxy_mw.audit import verify
 from nproxy_mw.audit.checkpoints import Checkpoints
-from nproxy_mw.audit.findings import Finding
+from nproxy_mw.audit.events import Finding
 from nproxy_mw.audit.trail import ADMINISTRATION, Trail
 from nproxy_mw.errors import Missing, NproxyError, StorageUnavailable
 from nproxy_mw.npm.names import Name, parse_name
 from nproxy_mw.packages.record import Record, decode
 from nproxy_mw.storage import documents
+from nproxy_mw.storage.documents import UnreadableObject
 from nproxy_mw.storage.layout import CHAIN, KEYS, RECORD, TARBALL, Care, home, locate
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.upkeep.orphans import is_orphan, orphans
@@ -89,7 +90,7 @@ def _organization_findings(trail: Trail, progress: Progress) -> Iterator[Finding
     yield from in_packages
     # Looked at once more at the end: most publishes that were under way are through by now.
     for key in list(orphans(trail.storage)):
-        with suppress(ValueError, Missing):
+        with suppress(UnreadableObject, ValueError, Missing):
             if is_orphan(trail.storage, key):
                 yield Orphan(key, "no record names this tarball: a publish is under way, or was cut short")
 

@@ -112,7 +112,7 @@ class Copier:
                 if again.revision == stored.revision:
                     raise damaged(key) from error
                 stored = again  # unpublished meanwhile
-            except (ValueError, KeyError, TypeError) as error:
+            except (documents.UnreadableObject, ValueError, KeyError, TypeError) as error:
                 raise damaged(key) from error
 
     def carry_tarball(self, key: str, integrity: str) -> None:

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 
 from nproxy_mw.errors import Changed, Exists, Missing, StorageUnavailable
 from nproxy_mw.storage import documents
+from nproxy_mw.storage.documents import UnreadableObject
 from nproxy_mw.storage.layout import ORPHANS, home, homes_in
 from nproxy_mw.storage.local import LocalStorage
 from nproxy_mw.storage.port import Revision, Storage
@@ -82,7 +83,7 @@ def _collect(own: Prefixed, grace: timedelta, now: datetime, dry_run: bool) -> I
 
 
 def _remove(own: Prefixed, key: str) -> bool:
-    with suppress(ValueError, Missing):  # a damaged record: nothing of its package is given up; or another run was here
+    with suppress(UnreadableObject, ValueError, Missing):
         if is_orphan(own, key):
             own.delete(key)
             return True

@@ -53,7 +53,9 @@ def token_flaws(document: Json, told: Told) -> Iterator[str]:
     record = token_records.from_document(document)
     events = told.about(record.hash)
     made = [event["token"] for event in events if event.get("event") == "token.created"]
-    if not any(event["event"] == "token.created" for event in record.told) or (not made and told.holds(record.told)):
+    if not any(event["event"] == "token.created" for event in record.events) or (
+        not made and told.holds(record.events)
+    ):
         yield "no event tells who made this token: somebody put it here; revoke it"
     if made and made[0] != token_records.named(record):
         yield "the audit trail tells of this token's name, scopes or expiry otherwise: somebody changed it; revoke it"

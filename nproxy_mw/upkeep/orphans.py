@@ -8,6 +8,7 @@ from itertools import groupby
 from nproxy_mw.errors import BadRequest, Missing
 from nproxy_mw.npm.names import Name, parse_name
 from nproxy_mw.packages.record import Record, decode
+from nproxy_mw.storage.documents import UnreadableObject
 from nproxy_mw.storage.layout import RECORD, TARBALL
 from nproxy_mw.storage.port import Storage
 
@@ -22,7 +23,7 @@ def orphans(storage: Storage) -> Iterator[str]:
     for package, keys in groupby(TARBALL.keys(storage), lambda key: _package_and_file(key)[0]):
         try:
             named = _named(storage, parse_name(package))
-        except (BadRequest, ValueError):
+        except (BadRequest, UnreadableObject, ValueError):
             continue
         yield from (key for key in keys if _package_and_file(key)[1] not in named)
 

@@ -77,7 +77,7 @@ def settle(trail: Trail, keys: Iterable[str], progress: Progress) -> None:
     for key in keys:
         with suppress(*_DAMAGED):
             told = untold(trail.storage, key)
-            if not hung.issuperset(event["id"] for event in told) and trail.settle(told):
+            if not hung.issuperset(event["id"] for event in told) and trail.append_pending(told):
                 progress.count("untold changes told")
 
 

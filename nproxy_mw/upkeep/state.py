@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-from nproxy_mw.audit.findings import Finding
+from nproxy_mw.audit.events import Finding
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import StorageUnavailable
 from nproxy_mw.json_values import Json
@@ -78,7 +78,7 @@ class Accounts:
     def settle(self, key: str) -> None:
         """Tells of a change of the object under *key* that is untold. What is damaged is left as it is."""
         try:
-            self.trail_of(key).settle(untold(self.storage, key))
+            self.trail_of(key).append_pending(untold(self.storage, key))
         except _WRONG:
             return
 

@@ -9,8 +9,8 @@ from support.commands import BASE, TWO, furnish, opened
 from support.publications import ACTOR, publish
 
 from nproxy_mw.errors import Busy, Changed
-from nproxy_mw.packages.store import ATTEMPTS
 from nproxy_mw.storage import open_storage
+from nproxy_mw.storage.swaps import ATTEMPTS
 from nproxy_mw.testing.faults import Faulty
 from nproxy_mw.upkeep.check import check
 

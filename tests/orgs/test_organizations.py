@@ -1,10 +1,12 @@
 """The organizations of one storage."""
 
 import pytest
+from support.events import recorded
 
 from nproxy_mw.errors import BadRequest, Conflict, StorageUnavailable
 from nproxy_mw.orgs.directory import OrganizationDirectory
 from nproxy_mw.orgs.settings import Settings, SettingsStore
+from nproxy_mw.testing.faults import Faulty
 
 
 @pytest.fixture
@@ -105,15 +107,16 @@ def test_homes_do_not_mix(organizations):
     assert list(organizations.home("a").list()) == ["settings.json"]
 
 
-def test_untold_creation_is_told_by_repair(organizations, storage, actor):
-    """An organization whose maker died before telling of it is told of by repair."""
+def test_organization_that_is_stored_is_made(organizations, storage, actor):
+    """Also when the trail cannot be written, or the answer of the storage is lost: it is not made twice."""
     storage.broken["create", "administration"] = StorageUnavailable("full")
-    with pytest.raises(StorageUnavailable):
-        organizations.create("acme", actor=actor)
+    assert organizations.create("acme", actor=actor).id == "acme"
     storage.broken.clear()
-    assert organizations.exists("acme")
-    assert (organizations.repair("acme"), organizations.repair("acme")) == (True, False)
-    assert organizations.repair("nobody") is False
+    with pytest.raises(Conflict):
+        organizations.create("acme", actor=actor)
+    lost = OrganizationDirectory(Faulty(storage, 3, "lost-answer"))
+    assert lost.create("beta", actor=actor).id == "beta"
+    assert recorded(lost.trail("beta")) == ["organization.created"]
 
 
 def test_damaged_organization_is_no_absent_one(organizations, storage):

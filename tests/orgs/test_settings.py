@@ -7,6 +7,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.events import recorded
 from support.rules import FlagsNothing
 
 from nproxy_mw.access import Actor
@@ -26,10 +27,6 @@ EXCEPTION = {"package": "left-pad", "reason": "needed by the build", "expiresAt"
 @pytest.fixture
 def settings(storage, trail, clock):
     return SettingsStore(storage, trail=trail, clock=clock)
-
-
-def told(trail):
-    return [event["event"] for event in trail.chain()]
 
 
 def test_nothing_stored_is_the_defaults(settings, storage):
@@ -198,7 +195,7 @@ def test_ensure_scopes_adds_what_is_missing(settings, trail, actor):
     settings.change({"internalScopes": ["@own"]}, actor=actor)
     for _ in range(3):
         assert settings.ensure_scopes(["@acme", "@own", "@acme"], actor=actor).internal_scopes == ("@own", "@acme")
-    assert told(trail) == ["settings.changed"] * 2
+    assert recorded(trail) == ["settings.changed"] * 2
     with pytest.raises(SettingsError):
         settings.ensure_scopes(["acme"], actor=actor)
 
@@ -238,26 +235,29 @@ def test_changes_at_the_same_time_are_all_there(storage, clock):
     assert len(stores[0].trail.chain()) == 2
 
 
-def test_untold_change_is_told_by_the_next(settings, storage, trail, actor):
-    """A change whose process died before telling of it holds, and is told of by the next change or by repair."""
+@pytest.mark.parametrize(
+    ("wish", "recorded"),
+    [
+        pytest.param({"versionUnpublish": True}, [{"publicReads": False}, {"versionUnpublish": True}], id="another"),
+        pytest.param({"publicReads": False}, [{"publicReads": False}], id="the same again"),
+    ],
+)
+def test_pending_event_is_appended_by_the_next_change(settings, storage, trail, actor, wish, recorded):
+    """A change that is stored holds, also when the trail cannot be written: the event follows, and is there once."""
     storage.broken["create", "audit/administration"] = StorageUnavailable("full")
-    with pytest.raises(StorageUnavailable):
-        settings.change({"publicReads": False}, actor=actor)
+    assert settings.change({"publicReads": False}, actor=actor).public_reads is False
     storage.broken.clear()
-    settings.change({"versionUnpublish": True}, actor=actor)
-    assert [event["new"] for event in trail.chain()] == [{"publicReads": False}, {"versionUnpublish": True}]
-    assert settings.repair() is False
+    settings.change(wish, actor=actor)
+    assert [event["new"] for event in trail.chain()] == recorded
 
 
-def test_untold_change_is_told_by_repair(settings, storage, trail, actor):
-    """Repair tells of the last change when nobody else did."""
-    assert settings.repair() is False
+def test_pending_event_must_be_appended_before_it_is_overwritten(settings, storage, trail, actor):
+    """While the trail cannot be written, a second change is refused: its event would take the place of the first."""
     storage.broken["create", "audit/administration"] = StorageUnavailable("full")
+    settings.change({"publicReads": False}, actor=actor)
     with pytest.raises(StorageUnavailable):
-        settings.change({"publicReads": False}, actor=actor)
-    storage.broken.clear()
-    assert settings.repair() is True
-    assert told(trail) == ["settings.changed"]
+        settings.change({"publicReads": True}, actor=actor)
+    assert settings.get().public_reads is False
 
 
 @pytest.mark.parametrize(

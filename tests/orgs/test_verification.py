@@ -4,6 +4,7 @@ import base64
 
 import orjson
 import pytest
+from support.events import event
 
 from nproxy_mw import signing
 from nproxy_mw.audit import events, index, verify
@@ -32,10 +33,10 @@ class Organization:
     def publish(self, package, times):
         key = f"packages/{package}/record.json"
         for _ in range(times):
-            event = self.trail.new("package.published", self.actor, package=package)
+            made = event(self.trail, self.actor, "package.published", package=package)
             if key not in set(self.storage.list()):
                 self.storage.create(key, orjson.dumps({"chain": []}))
-            chain = events.extend(self.chain(key), [event])
+            chain = events.extend(self.chain(key), [made])
             self.write(key, {"chain": chain})
             self.trail.index(chain, len(chain) - 1)
 
@@ -107,7 +108,7 @@ def test_tampered_chain_is_found(org, key, how, found):
 def test_cut_and_regrown_chain_is_found(org):
     """A chain that was cut and has grown again is not what the checkpoints saw."""
     chain = org.chain(ONE)[:2]
-    more = [org.trail.new("package.published", org.actor, package="@acme/one") for _ in range(5)]
+    more = [event(org.trail, org.actor, "package.published", package="@acme/one") for _ in range(5)]
     org.write_chain(ONE, events.extend(chain, more))
     assert any("written anew" in finding for finding in org.findings())
 
@@ -135,8 +136,8 @@ def test_damaged_administration_is_found(org):
 @pytest.mark.parametrize(("member", "value"), [("org", "other"), ("package", "@acme/two")])
 def test_chain_of_another_place_is_found(org, member, value):
     """A sound chain that tells of another organization or package does not belong here."""
-    event = org.trail.new("package.published", org.actor, package="@acme/new") | {member: value}
-    org.storage.create("packages/@acme/new/record.json", orjson.dumps({"chain": events.extend([], [event])}))
+    made = event(org.trail, org.actor, "package.published", package="@acme/new") | {member: value}
+    org.storage.create("packages/@acme/new/record.json", orjson.dumps({"chain": events.extend([], [made])}))
     assert any("another organization or package" in finding for finding in org.findings())
 
 
@@ -146,7 +147,7 @@ def test_index_is_held_against_the_chains(org):
     org.storage.delete(keys[0])
     org.write(keys[1], orjson.loads(org.storage.read(keys[1]).data) | {"ip": "::1"})
     org.write(keys[2], b"\xff")
-    alien = org.trail.new("package.published", org.actor, package="@acme/one")
+    alien = event(org.trail, org.actor, "package.published", package="@acme/one")
     index.write(org.storage, alien)
     findings = org.findings()
     for found in ("lacks", "otherwise", "damaged", "no chain holds"):

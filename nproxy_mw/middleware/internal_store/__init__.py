@@ -24,7 +24,7 @@ from nproxy_mw.middleware.internal_store.meta import Meta
 from nproxy_mw.middleware.internal_store.reading import Reading
 from nproxy_mw.middleware.internal_store.writing import Writing
 from nproxy_mw.npm.routes import Kind
-from nproxy_mw.packages.store import Packages
+from nproxy_mw.packages.store import PackageStore
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -45,7 +45,7 @@ class InternalStore:
         self,
         app: WSGIApplication,
         *,
-        packages: Packages,
+        packages: PackageStore,
         public_url: str | None = None,
         keys: Callable[[], Sequence[Json]] = tuple,
         views: Views | None = None,

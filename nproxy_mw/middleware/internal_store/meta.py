@@ -11,7 +11,7 @@ from nproxy_mw.http.handlers import Request
 from nproxy_mw.http.messages import PRIVATE, Response, json_response
 from nproxy_mw.http.negotiation import LONGEST
 from nproxy_mw.npm.search import Query, result
-from nproxy_mw.packages.store import Packages
+from nproxy_mw.packages.store import PackageStore
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -23,7 +23,7 @@ SEARCH_LIMIT = 250  # results of one page, as the public registry allows
 class Meta:
     """Answers the routes of InternalStore that are about no package."""
 
-    def __init__(self, packages: Packages) -> None:
+    def __init__(self, packages: PackageStore) -> None:
         self.packages = packages
 
     def ping(self, request: Request) -> Response:

@@ -15,7 +15,7 @@ from nproxy_mw.http.views import View, Views, make_view
 from nproxy_mw.json_values import Json
 from nproxy_mw.npm import packuments
 from nproxy_mw.npm.routes import Route
-from nproxy_mw.packages.store import Packages
+from nproxy_mw.packages.store import PackageStore
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -32,7 +32,7 @@ _TARBALL_HEADERS: messages.Headers = (
 class Reading:
     """Answers the reads of InternalStore."""
 
-    def __init__(self, packages: Packages, views: Views, public_url: str | None) -> None:
+    def __init__(self, packages: PackageStore, views: Views, public_url: str | None) -> None:
         self.packages = packages
         self.views = views
         self.public_url = public_url

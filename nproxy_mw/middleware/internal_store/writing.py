@@ -17,13 +17,13 @@ from nproxy_mw.npm.publication import is_publish, parse_publication
 from nproxy_mw.npm.revisions import missing_versions, parse_revision
 from nproxy_mw.npm.versions import check_tag
 from nproxy_mw.packages.changes import stale
-from nproxy_mw.packages.store import Packages
+from nproxy_mw.packages.store import PackageStore
 
 
 class Writing:
     """Answers the changes of InternalStore."""
 
-    def __init__(self, packages: Packages) -> None:
+    def __init__(self, packages: PackageStore) -> None:
         self.packages = packages
 
     def put_packument(self, request: Request) -> Response:

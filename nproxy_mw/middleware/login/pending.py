@@ -18,7 +18,7 @@ from typing import Any
 
 from nproxy_mw.access import Actor, Grant
 from nproxy_mw.accounts.attempts import network_of
-from nproxy_mw.audit import events
+from nproxy_mw.audit.events import Stamp
 from nproxy_mw.errors import Changed, Missing, NotFound, TooManyRequests
 from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
@@ -75,7 +75,7 @@ class PendingLogins:
         self._make_room(address)
         begin = f"{int((now + LIFETIME).timestamp()):x}-{address}-"
         secret = begin + secrets.token_hex(32)
-        asked = events.new_event("login.asked", org="", actor=actor, time=now)
+        asked = Stamp("", actor, now).events([("login.asked", {})])[0]
         document = {"ip": asked["ip"], "userAgent": asked["userAgent"], "createdAt": asked["time"], "granted": None}
         self.storage.create(LOGIN.key(_public(secret)), documents.encode(document))
         return _public(secret), secret

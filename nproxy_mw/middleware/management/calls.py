@@ -16,7 +16,7 @@ from nproxy_mw.http.messages import NO_STORE, Response, json_response
 from nproxy_mw.orgs.exception_requests import ExceptionRequestStore
 from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.orgs.tokens import TokenStore
-from nproxy_mw.packages.store import Packages
+from nproxy_mw.packages.store import PackageStore
 from nproxy_mw.rules.values import InvalidFields, Problems, shown
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Tenant(Protocol):
     @property
     def trail(self) -> Trail: ...
     @property
-    def packages(self) -> Packages: ...
+    def packages(self) -> PackageStore: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from nproxy_mw.errors import Missing, StorageUnavailable
 from nproxy_mw.storage import FsspecStorage, freshness
-from nproxy_mw.storage.freshness import FreshnessCache
+from nproxy_mw.storage.freshness import FreshnessCache, strict
 from nproxy_mw.storage.port import Storage
+from nproxy_mw.storage.prefixed import Prefixed
 from nproxy_mw.testing import StorageContract
 from nproxy_mw.testing.faults import Faulty
 
@@ -141,11 +142,32 @@ def test_answer_from_before_a_write_is_not_kept(back: FsspecStorage, clock: Cloc
     assert stored.data == b"2"
 
 
-def test_memory_is_bounded(
-    storage: FreshnessCache, back: FsspecStorage, counted: Faulty, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of many keys, the ones confirmed longest ago are forgotten."""
+def test_strict_storage_is_always_asked(storage: FreshnessCache, back: FsspecStorage, counted: Faulty) -> None:
+    """`strict` asks each time, through a prefix too, and what it learns counts for the storage itself."""
+    old = back.create("home/a", b"1")
+    home = Prefixed(storage, "home")
+    home.read("a")
+    back.replace("home/a", b"2", old)
+    assert home.read_if_changed("a", old) is None
+    changed = strict(home).read_if_changed("a", old)
+    assert changed is not None
+    counted.operations = 0
+    assert home.read_if_changed("a", changed.revision) is None
+    assert counted.operations == 0
+    assert strict(home).read_if_changed("a", changed.revision) is None
+    assert counted.operations == 1
+
+
+def test_storage_without_freshness_is_strict(back: FsspecStorage) -> None:
+    """Where nothing is answered from memory, `strict` is the storage itself."""
+    assert strict(back) is back
+    assert strict(Prefixed(back, "home")) == Prefixed(back, "home")
+
+
+def test_memory_is_bounded(back: FsspecStorage, counted: Faulty, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many keys, the ones used longest ago are forgotten."""
     monkeypatch.setattr(freshness, "_CAPACITY", 2)
+    storage = FreshnessCache(counted, 1.0, monotonic=clock)
     revisions = {key: back.create(key, key.encode()) for key in ("a", "b", "c")}
     for key in revisions:
         storage.read(key)

@@ -1,0 +1,101 @@
+"""A JSON object whose every change is recorded in the audit trail.
+
+Two objects cannot be written in one step, so the object carries the events of its last change in ``events``, written
+together with it; then the events are appended to the chain. A crash between the two leaves pending events. They are
+appended by the next change of the object, by a server that starts, or by ``nproxy-mw check --repair``, and always
+before they are overwritten.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from nproxy_mw.access import Actor
+from nproxy_mw.audit.events import Change, Stamp
+from nproxy_mw.audit.trail import Trail
+from nproxy_mw.errors import NproxyError
+from nproxy_mw.json_values import Json
+from nproxy_mw.storage import documents
+from nproxy_mw.storage.port import Storage
+
+Step: TypeAlias = Callable[[Json | None, datetime], Change[Json | None]]
+"""Given an object as it is stored, or None, and the time of the change: its next state and the facts to record.
+
+A state of None means that nothing is to be written. A step that is tried again on another state must not remember
+anything of the attempt before. It raises a `ClientError` when the change is refused.
+"""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedObject:
+    """The object under *key*, whose changes *trail* records. Fields that a newer version added to it are kept."""
+
+    storage: Storage
+    key: str
+    trail: Trail
+
+    def change(self, step: Step, actor: Actor) -> dict[str, Any] | None:
+        """Makes the change that *step* describes, and records it as *actor*'s.
+
+        Returns the object as it was written. Returns None when *step* wrote nothing and there were no pending events;
+        with pending events, they are appended and the object is returned as it is.
+
+        Once the object is written, the change is made: that its events cannot be appended just now is logged, and they
+        stay pending.
+
+        Raises:
+            Busy: others changed the object at every attempt. Nothing is written.
+            StorageUnavailable: the object cannot be read or written. It may have been written.
+            ClientError: whatever *step* raises.
+        """
+        change = _RecordedChange(self.trail, self.trail.stamp(actor), step)
+        documents.change(self.storage, self.key, change.next, is_done=change.is_done)
+        if change.after is not None:
+            self._append(change.events)
+        return change.after if change.after is not None else change.completed
+
+    def _append(self, events: Sequence[Json]) -> None:
+        try:
+            self.trail.append(events)
+        except NproxyError as error:
+            _log.warning("%s was changed, and the audit trail does not show it yet: %s", self.key, error)
+
+
+@dataclass(slots=True)
+class _RecordedChange:
+    """The attempts of one change. *after* and *events* are those of the last attempt."""
+
+    trail: Trail
+    stamp: Stamp
+    step: Step
+    after: dict[str, Any] | None = None
+    events: Sequence[Json] = field(default=())
+    completed: dict[str, Any] | None = None  # an object that stays, after its pending events were appended
+
+    def next(self, before: dict[str, Any] | None) -> dict[str, Any] | None:
+        change = self.step(before, self.stamp.time)
+        self.events = self.stamp.events(change.facts)
+        appended = self.trail.append_pending(_events_of(before)) if before else 0
+        if change.after is None:
+            self.after, self.completed = None, before if appended else None
+        else:
+            kept = {key: value for key, value in (before or {}).items() if key not in ("format", "events")}
+            self.after = {**kept, **change.after, "events": [*change.after.get("events", ()), *self.events]}
+        return self.after
+
+    def is_done(self, found: Json) -> bool:
+        """Whether this change was stored: *found* carries its events, or the writer who came next appended them."""
+        return self.stamp.is_in(_events_of(found)) or self.trail.holds(self.stamp)
+
+
+def _events_of(document: Json) -> Sequence[Json]:
+    events = document.get("events")
+    if not isinstance(events, list) or not all(isinstance(event, dict) and "id" in event for event in events):
+        raise documents.damaged()
+    return events
