@@ -11,7 +11,6 @@ only a copy kept elsewhere can tell: `Checkpoints.newest` is small enough to be 
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -90,7 +89,7 @@ class Checkpoints:
         if not numbers:
             return None
         checkpoint = documents.decode(self.storage.read(CHECKPOINT.key(numbers[-1])).data)["checkpoint"]
-        return {"number": checkpoint["number"], "time": checkpoint["time"], "hash": _hash_of(checkpoint)}
+        return {"number": checkpoint["number"], "time": checkpoint["time"], "hash": events.digest(checkpoint)}
 
     def verify(self, keys: Iterable[Json], *, witness: Json | None = None) -> tuple[SeenHeads, list[Finding]]:
         """Answers what the sound checkpoints say of the chains, and what is wrong with the others.
@@ -105,7 +104,7 @@ class Checkpoints:
         for expected, number in enumerate(self._numbers(), 1):
             try:
                 document = documents.decode(self.storage.read(CHECKPOINT.key(number)).data)
-                hashes[number] = _hash_of(document["checkpoint"])
+                hashes[number] = events.digest(document["checkpoint"])
                 problem = self._problem(document, number, hashes.get(number - 1), trusted)
                 if not problem:
                     promises.add(document["checkpoint"])
@@ -141,7 +140,3 @@ class Checkpoints:
 
     def _numbers(self) -> list[int]:
         return sorted(map(int, CHECKPOINT.names(self.storage)))
-
-
-def _hash_of(checkpoint: Json) -> str:
-    return hashlib.sha256(events.canonical(checkpoint)).hexdigest()

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import orjson
@@ -101,22 +102,22 @@ class Stamp:
         return any(isinstance(event, Mapping) and event.get("id") == mark for event in chain)
 
 
-def canonical(value: Json) -> bytes:
-    """Returns the one spelling of a JSON object that is hashed."""
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+canonical = partial(orjson.dumps, option=orjson.OPT_SORT_KEYS)
+"""Returns the one spelling of a JSON object that is hashed and signed."""
 
 
-def hash_of(event: Json) -> str:
-    """Returns the hash that an event in a chain must carry."""
-    return hashlib.sha256(canonical({key: value for key, value in event.items() if key != "hash"})).hexdigest()
+def digest(value: Json) -> str:
+    """Returns the SHA-256 of the canonical spelling of *value*, in hex."""
+    return hashlib.sha256(canonical(value)).hexdigest()
 
 
 def extend(chain: Sequence[Json], events: Iterable[Json], *, previous: str = "") -> list[Json]:
     """Returns *chain* with *events* appended in their order. An empty chain continues from the hash *previous*."""
-    longer = list(chain)
+    longer, last = list(chain), head(chain) if chain else previous
     for event in events:
-        linked = {**event, "previous": head(longer) if longer else previous}
-        longer.append({**linked, "hash": hash_of(linked)})
+        linked = {**event, "previous": last}
+        last = digest(linked)
+        longer.append({**linked, "hash": last})
     return longer
 
 
@@ -176,7 +177,7 @@ def _contradictions(event: Json, previous: str, seen: set[str]) -> Iterator[str]
 
 def _fits(event: Json) -> bool:
     try:
-        return bool(event["hash"] == hash_of(event))
+        return bool(event["hash"] == digest({key: value for key, value in event.items() if key != "hash"}))
     except TypeError:  # nested more deeply than anything we wrote
         return False
 

@@ -33,7 +33,8 @@ _CURSOR = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{3}Z-[0-9a-f]{32}", re.ASCII)
 def index_key(event: Json) -> str:
     """Where the index keeps *event*."""
     time = str(event["time"])
-    return INDEX.key(time[:10].replace("-", "/"), f"{_cursor_of(event)}-{event['event']}")
+    cursor = f"{time.replace('-', '').replace(':', '')}-{event['id']}"
+    return INDEX.key(time[:10].replace("-", "/"), f"{cursor}-{event['event']}")
 
 
 def write(storage: Storage, event: Json) -> bool:
@@ -112,10 +113,6 @@ def _read(storage: Storage, key: str) -> dict[str, Any] | None:
     except (Missing, ValueError):  # removed or damaged: verification tells, a page goes on
         return None
     return event if isinstance(event, dict) else None
-
-
-def _cursor_of(event: Json) -> str:
-    return f"{str(event['time']).replace('-', '').replace(':', '')}-{event['id']}"
 
 
 def _cursor_in(key: str) -> str:

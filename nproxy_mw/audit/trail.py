@@ -122,7 +122,7 @@ class Trail:
         self._indexed.discard(last)
         if len(self._indexed) >= REMEMBERED:
             self._indexed.clear()
-        if not [event for event in new if not self._index(event)]:
+        if self._write_index(new):
             self._indexed.add(head)
 
     def page(
@@ -199,13 +199,16 @@ class Trail:
             return self.storage.read(SEGMENT.key(number)).data == stored.data
         return True
 
-    def _index(self, event: Json) -> bool:
-        try:
-            index.write(self.storage, event)
-        except NproxyError as error:
-            _log.warning("event %s is missing in the audit index: %s", event["id"], error)
-            return False
-        return True
+    def _write_index(self, new: Iterable[Json]) -> bool:
+        """Puts events into the index; returns whether all of them are there now."""
+        complete = True
+        for event in new:
+            try:
+                index.write(self.storage, event)
+            except NproxyError as error:
+                _log.warning("event %s is missing in the audit index: %s", event["id"], error)
+                complete = False
+        return complete
 
     def _read(self, key: str) -> Stored | None:
         try:

@@ -13,7 +13,7 @@ from typing import Any
 from nproxy_mw.errors import BadRequest, Conflict, NotFound
 from nproxy_mw.json_values import Json
 from nproxy_mw.npm.names import Name
-from nproxy_mw.npm.versions import check_tag, parse_version
+from nproxy_mw.npm.versions import check_tag, parse_version, precedence_of
 from nproxy_mw.times import timestamp
 
 # What an install needs of a version. `_npmUser` is for pnpm's trust policy.
@@ -58,8 +58,7 @@ def check_free(version: str, taken: Mapping[str, Any] | frozenset[str]) -> None:
     Raises:
         Conflict: one has. npm compares versions without build metadata, so 1.0.0+a would hide 1.0.0.
     """
-    precedence = parse_version(version).precedence
-    if version in taken or any(parse_version(other).precedence == precedence for other in taken):
+    if version in taken or precedence_of(version) in map(precedence_of, taken):
         raise Conflict(
             f"You cannot publish over the previously published version {version}: raise the version and publish again.",
             code="version-exists",

@@ -20,6 +20,7 @@ MAX_ENTRIES = 100_000
 MAX_PACKAGE_JSON = 4 * 1024 * 1024
 """Bytes of ``package/package.json``: as much as a manifest may have."""
 
+_REFUSED_CHARACTER = re.compile(r"[\\\x00-\x1f\x7f-\x9f]")  # a backslash, or of the category Cc
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -86,10 +87,10 @@ def inspect(data: bytes) -> Contents:
 def _parts(entry: Entry) -> list[str]:
     """The parts of an entry's path. npm drops the first one, whatever its name; '.' in the others means nothing."""
     path = entry.path
-    if "\\" in path or any(unicodedata.category(character) == "Cc" for character in path):
+    if _REFUSED_CHARACTER.search(path):
         raise _refusal("has a name with a backslash or a control character")
     root, *below = path.split("/")
-    if root in ("", ".", "..") or any(part in ("", "..") for part in below):
+    if root in ("", ".", "..") or not {"", ".."}.isdisjoint(below):
         raise _refusal("has a path that is absolute, or has an empty part or '..'")
     parts = [root, *(part for part in below if part != ".")]
     if len(parts) == 1 and not entry.is_folder:
@@ -156,6 +157,8 @@ def _is_package_json(parts: list[str]) -> bool:
     """Whether the path is the package's own package.json; refuses one that only some file systems take for it."""
     if parts[1] == "package.json":  # with more parts it is a folder, and then no file
         return len(parts) == 2
+    if parts[1].isascii() and parts[1].lower().rstrip(" .") != "package.json":
+        return False
     visible = "".join(character for character in parts[1] if unicodedata.category(character) != "Cf")
     if unicodedata.normalize("NFKC", visible).casefold().rstrip(" .") == "package.json":
         raise _refusal("has a second package.json, spelled in another way")

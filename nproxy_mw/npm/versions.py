@@ -127,6 +127,16 @@ def _plain(identifier: str) -> str:
     return str(int(identifier)) if identifier.isdigit() and int(identifier) < MAX_NUMBER else identifier
 
 
+@lru_cache(maxsize=4096)
+def precedence_of(text: str) -> Precedence:
+    """Returns the sort key of a version, remembered: a publish compares its number with every one that was ever given.
+
+    Raises:
+        BadRequest: it is not a version.
+    """
+    return parse_version(text).precedence
+
+
 def is_version(text: str) -> bool:
     """Whether *text* is a strict semver version."""
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 
 import orjson
 
@@ -50,7 +51,7 @@ class Record:
     @property
     def files(self) -> frozenset[str]:
         """The names of all stored tarballs."""
-        return frozenset(entry["key"] for entry in self.tarballs.values())
+        return frozenset(map(itemgetter("key"), self.tarballs.values()))
 
     def next(self, changed: Record, chain: Sequence[Json], nonce: str) -> Record:
         """Returns the state to store after this one: what *changed* says, with the events of the change in *chain*."""

@@ -74,14 +74,10 @@ class PackageStore:
     ) -> None:
         self.storage = storage
         self.trail = trail
+        self.org = trail.org
         self.locks = locks or ThreadLocks()
         self.signers = signers
         self._records = RevisionCache(storage, decode)
-
-    @property
-    def org(self) -> str:
-        """The organization's id."""
-        return self.trail.org
 
     def read(self, name: Name, *, for_write: bool = False) -> tuple[Json, Revision]:
         """Returns the packument, without tarball URLs, and the storage revision of its record.

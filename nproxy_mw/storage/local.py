@@ -1,8 +1,8 @@
 """Storage in a folder of this machine, for any number of its threads and processes.
 
-*Strategy:* an object's file is never written in place. Its bytes go into a temporary file beside it, on to the disk,
-and only then get the object's name: by a hard link when the object is new (one link wins), by a rename over the old
-file under a lock when it is not. A killed process leaves at most a temporary file, which nobody reads;
+*Strategy:* an object's file is never written in place. Its bytes go into a temporary file in the same folder, on to the
+disk, and only then get the object's name: by a hard link when the object is new (one link wins), by a rename over the
+old file under a lock when it is not. A killed process leaves at most a temporary file, which nobody reads;
 `LocalStorage.sweep` removes it.
 
 A revision is the file's modification time, which we set ourselves to the nanosecond, its inode and its size: one look
@@ -22,7 +22,7 @@ from typing import BinaryIO
 
 from nproxy_mw.errors import Busy, Changed, Exists, Missing, StorageUnavailable
 from nproxy_mw.storage.locks import FileLocks
-from nproxy_mw.storage.os_errors import translated
+from nproxy_mw.storage.os_errors import translated, unavailable
 from nproxy_mw.storage.port import Revision, Stored, check_key, is_key
 
 _TEMPORARY = ".new-"
@@ -41,57 +41,55 @@ class LocalStorage:
         return f"LocalStorage({str(self.root)!r})"
 
     def read(self, key: str) -> Stored:
-        with translated(), self.opened(key) as file:
-            return Stored(data=file.read(), revision=revision_of(os.fstat(file.fileno())))
+        with translated(), self._opened(key) as file:
+            return Stored(data=file.read(), revision=_revision_of(os.fstat(file.fileno())))
 
     def read_if_changed(self, key: str, revision: Revision) -> Stored | None:
-        with translated():
-            return None if self.revision(key) == revision else self.read(key)
+        return None if self._revision(key) == revision else self.read(key)
 
     def open(self, key: str) -> BinaryIO:
         with translated():
-            return self.opened(key)
+            return self._opened(key)
 
     def create(self, key: str, data: bytes) -> Revision:
-        target = self.path(key)
-        with translated():
-            if target.exists():
-                raise Exists("The key is taken.")
-            with written_beside(target, data) as (temporary, new):
-                try:
-                    target.hardlink_to(temporary)
-                except FileExistsError as error:
-                    raise Exists("The key is taken.") from error
-                sync_folder(target.parent)
-                return new
+        target = self.root / check_key(key)
+        # Not by the Path: what cannot be looked at cannot be written either, and then the write says why.
+        if os.path.exists(target):  # noqa: PTH110
+            raise Exists("The key is taken.")
+        with _written_beside(target, data) as (temporary, new):
+            try:
+                target.hardlink_to(temporary)
+            except FileExistsError as error:
+                raise Exists("The key is taken.") from error
+            _sync_folder(target.parent)
+            return new
 
     def replace(self, key: str, data: bytes, revision: Revision) -> Revision:
-        target = self.path(key)
-        with translated():
-            self.expect(key, revision)
-            with written_beside(target, data) as (temporary, new):
-                with self.locked(key):
-                    self.expect(key, revision)
-                    temporary.replace(target)
-                sync_folder(target.parent)
-                return new
+        target = self.root / check_key(key)
+        self._check_revision(key, revision)
+        with _written_beside(target, data) as (temporary, new):
+            with self._locked(key):
+                self._check_revision(key, revision)
+                temporary.replace(target)
+            _sync_folder(target.parent)
+            return new
 
     def delete(self, key: str, revision: Revision | None = None) -> None:
-        target = self.path(key)
+        target = self.root / check_key(key)
         # Under the lock as well without a revision: a `replace` that has just looked must not bring the object back.
-        with translated(), self.locked(key):
-            found = self.revision(key)
+        with translated(), self._locked(key):
+            found = self._revision(key)
             if revision is not None and found != revision:
                 raise Changed("The object has another revision.")
             target.unlink()
-            sync_folder(target.parent)
+            _sync_folder(target.parent)
 
     def list(self, prefix: str = "") -> Iterator[str]:
-        folder = self.path(prefix) if prefix else self.root
-        return walk(folder, f"{prefix}/" if prefix else "")
+        folder = self.root / check_key(prefix) if prefix else self.root
+        return _walk(folder, f"{prefix}/" if prefix else "")
 
     def sweep(self, older_than: float = 86_400.0, *, dry_run: bool = False) -> int:
-        """Removes temporary files that killed processes left more than *older_than* seconds ago; answers how many.
+        """Removes temporary files that killed processes left more than *older_than* seconds ago; returns how many.
 
         With *dry_run* they are only counted.
         """
@@ -108,35 +106,34 @@ class LocalStorage:
                 swept += 1
         return swept
 
-    def path(self, key: str) -> Path:
-        """Where the object of *key* lies."""
-        return self.root / check_key(key)
-
-    def opened(self, key: str) -> BinaryIO:
+    def _opened(self, key: str) -> BinaryIO:
         """The object's file. What was opened stays whole: its bytes are never written again."""
         try:
-            return self.path(key).open("rb")
+            return (self.root / check_key(key)).open("rb")
         except _ABSENT as error:
             raise Missing("There is no such object.") from error
 
-    def revision(self, key: str) -> Revision:
+    def _revision(self, key: str) -> Revision:
         """The revision an object is at now."""
         try:
-            return revision_of(self.path(key).stat())
+            # Not by a Path, which takes longer than the look itself: this line runs several times in each request.
+            return _revision_of(os.stat(f"{self.root}/{check_key(key)}"))  # noqa: PTH116
         except _ABSENT as error:
             raise Missing("There is no such object.") from error
+        except OSError as error:
+            raise unavailable(error) from error
 
-    def expect(self, key: str, revision: Revision) -> None:
+    def _check_revision(self, key: str, revision: Revision) -> None:
         """Passes when the object is at *revision*; raises `Changed`."""
         try:
-            found = self.revision(key)
+            found = self._revision(key)
         except Missing as error:
             raise Changed("The object is gone.") from error
         if found != revision:
             raise Changed("The object has another revision.")
 
     @contextmanager
-    def locked(self, key: str) -> Iterator[None]:
+    def _locked(self, key: str) -> Iterator[None]:
         """Keeps other writers of *key* out."""
         try:
             with self._locks.hold(key, _LOCK_TIMEOUT):
@@ -145,50 +142,56 @@ class LocalStorage:
             raise StorageUnavailable("The storage did not get to writing in time: its disk is slow.") from error
 
 
-def revision_of(status: os.stat_result) -> Revision:
+def _revision_of(status: os.stat_result) -> Revision:
     """The revision of a file."""
     return Revision(f"{status.st_mtime_ns:x}-{status.st_ino:x}-{status.st_size:x}")
 
 
 @contextmanager
-def written_beside(target: Path, data: bytes) -> Iterator[tuple[Path, Revision]]:
-    """A temporary file in *target*'s folder that holds *data* and is on the disk; gone at the end of the block."""
+def _written_beside(target: Path, data: bytes) -> Iterator[tuple[Path, Revision]]:
+    """A temporary file in *target*'s folder that holds *data* and is on the disk; gone at the end of the block.
+
+    An ``OSError`` of the block comes out as `StorageUnavailable`.
+    """
     temporary = target.with_name(f"{_TEMPORARY}{secrets.token_hex(16)}")
     try:
-        with open_new(temporary) as file:
-            file.write(data)
-            file.flush()
-            now = time.time_ns()
-            os.utime(file.fileno(), ns=(now, now))
-            os.fsync(file.fileno())
-            revision = revision_of(os.fstat(file.fileno()))
-        yield temporary, revision
-    finally:
-        temporary.unlink(missing_ok=True)
+        try:
+            with _open_new(temporary) as file:
+                file.write(data)
+                file.flush()
+                now = time.time_ns()
+                os.utime(file.fileno(), ns=(now, now))
+                os.fsync(file.fileno())
+                revision = _revision_of(os.fstat(file.fileno()))
+            yield temporary, revision
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise unavailable(error) from error
 
 
-def open_new(path: Path) -> BinaryIO:
+def _open_new(path: Path) -> BinaryIO:
     """Opens a new file, readable by this user only, and makes its folder where that is missing."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
         descriptor = os.open(path, flags, 0o600)
     except FileNotFoundError:
-        make_folder(path.parent)
+        _make_folder(path.parent)
         descriptor = os.open(path, flags, 0o600)
     return os.fdopen(descriptor, "wb")
 
 
-def make_folder(folder: Path) -> None:
+def _make_folder(folder: Path) -> None:
     """Makes *folder* and those above it, each on the disk before anything lies in it."""
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
     except FileNotFoundError:
-        make_folder(folder.parent)
+        _make_folder(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
-    sync_folder(folder.parent)
+    _sync_folder(folder.parent)
 
 
-def sync_folder(folder: Path) -> None:
+def _sync_folder(folder: Path) -> None:
     """Brings the folder's names to the disk: a rename is not safe before its folder is."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -197,7 +200,7 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def walk(folder: Path, above: str) -> Iterator[str]:
+def _walk(folder: Path, above: str) -> Iterator[str]:
     """The keys in *folder*, whose own key is *above*; nothing for a folder that is not there."""
     with translated():
         try:
@@ -209,6 +212,6 @@ def walk(folder: Path, above: str) -> Iterator[str]:
         if not is_key(above + name):
             continue
         if is_folder:
-            yield from walk(folder / name, f"{above}{name}/")
+            yield from _walk(folder / name, f"{above}{name}/")
         else:
             yield above + name

@@ -32,5 +32,10 @@ def translated() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        sentence = _SENTENCES.get(error.errno or 0, "The storage cannot be read or written just now.")
-        raise StorageUnavailable(sentence, retry_after=_RETRY_AFTER) from error
+        raise unavailable(error) from error
+
+
+def unavailable(error: OSError) -> StorageUnavailable:
+    """Returns what is raised for *error*."""
+    sentence = _SENTENCES.get(error.errno or 0, "The storage cannot be read or written just now.")
+    return StorageUnavailable(sentence, retry_after=_RETRY_AFTER)

@@ -75,22 +75,23 @@ class Storage(Protocol):
 
 # No segment begins with a dot: such names are the adapters' own (temporary files, locks). 255 bytes is what file
 # systems allow one name.
-_SEGMENT = re.compile(r"@?[A-Za-z0-9~!*'()_+-][A-Za-z0-9._~!*'()+-]{0,253}", re.ASCII)
+_SEGMENT = r"@?[A-Za-z0-9~!*'()_+-][A-Za-z0-9._~!*'()+-]{0,253}"
+_KEY = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*", re.ASCII)
 MAX_KEY_LENGTH = 900  # with every prefix above it; S3 allows 1024 bytes, the rest is for a folder of the bucket
 
 
-@lru_cache(maxsize=4096)
 def is_key(text: str) -> bool:
-    """Whether *text* is a key an object may have."""
-    return len(text) <= MAX_KEY_LENGTH and all(_SEGMENT.fullmatch(segment) for segment in text.split("/"))
+    """Returns whether *text* is a key that an object may have."""
+    return len(text) <= MAX_KEY_LENGTH and _KEY.fullmatch(text) is not None
 
 
+@lru_cache(maxsize=4096)
 def check_key(key: str) -> str:
-    """Answers *key* when it is one.
+    """Returns *key* when it is one.
 
     Raises:
         ValueError: it is not. A caller's bug: names are checked where they come in.
     """
-    if not is_key(key):
+    if len(key) > MAX_KEY_LENGTH or not _KEY.fullmatch(key):
         raise ValueError("not a storage key")
     return key

@@ -11,7 +11,10 @@ from nproxy_mw.storage.port import Revision, Storage, Stored, check_key
 
 @dataclass(frozen=True, slots=True)
 class Prefixed:
-    """The objects of *storage* below the folder *prefix*. No key leads out of it."""
+    """The objects of *storage* below the folder *prefix*. No key leads out of it.
+
+    Each key is checked alone first: a part that is no key must not become one when it is joined to the prefix.
+    """
 
     storage: Storage
     prefix: str
@@ -20,27 +23,27 @@ class Prefixed:
         check_key(self.prefix)
 
     def read(self, key: str) -> Stored:
-        return self.storage.read(self.inner(key))
+        return self.storage.read(f"{self.prefix}/{check_key(key)}")
 
     def read_if_changed(self, key: str, revision: Revision) -> Stored | None:
-        return self.storage.read_if_changed(self.inner(key), revision)
+        return self.storage.read_if_changed(f"{self.prefix}/{check_key(key)}", revision)
 
     def open(self, key: str) -> BinaryIO:
-        return self.storage.open(self.inner(key))
+        return self.storage.open(f"{self.prefix}/{check_key(key)}")
 
     def create(self, key: str, data: bytes) -> Revision:
-        return self.storage.create(self.inner(key), data)
+        return self.storage.create(f"{self.prefix}/{check_key(key)}", data)
 
     def replace(self, key: str, data: bytes, revision: Revision) -> Revision:
-        return self.storage.replace(self.inner(key), data, revision)
+        return self.storage.replace(f"{self.prefix}/{check_key(key)}", data, revision)
 
     def delete(self, key: str, revision: Revision | None = None) -> None:
-        self.storage.delete(self.inner(key), revision)
+        self.storage.delete(f"{self.prefix}/{check_key(key)}", revision)
 
     def list(self, prefix: str = "") -> Iterator[str]:
-        found = self.storage.list(self.inner(prefix) if prefix else self.prefix)
+        found = self.storage.list(self.outer(prefix) if prefix else self.prefix)
         return (key.removeprefix(f"{self.prefix}/") for key in found)
 
-    def inner(self, key: str) -> str:
-        """The key in the whole storage. Checked alone first: a part that is no key must not become one when joined."""
+    def outer(self, key: str) -> str:
+        """Returns the key in the whole storage."""
         return f"{self.prefix}/{check_key(key)}"

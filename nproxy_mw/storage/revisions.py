@@ -52,6 +52,10 @@ class RevisionCache(Generic[T]):
         self._memory = memory
         self._owner = object()  # tells the entries of this cache from those of others
 
+    def __contains__(self, key: str) -> bool:
+        """Whether a value of *key* is kept, however old."""
+        return self._memory.get((self._owner, key)) is not None
+
     def get(self, key: str, *, current: bool = False) -> T:
         """Returns the decoded object: see `get_with_revision`."""
         return self.get_with_revision(key, current=current)[0]

@@ -75,7 +75,7 @@ def check_organization(storage: Storage, org: str, *, repair: bool, progress: Pr
     if repair:
         mend(trail, progress)
     for finding in _organization_findings(trail, progress):
-        yield replace(finding, where=own.inner(_key_of(finding.where)))
+        yield replace(finding, where=own.outer(_key_of(finding.where)))
 
 
 def _organization_findings(trail: Trail, progress: Progress) -> Iterator[Finding]:
@@ -155,7 +155,7 @@ def _keys(storage: Storage, orgs: set[str]) -> Iterator[str]:
     if not orgs:
         yield from storage.list()
     for org in sorted(orgs):
-        yield from map(home(storage, org).inner, home(storage, org).list())
+        yield from map(home(storage, org).outer, home(storage, org).list())
 
 
 def _keys_of(storage: Storage) -> Sequence[Any]:

@@ -56,7 +56,7 @@ def gc(
         own = home(storage, org)
         for left in _collect(own, grace, clock(), dry_run):
             progress.count("orphans removed" if left.due else "orphans kept")
-            yield Leftover(own.inner(left.key), left.age, left.due)
+            yield Leftover(own.outer(left.key), left.age, left.due)
 
 
 def sweep(storage: Storage, *, grace: timedelta = GRACE, dry_run: bool = False) -> int:

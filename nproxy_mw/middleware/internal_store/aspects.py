@@ -9,7 +9,7 @@ from nproxy_mw.http.handlers import Request
 from nproxy_mw.http.messages import PRIVATE, Response, is_read, json_response
 from nproxy_mw.npm.features import feature_of
 from nproxy_mw.npm.routes import Kind
-from nproxy_mw.packages.store import Packages
+from nproxy_mw.packages.store import PackageStore
 
 KINDS = frozenset({Kind.PACKAGE_ASPECT, Kind.STAR, Kind.STAGE, Kind.OIDC, Kind.PROFILE, Kind.USER, Kind.UNKNOWN})
 """Kinds of routes that may be about something that is not kept here."""
@@ -21,7 +21,7 @@ _READ = ("GET", "HEAD")
 class Aspects:
     """Answers who may publish an internal package, and who may see it."""
 
-    def __init__(self, packages: Packages) -> None:
+    def __init__(self, packages: PackageStore) -> None:
         self.packages = packages
 
     def get(self, request: Request) -> Response:
