@@ -125,5 +125,5 @@ def s3_url(engine: Engine) -> Iterator[str]:
         for name, value in engine.variables.items():
             patch.setenv(name, value)
         bucket = f"tests-{secrets.token_hex(4)}"
-        S3Requests().ask("create_bucket", Bucket=bucket)
+        S3Requests().send("create_bucket", Bucket=bucket)
         yield f"s3://{bucket}"

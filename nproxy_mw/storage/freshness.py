@@ -75,9 +75,9 @@ class FreshnessCache:
         with self._writing(key):
             return self.storage.replace(key, data, revision)
 
-    def delete(self, key: str, revision: Revision | None = None) -> None:
+    def delete(self, key: str) -> None:
         with self._writing(key):
-            self.storage.delete(key, revision)
+            self.storage.delete(key)
 
     def list(self, prefix: str = "") -> Iterator[str]:
         return self.storage.list(prefix)

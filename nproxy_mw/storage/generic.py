@@ -1,8 +1,8 @@
 """Storage on any fsspec file system, for one process: what memory:// stands on.
 
-fsspec gives bytes, not atomicity, so every operation takes its turn under one lock of this process, and a revision is
-the hash of the content. That holds the port's promises between threads, and none of them between processes or through a
-crash. For tests, for trying things out, and for a single process on a file system that has no adapter of its own.
+fsspec gives bytes, not atomicity, so one lock of this process orders all operations, and a revision is the hash of the
+content. That keeps the port's promises between threads, and none of them between processes or through a crash. It is
+for tests, for trying things out, and for a single process on a file system that has no adapter of its own.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from nproxy_mw.errors import Changed, Exists, Missing
 from nproxy_mw.storage.os_errors import translated
 from nproxy_mw.storage.port import Revision, Stored, check_key, is_key
 
-# One for all: fsspec shares its file systems within a process, and two storages may stand on one.
+# One for all: fsspec shares its file systems within a process, so two storages may use the same one.
 _TURN = threading.RLock()
 
 
@@ -34,13 +34,13 @@ class FsspecStorage:
         return f"FsspecStorage({type(self.fs).__name__}, {self.root!r})"
 
     def read(self, key: str) -> Stored:
-        path = self.path(key)
+        path = self._path(key)
         with translated(), _TURN:
             try:
                 data = bytes(self.fs.cat_file(path))
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
                 raise Missing("There is no such object.") from error
-        return Stored(data, revision_of(data))
+        return Stored(data, _revision_of(data))
 
     def read_if_changed(self, key: str, revision: Revision) -> Stored | None:
         stored = self.read(key)
@@ -51,24 +51,23 @@ class FsspecStorage:
 
     def create(self, key: str, data: bytes) -> Revision:
         with _TURN:
-            if self.find(key) is not None:
+            if self._find(key) is not None:
                 raise Exists("The key is taken.")
-            return self.write(key, data)
+            return self._write(key, data)
 
     def replace(self, key: str, data: bytes, revision: Revision) -> Revision:
         with _TURN:
-            if self.find(key) != revision:
+            if self._find(key) != revision:
                 raise Changed("The object has another revision, or is gone.")
-            return self.write(key, data)
+            return self._write(key, data)
 
-    def delete(self, key: str, revision: Revision | None = None) -> None:
+    def delete(self, key: str) -> None:
         with translated(), _TURN:
-            if self.read(key).revision != revision and revision is not None:
-                raise Changed("The object has another revision.")
-            self.fs.rm_file(self.path(key))
+            self.read(key)
+            self.fs.rm_file(self._path(key))
 
     def list(self, prefix: str = "") -> Iterator[str]:
-        folder = self.path(prefix) if prefix else self.root
+        folder = self._path(prefix) if prefix else self.root
         with translated(), _TURN:
             try:
                 found = self.fs.find(folder or "/")
@@ -77,26 +76,26 @@ class FsspecStorage:
         keys = [path[len(self.root) :].removeprefix("/") for path in found if path != folder]
         return iter([key for key in keys if is_key(key)])
 
-    def path(self, key: str) -> str:
+    def _path(self, key: str) -> str:
         """Where the object of *key* lies."""
         return f"{self.root}/{check_key(key)}"
 
-    def find(self, key: str) -> Revision | None:
+    def _find(self, key: str) -> Revision | None:
         """The revision the object is at, or None."""
         try:
             return self.read(key).revision
         except Missing:
             return None
 
-    def write(self, key: str, data: bytes) -> Revision:
-        """Writes without looking; to be called in turn."""
-        path = self.path(key)
+    def _write(self, key: str, data: bytes) -> Revision:
+        """Writes without looking. The caller holds the lock."""
+        path = self._path(key)
         with translated():
             self.fs.makedirs(path.rpartition("/")[0], exist_ok=True)
             self.fs.pipe_file(path, data)
-        return revision_of(data)
+        return _revision_of(data)
 
 
-def revision_of(data: bytes) -> Revision:
+def _revision_of(data: bytes) -> Revision:
     """The revision of an object that holds *data*."""
     return Revision(sha256(data).hexdigest())

@@ -74,14 +74,14 @@ class LocalStorage:
             _sync_folder(target.parent)
             return new
 
-    def delete(self, key: str, revision: Revision | None = None) -> None:
+    def delete(self, key: str) -> None:
         target = self.root / check_key(key)
-        # Under the lock as well without a revision: a `replace` that has just looked must not bring the object back.
+        # Under the lock: a `replace` that has just looked must not bring the object back.
         with translated(), self._locked(key):
-            found = self._revision(key)
-            if revision is not None and found != revision:
-                raise Changed("The object has another revision.")
-            target.unlink()
+            try:
+                target.unlink()
+            except _ABSENT as error:
+                raise Missing("There is no such object.") from error
             _sync_folder(target.parent)
 
     def list(self, prefix: str = "") -> Iterator[str]:

@@ -1,6 +1,6 @@
-"""Locks that order the writers of one machine. They only save lost races: what keeps an object whole is its revision.
+"""Locks that order the writers of one machine. They only avoid lost races: revisions keep objects whole.
 
-A lock's name may be anything. Hold one name at a time: two names may share one lock.
+A lock's name may be anything. Hold one name at a time: two names may share a lock.
 """
 
 from __future__ import annotations
@@ -16,21 +16,20 @@ from pathlib import Path
 from typing import Protocol
 
 from filelock import FileLock, Timeout
-from fsspec.core import split_protocol
-from fsspec.implementations.local import LocalFileSystem
 
 from nproxy_mw.errors import Busy, StorageUnavailable
+from nproxy_mw.storage.urls import local_folder
 
 
 class Locks(Protocol):
-    """What a writer holds while it reads, changes and writes one thing."""
+    """What a writer holds while it reads, changes and writes one object."""
 
     def hold(self, name: str, timeout: float) -> AbstractContextManager[None]:
-        """Holds *name* for a ``with`` block, after waiting at most *timeout* seconds for it.
+        """Holds *name* for a ``with`` block, after a wait of at most *timeout* seconds.
 
         Raises:
             Busy: it was not free in time.
-            StorageUnavailable: there is no place for locks just now.
+            StorageUnavailable: locks cannot be made just now.
         """
         ...
 
@@ -40,10 +39,10 @@ _BUSY = "Another change of the same thing is under way: try again."
 
 @dataclass(frozen=True, slots=True)
 class FileLocks:
-    """Locks between all threads and processes of one machine: files in *folder*, which only ever holds them.
+    """Locks between all threads and processes of one machine: files in *folder*, which holds nothing else.
 
-    The files are empty, at most *names* many, and are never deleted: a deleted lock file has two holders. A killed
-    holder's lock is free at once. A shared network folder is no substitute for one machine.
+    The files are empty, there are at most *names* of them, and they are never deleted: a deleted lock file can have two
+    holders. The lock of a killed holder is free at once. A network folder does not work.
     """
 
     folder: Path
@@ -52,12 +51,13 @@ class FileLocks:
     @contextmanager
     def hold(self, name: str, timeout: float) -> Iterator[None]:
         number = int.from_bytes(sha256(name.encode()).digest()[:8]) % self.names
-        # A new object each time: one that is shared is re-entrant, or no lock at all, and dies with a fork. Where flock
-        # is missing, a quiet fallback to lock files would outlive a killed holder.
+        # A new object each time: a shared one is re-entrant, or no lock at all, and breaks in a fork. Where flock is
+        # missing, filelock's fallback to lock files would outlive a killed holder.
         lock = FileLock(
-            self.folder / f"{number:03x}.lock", timeout=timeout, poll_interval=0.005, fallback_to_soft=False
+            self.folder / f"{number:03x}.lock", timeout=timeout, mode=0o600, poll_interval=0.005, fallback_to_soft=False
         )
         try:
+            _make_private(self.folder)
             lock.acquire()
         except Timeout as error:
             raise Busy(_BUSY) from error
@@ -69,16 +69,25 @@ class FileLocks:
             lock.release()
 
 
+def _make_private(folder: Path) -> None:
+    """Makes *folder*, and those above it that are missing, for this user alone: others could hold its locks."""
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except FileNotFoundError:
+        _make_private(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
 class ThreadLocks:
-    """Locks between the threads of one process, for a storage that only this process has."""
+    """Locks between the threads of one process, for a storage that only this process uses."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._wanted: dict[str, tuple[threading.Lock, int]] = {}  # the lock of a name, and how many hold or await it
+        self._wanted: dict[str, tuple[threading.Lock, int]] = {}  # a name's lock, and how many hold or await it
 
     @contextmanager
     def hold(self, name: str, timeout: float) -> Iterator[None]:
-        lock = self.want(name)
+        lock = self._want(name)
         try:
             if not lock.acquire(timeout=timeout):
                 raise Busy(_BUSY)
@@ -87,17 +96,17 @@ class ThreadLocks:
             finally:
                 lock.release()
         finally:
-            self.leave(name)
+            self._leave(name)
 
-    def want(self, name: str) -> threading.Lock:
-        """The lock of *name*, kept until as many have left as wanted it."""
+    def _want(self, name: str) -> threading.Lock:
+        """The lock of *name*, kept until everyone who wanted it has left."""
         with self._guard:
             lock, users = self._wanted.get(name, (threading.Lock(), 0))
             self._wanted[name] = (lock, users + 1)
         return lock
 
-    def leave(self, name: str) -> None:
-        """Forgets the lock of *name* when nobody wants it any more."""
+    def _leave(self, name: str) -> None:
+        """Drops the lock of *name* when nobody wants it any more."""
         with self._guard:
             lock, users = self._wanted.pop(name)
             if users > 1:
@@ -105,28 +114,28 @@ class ThreadLocks:
 
 
 def locks_for(url: str, folder: Path | None = None) -> Locks:
-    """The locks that suit the storage at *url*: in *folder* when one is given.
+    """Returns the locks that suit the storage at *url*, in *folder* when one is given.
 
-    If *folder* is None, a local storage keeps them beside its objects, one in memory needs threads' locks only, and for
-    one on the network they lie in a folder of this user and this machine.
+    If *folder* is None, a local storage keeps them in its own folder, one in memory needs locks of threads only, and
+    for a storage on the network they are in a folder of this user on this machine.
 
     Raises:
-        ValueError: the machine's folder for temporary files holds somebody else's under our name.
+        ValueError: that folder belongs to another user, or *url* is not the URL of a storage.
     """
-    scheme, _ = split_protocol(url)
     if folder is not None:
         return FileLocks(folder)
-    if scheme == "memory":
+    if url.startswith("memory:"):
         return ThreadLocks()
-    if scheme in (None, "file", "local"):
-        return FileLocks(Path(LocalFileSystem._strip_protocol(url)) / ".locks" / "names")
-    return FileLocks(own_folder() / sha256(url.encode()).hexdigest()[:32])
+    local = local_folder(url)
+    if local is not None:
+        return FileLocks(local / ".locks" / "names")
+    return FileLocks(_own_folder() / sha256(url.encode()).hexdigest()[:32])
 
 
-def own_folder() -> Path:
+def _own_folder() -> Path:
     """A folder for locks that no other user of this machine may write to."""
     folder = Path(tempfile.gettempdir()) / f"nproxy-locks-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-        raise ValueError("The temporary folder holds somebody else's locks: name another folder for locks.")
+        raise ValueError(f"The folder {folder} belongs to another user: set TMPDIR to a folder of this user.")
     return folder

@@ -1,4 +1,4 @@
-"""What an operating system's error says of a storage, as a sentence."""
+"""Errors of the operating system as sentences about the storage."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from contextlib import contextmanager
 
 from nproxy_mw.errors import StorageUnavailable
 
-_RETRY_AFTER = 10  # seconds; somebody has to make room or mend something first
+_RETRY_AFTER = 10  # seconds; somebody has to make room or repair something first
 
 _SENTENCES = {
     errno.ENOSPC: "The storage is full: make room on its disk.",
     errno.EDQUOT: "The storage is full: its quota is used up.",
-    errno.EFBIG: "The storage does not take an object of this size.",
+    errno.EFBIG: "The storage does not accept an object of this size.",
     errno.EROFS: "The storage is read-only.",
     errno.EACCES: "The storage does not let this process in: correct the owner or the mode of its folder.",
     errno.EPERM: "The storage does not allow this: correct the owner or the mode of its folder.",
@@ -28,7 +28,7 @@ _SENTENCES = {
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turns an ``OSError`` of the block into `StorageUnavailable`."""
+    """Raises `StorageUnavailable` for an ``OSError`` of the block."""
     try:
         yield
     except OSError as error:

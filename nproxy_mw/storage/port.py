@@ -5,14 +5,17 @@ grammar. No key is both an object and the folder of another. The promises, held 
 `nproxy_mw.testing.StorageContract`:
 
 - a reader sees the old object or the new one, whole;
-- ``create`` has exactly one winner; ``replace`` and ``delete`` with a stale revision raise `Changed` and do nothing;
-- what a call acknowledged survives the process, and the power going off;
+- ``create`` has exactly one winner; ``replace`` with a stale revision raises `Changed` and does nothing;
+- what a call acknowledged survives a crash of the process and a power cut;
 - a listing shows every object that was there before it began, none of a sibling prefix, and nothing that is no key.
 
 Errors of the port: `Missing`, `Exists`, `Changed`, and `StorageUnavailable` for everything that may pass (disk full,
-read-only, unreachable, throttled). Nothing else comes out; the cause is chained. `Missing`, `Exists` and `Changed` mean
-that nothing was written. `StorageUnavailable` from a write leaves that open: the write may have happened, whole, so a
-caller that tries again first reads.
+read-only, unreachable, throttled). Nothing else comes out; the cause is chained.
+
+A write over the network can be carried out although its answer is lost. So `StorageUnavailable` from a write leaves
+open whether the object was written, whole. `Exists` and `Changed` mean that the object is another writer's now. Where
+an answer was lost, that writer may have read and replaced what this call wrote; a caller that must know looks for a
+mark of its own in what is there (`nproxy_mw.storage.swaps`).
 """
 
 from __future__ import annotations
@@ -36,23 +39,23 @@ class Stored:
 
 
 class Storage(Protocol):
-    """What everything above stores things on."""
+    """Where everything is stored: objects of bytes, each under a key."""
 
     def read(self, key: str) -> Stored:
-        """Answers the whole object. Raises `Missing`."""
+        """Returns the whole object. Raises `Missing`."""
         ...
 
     def read_if_changed(self, key: str, revision: Revision) -> Stored | None:
-        """Answers the object, or None when its revision is still *revision*. Raises `Missing`.
+        """Returns the object, or None when its revision is still *revision*. Raises `Missing`.
 
         Cheaper than `read` when nothing changed: one stat locally, one conditional request on S3.
         """
         ...
 
     def open(self, key: str) -> BinaryIO:
-        """Opens the object for reading from its beginning, in pieces. Raises `Missing`. For objects that never change.
+        """Opens an object that never changes, for reading from its beginning in pieces. The caller closes it.
 
-        The caller closes it.
+        Raises `Missing`.
         """
         ...
 
@@ -64,17 +67,17 @@ class Storage(Protocol):
         """Writes over the object read at *revision*. Raises `Changed`, also when the object is gone."""
         ...
 
-    def delete(self, key: str, revision: Revision | None = None) -> None:
-        """Removes the object, if it is still at *revision* when one is given. Raises `Missing`, `Changed`."""
+    def delete(self, key: str) -> None:
+        """Removes the object, at whatever revision. Raises `Missing`."""
         ...
 
     def list(self, prefix: str = "") -> Iterator[str]:
-        """The keys under the folder *prefix* (no trailing slash; empty for all), at any depth, in no order."""
+        """Yields the keys under the folder *prefix* (no trailing slash; empty for all), at any depth, in no order."""
         ...
 
 
-# No segment begins with a dot: such names are the adapters' own (temporary files, locks). 255 bytes is what file
-# systems allow one name.
+# No segment begins with a dot: such names belong to the adapters (temporary files, locks). File systems allow a name
+# 255 bytes.
 _SEGMENT = r"@?[A-Za-z0-9~!*'()_+-][A-Za-z0-9._~!*'()+-]{0,253}"
 _KEY = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*", re.ASCII)
 MAX_KEY_LENGTH = 900  # with every prefix above it; S3 allows 1024 bytes, the rest is for a folder of the bucket
@@ -90,7 +93,7 @@ def check_key(key: str) -> str:
     """Returns *key* when it is one.
 
     Raises:
-        ValueError: it is not. A caller's bug: names are checked where they come in.
+        ValueError: it is not, which is a bug of the caller: names are checked where they come in.
     """
     if len(key) > MAX_KEY_LENGTH or not _KEY.fullmatch(key):
         raise ValueError("not a storage key")

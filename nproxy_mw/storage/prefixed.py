@@ -37,8 +37,8 @@ class Prefixed:
     def replace(self, key: str, data: bytes, revision: Revision) -> Revision:
         return self.storage.replace(f"{self.prefix}/{check_key(key)}", data, revision)
 
-    def delete(self, key: str, revision: Revision | None = None) -> None:
-        self.storage.delete(f"{self.prefix}/{check_key(key)}", revision)
+    def delete(self, key: str) -> None:
+        self.storage.delete(f"{self.prefix}/{check_key(key)}")
 
     def list(self, prefix: str = "") -> Iterator[str]:
         found = self.storage.list(self.outer(prefix) if prefix else self.prefix)

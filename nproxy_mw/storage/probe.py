@@ -16,40 +16,38 @@ _CURE = (
 
 
 def probe(storage: Storage) -> None:
-    """Makes writes that must fail on an object of its own, which it removes again.
+    """Makes writes that must fail, on an object of its own that it removes again.
 
     About half of the S3 engines accept conditions and ignore them; only trying tells them apart.
 
     Raises:
         ValueError: the storage lets a writer win that came too late. The sentence says what to use instead.
-        StorageUnavailable: it cannot be asked just now.
+        StorageUnavailable: the storage cannot be read or written just now.
     """
     key = PROBE.key(secrets.token_hex(16))
     try:
-        check_conditions(storage, key)
+        _check_conditions(storage, key)
     finally:
         with suppress(Missing):
             storage.delete(key)
 
 
-def check_conditions(storage: Storage, key: str) -> None:
+def _check_conditions(storage: Storage, key: str) -> None:
     """Tries each conditional write with the right condition and with a wrong one."""
     first = storage.create(key, b"first")
     try:
         second = storage.replace(key, b"second", first)
     except Changed as error:
-        raise ValueError(f"This storage refuses a replacement of what was just written. {_CURE}") from error
-    if not creation_is_refused(storage, key):
+        raise ValueError(f"This storage refuses to replace what was just written. {_CURE}") from error
+    if not _refuses_creation(storage, key):
         raise ValueError(f"This storage creates an object over another one. {_CURE}")
-    if not replacement_is_refused(storage, key, first):
+    if not _refuses_replacement(storage, key, first):
         raise ValueError(f"This storage replaces an object that has changed meanwhile. {_CURE}")
-    if not deletion_is_refused(storage, key, first):
-        raise ValueError(f"This storage deletes an object that has changed meanwhile. {_CURE}")
     if storage.read(key).data != b"second" or storage.read_if_changed(key, second) is not None:
-        raise ValueError(f"This storage does not give back what was written last. {_CURE}")
+        raise ValueError(f"This storage does not return what was written last. {_CURE}")
 
 
-def creation_is_refused(storage: Storage, key: str) -> bool:
+def _refuses_creation(storage: Storage, key: str) -> bool:
     """Whether a second ``create`` fails."""
     try:
         storage.create(key, b"created twice")
@@ -58,19 +56,10 @@ def creation_is_refused(storage: Storage, key: str) -> bool:
     return False
 
 
-def replacement_is_refused(storage: Storage, key: str, stale: Revision) -> bool:
+def _refuses_replacement(storage: Storage, key: str, stale: Revision) -> bool:
     """Whether a ``replace`` with a stale revision fails."""
     try:
         storage.replace(key, b"replaced twice", stale)
-    except Changed:
-        return True
-    return False
-
-
-def deletion_is_refused(storage: Storage, key: str, stale: Revision) -> bool:
-    """Whether a ``delete`` with a stale revision fails."""
-    try:
-        storage.delete(key, stale)
     except Changed:
         return True
     return False

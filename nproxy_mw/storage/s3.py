@@ -4,12 +4,12 @@
 never a multipart upload, whose conditions are not atomic everywhere. Engines that take these headers and ignore them
 are found by `nproxy_mw.storage.probe`.
 
-A 412 does not always mean that somebody else came first: the answer to our own write may have been lost, and the write
-sent again, by us or by the layers below. So each write carries a word of its own, and a 412 is followed by a look
-whether the object that is there carries it.
+A 412 does not always mean that another writer came first: the answer to our own write may have been lost, and the
+write sent again, by us or by the layers below. So each write carries a mark of its own, and after a 412 we look whether
+the object that is there carries it.
 
-Each write tells the MD5 of its data, too: an engine may otherwise take the end of a connection for the end of the
-data, and a writer that is killed at the wrong moment would leave an empty object in the place of the old one.
+Each write states the MD5 of its data. Otherwise an engine may take the end of a connection for the end of the data, and
+a writer that is killed at the wrong moment would leave an empty object in place of the old one.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ import hashlib
 import io
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, BinaryIO, cast
 
 from nproxy_mw.errors import Changed, Exists, Missing, StorageUnavailable
 from nproxy_mw.storage.port import Revision, Stored, check_key, is_key
 from nproxy_mw.storage.s3_requests import Refusal, S3Requests
 
-_WORD = "nproxy-write"  # the user metadata that names one write
+_MARK = "nproxy-write"  # the user metadata that tells one write from all others
 _BLOCK = 1024 * 1024  # bytes; what a stream asks for at once, and holds in memory
 
 
@@ -35,7 +36,7 @@ class S3Storage:
     def __init__(self, bucket: str, prefix: str = "", *, requests: S3Requests | None = None, page: int = 1000) -> None:
         self.bucket = bucket
         self.prefix = f"{check_key(prefix)}/" if prefix else ""
-        self._page = page  # keys in one answer to a listing
+        self._page = page  # keys in one page of a listing
         self._requests = requests or S3Requests()
 
     def __repr__(self) -> str:
@@ -43,109 +44,103 @@ class S3Storage:
 
     def read(self, key: str) -> Stored:
         try:
-            answer = self._requests.ask("get_object", Bucket=self.bucket, Key=self.path(key))
+            response = self._requests.send("get_object", Bucket=self.bucket, Key=self._path(key))
         except Refusal as refusal:
             raise Missing("There is no such object.") from refusal
-        return Stored(answer["Body"], Revision(answer["ETag"]))
+        return Stored(response["Body"], Revision(response["ETag"]))
 
     def read_if_changed(self, key: str, revision: Revision) -> Stored | None:
         try:
-            answer = self._requests.ask("get_object", Bucket=self.bucket, Key=self.path(key), IfNoneMatch=revision)
+            response = self._requests.send("get_object", Bucket=self.bucket, Key=self._path(key), IfNoneMatch=revision)
         except Refusal as refusal:
             if refusal.status == 304:
                 return None
             raise Missing("There is no such object.") from refusal
-        return Stored(answer["Body"], Revision(answer["ETag"]))
+        return Stored(response["Body"], Revision(response["ETag"]))
 
     def open(self, key: str) -> BinaryIO:
-        return cast("BinaryIO", io.BufferedReader(S3Stream(self._requests, self.bucket, self.path(key)), _BLOCK))
+        return cast("BinaryIO", io.BufferedReader(_ObjectStream(self._requests, self.bucket, self._path(key)), _BLOCK))
 
     def create(self, key: str, data: bytes) -> Revision:
         try:
-            return self.put(key, data, IfNoneMatch="*")
+            return self._put(key, data, IfNoneMatch="*")
         except Refusal as refusal:
             raise Exists("The key is taken.") from refusal
 
     def replace(self, key: str, data: bytes, revision: Revision) -> Revision:
         try:
-            return self.put(key, data, IfMatch=revision)
+            return self._put(key, data, IfMatch=revision)
         except Refusal as refusal:
             raise Changed("The object has another revision, or is gone.") from refusal
 
-    def delete(self, key: str, revision: Revision | None = None) -> None:
-        # S3 answers the deletion of nothing like that of something.
-        condition = {} if revision is None else {"IfMatch": revision}
-        if revision is None and self.look(key) is None:
+    def delete(self, key: str) -> None:
+        # S3 responses the deletion of nothing like that of something.
+        if self._head(key) is None:
             raise Missing("There is no such object.")
-        try:
-            self._requests.ask("delete_object", Bucket=self.bucket, Key=self.path(key), **condition)
-        except Refusal as refusal:
-            if self.look(key) is not None:
-                raise Changed("The object has another revision.") from refusal
-            if not refusal.repeated:
-                raise Missing("There is no such object.") from refusal
+        with suppress(Refusal):  # 404: another process, or a request of ours whose response was lost, was quicker
+            self._requests.send("delete_object", Bucket=self.bucket, Key=self._path(key))
 
     def list(self, prefix: str = "") -> Iterator[str]:
-        return self.pages(f"{self.path(prefix)}/" if prefix else self.prefix)
+        return self._pages(f"{self._path(prefix)}/" if prefix else self.prefix)
 
-    def pages(self, prefix: str) -> Iterator[str]:
-        """The keys of all objects whose names begin with *prefix*, asked for page by page."""
+    def _pages(self, prefix: str) -> Iterator[str]:
+        """The keys of all objects whose names begin with *prefix*, page by page."""
         more: dict[str, object] = {}
         while True:
-            answer = self._requests.ask(
+            response = self._requests.send(
                 "list_objects_v2", Bucket=self.bucket, Prefix=prefix, MaxKeys=self._page, **more
             )
-            for entry in answer.get("Contents", ()):
+            for entry in response.get("Contents", ()):
                 key = entry["Key"][len(self.prefix) :]
                 if is_key(key):
                     yield key
-            if not answer.get("IsTruncated"):
+            if not response.get("IsTruncated"):
                 return
-            more = {"ContinuationToken": answer["NextContinuationToken"]}
+            more = {"ContinuationToken": response["NextContinuationToken"]}
 
-    def path(self, key: str) -> str:
+    def _path(self, key: str) -> str:
         """The object's name in the bucket."""
         return f"{self.prefix}{check_key(key)}"
 
-    def put(self, key: str, data: bytes, **condition: str) -> Revision:
-        """Writes under a condition. Raises `Refusal` when it did not hold."""
-        path = self.path(key)
-        word = secrets.token_hex(16)
+    def _put(self, key: str, data: bytes, **condition: str) -> Revision:
+        """Writes under a condition. Raises `Refusal` when it does not hold."""
+        path = self._path(key)
+        mark = secrets.token_hex(16)
         try:
-            answer = self._requests.ask(
+            response = self._requests.send(
                 "put_object",
                 Bucket=self.bucket,
                 Key=path,
                 Body=data,
-                ContentMD5=md5_of(data),
-                Metadata={_WORD: word},
+                ContentMD5=_md5_of(data),
+                Metadata={_MARK: mark},
                 **condition,
             )
-            return Revision(answer["ETag"])
+            return Revision(response["ETag"])
         except Refusal:
-            found = self.look(key)
-            if found is not None and found[1] == word:
+            found = self._head(key)
+            if found is not None and found[1] == mark:
                 return found[0]
             raise
 
-    def look(self, key: str) -> tuple[Revision, str] | None:
-        """The revision an object is at, and the word of the write that made it; None when there is none."""
+    def _head(self, key: str) -> tuple[Revision, str] | None:
+        """The revision an object is at, and the mark of the write that made it; None when there is none."""
         try:
-            answer = self._requests.ask("head_object", Bucket=self.bucket, Key=self.path(key))
+            response = self._requests.send("head_object", Bucket=self.bucket, Key=self._path(key))
         except Refusal:
             return None
-        return Revision(answer["ETag"]), answer.get("Metadata", {}).get(_WORD, "")
+        return Revision(response["ETag"]), response.get("Metadata", {}).get(_MARK, "")
 
 
-def md5_of(data: bytes) -> str:
+def _md5_of(data: bytes) -> str:
     """The value of ``Content-MD5``, which every engine understands."""
     return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
 
 
-class S3Stream(io.RawIOBase):
-    """An object, block by block: a slow reader holds no connection, and a lost one costs a block.
+class _ObjectStream(io.RawIOBase):
+    """An object, block by block: a slow reader holds no connection, and a lost connection costs one block.
 
-    Blocks after the first are asked for under the first one's ETag, so that they are never of another object.
+    Later blocks are requested under the ETag of the first, so that they never come from another object.
     """
 
     def __init__(self, requests: S3Requests, bucket: str, path: str) -> None:
@@ -155,15 +150,15 @@ class S3Stream(io.RawIOBase):
         self._position = 0
         self._rest = b""
         try:
-            answer = self.block()
+            response = self._next_block()
         except Refusal as refusal:
             if refusal.status != 416:
                 raise Missing("There is no such object.") from refusal
             self._size = 0  # no range is within an empty object
             return
-        self._rest = answer["Body"]
-        self._size = int(answer["ContentRange"].rpartition("/")[2])
-        self._object["IfMatch"] = answer["ETag"]
+        self._rest = response["Body"]
+        self._size = int(response["ContentRange"].rpartition("/")[2])
+        self._object["IfMatch"] = response["ETag"]
 
     def readable(self) -> bool:
         return True
@@ -171,7 +166,7 @@ class S3Stream(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         if not self._rest and self._position < self._size:
             try:
-                self._rest = self.block()["Body"]
+                self._rest = self._next_block()["Body"]
             except Refusal as refusal:
                 raise StorageUnavailable("The object was replaced or deleted while it was read.") from refusal
         piece = self._rest[: len(buffer)]
@@ -180,7 +175,7 @@ class S3Stream(io.RawIOBase):
         self._position += len(piece)
         return len(piece)
 
-    def block(self) -> dict[str, Any]:
-        """The answer that holds the bytes from here on."""
+    def _next_block(self) -> dict[str, Any]:
+        """The response that holds the bytes from here on."""
         span = f"bytes={self._position}-{self._position + _BLOCK - 1}"
-        return self._requests.ask("get_object", Range=span, **self._object)
+        return self._requests.send("get_object", Range=span, **self._object)

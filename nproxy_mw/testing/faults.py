@@ -82,8 +82,8 @@ class Faulty:
     def replace(self, key: str, data: bytes, revision: Revision) -> Revision:
         return self.strike(lambda: self.storage.replace(key, data, revision))
 
-    def delete(self, key: str, revision: Revision | None = None) -> None:
-        self.strike(lambda: self.storage.delete(key, revision))
+    def delete(self, key: str) -> None:
+        self.strike(lambda: self.storage.delete(key))
 
     def list(self, prefix: str = "") -> Iterator[str]:
         return self.strike(lambda: self.storage.list(prefix))

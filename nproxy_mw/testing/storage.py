@@ -82,8 +82,6 @@ class StorageContract(StorageRaces):
             storage.open("a/b")
         with pytest.raises(Missing):
             storage.delete("a/b")
-        with pytest.raises(Missing):
-            storage.delete("a/b", STALE)
 
     def test_folder_is_no_object(self, storage: Storage) -> None:
         """The folder of an object is not an object itself."""
@@ -149,7 +147,6 @@ class StorageContract(StorageRaces):
         assert storage.read("a/b").revision == first
         second = storage.replace("a/b", b"2", first)
         assert storage.read("a/b").revision == second != first
-        storage.delete("a/b", second)
 
     def test_replace_with_a_stale_revision_changes_nothing(self, storage: Storage) -> None:
         """Replace raises Changed when somebody else has written since."""
@@ -168,14 +165,6 @@ class StorageContract(StorageRaces):
         with pytest.raises(Changed):
             storage.replace("a/b", b"2", revision)
         assert list(storage.list()) == []
-
-    def test_delete_with_a_stale_revision_changes_nothing(self, storage: Storage) -> None:
-        """Delete raises Changed when somebody else has written since."""
-        stale = storage.create("a/b", b"1")
-        storage.replace("a/b", b"2", stale)
-        with pytest.raises(Changed):
-            storage.delete("a/b", stale)
-        assert storage.read("a/b").data == b"2"
 
     def test_deleted_object_can_be_created_again(self, storage: Storage) -> None:
         """A deleted object is gone from reads and listings, and its key is free."""

@@ -17,16 +17,15 @@ import base64
 import hashlib
 from contextlib import suppress
 from hashlib import sha256
-from pathlib import Path
 
 import orjson
-from fsspec.core import split_protocol
 
 from nproxy_mw.errors import Changed, Conflict, Exists, Missing, StorageUnavailable
 from nproxy_mw.packages.record import decode
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.layout import CHAIN, COPY, RECORD, SEGMENT, TARBALL, Stage, locate
 from nproxy_mw.storage.port import Storage, Stored
+from nproxy_mw.storage.urls import local_folder
 from nproxy_mw.upkeep.parallel import map_ordered
 from nproxy_mw.upkeep.progress import Progress
 
@@ -205,7 +204,5 @@ def damaged(key: str) -> StorageUnavailable:
 
 def origin_of(url: str) -> str:
     """The one spelling of a storage's URL: what a copy remembers of its source."""
-    scheme, rest = split_protocol(url)
-    if scheme in (None, "file", "local"):
-        return f"file://{Path(rest).resolve()}"
-    return f"{scheme}://{rest.rstrip('/')}"
+    folder = local_folder(url)
+    return url.rstrip("/") if folder is None else f"file://{folder.resolve()}"

@@ -98,9 +98,9 @@ class Counted(S3Requests):
         super().__init__()
         self.asked: Counter[str] = Counter()
 
-    def ask_once(self, method, arguments):
+    def send_once(self, method, arguments):
         self.asked[method] += 1
-        return super().ask_once(method, arguments)
+        return super().send_once(method, arguments)
 
 
 def count_requests(url: str) -> None:
@@ -150,7 +150,7 @@ def main() -> None:
         return
     with seaweedfs(weed) as engine:
         os.environ.update(engine.variables)
-        S3Requests().ask("create_bucket", Bucket="bench")
+        S3Requests().send("create_bucket", Bucket="bench")
         compare("s3", "s3://bench/publish", count)
         count_requests("s3://bench/requests")
 

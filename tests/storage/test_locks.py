@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -144,10 +145,23 @@ def test_folder_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(locks_module.tempfile, "gettempdir", lambda: str(tmp_path))
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / f"nproxy-locks-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(ValueError, match="another folder"):
+    with pytest.raises(ValueError, match="set TMPDIR"):
         locks_for("s3://bucket")
 
 
 def test_given_folder_is_used(tmp_path: Path) -> None:
     """A folder that is named is where the locks are, whatever the storage."""
     assert locks_for("s3://bucket", tmp_path) == FileLocks(tmp_path)
+
+
+def test_locks_are_for_this_user_alone(tmp_path: Path) -> None:
+    """Whatever the umask: a lock that others could open, they could hold."""
+    before = os.umask(0)
+    try:
+        with FileLocks(tmp_path / ".locks" / "names").hold("a", 1.0):
+            pass
+    finally:
+        os.umask(before)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / ".locks").rglob("*")}
+    assert {name.endswith(".lock"): mode for name, mode in modes.items()} == {True: 0o600, False: 0o700}
+    assert stat.S_IMODE((tmp_path / ".locks").stat().st_mode) == 0o700

@@ -9,6 +9,7 @@ import pytest
 
 from nproxy_mw.storage import FsspecStorage, LocalStorage, open_storage
 from nproxy_mw.storage.freshness import FreshnessCache
+from nproxy_mw.storage.locks import FileLocks, locks_for
 from nproxy_mw.storage.s3 import S3Storage
 
 
@@ -18,6 +19,30 @@ def test_folder_is_opened(tmp_path: Path, scheme: str) -> None:
     storage = open_storage(f"{scheme}{tmp_path}/npm")
     assert isinstance(storage, LocalStorage)
     assert storage.root == tmp_path / "npm"
+
+
+@pytest.mark.parametrize(
+    ("url", "folder"),
+    [
+        pytest.param("file://{}/my%20npm", "my npm", id="encoded in a URL"),
+        pytest.param("file://{}/my npm", "my npm", id="plain in a URL"),
+        pytest.param("{}/my%20npm", "my%20npm", id="a path is taken as it is"),
+    ],
+)
+def test_percent_means_what_it_means_in_a_url(tmp_path: Path, url: str, folder: str) -> None:
+    """RFC 8089: a file URL is percent-encoded; its locks lie in the same folder."""
+    storage = open_storage(url.format(tmp_path))
+    assert isinstance(storage, LocalStorage)
+    assert storage.root == tmp_path / folder
+    assert locks_for(url.format(tmp_path)) == FileLocks(tmp_path / folder / ".locks" / "names")
+
+
+def test_folder_that_could_be_meant_is_asked_for(tmp_path: Path) -> None:
+    """A store whose folder has a '%' in its name is not passed over for an empty one."""
+    (tmp_path / "my%20npm").mkdir()
+    with pytest.raises(ValueError, match="without file://"):
+        open_storage(f"file://{tmp_path}/my%20npm")
+    assert isinstance(open_storage(f"{tmp_path}/my%20npm"), LocalStorage)
 
 
 def test_memory_is_opened() -> None:

@@ -24,11 +24,13 @@ class Bucket(ThreadingHTTPServer):
         self.script: list[str] = []
         self.objects: dict[str, tuple[bytes, str]] = {}  # data, and the word of the write
         self.seen: list[str] = []
+        self.headers: list[dict[str, str]] = []  # of each request
 
     def reset(self) -> None:
         self.script.clear()
         self.objects.clear()
         self.seen.clear()
+        self.headers.clear()
 
     @property
     def url(self) -> str:
@@ -59,6 +61,7 @@ class Answers(BaseHTTPRequestHandler):
     def serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.seen.append(self.command)
+        self.server.headers.append({name.lower(): value for name, value in self.headers.items()})
         word = self.server.script.pop(0) if self.server.script else ""
         if word == "drop":
             self.close_connection = True

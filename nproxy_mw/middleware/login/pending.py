@@ -19,7 +19,7 @@ from typing import Any
 from nproxy_mw.access import Actor, Grant
 from nproxy_mw.accounts.attempts import network_of
 from nproxy_mw.audit.events import Stamp
-from nproxy_mw.errors import Changed, Missing, NotFound, TooManyRequests
+from nproxy_mw.errors import Changed, Missing, NotFound, NproxyError, TooManyRequests
 from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.layout import LOGIN
@@ -101,12 +101,18 @@ class PendingLogins:
         self._check(name)
         try:
             stored = self.storage.read(LOGIN.key(name))
-            granted = documents.decode(stored.data)["granted"]
+            document = documents.decode(stored.data)
+            granted = document["granted"]
             if granted is None:
                 return None
-            self.storage.delete(LOGIN.key(name), stored.revision)
+            if "collected" in document:
+                raise _over()
+            self.storage.replace(LOGIN.key(name), documents.encode({**document, "collected": True}), stored.revision)
         except (Missing, Changed) as error:
             raise _over() from error
+        # Whoever wrote that has the login. What cannot be removed now goes when its time is over.
+        with suppress(NproxyError):
+            self.storage.delete(LOGIN.key(name))
         return GrantedLogin(granted["administrator"], frozenset(Grant(scope) for scope in granted["scopes"]))
 
     def _read(self, name: str) -> dict[str, Any] | None:
