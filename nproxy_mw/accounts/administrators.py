@@ -1,6 +1,6 @@
 """The administrators of a standalone server: names and argon2 hashes of passwords.
 
-The only module that knows argon2 (the extra ``server``). A host application passes its own login instead.
+This is the only module that needs argon2 (the extra ``server``). A host application passes its own login instead.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import re
 import secrets
 import threading
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, partial
@@ -29,17 +31,17 @@ from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.revisions import RevisionCache
 from nproxy_mw.times import Clock, utc_now
 
-CREATED = "administrator.created"
 SHORTEST, LONGEST = 8, 1024  # characters of a password; NIST SP 800-63B section 5.1.1.2 for the first
 AT_ONCE = 2
-"""Passwords looked at at once in one process: argon2 takes 64 MiB for each."""
+"""Passwords that one process hashes at the same time: argon2 takes 64 MiB for each."""
 
 PATIENCE = 1.0  # seconds that an attempt waits for its turn
+_CREATED = "administrator.created"
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class AdministratorRecord:
     """What is stored of one administrator. *epoch* changes with the password; a removed one has no hash."""
 
     name: str
@@ -48,7 +50,7 @@ class Record:
 
 
 class AdministratorStore:
-    """Administrators on *storage*, the whole one. *trail* is the server's own.
+    """The administrators on *storage*, the whole one. *trail* is the server's own.
 
     If *hasher* is None, argon2-cffi's defaults are used: the second option that RFC 9106 recommends.
     """
@@ -66,17 +68,17 @@ class AdministratorStore:
         self.attempts = Attempts(storage, clock=clock)
         self._hasher = hasher or PasswordHasher()
         self._turns = threading.BoundedSemaphore(AT_ONCE)
-        self._remembered = RevisionCache(storage, _decode)
+        self._records = RevisionCache(storage, _decode)
 
     def create(self, name: object, password: object, *, actor: Actor) -> Administrator:
         """Adds an administrator.
 
         Raises:
-            BadRequest: the name or the password will not do.
-            Conflict: the name is taken.
+            BadRequest: the name or the password is invalid.
+            Conflict: there is an administrator with that name.
         """
         checked = check_name(name)
-        self._change(checked, self._hash(check_password(password)), CREATED, actor)
+        self._change(checked, self._hash(check_password(password)), _CREATED, actor)
         return Administrator(checked)
 
     def set_password(self, name: str, password: object, *, actor: Actor) -> None:
@@ -88,68 +90,70 @@ class AdministratorStore:
         self._change(name, "", "administrator.removed", actor)
 
     def verify(self, name: str, password: str, *, ip: str) -> Administrator:
-        """Who *name* is when *password* is theirs.
+        """Returns the administrator *name* if *password* is theirs. *ip* is where the attempt comes from.
 
         Raises:
             Unauthenticated: it is not, or there is nobody of that name: the same answer, after the same work.
-            TooManyRequests: there were too many attempts in that name, or from that address.
+            TooManyRequests: there were too many attempts by that name or from that address, or too many at this moment.
         """
-        self.attempts.begin(name, ip)
-        record = self._find(name)
-        if not self._fits(record.hash if record else self._nobody, password) or record is None:
-            raise Unauthenticated("The name or the password is wrong.", code="wrong-password")
-        self.attempts.succeed(name, ip)
+        with self._turn():
+            self.attempts.begin(name, ip)
+            record = self._find(name, current=True)
+            if not self._fits(record.hash if record else self._nobody, password) or record is None:
+                raise Unauthenticated("The name or the password is wrong.", code="wrong-password")
+            self.attempts.succeed(name, ip)
         self._renew(record, password)
         return Administrator(record.name)
 
-    def epoch_of(self, name: str) -> str | None:
-        """The present epoch of an administrator's password, or None for nobody."""
-        record = self._find(name)
+    def epoch_of(self, name: str, *, current: bool = False) -> str | None:
+        """Returns the epoch of an administrator's password, or None for nobody; *current*: as it is this moment."""
+        record = self._find(name, current=current)
         return record.epoch if record else None
 
     def list(self) -> list[Administrator]:
-        """All administrators, by name."""
+        """Returns all administrators, by name."""
         return [Administrator(name) for name in sorted(ADMINISTRATOR.names(self.storage)) if self._find(name)]
 
     @cached_property
     def _nobody(self) -> str:
-        """A hash that no password fits: an attempt in nobody's name takes as long as one in somebody's."""
+        """A hash that no password fits: an attempt by an unknown name takes as long as one by a known name."""
         return self._hasher.hash(secrets.token_hex(16))
 
-    def _find(self, name: str) -> Record | None:
+    def _find(self, name: str, *, current: bool = False) -> AdministratorRecord | None:
         if not _NAME.fullmatch(name):
             return None
         try:
-            record = self._remembered.get(ADMINISTRATOR.key(name))
+            record = self._records.get(ADMINISTRATOR.key(name), current=current)
         except Missing:
             return None
         return record if record.hash and record.name == name else None
 
-    def _fits(self, hashed: str, password: str) -> bool:
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Waits until few enough others hash. An attempt that gets no turn is not counted as failed."""
         if not self._turns.acquire(timeout=PATIENCE):
             raise too_many(1)
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    def _fits(self, hashed: str, password: str) -> bool:
         try:
             return len(password) <= LONGEST and self._hasher.verify(hashed, _normal(password))
         except (VerificationError, InvalidHashError):
             return False
-        finally:
-            self._turns.release()
 
     def _hash(self, password: str) -> str:
         return self._hasher.hash(_normal(password))
 
-    def _renew(self, record: Record, password: str) -> None:
-        """Hashes a right password anew when it was hashed with weaker parameters. A failure is the next sign-in's."""
+    def _renew(self, record: AdministratorRecord, password: str) -> None:
+        """Hashes a right password anew if weaker parameters were used. A failure is left to the next sign-in."""
         if not self._hasher.check_needs_rehash(record.hash):
             return
-        hashed = self._hash(password)
-
-        try:
-            documents.change(
-                self.storage, ADMINISTRATOR.key(record.name), partial(_rehashed, old=record.hash, new=hashed)
-            )
-        except NproxyError:
-            return
+        step = partial(_rehashed, old=record.hash, new=self._hash(password))
+        with suppress(NproxyError):
+            documents.change(self.storage, ADMINISTRATOR.key(record.name), step)
 
     def _change(self, name: str, hashed: str, kind: str, actor: Actor) -> None:
         if not _NAME.fullmatch(name):
@@ -162,9 +166,9 @@ class AdministratorStore:
 
 def _changed(stored: Json | None, _: datetime, *, after: Json, kind: str) -> Change[Json | None]:
     exists = stored is not None and bool(stored["password"])
-    if kind == CREATED and exists:
+    if kind == _CREATED and exists:
         raise Conflict("There is an administrator with that name already.", code="administrator-exists")
-    if kind != CREATED and not exists:
+    if kind != _CREATED and not exists:
         raise _unknown()
     return Change(after, [(kind, {"administrator": after["name"]})])
 
@@ -179,7 +183,7 @@ def _unknown() -> NotFound:
 
 
 def check_name(name: object) -> str:
-    """Answers a new administrator's name when it is one. Raises `BadRequest`."""
+    """Returns the name of a new administrator when it is valid. Raises `BadRequest`."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise BadRequest(
             "An administrator's name has 1 to 64 lower-case letters, digits, '.', '_' and '-', and begins and ends "
@@ -190,7 +194,7 @@ def check_name(name: object) -> str:
 
 
 def check_password(password: object) -> str:
-    """Answers a new password when it will do. Raises `BadRequest`, which does not quote it."""
+    """Returns a new password when it is valid. Raises `BadRequest`, which does not quote it."""
     if not isinstance(password, str) or not SHORTEST <= len(password) <= LONGEST:
         raise BadRequest(f"A password has {SHORTEST} to {LONGEST} characters.", code="invalid-password")
     return password
@@ -201,9 +205,9 @@ def _normal(password: str) -> bytes:
     return unicodedata.normalize("NFKC", password).encode("utf-8", "replace")
 
 
-def _decode(data: bytes) -> Record:
+def _decode(data: bytes) -> AdministratorRecord:
     document = documents.decode(data)
     try:
-        return Record(document["name"], document["password"], document["epoch"])
+        return AdministratorRecord(document["name"], document["password"], document["epoch"])
     except KeyError as error:
         raise documents.damaged() from error

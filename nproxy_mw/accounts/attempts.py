@@ -1,11 +1,11 @@
 """Sign-in attempts, slowed down on repetition: by name, and by address.
 
-The count lies on Storage, so that it holds for all processes and hosts together. It is raised before a password is
-looked at, by compare-and-swap, so that many attempts at once gain nothing; a right password takes it back. After some
-free attempts each one makes the next wait twice as long, up to a bound, and an hour of quiet forgets them. Nobody is
-made to wait in a worker: who comes too early is told when to come again, and that attempt does not count.
+The counters are on Storage, so they hold for all processes and hosts together. A counter is raised before the password
+is looked at, by compare-and-swap, so that many attempts at once gain nothing; a right password takes that back. After
+some free attempts each one doubles the wait for the next, up to a bound, and an hour of quiet resets the counter. No
+worker sleeps: an early attempt is answered 429 with ``Retry-After`` and is not counted.
 
-The bound for a name is short, because anybody can fail in another's name: it must not shut the owner out. Names and
+The bound for a name is short, because anybody can fail by another's name: it must not lock the owner out. Names and
 addresses share a fixed number of counters, so nobody can fill the storage by failing.
 """
 
@@ -16,6 +16,7 @@ import ipaddress
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from nproxy_mw.errors import Busy, TooManyRequests
@@ -30,7 +31,7 @@ DIGITS = 3  # hex digits of a counter's key: 4096 counters of each kind
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class Slowdown:
     """How attempts of one kind are slowed: *free* ones first, then 1, 2, 4 ... seconds apart, up to *longest*."""
 
     kind: str
@@ -38,13 +39,13 @@ class Limit:
     longest: int  # seconds
 
     def delay(self, failures: int) -> timedelta:
-        """How long after the last of *failures* the next attempt must wait."""
+        """Returns how long after the last of *failures* the next attempt must wait."""
         over = failures - self.free
         return timedelta(seconds=min(2 ** min(over, 30), self.longest) if over >= 0 else 0)
 
 
-BY_NAME = Limit("name", free=5, longest=60)
-BY_ADDRESS = Limit("address", free=20, longest=900)
+BY_NAME = Slowdown("name", free=5, longest=60)
+BY_ADDRESS = Slowdown("address", free=20, longest=900)
 """More are free, because an office may share one address."""
 
 
@@ -56,44 +57,29 @@ class Attempts:
         self.clock = clock
 
     def begin(self, name: str, ip: str) -> None:
-        """Counts an attempt as failed before it is known.
+        """Counts an attempt as failed before its outcome is known.
 
         Raises:
             TooManyRequests: it comes too early, and is not counted.
         """
-        self._count(BY_ADDRESS, network_of(ip))
-        self._count(BY_NAME, name)
+        self._raise(BY_ADDRESS, network_of(ip))
+        self._raise(BY_NAME, name)
 
     def succeed(self, name: str, ip: str) -> None:
-        """Takes back what `begin` counted: a right password clears the name, and its own attempt from the address."""
-        self._lower(BY_NAME, name, lambda _: 0)
-        self._lower(BY_ADDRESS, network_of(ip), lambda failures: failures - 1)
+        """Takes back what `begin` counted: a right password resets the name, and lowers the address by one."""
+        self._lower(BY_NAME, name, by=None)
+        self._lower(BY_ADDRESS, network_of(ip), by=1)
 
-    def _count(self, limit: Limit, who: str) -> None:
-        now = self.clock()
-
-        def counted(document: dict[str, Any] | None) -> Json:
-            failures, last = _read(document, now)
-            ready = last + limit.delay(failures)
-            if now < ready:
-                raise too_many(math.ceil((ready - now).total_seconds()))
-            return _document(failures + 1, now)
-
+    def _raise(self, slowdown: Slowdown, who: str) -> None:
         try:
-            documents.change(self.storage, _key(limit, who), counted)
+            documents.change(self.storage, _key(slowdown, who), partial(_raised, slowdown=slowdown, now=self.clock()))
         except Busy as error:  # so many at once are too many
             raise too_many(1) from error
 
-    def _lower(self, limit: Limit, who: str, lowered: Any) -> None:
-        def step(document: dict[str, Any] | None) -> Json | None:
-            if document is None:
-                return None
-            failures, last = _read(document, self.clock())
-            return _document(max(0, lowered(failures)), last)
-
+    def _lower(self, slowdown: Slowdown, who: str, *, by: int | None) -> None:
         try:
-            documents.change(self.storage, _key(limit, who), step)
-        except Busy:  # somebody else fails in the same place: their count stays, and the password was right
+            documents.change(self.storage, _key(slowdown, who), partial(_lowered, by=by, now=self.clock()))
+        except Busy:  # others fail in the same place: their count stays, and the password was right
             return
 
 
@@ -114,21 +100,47 @@ def network_of(ip: str, prefix: int = 64) -> str:
 
 
 def too_many(seconds: int) -> TooManyRequests:
-    """What is raised for an attempt that comes too early."""
+    """Returns what is raised for an attempt that comes *seconds* too early."""
     return TooManyRequests(
-        f"Too many attempts to sign in: try again in {seconds} seconds.", code="too-many-attempts", retry_after=seconds
+        f"Too many attempts to sign in: try again in {seconds} second{'' if seconds == 1 else 's'}.",
+        code="too-many-attempts",
+        retry_after=seconds,
     )
 
 
-def _key(limit: Limit, who: str) -> str:
+def is_over(data: bytes, now: datetime) -> bool:
+    """Returns whether the counter that *data* stores says nothing any more, and may be removed.
+
+    Raises:
+        UnreadableObject: *data* is no counter.
+    """
+    return _read(documents.decode(data), now)[0] == 0
+
+
+def _raised(document: Json | None, *, slowdown: Slowdown, now: datetime) -> Json:
+    failures, last = _read(document, now)
+    ready = last + slowdown.delay(failures)
+    if now < ready:
+        raise too_many(math.ceil((ready - now).total_seconds()))
+    return _document(failures + 1, now)
+
+
+def _lowered(document: Json | None, *, by: int | None, now: datetime) -> Json | None:
+    if document is None:
+        return None
+    failures, last = _read(document, now)
+    return _document(0 if by is None else max(0, failures - by), last)
+
+
+def _key(slowdown: Slowdown, who: str) -> str:
     digest = hashlib.sha256(who.encode("utf-8", "replace")).hexdigest()
-    return ATTEMPTS.key(limit.kind, digest[:DIGITS])
+    return ATTEMPTS.key(slowdown.kind, digest[:DIGITS])
 
 
 def _read(document: Json | None, now: datetime) -> tuple[int, datetime]:
     try:
         failures, last = (document["failures"], datetime.fromisoformat(document["last"])) if document else (0, now)
-        # A last attempt in the future is another host's clock, or a forgery that would shut everybody out.
+        # A last attempt in the future comes from another host's clock, or is forged to lock everybody out.
         return (failures, last) if now - FORGET < last <= now + FORGET else (0, now)
     except (KeyError, TypeError, ValueError) as error:
         raise documents.damaged() from error

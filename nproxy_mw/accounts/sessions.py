@@ -1,21 +1,21 @@
-"""Sessions of the management API: who signed in, for how long, and how it ends.
+"""Sessions of the management API: who signed in, for how long, and how a session ends.
 
-A session's secret is 32 random bytes behind ``session_``; only its SHA-256 is stored. It ends after `LIFETIME`, when it
-is signed out, when its administrator gets another password, or is removed. An API token is never a session, nor the
-other way round.
+A session's secret is 32 random bytes after ``session_``; only its SHA-256 is stored. A session ends after `LIFETIME`,
+when it is signed out, or when its administrator gets another password or is removed. An API token is never a session,
+and a session is never an API token.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hmac import compare_digest
+from typing import Protocol
 
 from nproxy_mw import token_format
 from nproxy_mw.access import Actor, Administrator
 from nproxy_mw.audit.trail import Trail
-from nproxy_mw.errors import Missing
+from nproxy_mw.errors import Missing, StorageUnavailable
 from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.layout import SESSION
@@ -24,6 +24,15 @@ from nproxy_mw.storage.revisions import RevisionCache
 from nproxy_mw.times import Clock, timestamp, utc_now
 
 LIFETIME = timedelta(hours=12)
+_GONE = "The sessions are gone: see whether the storage is still mounted, and restore what is missing."
+
+
+class EpochOf(Protocol):
+    """How a session learns whether its administrator is still the one who signed in: `AdministratorStore.epoch_of`."""
+
+    def __call__(self, name: str, *, current: bool = False) -> str | None:
+        """Returns the epoch of the administrator's password, or None; *current*: as it is this moment."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +46,13 @@ class Session:
 
 
 class SessionStore:
-    """Sessions on *storage*, the whole one.
-
-    *epoch_of* answers the present epoch of an administrator, or None for nobody (`AdministratorStore.epoch_of`).
-    *trail* is the server's own.
-    """
+    """The sessions on *storage*, the whole one. *trail* is the server's own."""
 
     def __init__(
         self,
         storage: Storage,
         *,
-        epoch_of: Callable[[str], str | None],
+        epoch_of: EpochOf,
         trail: Trail,
         lifetime: timedelta = LIFETIME,
         clock: Clock = utc_now,
@@ -57,63 +62,95 @@ class SessionStore:
         self.lifetime = lifetime
         self.clock = clock
         self._epoch_of = epoch_of
-        self._remembered = RevisionCache(storage, _decode)
+        self._sessions = RevisionCache(storage, _decode)
+        self._were_there = False  # whether this process has seen a session
 
     def create(self, administrator: Administrator, *, actor: Actor) -> tuple[str, datetime]:
-        """Begins a session; answers its secret, which is kept nowhere, and when it ends."""
-        epoch = self._epoch_of(administrator.name)
+        """Begins a session; returns its secret, which is stored nowhere, and when it ends.
+
+        Raises:
+            StorageUnavailable: the session cannot be recorded or stored.
+        """
+        epoch = self._epoch_of(administrator.name, current=True)
         if epoch is None:
-            raise ValueError("a session is of an administrator that is there")
+            raise ValueError("only an administrator that exists can have a session")
         secret = token_format.make_session_secret()
         expires_at = self.clock() + self.lifetime
         session = Session(token_format.digest(secret), administrator.name, epoch, expires_at)
-        # Told first: a session that is not told of cannot exist, and one that was told of and lost opens nothing.
+        # Recorded first, so that no session is unrecorded. One that is recorded and then not stored opens nothing.
         self.trail.record("session.created", actor, session=_id(session), administrator=session.name)
-        self.storage.create(SESSION.key(session.hash), _encode(session))
+        self._store(session)
         return secret, expires_at
 
     def find(self, secret: str) -> Administrator | None:
-        """Who signed in as *secret*; None when the session is unknown, or has ended."""
+        """Returns who signed in with *secret*; None when the session is unknown or has ended.
+
+        Raises:
+            StorageUnavailable: the storage cannot be read, or the sessions that were there are gone: a disk that is no
+                longer mounted looks like an empty store.
+        """
         session = self._find(secret)
         if session is None or self.clock() >= session.expires_at:
             return None
-        epoch = self._epoch_of(session.name)
-        if epoch is None or not compare_digest(epoch, session.epoch):
-            return None
-        return Administrator(session.name)
+        # What is remembered of the administrator may be a little old, so a refusal is decided on what is stored.
+        if self._is_of_epoch(session, self._epoch_of(session.name)):
+            return Administrator(session.name)
+        is_good = self._is_of_epoch(session, self._epoch_of(session.name, current=True))
+        return Administrator(session.name) if is_good else None
 
     def revoke(self, secret: str, *, actor: Actor) -> None:
-        """Ends a session; one that is unknown has ended already."""
+        """Ends a session. An unknown one has ended already.
+
+        Raises:
+            StorageUnavailable: the session cannot be removed, or that cannot be recorded.
+        """
         session = self._find(secret)
         if session is None:
             return
+        key = SESSION.key(session.hash)
         try:
-            self.storage.delete(SESSION.key(session.hash))
+            self.storage.delete(key)
         except Missing:
             return
+        except StorageUnavailable:  # the answer was lost, perhaps not the deletion
+            if documents.find(self.storage, key) is not None:
+                raise
         self.trail.record("session.ended", actor, session=_id(session), administrator=session.name)
-
-    def sweep(self) -> int:
-        """Removes what is stored of sessions that have expired. Answers how many."""
-        removed = 0
-        for key in list(SESSION.keys(self.storage)):
-            try:
-                if self.clock() >= self._remembered.get(key).expires_at:
-                    self.storage.delete(key)
-                    removed += 1
-            except Missing:
-                continue
-        return removed
 
     def _find(self, secret: str) -> Session | None:
         if not secret.startswith(token_format.SESSION_PREFIX):
             return None
         digest = token_format.digest(secret)
         try:
-            session = self._remembered.get(SESSION.key(digest))
+            session = self._sessions.get(SESSION.key(digest))
         except Missing:
+            if self._were_there and self.trail.is_empty():
+                raise StorageUnavailable(_GONE, retry_after=10) from None
             return None
+        self._were_there = True
         return session if compare_digest(session.hash, digest) else None
+
+    def _store(self, session: Session) -> None:
+        key = SESSION.key(session.hash)
+        try:
+            self.storage.create(key, _encode(session))
+        except StorageUnavailable:
+            # The answer was lost, perhaps not the write; nobody else writes under this key.
+            if documents.find(self.storage, key) is None:
+                raise
+        self._were_there = True
+
+    def _is_of_epoch(self, session: Session, epoch: str | None) -> bool:
+        return epoch is not None and compare_digest(epoch, session.epoch)
+
+
+def is_over(data: bytes, now: datetime) -> bool:
+    """Returns whether the session that *data* stores has expired: nobody can use it, and it may be removed.
+
+    Raises:
+        UnreadableObject: *data* is no session.
+    """
+    return now >= _decode(data).expires_at
 
 
 def _id(session: Session) -> str:

@@ -19,7 +19,7 @@ from nproxy_mw.audit.events import Stamp
 from nproxy_mw.errors import Busy, Changed, Exists, Missing, NproxyError, StorageUnavailable
 from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
-from nproxy_mw.storage.layout import CHAIN, SEGMENT
+from nproxy_mw.storage.layout import CHAIN, INDEX, SEGMENT
 from nproxy_mw.storage.port import Storage, Stored
 from nproxy_mw.times import Clock, utc_now
 
@@ -138,6 +138,10 @@ class Trail:
     def holds(self, stamp: Stamp) -> bool:
         """Returns whether the chain holds the events of *stamp*."""
         return any(stamp.is_in(segment.chain) for segment in self._segments_since(_milliseconds(stamp.id())))
+
+    def is_empty(self) -> bool:
+        """Returns whether nothing was ever recorded here, or everything is gone."""
+        return next(iter(self.storage.list(INDEX.folder)), None) is None
 
     def segments(self) -> Iterator[Segment]:
         """Yields the segments of the chain, newest first. Each costs one read."""

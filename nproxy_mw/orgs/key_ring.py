@@ -1,4 +1,4 @@
-"""How signing keys are written down, and read again: the private part, sealed or not, and what it vouches for. Pure."""
+"""Signing keys as a stored document: the public list, and the private part, sealed or not. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nproxy_mw.orgs.seal import Seal
 from nproxy_mw.signing import ED25519, P256, Ed25519Signer, P256Signer, Signer
 from nproxy_mw.storage import documents
 
-Pair: TypeAlias = tuple[Ed25519Signer, P256Signer]
+KeyPair: TypeAlias = tuple[Ed25519Signer, P256Signer]
 
 NO_SEAL = "The signing keys are sealed: set NPROXY_SEAL_KEY to the key they were sealed with."
 WRONG_SEAL = (
@@ -30,59 +30,64 @@ UNSEALED = (
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """An organization's keys as read. *problem* says why there are no signers; *altered*, that even the list is not to
-    be trusted.
+    """An organization's keys as they were read.
+
+    *obstacle* says why there are no signers. *is_altered*: even the public list cannot be trusted. *is_sealed*: the
+    stored private part is sealed.
     """
 
     keys: Sequence[Json]
     signers: tuple[Signer, ...] = field(default=(), repr=False)
-    problem: str = ""
-    altered: bool = False
+    obstacle: str = ""
+    is_altered: bool = False
+    is_sealed: bool = False
 
     def opened(self) -> tuple[Signer, ...]:
-        """The signers. Raises `StorageUnavailable` when there are none."""
-        if self.problem:
-            raise _unavailable(self.problem)
+        """Returns the signers. Raises `StorageUnavailable` when there are none."""
+        if self.obstacle:
+            raise _unreadable(self.obstacle)
         return self.signers
 
     def listed(self) -> list[dict[str, Any]]:
-        """The public keys. Raises `StorageUnavailable` when they are not those that were sealed."""
-        if self.altered:
-            raise _unavailable(self.problem)
+        """Returns the public keys. Raises `StorageUnavailable` when they are not those that were sealed."""
+        if self.is_altered:
+            raise _unreadable(self.obstacle)
         return [dict(key) for key in self.keys]
 
 
-def to_document(org: str, keys: Sequence[Json], pair: Pair, seal: Seal | None) -> dict[str, Any]:
-    """Answers the private part as it is stored: sealed when there is a seal, bound to *org* and the public *keys*."""
+def private_document(org: str, keys: Sequence[Json], pair: KeyPair, seal: Seal | None) -> dict[str, Any]:
+    """Returns the private part as it is stored, bound to *org* and the public *keys*; sealed when there is a seal."""
     private = {signer.algorithm: base64.b64encode(signer.private()).decode() for signer in pair}
     secret = orjson.dumps({"org": org, "keys": keys, "private": private})
     return {"sealed": seal is not None, "data": base64.b64encode(seal.seal(secret) if seal else secret).decode()}
 
 
 def open_ring(org: str, document: Json, seal: Seal | None) -> KeyRing:
-    """Answers the keys of a stored *document*. That the private part cannot be opened is told by the ring, not raised.
+    """Returns the keys of a stored *document*. A private part that cannot be opened is the ring's *obstacle*.
 
     Raises:
-        StorageUnavailable: the document is damaged.
+        UnreadableObject: the document is damaged.
     """
     try:
         keys, private = document["keys"], document["private"]
         sealed, data = private["sealed"], base64.b64decode(private["data"], validate=True)
     except (KeyError, TypeError, ValueError) as error:
         raise documents.damaged() from error
-    if sealed != (seal is not None):
-        return KeyRing(keys, problem=NO_SEAL if sealed else UNSEALED, altered=not sealed)
+    if sealed and seal is None:
+        return KeyRing(keys, obstacle=NO_SEAL, is_sealed=True)
+    if not sealed and seal is not None:
+        return KeyRing(keys, obstacle=UNSEALED, is_altered=True)
     try:
-        return KeyRing(keys, _signers(org, keys, seal.unseal(data) if seal else data))
+        return KeyRing(keys, _signers(org, keys, seal.unseal(data) if seal else data), is_sealed=sealed)
     except (KeyError, TypeError, ValueError):
         # Without the cause: it may quote what was opened.
         if seal is None:
             raise documents.damaged() from None
-        return KeyRing(keys, problem=WRONG_SEAL, altered=True)
+        return KeyRing(keys, obstacle=WRONG_SEAL, is_altered=True, is_sealed=True)
 
 
 def _signers(org: str, keys: Sequence[Json], secret: bytes) -> tuple[Signer, ...]:
-    """The signers of an opened private part, if it is of this organization and of these keys. Raises `ValueError`."""
+    """The signers of an opened private part, if it belongs to this organization and these keys. Raises `ValueError`."""
     opened = orjson.loads(secret)
     if opened["org"] != org or opened["keys"] != keys:
         raise ValueError("of another organization, or of other keys")
@@ -93,5 +98,5 @@ def _signers(org: str, keys: Sequence[Json], secret: bytes) -> tuple[Signer, ...
     return pair
 
 
-def _unavailable(problem: str) -> StorageUnavailable:
-    return StorageUnavailable(problem, code="keys-unreadable", retry_after=60)
+def _unreadable(obstacle: str) -> StorageUnavailable:
+    return StorageUnavailable(obstacle, code="keys-unreadable", retry_after=60)

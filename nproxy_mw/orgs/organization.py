@@ -77,7 +77,7 @@ def open_organization(
         trail=trail,
         settings=settings,
         exception_requests=ExceptionRequestStore(own, trail=trail, settings=settings, clock=clock),
-        tokens=TokenStore(own, org=org, trail=trail, clock=clock),
+        tokens=TokenStore(own, trail=trail, settings=settings, clock=clock),
         keys=keys,
         packages=PackageStore(own, trail=trail, locks=locks, signers=keys.signers),
     )

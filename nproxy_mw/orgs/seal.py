@@ -1,4 +1,4 @@
-"""Sealing of private keys at rest: a key from the environment, without which the stored ones are of no use."""
+"""Sealing of private keys at rest: without a key from the environment, the stored ones are of no use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HEX = re.compile(rf"[0-9A-Fa-f]{{{2 * SIZE}}}", re.ASCII)
 
 
 class Seal:
-    """Seals and opens small secrets with one key of 32 bytes (XSalsa20-Poly1305, PyNaCl's SecretBox)."""
+    """Seals and unseals small secrets with one key of 32 bytes (XSalsa20-Poly1305, PyNaCl's SecretBox)."""
 
     def __init__(self, key: bytes) -> None:
         if len(key) != SIZE:
@@ -27,7 +27,7 @@ class Seal:
 
     @classmethod
     def from_text(cls, text: str) -> Seal:
-        """A seal from its key as ``NPROXY_SEAL_KEY`` holds it: 32 bytes in hex or base64.
+        """Returns a seal from its key as ``NPROXY_SEAL_KEY`` holds it: 32 bytes in hex or base64.
 
         Raises:
             ValueError: it is neither.
@@ -40,11 +40,11 @@ class Seal:
             raise ValueError(f"NPROXY_SEAL_KEY must be {SIZE} bytes in hex or base64.") from None
 
     def seal(self, secret: bytes) -> bytes:
-        """Answers *secret* sealed: other bytes each time."""
+        """Returns *secret* sealed: other bytes each time."""
         return bytes(self._box.encrypt(secret))
 
     def unseal(self, sealed: bytes) -> bytes:
-        """Answers what was sealed.
+        """Returns what was sealed.
 
         Raises:
             ValueError: it was sealed with another key, or altered.

@@ -1,8 +1,8 @@
-"""API tokens: created once in plaintext, kept as a hash, found in one read, revoked one by one.
+"""API tokens: shown once, stored as a hash, found in one read, revoked one by one.
 
-A token's record lies under its SHA-256, so that whoever holds the token finds it in one read, and whoever reads the
-storage cannot make a token of it. Its identifier is the beginning of that hash: it tells nothing of the token, and
-names it in the audit trail. A revoked token's record stays, so that old audit events can still be explained.
+A token's record is stored under the token's SHA-256, so that it is found in one read, and nobody who reads the storage
+can make a token of it. The identifier of a token is the beginning of that hash: it reveals nothing of the token, and
+names it in the audit trail. The record of a revoked token stays, so that old audit events can still be explained.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Changed, Conflict, Missing, NotFound, NproxyError
 from nproxy_mw.json_values import Json
 from nproxy_mw.orgs import token_records
+from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.orgs.token_records import ID_LENGTH, TokenRecord, check_expiry, check_grants, check_name, named
 from nproxy_mw.storage.layout import TOKEN
 from nproxy_mw.storage.port import Revision, Storage
@@ -29,29 +30,35 @@ from nproxy_mw.storage.revisions import RevisionCache
 from nproxy_mw.times import Clock, utc_now
 
 LAST_USE = timedelta(hours=1)
-"""How coarse "last used" is: a token in use is written to at most so often."""
+"""How coarse "last used" is: the record of a token in use is written at most so often."""
 
 _log = logging.getLogger(__name__)
 
 
 class TokenStore:
-    """The API tokens of *org* on *storage*, the organization's own; the `Tokens` port of `access`."""
+    """The API tokens on *storage*, the organization's own; the `Tokens` port of `access`.
 
-    def __init__(self, storage: Storage, *, org: str, trail: Trail, clock: Clock = utc_now) -> None:
+    *settings* are asked for before a token is refused as unknown: they are gone when the storage is. If it is None,
+    nothing is.
+    """
+
+    def __init__(
+        self, storage: Storage, *, trail: Trail, settings: SettingsStore | None = None, clock: Clock = utc_now
+    ) -> None:
         self.storage = storage
-        self.org = org
         self.trail = trail
         self.clock = clock
-        self._remembered = RevisionCache(storage, token_records.decode)
+        self._settings = settings
+        self._records = RevisionCache(storage, token_records.decode)
         self._used: dict[str, datetime] = {}  # hash -> when this process last wrote a last use
 
     def create(
         self, name: str, grants: Iterable[Grant | str], *, actor: Actor, expires_at: datetime | None = None
     ) -> tuple[str, TokenRecord]:
-        """Makes a token; answers its plaintext, which is kept nowhere, and its record.
+        """Makes a token; returns its plaintext, which is stored nowhere, and its record.
 
         Raises:
-            BadRequest: the name, the scopes or the expiry will not do.
+            BadRequest: the name, the scopes or the expiry is invalid.
         """
         now = self.clock()
         secret = token_format.make_secret()
@@ -63,8 +70,8 @@ class TokenStore:
         return secret, record
 
     def list(self, *, revoked: bool = False) -> list[TokenRecord]:
-        """The tokens, newest first; expired ones too, revoked ones only when asked for."""
-        records = [record for record in self._records() if revoked or record.revoked_at is None]
+        """Returns the tokens, newest first: expired ones too, revoked ones only with *revoked*."""
+        records = [record for record in self._all() if revoked or record.revoked_at is None]
         return sorted(records, key=lambda record: (record.created_at, record.hash), reverse=True)
 
     def revoke(self, token_id: str, *, actor: Actor) -> None:
@@ -78,30 +85,36 @@ class TokenStore:
         hashes = [found for found in self._hashes() if token_id in {found, found[:ID_LENGTH]}]
         if len(hashes) != 1:
             raise _unknown()
-        was_revoked = self._remembered.get(TOKEN.key(hashes[0])).revoked_at is not None
+        was_revoked = self._records.get(TOKEN.key(hashes[0])).revoked_at is not None
         if self._object(hashes[0]).change(_revoked, actor) is None and was_revoked:
             raise _unknown()
 
     def find(self, secret: str) -> Principal | None:
-        """Who holds *secret*; None when it is malformed, unknown, revoked or expired. One read, or one look."""
+        """Returns who holds *secret*; None when it is malformed, unknown, revoked or expired.
+
+        Raises:
+            StorageUnavailable: the storage cannot be read, or what was there is gone.
+        """
         digest = token_format.digest(secret)
         key = TOKEN.key(digest)
         # The checksum spares the storage a question; a token that was found before needs none.
-        if key not in self._remembered and not token_format.is_wellformed(secret):
+        if key not in self._records and not token_format.is_wellformed(secret):
             return None
         try:
-            record, revision = self._remembered.get_with_revision(key)
+            record, revision = self._records.get_with_revision(key)
         except Missing:
+            if self._settings is not None:
+                self._settings.get()
             return None
         now = self.clock()
-        # The key is the hash, so this compares what storage answered with what was asked: a moved record opens nothing.
+        # The key is the hash, so a record that was moved to another token's key opens nothing.
         if not compare_digest(record.hash, digest) or not record.holds(now):
             return None
         self._note_use(record, revision, now)
         return record.principal
 
     def _note_use(self, record: TokenRecord, revision: Revision, now: datetime) -> None:
-        """Writes the last use, at most once in `LAST_USE`. That it failed is no reason to refuse the request."""
+        """Writes the last use, at most once in `LAST_USE`. A failure is no reason to refuse the request."""
         last = max(filter(None, (record.last_used_at, self._used.get(record.hash))), default=None)
         if last is not None and now < last + LAST_USE:
             return
@@ -118,10 +131,10 @@ class TokenStore:
     def _object(self, digest: str) -> AuditedObject:
         return AuditedObject(self.storage, TOKEN.key(digest), self.trail)
 
-    def _records(self) -> Iterator[TokenRecord]:
+    def _all(self) -> Iterator[TokenRecord]:
         for found in self._hashes():
             try:
-                yield self._remembered.get(TOKEN.key(found))
+                yield self._records.get(TOKEN.key(found))
             except Missing:
                 continue
 
@@ -130,11 +143,11 @@ class TokenStore:
 
 
 class StaticTokens:
-    """API tokens from the host's own code: for tests, and for hosts that keep tokens themselves. Nothing is stored."""
+    """API tokens from the host's own code: for tests, and for hosts that keep tokens themselves."""
 
     def __init__(self, principals: Mapping[str, Principal]) -> None:
         if not all(token_format.looks_like_ours(secret) for secret in principals):
-            raise ValueError(f"An API token begins with '{token_format.PREFIX}': others belong to the upstream.")
+            raise ValueError(f"An API token must begin with '{token_format.PREFIX}': others belong to the upstream.")
         self._principals = {
             digest: replace(principal, token_hash=digest, token_id=principal.token_id or digest[:ID_LENGTH])
             for digest, principal in ((token_format.digest(secret), who) for secret, who in principals.items())
@@ -144,7 +157,7 @@ class StaticTokens:
         return f"StaticTokens({len(self._principals)} tokens)"
 
     def find(self, secret: str) -> Principal | None:
-        """Who holds *secret*, or None. The time limits of the principals are the host's matter."""
+        """Returns who holds *secret*, or None. Their expiry is the host's to check."""
         return self._principals.get(token_format.digest(secret))
 
 

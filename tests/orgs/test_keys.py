@@ -11,7 +11,7 @@ from support.events import recorded
 
 from nproxy_mw.access import Actor
 from nproxy_mw.audit.trail import Trail
-from nproxy_mw.errors import StorageUnavailable
+from nproxy_mw.errors import Conflict, StorageUnavailable
 from nproxy_mw.orgs.keys import OVERLAP, KeyStore
 from nproxy_mw.orgs.seal import Seal
 from nproxy_mw.signing import ED25519, P256, verify
@@ -145,6 +145,17 @@ def test_rotation_is_the_way_to_another_seal(store, actor, made):
     assert len(store(seal).public_keys()) == 4
 
 
+def test_rotation_does_not_unseal_by_accident(store, storage, actor):
+    """Without its seal, a sealed ring is rotated only when that is asked for, and nothing is written before."""
+    store(SEAL).signers(actor=actor)
+    before = storage.read("keys.json")
+    with pytest.raises(Conflict, match="--unseal"):
+        store().rotate(actor=actor)
+    assert storage.read("keys.json") == before
+    signers = store().rotate(actor=actor, unseal=True)
+    assert ids(store().signers(actor=actor)) == ids(signers)
+
+
 def altered(document, how, other):
     if how == "added":
         document["keys"].append(other["keys"][0])
@@ -245,7 +256,7 @@ def test_private_keys_are_nowhere_they_should_not_be(store, storage, trail, acto
     with caplog.at_level(logging.DEBUG):
         signers = (*keys.signers(actor=actor), *keys.rotate(actor=actor))
     places = [repr(trail.chain()), repr(keys.public_keys()), repr(vars(keys)), repr(signers), caplog.text]
-    places += [repr(keys._remembered.get("keys.json")), repr(seal)]
+    places += [repr(keys._rings.get("keys.json")), repr(seal)]
     objects = [storage.read(key).data.decode() for key in storage.list() if seal or key != "keys.json"]
     for signer in signers:
         private = signer.private()

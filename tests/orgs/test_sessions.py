@@ -1,33 +1,44 @@
 """Sessions of the management API."""
 
 import logging
+from datetime import timedelta
 
 import orjson
 import pytest
 
 from nproxy_mw import token_format
 from nproxy_mw.access import Grant
-from nproxy_mw.accounts.sessions import LIFETIME, Administrator, SessionStore
+from nproxy_mw.accounts.sessions import LIFETIME, Administrator, SessionStore, is_over
 from nproxy_mw.errors import Missing, StorageUnavailable
 from nproxy_mw.orgs.tokens import TokenStore
 
 ANN = Administrator("ann")
 
 
+class Epochs(dict):
+    """Who has which epoch, as a callable."""
+
+    remembered = None
+
+    def __call__(self, name, *, current=False):
+        return (self if current or self.remembered is None else self.remembered).get(name)
+
+
 @pytest.fixture
 def epochs():
-    return {"ann": "e1", "bob": "e1"}
+    """The epochs of the administrators' passwords. What is *remembered* of them may be a little old."""
+    return Epochs(ann="e1", bob="e1")
 
 
 @pytest.fixture
 def sessions(storage, trail, clock, epochs):
-    return SessionStore(storage, epoch_of=epochs.get, trail=trail, clock=clock)
+    return SessionStore(storage, epoch_of=epochs, trail=trail, clock=clock)
 
 
 def test_session_is_its_administrator(sessions, storage, trail, clock, epochs, actor):
     """Who holds the secret is the administrator, in every process."""
     secret, expires_at = sessions.create(ANN, actor=actor)
-    other = SessionStore(storage, epoch_of=epochs.get, trail=trail, clock=clock)
+    other = SessionStore(storage, epoch_of=epochs, trail=trail, clock=clock)
     assert sessions.find(secret) == other.find(secret) == ANN
     assert expires_at == clock.now + LIFETIME
 
@@ -43,7 +54,7 @@ def test_session_ends_after_its_lifetime(sessions, clock, actor):
 
 def test_signed_out_session_has_ended_everywhere(sessions, storage, trail, clock, epochs, actor):
     """A session that was signed out is unknown in the next request; others go on."""
-    other = SessionStore(storage, epoch_of=epochs.get, trail=trail, clock=clock)
+    other = SessionStore(storage, epoch_of=epochs, trail=trail, clock=clock)
     first, second = (sessions.create(ANN, actor=actor)[0] for _ in range(2))
     assert other.find(first)
     sessions.revoke(first, actor=actor)
@@ -79,7 +90,7 @@ def test_other_text_is_no_session(sessions, actor, secret):
 
 def test_token_is_no_session_and_session_no_token(sessions, storage, trail, clock, actor):
     """An API token never opens the management API, and a session never the registry, also on one storage."""
-    tokens = TokenStore(storage, org="acme", trail=trail, clock=clock)
+    tokens = TokenStore(storage, trail=trail, clock=clock)
     token, _ = tokens.create("ci", list(Grant), actor=actor)
     session, _ = sessions.create(ANN, actor=actor)
     assert (sessions.find(token), tokens.find(session)) == (None, None)
@@ -105,14 +116,54 @@ def test_untold_session_does_not_begin(sessions, storage, actor):
     assert list(storage.list("sessions")) == []
 
 
-def test_sweep_removes_what_has_expired(sessions, storage, clock, actor):
-    """Expired sessions are removed from the storage, others stay."""
-    sessions.create(ANN, actor=actor)
-    clock.forward(hours=6)
+def test_expired_session_is_over(sessions, storage, clock, actor):
+    """What may be removed is what has expired, to the moment."""
+    secret, expires_at = sessions.create(ANN, actor=actor)
+    data = storage.read(f"sessions/{token_format.digest(secret)}.json").data
+    assert not is_over(data, expires_at - timedelta(seconds=1))
+    assert is_over(data, expires_at)
+
+
+def test_session_is_refused_on_the_present_epoch(sessions, epochs, actor):
+    """An administrator whose new password this process has not seen yet is signed in all the same."""
+    epochs.remembered = {"ann": "e0"}
     secret, _ = sessions.create(ANN, actor=actor)
-    clock.forward(hours=6)
-    assert (sessions.sweep(), sessions.sweep()) == (1, 0)
-    assert sessions.find(secret)
+    assert sessions.find(secret) == ANN
+    epochs["ann"] = "e2"
+    assert sessions.find(secret) is None
+
+
+@pytest.mark.parametrize("verb", ["create", "delete"])
+def test_lost_answer_about_a_session_is_looked_for(sessions, storage, trail, actor, verb):
+    """A session that was stored begins, and one that was removed is recorded as ended."""
+    real = getattr(storage.storage, verb)
+
+    def lose(key, *arguments):
+        real(key, *arguments)
+        if key.startswith("sessions/"):
+            raise StorageUnavailable("The answer was lost.")
+
+    ended, _ = sessions.create(ANN, actor=actor)
+    setattr(storage.storage, verb, lose)
+    sessions.revoke(ended, actor=actor)
+    secret, _ = sessions.create(ANN, actor=actor)
+    assert (sessions.find(ended), sessions.find(secret)) == (None, ANN)
+    assert [event["event"] for event in trail.chain()] == ["session.created", "session.ended", "session.created"]
+
+
+def test_lost_sessions_are_no_unknown_ones(sessions, storage, actor):
+    """A store that vanishes while it is served is an error, and nobody is told to sign in again."""
+    secret, _ = sessions.create(ANN, actor=actor)
+    assert sessions.find(token_format.make_session_secret()) is None
+    for key in list(storage.list()):
+        storage.delete(key)
+    with pytest.raises(StorageUnavailable, match="gone"):
+        sessions.find(secret)
+
+
+def test_empty_store_knows_no_session(sessions):
+    """Where nobody ever signed in, a secret is unknown."""
+    assert sessions.find(token_format.make_session_secret()) is None
 
 
 def test_session_ended_at_once_by_two_is_told_once(sessions, storage, trail, actor):
@@ -121,13 +172,6 @@ def test_session_ended_at_once_by_two_is_told_once(sessions, storage, trail, act
     storage.broken["delete", "sessions/"] = Missing("gone")
     sessions.revoke(secret, actor=actor)
     assert [event["event"] for event in trail.chain()] == ["session.created"]
-
-
-def test_sweep_passes_over_what_is_gone(sessions, storage, actor):
-    """A session that another process removes at the same moment is none of this one's."""
-    sessions.create(ANN, actor=actor)
-    storage.broken["read", "sessions/"] = Missing("gone")
-    assert sessions.sweep() == 0
 
 
 @pytest.mark.parametrize("data", [b"", b'{"format":1}', b'{"format":1,"expiresAt":5}'])

@@ -9,6 +9,7 @@ from support.events import recorded
 from nproxy_mw import token_format
 from nproxy_mw.access import Grant, Principal
 from nproxy_mw.errors import BadRequest, Changed, Missing, NotFound, StorageUnavailable
+from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.orgs.tokens import LAST_USE, StaticTokens, TokenStore
 
 BOTH = [Grant.PROXY, Grant.PUBLISH]
@@ -17,7 +18,7 @@ BROKEN = StorageUnavailable("The storage is full.")
 
 @pytest.fixture
 def tokens(storage, trail, clock):
-    return TokenStore(storage, org="acme", trail=trail, clock=clock)
+    return TokenStore(storage, trail=trail, clock=clock)
 
 
 def test_created_token_is_found(tokens, actor):
@@ -30,7 +31,7 @@ def test_created_token_is_found(tokens, actor):
 def test_token_is_found_by_another_process(tokens, storage, trail, clock, actor):
     """Nothing but the storage is shared: another store finds the token."""
     secret, record = tokens.create("ci", BOTH, actor=actor)
-    other = TokenStore(storage, org="acme", trail=trail, clock=clock)
+    other = TokenStore(storage, trail=trail, clock=clock)
     assert other.find(secret).token_id == record.id
 
 
@@ -79,7 +80,7 @@ def test_token_expires(tokens, clock, actor):
 
 def test_revoked_token_ends_at_once_everywhere(tokens, storage, trail, clock, actor):
     """A revoked token is nobody in the next look-up, here and in another process."""
-    other = TokenStore(storage, org="acme", trail=trail, clock=clock)
+    other = TokenStore(storage, trail=trail, clock=clock)
     secret, record = tokens.create("ci", BOTH, actor=actor)
     assert other.find(secret)
     tokens.revoke(record.id, actor=actor)
@@ -248,7 +249,7 @@ def test_removed_record_is_passed_over(tokens, storage, actor):
 
 def test_revoked_at_once_by_two_is_told_once(storage, trail, clock, actor):
     """Of two processes that revoke a token at once both succeed, and it is told of once."""
-    first, second = (TokenStore(storage, org="acme", trail=trail, clock=clock) for _ in range(2))
+    first, second = (TokenStore(storage, trail=trail, clock=clock) for _ in range(2))
     _, record = first.create("ci", BOTH, actor=actor)
     second.list()
     stamp = trail.stamp
@@ -261,6 +262,38 @@ def test_revoked_at_once_by_two_is_told_once(storage, trail, clock, actor):
     trail.stamp = stamp_and_lose
     second.revoke(record.id, actor=actor)
     assert recorded(trail) == ["token.created", "token.revoked"]
+
+
+def test_lost_store_is_no_unknown_token(storage, trail, clock, actor):
+    """A store that vanishes while it is served is an error, and no token is called unknown."""
+    settings = SettingsStore(storage, trail=trail, clock=clock)
+    tokens = TokenStore(storage, trail=trail, settings=settings, clock=clock)
+    settings.change({"publicReads": False}, actor=actor)
+    secret, _ = tokens.create("ci", BOTH, actor=actor)
+    assert settings.get().public_reads is False
+    assert tokens.find(token_format.make_secret()) is None
+    for key in list(storage.list()):
+        storage.delete(key)
+    with pytest.raises(StorageUnavailable, match="gone"):
+        tokens.find(secret)
+
+
+def test_last_use_is_never_written_over_a_revocation(storage, trail, clock, actor):
+    """A token that is revoked between the look and the write of its last use stays revoked."""
+    tokens, other = (TokenStore(storage, trail=trail, clock=clock) for _ in range(2))
+    secret, record = tokens.create("ci", BOTH, actor=actor)
+    real = storage.storage.replace
+
+    def revoke_first(key, data, revision):
+        storage.storage.replace = real
+        if key.startswith("tokens/"):
+            other.revoke(record.id, actor=actor)
+        return real(key, data, revision)
+
+    storage.storage.replace = revoke_first
+    assert tokens.find(secret)
+    assert tokens.find(secret) is None
+    assert tokens.list() == []
 
 
 def test_moved_record_opens_nothing(tokens, storage, actor):
