@@ -24,6 +24,9 @@ from nproxy_mw.storage.revisions import RevisionCache
 from nproxy_mw.times import Clock, timestamp, utc_now
 
 LIFETIME = timedelta(hours=12)
+SKEW = timedelta(hours=1)
+"""How far behind the clock of another host may be: there, an expired session still opens something."""
+
 _GONE = "The sessions are gone: see whether the storage is still mounted, and restore what is missing."
 
 
@@ -145,12 +148,12 @@ class SessionStore:
 
 
 def is_over(data: bytes, now: datetime) -> bool:
-    """Returns whether the session that *data* stores has expired: nobody can use it, and it may be removed.
+    """Returns whether the session that *data* stores expired at least `SKEW` ago, so that it may be removed.
 
     Raises:
         UnreadableObject: *data* is no session.
     """
-    return now >= _decode(data).expires_at
+    return now >= _decode(data).expires_at + SKEW
 
 
 def _id(session: Session) -> str:

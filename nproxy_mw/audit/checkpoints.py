@@ -1,11 +1,11 @@
-"""Signed checkpoints: what the heads of all chains were at one time, so that nothing that was there can vanish.
+"""Signed checkpoints: the heads of all chains at one time, so that nothing that was there can vanish unnoticed.
 
-A chain shows by itself that its middle is whole, and not that its end is. A checkpoint says how long each chain was and
-what its last hash was, signed with the organization's Ed25519 key, and holds the hash of the checkpoint before it.
+A chain shows by itself that its middle is whole, but not that its end is. A checkpoint states how long each chain was
+and what its last hash was, signed with the organization's Ed25519 key, and holds the hash of the checkpoint before it.
 
-Taking one reads every chain, so it is not done at a publish: ``nproxy-mw audit verify`` takes one after it found
-nothing wrong. What happened after the newest checkpoint, and whether the newest checkpoints themselves were removed,
-only a copy kept elsewhere can tell: `Checkpoints.newest` is small enough to be written into a log or a mail.
+Taking one reads every chain, so it is not done at a publish: ``nproxy-mw audit verify`` takes one when it found nothing
+wrong. What happened after the newest checkpoint, and whether the newest checkpoints themselves were removed, only a
+copy kept elsewhere can show: what `Checkpoints.newest` returns is small enough for a log or a mail.
 """
 
 from __future__ import annotations
@@ -26,28 +26,30 @@ from nproxy_mw.storage.layout import CHECKPOINT
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.times import Clock, timestamp, utc_now
 
+_NEWER = "a newer version of nproxy-mw wrote this checkpoint: verify it with that version"
+
 
 @dataclass(frozen=True, slots=True)
 class SeenHeads:
-    """What sound checkpoints said of the chains: for each name, the lengths and hashes that it must still show."""
+    """What sound checkpoints saw of the chains: for each name, the lengths and hashes that it must still show."""
 
     heads: dict[str, set[tuple[int, str]]] = field(default_factory=dict)
 
     def add(self, checkpoint: Json) -> None:
-        """Takes in what one checkpoint says."""
+        """Adds what one checkpoint saw."""
         for name, seen in checkpoint["heads"].items():
             self.heads.setdefault(name, set()).add((seen["length"], seen["hash"]))
 
     def check(self, name: str, chain: Sequence[Any]) -> Iterator[Finding]:
-        """What of the promises *chain* does not keep; each chain is checked once."""
-        for length, promised in sorted(self.heads.pop(name, set())):
+        """Yields where *chain* differs from what checkpoints saw of it; each chain is checked once."""
+        for length, seen in sorted(self.heads.pop(name, set())):
             if len(chain) < length:
                 yield Finding(name, f"the end was cut off: a checkpoint saw {length} events, there are {len(chain)}")
-            elif events.head(chain[:length]) != promised:
-                yield Finding(name, "the chain was written anew: a checkpoint saw another event here", length - 1)
+            elif events.head(chain[:length]) != seen:
+                yield Finding(name, "the chain was rewritten: a checkpoint saw another event here", length - 1)
 
-    def broken(self) -> Iterator[Finding]:
-        """The chains that were never checked, because they are gone."""
+    def missing(self) -> Iterator[Finding]:
+        """Yields the chains that were not checked, because they are gone."""
         for name in sorted(self.heads):
             yield Finding(name, "the chain is gone: a checkpoint saw it")
 
@@ -61,9 +63,12 @@ class Checkpoints:
         self.clock = clock
 
     def take(self, chains: Iterable[tuple[str, Sequence[Any]]], signer: Signer) -> bool:
-        """Writes the next checkpoint; False when another process took it at the same time, which is as good.
+        """Writes the next checkpoint. Returns False when another process took it at the same time, which is as good.
 
         *signer* is the organization's Ed25519 key.
+
+        Raises:
+            StorageUnavailable: the storage cannot be read or written.
         """
         if signer.algorithm != signing.ED25519:
             raise ValueError("a checkpoint is signed with Ed25519")
@@ -84,7 +89,7 @@ class Checkpoints:
         return True
 
     def newest(self) -> dict[str, Any] | None:
-        """Number, time and hash of the newest checkpoint: what to keep elsewhere. None when there is none."""
+        """Returns number, time and hash of the newest checkpoint, to be kept elsewhere; None when there is none."""
         numbers = self._numbers()
         if not numbers:
             return None
@@ -92,42 +97,43 @@ class Checkpoints:
         return {"number": checkpoint["number"], "time": checkpoint["time"], "hash": events.digest(checkpoint)}
 
     def verify(self, keys: Iterable[Json], *, witness: Json | None = None) -> tuple[SeenHeads, list[Finding]]:
-        """Answers what the sound checkpoints say of the chains, and what is wrong with the others.
+        """Returns what the sound checkpoints saw of the chains, and what is wrong with the others.
 
-        *keys* are the organization's public keys. *witness* is what `newest` once answered, kept elsewhere. To be
-        called before the chains are read, which only grow.
+        *keys* are the organization's public keys. *witness* is what `newest` returned once, kept elsewhere. Call this
+        before the chains are read, because they grow.
         """
         trusted = {key["keyid"]: key for key in keys if key.get("keytype") == signing.ED25519}
-        promises = SeenHeads()
+        seen_heads = SeenHeads()
         findings: list[Finding] = []
         hashes = {0: ""}
         for expected, number in enumerate(self._numbers(), 1):
             try:
                 document = documents.decode(self.storage.read(CHECKPOINT.key(number)).data)
                 hashes[number] = events.digest(document["checkpoint"])
-                problem = self._problem(document, number, hashes.get(number - 1), trusted)
-                if not problem:
-                    promises.add(document["checkpoint"])
-            except (NproxyError, KeyError, TypeError, AttributeError, ValueError):
-                problem = "this checkpoint is damaged"
+                wrong = self._contradiction(document, number, hashes.get(number - 1), trusted)
+                if not wrong:
+                    seen_heads.add(document["checkpoint"])
+            except (NproxyError, KeyError, TypeError, AttributeError, ValueError) as error:
+                is_newer = getattr(error, "code", "") == documents.NEWER_CODE
+                wrong = _NEWER if is_newer else "this checkpoint is damaged"
             if number != expected and number - 1 not in hashes:
                 findings.append(Finding(CHECKPOINT.key(number - 1), "this checkpoint is missing"))
-            if problem:
-                findings.append(Finding(CHECKPOINT.key(number), problem))
+            if wrong:
+                findings.append(Finding(CHECKPOINT.key(number), wrong))
         if witness is not None and hashes.get(witness["number"]) != witness["hash"]:
             findings.append(
                 Finding(CHECKPOINT.key(witness["number"]), "this checkpoint is not the one that was kept elsewhere")
             )
-        return promises, findings
+        return seen_heads, findings
 
-    def _problem(self, document: Json, number: int, previous: str | None, trusted: dict[str, Json]) -> str:
+    def _contradiction(self, document: Json, number: int, previous: str | None, trusted: dict[str, Json]) -> str:
         checkpoint, key = document["checkpoint"], trusted.get(document["keyid"])
         if key is None:
             return "this checkpoint is signed with a key that is not the organization's"
         if not signing.verify(key, events.canonical(checkpoint), document["sig"]):
             return "this checkpoint was edited: its signature does not fit"
         if checkpoint["org"] != self.org or checkpoint["number"] != number:
-            return "this checkpoint belongs to another place"
+            return "this checkpoint belongs to another organization or number"
         if key["expires"] is not None and checkpoint["time"] >= key["expires"]:
             return "this checkpoint is signed with a key that had expired"
         if previous is not None and checkpoint["previous"] != previous:

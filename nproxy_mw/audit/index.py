@@ -1,7 +1,7 @@
 """The audit events by time: one object per event under a dated key. Derived from the chains, and repaired from them.
 
-A key tells the event's time, identifier and kind, so that a page is found by listing the days it covers, and events of
-one kind without opening the others.
+A key holds the event's time, identifier and kind, so a page is found by listing the days it covers, and events of one
+kind without opening the others.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ MAX_LIMIT = 200
 """Events on one page at most."""
 
 MAX_OPENED = 1000
-"""Events opened for one page at most: a rare package may give a short page with a cursor to go on from."""
+"""Events opened for one page at most: for a rare package, a page may be short and have a cursor to continue from."""
 
 _CURSOR = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{3}Z-[0-9a-f]{32}", re.ASCII)
 
 
 def index_key(event: Json) -> str:
-    """Where the index keeps *event*."""
+    """Returns the key under which the index keeps *event*."""
     time = str(event["time"])
     cursor = f"{time.replace('-', '').replace(':', '')}-{event['id']}"
     return INDEX.key(time[:10].replace("-", "/"), f"{cursor}-{event['event']}")
 
 
 def write(storage: Storage, event: Json) -> bool:
-    """Puts *event* into the index; it may be there already. Whether it was not."""
+    """Puts *event* into the index; returns whether it was missing there."""
     try:
         storage.create(index_key(event), orjson.dumps(event))
     except Exists:
@@ -55,7 +55,7 @@ def page(
     event: str | None = None,
     package: str | None = None,
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """Answers events, newest first, and the cursor to give as *after* for the next page; None when there is none.
+    """Returns events, newest first, and the cursor to give as *after* for the next page; None when there is none.
 
     Raises:
         BadRequest: *after* is not a cursor, or *limit* is out of bounds.
@@ -66,11 +66,11 @@ def page(
         raise BadRequest("That is not a cursor: give 'next' of the page before.", code="invalid-cursor")
     found: list[dict[str, Any]] = []
     opened, cursor = 0, None
-    for key in keys_before(storage, after, now):
+    for key in _keys_before(storage, after, now):
         if len(found) == limit or opened == MAX_OPENED:
             return found, cursor
         cursor = _cursor_in(key)
-        if event is not None and not key.endswith(f"-{event}.json"):
+        if event not in (None, _kind_in(key)):
             continue
         opened += 1
         read = _read(storage, key)
@@ -79,8 +79,8 @@ def page(
     return found, None
 
 
-def keys_before(storage: Storage, cursor: str | None, now: datetime) -> Iterator[str]:
-    """The keys of the index, newest first, a day at a time; only those older than *cursor* when one is given."""
+def _keys_before(storage: Storage, cursor: str | None, now: datetime) -> Iterator[str]:
+    """Yields the keys of the index, newest first, a day at a time; only those older than *cursor* if one is given."""
     # The clock of another host may be a little ahead of ours, and its midnight earlier.
     tomorrow = (now + timedelta(days=1)).strftime("%Y/%m/%d")
     newest = min(_day_of(cursor), tomorrow) if cursor else tomorrow
@@ -90,7 +90,7 @@ def keys_before(storage: Storage, cursor: str | None, now: datetime) -> Iterator
 
 
 def _days(storage: Storage, newest: str) -> Iterator[str]:
-    """Folders of days that may hold events, newest first; empty years and months cost one question each."""
+    """Yields folders of days that may hold events, newest first; empty years and months cost one question each."""
     for year in range(int(newest[:4]), FIRST_YEAR - 1, -1):
         if _is_empty(storage, f"{year}"):
             continue
@@ -110,13 +110,22 @@ def _is_empty(storage: Storage, folder: str) -> bool:
 def _read(storage: Storage, key: str) -> dict[str, Any] | None:
     try:
         event = orjson.loads(storage.read(key).data)
-    except (Missing, ValueError):  # removed or damaged: verification tells, a page goes on
+    except (Missing, ValueError):  # removed or damaged: verification reports it, a page goes on
         return None
     return event if isinstance(event, dict) else None
 
 
 def _cursor_in(key: str) -> str:
-    return "-".join(key.rpartition("/")[2].split("-")[:2])
+    return "-".join(_name_in(key).split("-")[:2])
+
+
+def _kind_in(key: str) -> str:
+    return _name_in(key).split("-", 2)[-1]
+
+
+def _name_in(key: str) -> str:
+    parts = INDEX.parse(key)
+    return parts[1] if parts else ""
 
 
 def _day_of(cursor: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import orjson
@@ -11,113 +12,150 @@ from nproxy_mw.audit import events, index
 from nproxy_mw.audit.checkpoints import Checkpoints
 from nproxy_mw.audit.events import Finding
 from nproxy_mw.audit.trail import ADMINISTRATION, Trail
-from nproxy_mw.errors import Exists, Missing, StorageUnavailable
+from nproxy_mw.errors import Exists, Missing
 from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
+from nproxy_mw.storage.documents import NEWER_CODE, UnreadableObject
 from nproxy_mw.storage.layout import INDEX, RECORD
 from nproxy_mw.storage.port import Storage
 
 Chains: TypeAlias = Iterable[tuple[str, Sequence[Any]]]
 """Names of chains, and what is stored of each; read only when asked for, one after the other."""
 
+NEWER = "newer"
+"""What stands in the place of a chain that a newer version wrote: `verify` cannot say whether it is sound."""
+
+_REPAIR = "repair it with 'nproxy-mw check --repair'"
+
+
+@dataclass(frozen=True, slots=True)
+class IndexFinding(Finding):
+    """A difference between the derived index and a sound chain: a crash can leave it, and the chain makes up for it."""
+
 
 def chain_in(data: bytes) -> Sequence[Any]:
-    """The chain in a package's stored record. A record that cannot be read shows as a chain of one thing, no event."""
+    """Returns the chain in a package's stored record.
+
+    A record that cannot be read shows as a chain of one thing that is no event: `NEWER` when a newer version wrote it.
+    """
     try:
-        chain = orjson.loads(data)["chain"]
+        document = orjson.loads(data)
+        if documents.is_newer(document):
+            return [NEWER]
+        chain = document["chain"]
     except (ValueError, KeyError, TypeError):
         return [None]
     return chain if isinstance(chain, list) else [None]
 
 
 def package_chains(storage: Storage) -> Iterator[tuple[str, Sequence[Any]]]:
-    """The chains of all packages on *storage*, the organization's own."""
+    """Yields the chains of all packages on *storage*, the organization's own."""
     for name in RECORD.names(storage):
         try:
             data = storage.read(RECORD.key(name)).data
-        except Missing:  # a record is never removed: what checkpoints saw of it tells
+        except Missing:  # a record is never removed: what checkpoints saw of it shows that
             continue
         yield name, chain_in(data)
 
 
-def all_chains(trail: Trail) -> Iterator[tuple[str, Sequence[Any]]]:
-    """Every chain of an organization: the administration's, then the packages'."""
+def administration_chain(trail: Trail) -> Sequence[Any]:
+    """Returns the administration's chain, or one thing in its place that is no event: see `chain_in`.
+
+    Raises:
+        StorageUnavailable: the storage cannot be read.
+    """
     try:
-        yield ADMINISTRATION, trail.chain()
-    except StorageUnavailable as error:
-        if error.code != documents.DAMAGED_CODE:
-            raise
-        yield ADMINISTRATION, [None]
+        return trail.chain()
+    except UnreadableObject as error:
+        return [NEWER if error.code == NEWER_CODE else None]
+
+
+def all_chains(trail: Trail) -> Iterator[tuple[str, Sequence[Any]]]:
+    """Yields every chain of an organization: the administration's, then the packages'.
+
+    Raises:
+        StorageUnavailable: the storage cannot be read.
+    """
+    yield ADMINISTRATION, administration_chain(trail)
     yield from package_chains(trail.storage)
 
 
 def verify(
     trail: Trail, chains: Chains, checkpoints: Checkpoints, keys: Iterable[Json], *, witness: Json | None = None
 ) -> Iterator[Finding]:
-    """Answers everything that is not as it was written.
+    """Yields everything that is not as it was written.
 
-    *chains* are all of them (`all_chains`), not read yet: checkpoints and index are looked at first, so that what is
-    written meanwhile is not taken for missing. *keys* are the organization's public keys: those that were kept
-    elsewhere, or those of its `KeyStore`, which are as good as the storage, or its seal, is. *witness* is what
-    `Checkpoints.newest` once answered, kept elsewhere.
+    *chains* are all of them (`all_chains`), not read yet: checkpoints and index are read first, so that what is written
+    meanwhile does not seem missing. *keys* are the organization's public keys: those that were kept elsewhere, or those
+    of its `KeyStore`, which are as good as the storage or its seal. *witness* is what `Checkpoints.newest` returned
+    once, kept elsewhere.
+
+    Raises:
+        StorageUnavailable: the storage cannot be read.
     """
-    promises, findings = checkpoints.verify(keys, witness=witness)
+    seen_heads, findings = checkpoints.verify(keys, witness=witness)
     yield from findings
-    unseen = set(trail.storage.list(INDEX.folder))
+    unseen, all_readable = set(trail.storage.list(INDEX.folder)), True
     for name, chain in chains:
+        if list(chain) == [NEWER]:
+            all_readable = False
+            seen_heads.heads.pop(name, None)
+            yield Finding(name, "a newer version of nproxy-mw wrote this: verify it with that version")
+            continue
         findings = events.verify(chain, name)
         yield from findings
-        yield from promises.check(name, chain)
-        damaged = {finding.index for finding in findings}
+        yield from seen_heads.check(name, chain)
+        broken = {finding.index for finding in findings}
         for place, event in enumerate(chain):
-            if place not in damaged:
-                yield from (Finding(name, what, place) for what in _event_flaws(trail, name, event, unseen))
-    yield from promises.broken()
-    yield from (
-        Finding(key, "no chain holds this event: it was put here, or its chain was cut") for key in sorted(unseen)
-    )
+            if place not in broken:
+                yield from _event_findings(trail, name, place, event, unseen)
+    yield from seen_heads.missing()
+    if all_readable:
+        yield from (
+            Finding(key, "no chain holds this event: it was put here, or its chain was cut") for key in sorted(unseen)
+        )
 
 
 def reindex(trail: Trail, chains: Chains) -> int:
-    """Writes the events that the index lacks or holds otherwise. Answers how many.
+    """Writes the events that the index lacks or holds differently; returns how many.
 
-    What the index holds beside them stays: it may be all that is left of a chain that was cut.
+    What else the index holds stays: it may be all that is left of a chain that was cut.
     """
-    return sum(_repair(trail.storage, event) for _, chain in chains for event in sound(chain))
+    return sum(_repair(trail.storage, event) for _, chain in chains for event in _sound(chain))
 
 
 def fill(trail: Trail, chains: Chains) -> int:
-    """Writes the events that the index lacks, and nothing else. Answers how many.
+    """Writes the events that the index lacks, and nothing else; returns how many.
 
     The index is listed once and first, so that what is written meanwhile is at most written twice.
     """
-    there = set(trail.storage.list(INDEX.folder))
+    indexed = set(trail.storage.list(INDEX.folder))
     filled = 0
     for _, chain in chains:
-        for event in sound(chain):
-            if index.index_key(event) not in there:
+        for event in _sound(chain):
+            if index.index_key(event) not in indexed:
                 filled += index.write(trail.storage, event)
     return filled
 
 
-def sound(chain: Sequence[Any]) -> Iterator[Json]:
+def _sound(chain: Sequence[Any]) -> Iterator[Json]:
     """The events of *chain* in which nothing is wrong."""
-    damaged = {finding.index for finding in events.verify(chain)}
-    return (event for place, event in enumerate(chain) if place not in damaged)
+    broken = {finding.index for finding in events.verify(chain)}
+    return (event for place, event in enumerate(chain) if place not in broken)
 
 
-def _event_flaws(trail: Trail, name: str, event: Json, unseen: set[str]) -> Iterator[str]:
+def _event_findings(trail: Trail, name: str, place: int, event: Json, unseen: set[str]) -> Iterator[Finding]:
     if event["org"] != trail.org or (name != ADMINISTRATION and event.get("package") != name):
-        yield "this event tells of another organization or package"
+        yield Finding(name, "this event is about another organization or package", place)
     key = index.index_key(event)
     unseen.discard(key)
     try:
         if orjson.loads(trail.storage.read(key).data) != event:
-            yield "the index holds this event otherwise: mend it with 'nproxy-mw check --repair'"
+            yield IndexFinding(name, f"the index holds this event differently: {_REPAIR}", place)
     except Missing:
-        yield "the index lacks this event: mend it with 'nproxy-mw check --repair'"
+        yield IndexFinding(name, f"the index lacks this event: {_REPAIR}", place)
     except ValueError:
-        yield "the index holds this event damaged: mend it with 'nproxy-mw check --repair'"
+        yield IndexFinding(name, f"the index holds this event damaged: {_REPAIR}", place)
 
 
 def _repair(storage: Storage, event: Json) -> bool:

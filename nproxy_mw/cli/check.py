@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nproxy_mw.cli.stores import add_upkeep_options, existing_store, organizations_asked_for
 from nproxy_mw.cli.terminal import plain
-from nproxy_mw.upkeep.check import Orphan, check
+from nproxy_mw.upkeep.check import OrphanFinding, check
 from nproxy_mw.upkeep.progress import Progress
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def run(parsed: argparse.Namespace) -> int:
         existing_store(parsed.storage), organizations_asked_for(parsed), repair=parsed.repair, progress=progress
     ):
         found += 1
-        orphaned += isinstance(finding, Orphan)
+        orphaned += isinstance(finding, OrphanFinding)
         progress.clear()
         print(plain(str(finding)), flush=True)
     progress.clear()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from nproxy_mw.cli.options import add_option, duration
 from nproxy_mw.cli.stores import add_upkeep_options, existing_store, organizations_asked_for
 from nproxy_mw.cli.terminal import plain
-from nproxy_mw.upkeep.gc import Leftover, gc, sweep
+from nproxy_mw.upkeep.gc import Orphan, gc, sweep
 from nproxy_mw.upkeep.progress import Progress
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def run(parsed: argparse.Namespace) -> int:
     return 0
 
 
-def _fate(left: Leftover, dry_run: bool) -> str:
+def _fate(left: Orphan, dry_run: bool) -> str:
     if left.due:
         return "would be removed" if dry_run else "removed"
     return f"kept, first seen {int(left.age.total_seconds() // 60)} minutes ago" if left.age else "kept, seen first now"

@@ -8,7 +8,7 @@ import threading
 from nproxy_mw.cli.stores import open_store
 from nproxy_mw.errors import Busy
 from nproxy_mw.storage.locks import FileLocks, locks_for
-from nproxy_mw.upkeep.repair import OutOfTime, mend_quickly
+from nproxy_mw.upkeep.repair import OutOfTime, repair_quickly
 
 SECONDS = 600.0
 """How long it may take: a store that is not looked through in this time is mended by ``nproxy-mw check --repair``."""
@@ -30,7 +30,7 @@ def mend(url: str, seconds: float = SECONDS) -> None:
         if next(iter(storage.list()), None) is None:
             return
         with lock_of(url).hold("mending", seconds):
-            if done := str(mend_quickly(storage, seconds)):
+            if done := str(repair_quickly(storage, seconds)):
                 _log.warning("the audit trail was completed after a crash: %s", done)
     except Busy:
         return

@@ -13,7 +13,7 @@ import orjson
 from nproxy_mw.cli.options import UsageError, add_store_options, organization_of
 from nproxy_mw.json_values import Json
 from nproxy_mw.npm.names import Name, parse_name
-from nproxy_mw.packages.verify import problems
+from nproxy_mw.packages.verify import findings
 
 if TYPE_CHECKING:
     from nproxy_mw.cli.options import Commands
@@ -60,7 +60,7 @@ def _run(parsed: argparse.Namespace) -> int:
     for one in versions:
         if one not in packument["versions"]:
             raise UsageError(f"{name} has no version {one}.")
-        found = list(problems(packument, one, read(one), keys))
+        found = list(findings(packument, one, read(one), keys))
         bad += bool(found)
         print(f"{name}@{one}: {' '.join(found) or 'as it was published, with both signatures'}")
     if bad:

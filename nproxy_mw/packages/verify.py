@@ -1,8 +1,8 @@
 """Whether a published version is what was published: its bytes, its manifest, and both signatures. Pure.
 
 The signatures cover name, version and integrity; the integrity covers the bytes; and the bytes hold the
-``package.json`` that the manifest must agree with. So whoever alters one of them has to forge a key. What a manifest
-says beyond that file, or says otherwise by right, is covered by nothing: docs/signing.md lists it.
+``package.json`` that the manifest must agree with. So nobody can alter one of them without forging a key. Nothing
+covers what a manifest adds to that file, or may state differently: docs/signing.md lists it.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from nproxy_mw.npm.tarballs import Contents, inspect
 
 PLATFORMS = ("os", "cpu", "libc")
 AS_IS = (*PLATFORMS, "engines", "main", "exports", "imports", "type")
-"""What clients send as it stands in ``package.json``: they correct none of these."""
+"""What clients send unchanged from ``package.json``."""
 
 
-def problems(packument: Json, version: str, tarball: bytes, keys: Sequence[Any]) -> Iterator[str]:
-    """Everything that is wrong with one version, as sentences; nothing when all is well.
+def findings(packument: Json, version: str, tarball: bytes, keys: Sequence[Any]) -> Iterator[str]:
+    """Yields a sentence for everything that is wrong with one version; nothing when it is as it was published.
 
     *packument* is the full one, which may hold anything under *version*; *keys* are public keys as
     ``/-/npm/v1/keys`` lists them.
@@ -31,9 +31,9 @@ def problems(packument: Json, version: str, tarball: bytes, keys: Sequence[Any])
     manifest = packument["versions"][version]
     dist = manifest.get("dist") if isinstance(manifest, Mapping) else None
     if not isinstance(dist, Mapping):
-        yield "Its manifest is not what it should be: an object with an object as its dist."
+        yield "Its manifest is not an object with an object as its dist."
         return
-    yield from _problems_of_bytes(manifest, dist, tarball)
+    yield from _check_bytes(manifest, dist, tarball)
     by_id = {str(key.get("keyid")): key for key in keys if isinstance(key, Mapping)}
     times = packument.get("time")
     published = str(times.get(version, "")) if isinstance(times, Mapping) else ""
@@ -43,29 +43,34 @@ def problems(packument: Json, version: str, tarball: bytes, keys: Sequence[Any])
         (signing.P256, dist.get("signatures")),
         (signing.ED25519, ours.get("signatures") if isinstance(ours, Mapping) else ours),
     ):
-        yield from _problems_of_signatures(entries, kind, by_id, signed, published)
+        yield from _check_signatures(entries, kind, by_id, signed, published)
 
 
-def _problems_of_bytes(manifest: Json, dist: Json, tarball: bytes) -> Iterator[str]:
-    try:
-        if not dist.get("integrity"):
-            yield "It says nothing of its tarball: dist.integrity is missing."
-        check_claims(dist, digests(tarball))
-    except BadRequest:
-        yield "Its tarball is not the one that was published: the bytes do not match dist.integrity."
-        return
+def manifest_difference(manifest: Json, tarball: bytes) -> str:
+    """Returns how a manifest differs from its tarball, as the end of a sentence about it; empty when it does not."""
     try:
         contents = inspect(tarball)
         check_same(manifest, contents.package_json)
     except BadRequest:
-        yield "Its manifest is not the one that was published: it differs from the package.json in the tarball."
+        return "differs from the package.json in its tarball"
+    differing = list(_differing(manifest, contents))
+    return f"differs from its tarball in {', '.join(differing)}" if differing else ""
+
+
+def _check_bytes(manifest: Json, dist: Json, tarball: bytes) -> Iterator[str]:
+    try:
+        if not dist.get("integrity"):
+            yield "Nothing identifies its tarball: dist.integrity is missing."
+        check_claims(dist, digests(tarball))
+    except BadRequest:
+        yield "Its tarball is not the one that was published: the bytes do not match dist.integrity."
         return
-    if differing := list(_differing(manifest, contents)):
-        yield f"Its manifest differs from its tarball in {', '.join(differing)}."
+    if difference := manifest_difference(manifest, tarball):
+        yield f"Its manifest is not the one that was published: it {difference}."
 
 
 def _differing(manifest: Json, contents: Contents) -> Iterator[str]:
-    """What no publish is refused for, and that is the same in every honest one all the same."""
+    """The fields that no publish is refused for, and that still agree in every honest one."""
     for field in AS_IS:
         if _plain(field, manifest.get(field)) != _plain(field, contents.package_json.get(field)):
             yield field
@@ -76,31 +81,29 @@ def _differing(manifest: Json, contents: Contents) -> Iterator[str]:
 
 
 def _plain(field: str, value: Any) -> Any:
-    """Nothing is the same in every form; one platform is a list of one."""
+    """One form of each value: every empty one is None, and one platform is a list of one."""
     if not value:
         return None
     return [value] if field in PLATFORMS and isinstance(value, str) else value
 
 
-def _problems_of_signatures(
+def _check_signatures(
     entries: Any, kind: str, keys: Mapping[str, Json], signed: bytes, published: str
 ) -> Iterator[str]:
     if not entries:
         yield f"It has no {kind} signature."
     elif not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
-        yield f"Its {kind} signatures are not what they should be: a list of objects."
+        yield f"Its {kind} signatures are not a list of objects."
     else:
         for entry in entries:
-            yield from _problems_of_signature(entry, kind, keys, signed, published)
+            yield from _check_signature(entry, kind, keys, signed, published)
 
 
-def _problems_of_signature(
-    entry: Json, kind: str, keys: Mapping[str, Json], signed: bytes, published: str
-) -> Iterator[str]:
+def _check_signature(entry: Json, kind: str, keys: Mapping[str, Json], signed: bytes, published: str) -> Iterator[str]:
     key = keys.get(str(entry.get("keyid")))
     if key is None or key.get("keytype") != kind:
         yield f"Its {kind} signature is by a key that is not listed."
     elif not signing.verify(key, signed, str(entry.get("sig"))):
-        yield f"Its {kind} signature does not fit."
+        yield f"Its {kind} signature does not match."
     elif key.get("expires") and published >= str(key["expires"]):
         yield f"Its {kind} signature is by a key that had expired when it was published."

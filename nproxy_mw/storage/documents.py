@@ -44,22 +44,17 @@ def decode(data: bytes) -> dict[str, Any]:
         document = orjson.loads(data)
     except ValueError as error:
         raise damaged() from error
-    check_format(document)
-    return document  # type: ignore[no-any-return]
-
-
-def check_format(document: object) -> None:
-    """Passes when *document*, as it was parsed, is an object of the format that this version reads.
-
-    Raises:
-        UnreadableObject: it is not; the sentence tells damage and a newer format apart.
-    """
-    version = document.get("format") if isinstance(document, dict) else None
-    if version == FORMAT:
-        return
-    if isinstance(version, int) and version > FORMAT:
+    if is_newer(document):
         raise UnreadableObject(_NEWER, code=NEWER_CODE, retry_after=60)
-    raise damaged()
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise damaged()
+    return document
+
+
+def is_newer(document: object) -> bool:
+    """Returns whether *document*, as it was parsed, is of a format that only a newer version of this package reads."""
+    version = document.get("format") if isinstance(document, dict) else None
+    return isinstance(version, int) and version > FORMAT
 
 
 def damaged() -> UnreadableObject:

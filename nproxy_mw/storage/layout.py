@@ -171,8 +171,13 @@ def locate(key: str) -> Place:
     """Returns what lies under *key*, a key of the whole store."""
     home = _HOME.fullmatch(key)
     org, own, scope = (home[1], home[2], _ORGANIZATION) if home else (None, key, _STORE)
-    kinds = (kind for kind in KINDS if kind.scope is scope and kind.parse(own) is not None)
-    return Place(next(kinds, UNKNOWN), org, own)
+    return Place(kind_of(own, scope), org, own)
+
+
+def kind_of(key: str, scope: Scope) -> ObjectKind:
+    """Returns the kind of object under *key*, a key of the whole store or of an organization's home."""
+    kinds = (kind for kind in KINDS if kind.scope is scope and kind.parse(key) is not None)
+    return next(kinds, UNKNOWN)
 
 
 _HOME = re.compile(rf"{_HOMES}/([^/]+)/(.+)")

@@ -1,5 +1,5 @@
-"""What an operator does to a store beside serving it: check it, clear leftovers out of it, copy it to another back end.
+"""What an operator does to a store in addition to serving it: check it, repair it, clear it of leftovers, copy it.
 
-All of it works while servers run on the store, holds no more in memory than a few packages at a time, and stands on
-nothing but the storage port.
+All of it works while servers use the store, holds only a few packages at a time in memory, and needs nothing but the
+storage port.
 """

@@ -1,14 +1,13 @@
-"""Copies a whole store to another place or back end; may be stopped at any time and run again.
+"""Copies a whole store to another place or back end; can be stopped at any time and run again.
 
-*Strategy:* the destination can be served from the beginning on. Settings go first: a server that knows no internal
-scopes would ask the upstream for internal packages. Each package's record goes after its tarballs, as a publish does
-it. The audit trail and whatever else there is follow; sessions do not: people sign in again.
+*Strategy:* the destination can be served from the beginning, so objects go over in the order of `layout.Stage`, and
+each package's record after its tarballs, as a publish writes them. Sessions stay behind: people sign in again.
 
 What is written is read back and compared. A record that is equal on both sides was written after its tarballs were
 compared, so a second run asks nothing more about its package.
 
-A store that is a copy says so under `layout.COPY`, and of what. Only such a one is written over, and only while nobody
-has changed it by itself: where a chain of audit events in the destination does not begin the source's, the copy ends.
+A copy has a marker that names its source. Only a copy is written over, and only while nobody has changed it on its own:
+where a chain of audit events in the destination is not the beginning of the source's, copying stops.
 """
 
 from __future__ import annotations
@@ -36,26 +35,26 @@ _PIECE = 1024 * 1024  # bytes
 def copy(
     source: Storage, destination: Storage, *, origin: str, dry_run: bool = False, progress: Progress | None = None
 ) -> Progress:
-    """Makes *destination* hold what *source* holds; answers what was done. *origin* names the source in its copies.
+    """Makes *destination* hold what *source* holds; returns what was done. *origin* names the source in its copies.
 
     With *dry_run*, nothing is written.
 
     Raises:
-        Conflict: the destination holds another store, or was changed by itself.
-        StorageUnavailable: one of them cannot be read or written, or gave back other bytes than were written.
+        Conflict: the destination holds another store, or was changed on its own.
+        StorageUnavailable: one of them cannot be read or written, or returned other bytes than were written.
     """
-    progress = progress or Progress()
-    claim(destination, origin, dry_run=dry_run)
-    copier = Copier(source, destination, progress, dry_run=dry_run)
+    progress = Progress() if progress is None else progress
+    _claim(destination, origin, dry_run=dry_run)
+    copier = _Copier(source, destination, progress, dry_run=dry_run)
     for stage in Stage:
         keys = (key for key in source.list() if locate(key).kind.copied is stage)
         for _ in map_ordered(copier.carry, keys, threads=_THREADS):
             pass
-    copier.take_out()
+    copier.remove_stale()
     return progress
 
 
-def claim(destination: Storage, origin: str, *, dry_run: bool = False) -> None:
+def _claim(destination: Storage, origin: str, *, dry_run: bool = False) -> None:
     """Marks an empty *destination* as a copy of *origin*. Raises `Conflict` when it is something else."""
     marker = documents.find(destination, COPY.key())
     if marker is None:
@@ -64,12 +63,12 @@ def claim(destination: Storage, origin: str, *, dry_run: bool = False) -> None:
         if not dry_run:
             with suppress(Exists):
                 destination.create(COPY.key(), documents.encode({"source": origin}))
-            claim(destination, origin, dry_run=True)
+            _claim(destination, origin, dry_run=True)
     elif marker.get("source") != origin:
         raise Conflict("The destination is a copy of another store: give an empty folder or bucket.", code="not-a-copy")
 
 
-class Copier:
+class _Copier:
     """Carries single objects from *source* to *destination*."""
 
     def __init__(self, source: Storage, destination: Storage, progress: Progress, *, dry_run: bool) -> None:
@@ -79,23 +78,23 @@ class Copier:
         self.dry_run = dry_run
 
     def carry(self, key: str) -> None:
-        """Brings one object over, with the tarballs it names, unless it is there already."""
+        """Copies one object, with the tarballs it names, unless it is there already."""
         try:
             stored = self.source.read(key)
         except Missing:  # removed meanwhile
             return
-        there = find(self.destination, key)
+        there = _find(self.destination, key)
         if there is not None and there.data == stored.data:
             self.progress.count("unchanged")
             return
         if there is not None:
-            check_descent(key, stored.data, there.data)
+            _check_descent(key, stored.data, there.data)
         if locate(key).kind is RECORD:
-            stored = self.carry_tarballs(key, stored)
-        self.write(key, stored.data, there)
+            stored = self._carry_tarballs(key, stored)
+        self._write(key, stored.data, there)
 
-    def carry_tarballs(self, key: str, stored: Stored) -> Stored:
-        """Brings over the tarballs that a record names; answers the record whose tarballs are all there now."""
+    def _carry_tarballs(self, key: str, stored: Stored) -> Stored:
+        """Copies the tarballs that a record names; returns the record whose tarballs are all there now."""
         place = locate(key)
         home, (name,) = key.removesuffix(place.key), RECORD.parse(place.key) or ("",)
         while True:
@@ -104,20 +103,20 @@ class Copier:
                 versions = record.packument["versions"] if record.packument else {}
                 for version, entry in record.tarballs.items():
                     integrity = versions[version]["dist"]["integrity"]
-                    self.carry_tarball(home + TARBALL.key(name, entry["key"]), integrity)
+                    self._carry_tarball(home + TARBALL.key(name, entry["key"]), integrity)
                 return stored
             except Missing as error:
                 again = self.source.read(key)
                 if again.revision == stored.revision:
-                    raise damaged(key) from error
+                    raise _damaged(key) from error
                 stored = again  # unpublished meanwhile
             except (documents.UnreadableObject, ValueError, KeyError, TypeError) as error:
-                raise damaged(key) from error
+                raise _damaged(key) from error
 
-    def carry_tarball(self, key: str, integrity: str) -> None:
-        """Brings one tarball over, unless the very bytes are there. Raises `Missing`."""
+    def _carry_tarball(self, key: str, integrity: str) -> None:
+        """Copies one tarball, unless the same bytes are there. Raises `Missing`."""
         with suppress(Missing):
-            if integrity_of(self.destination, key) == integrity:
+            if _integrity_of(self.destination, key) == integrity:
                 self.progress.count("unchanged")
                 return
             if not self.dry_run:
@@ -129,11 +128,11 @@ class Copier:
             data = stream.read()
         with suppress(Exists):
             self.destination.create(key, data)
-        if integrity_of(self.destination, key) != integrity:
+        if _integrity_of(self.destination, key) != integrity:
             raise StorageUnavailable(f"The tarball {key} is damaged in the source: run 'nproxy-mw check' on it.")
         self.progress.count("tarballs copied")
 
-    def write(self, key: str, data: bytes, there: Stored | None) -> None:
+    def _write(self, key: str, data: bytes, there: Stored | None) -> None:
         """Writes one object, and reads it back."""
         if self.dry_run:
             self.progress.count("objects to copy")
@@ -144,30 +143,30 @@ class Copier:
             else:
                 self.destination.replace(key, data, there.revision)
         except (Exists, Changed) as error:
-            raise Conflict("Somebody else writes to the destination.", code="not-a-copy") from error
+            raise Conflict("Somebody else writes to the destination: stop that first.", code="not-a-copy") from error
         if sha256(self.destination.read(key).data).digest() != sha256(data).digest():
-            raise StorageUnavailable(f"The destination gave back other bytes of {key} than were written.")
+            raise StorageUnavailable(f"The destination returned other bytes of {key} than were written.")
         self.progress.count("objects copied")
 
-    def take_out(self) -> None:
+    def remove_stale(self) -> None:
         """Removes what lets people in and is no longer in the source."""
         for key in self.destination.list():
-            if locate(key).kind.mirrored and find(self.source, key) is None:
+            if locate(key).kind.mirrored and _find(self.source, key) is None:
                 if not self.dry_run:
                     self.destination.delete(key)
                 self.progress.count("removed")
 
 
-def find(storage: Storage, key: str) -> Stored | None:
-    """The object, or None."""
+def _find(storage: Storage, key: str) -> Stored | None:
+    """Returns the object, or None."""
     try:
         return storage.read(key)
     except Missing:
         return None
 
 
-def integrity_of(storage: Storage, key: str) -> str:
-    """The integrity of a stored object's bytes, read in pieces. Raises `Missing`."""
+def _integrity_of(storage: Storage, key: str) -> str:
+    """Returns the integrity of a stored object's bytes, read in pieces. Raises `Missing`."""
     digest = hashlib.sha512()
     with storage.open(key) as stream:
         while piece := stream.read(_PIECE):
@@ -175,34 +174,49 @@ def integrity_of(storage: Storage, key: str) -> str:
     return f"sha512-{base64.b64encode(digest.digest()).decode()}"
 
 
-def check_descent(key: str, ours: bytes, theirs: bytes) -> None:
-    """Passes when the source's object may go over the destination's: its chain goes on from the other's.
+def _check_descent(key: str, ours: bytes, theirs: bytes) -> None:
+    """Passes when the source's object may replace the destination's: its chain continues the other's.
 
     Raises:
-        Conflict: the destination was changed by itself.
+        Conflict: the destination was changed on its own.
     """
     if locate(key).kind not in (RECORD, CHAIN, SEGMENT):
         return
     try:
         old, new = orjson.loads(theirs), orjson.loads(ours)
-        # An object of the administration's chain goes on in the next one, which has a higher number.
-        goes_on = new.get("number", 0) > old.get("number", 0) or new["chain"][: len(old["chain"])] == old["chain"]
+        # A segment of the administration's chain continues in the next one, which has a higher number.
+        continues = new.get("number", 0) > old.get("number", 0) or new["chain"][: len(old["chain"])] == old["chain"]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise damaged(key) from error
-    if not goes_on:
+        raise _damaged(key) from error
+    if not continues:
         raise Conflict(
-            f"The destination was changed by itself since it was copied: {key} tells there of more than in the source. "
+            f"The destination was changed on its own since it was copied: {key} records more there than in the source. "
             "Copy to an empty place.",
             code="not-a-copy",
         )
 
 
-def damaged(key: str) -> StorageUnavailable:
-    """What ends a copy at an object that cannot be understood."""
+def _damaged(key: str) -> StorageUnavailable:
+    """Returns what is raised for an object that cannot be understood."""
     return StorageUnavailable(f"The object {key} is damaged: run 'nproxy-mw check' on both places.")
 
 
+def require_apart(source: str, destination: str) -> None:
+    """Passes when two storage URLs name places of which neither is within the other.
+
+    Raises:
+        Conflict: a copy would copy itself.
+        ValueError: one of them is not the URL of a storage.
+    """
+    places = [f"{origin_of(url)}/" for url in (source, destination)]
+    if places[0].startswith(places[1]) or places[1].startswith(places[0]):
+        raise Conflict(
+            "The source and the destination are the same place, or one is within the other: name a place apart.",
+            code="not-a-copy",
+        )
+
+
 def origin_of(url: str) -> str:
-    """The one spelling of a storage's URL: what a copy remembers of its source."""
+    """Returns the one spelling of a storage's URL, by which a copy names its source."""
     folder = local_folder(url)
     return url.rstrip("/") if folder is None else f"file://{folder.resolve()}"

@@ -1,36 +1,43 @@
-"""Clears leftovers out of a store: tarballs that no record names, and temporary files of killed processes.
+"""Clears a store of leftovers: orphaned tarballs, temporary files of killed processes, and what has expired.
 
 *Strategy:* a publish stores its bytes first and names them in the record afterwards, so the bytes of a publish that is
-under way look like an orphan. How long they have lain there the storage cannot say, and what a publisher's clock says
-is no proof. So a run writes down which orphans it saw, and when; a later run removes those that a run at least the
-grace period ago saw already, and that no record names even now. Each publish writes to a key of its own, so what was
-given up is never named again.
+under way look like an orphan. The storage cannot say how long they have been there, and a publisher's clock proves
+nothing. So a run notes which orphans it saw, and when; a later run removes those that a run at least the grace period
+earlier saw already, and that no record names even now. Each publish writes to a key of its own, so abandoned bytes are
+never named again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
+from nproxy_mw.accounts import attempts, sessions
 from nproxy_mw.errors import Changed, Exists, Missing, StorageUnavailable
+from nproxy_mw.middleware.login import pending
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.documents import UnreadableObject
-from nproxy_mw.storage.layout import ORPHANS, home, homes_in
+from nproxy_mw.storage.layout import ATTEMPTS, LOGIN, ORPHANS, SESSION, ObjectKind, home, homes_in
 from nproxy_mw.storage.local import LocalStorage
 from nproxy_mw.storage.port import Revision, Storage
 from nproxy_mw.storage.prefixed import Prefixed
 from nproxy_mw.times import Clock, timestamp, utc_now
+from nproxy_mw.upkeep.organizations import require_organizations
 from nproxy_mw.upkeep.orphans import is_orphan, orphans
 from nproxy_mw.upkeep.progress import Progress
 
 GRACE = timedelta(hours=1)
 
+ORPHANS_REMOVED, ORPHANS_KEPT, EXPIRED = "orphans removed", "orphans kept", "expired objects removed"
+"""What `gc` counts."""
+
 
 @dataclass(frozen=True, slots=True)
-class Leftover:
-    """An orphan: its whole key, how long ago a run first saw it, and whether it is *due* to go."""
+class Orphan:
+    """A tarball that no record names: its whole key, how long ago a run first saw it, and whether it is *due* to go."""
 
     key: str
     age: timedelta
@@ -39,59 +46,86 @@ class Leftover:
 
 def gc(
     storage: Storage,
-    orgs: list[str] | None = None,
+    orgs: Iterable[str] | None = None,
     *,
     grace: timedelta = GRACE,
     dry_run: bool = False,
     progress: Progress | None = None,
     clock: Clock = utc_now,
-) -> Iterator[Leftover]:
-    """Yields every orphan of *storage*, a whole store; those that are due are removed, unless *dry_run*.
+) -> Iterator[Orphan]:
+    """Yields every orphan of *storage*, a whole store, and removes those that are due; then removes what has expired.
 
-    If *orgs* is None, it is about all of them. With a *grace* of nothing, orphans go at once: only while nobody can
-    publish. A dry run writes nothing down, so it does not begin anybody's grace.
+    If *orgs* is None, all organizations are cleared, and sessions and failed sign-ins too. A *grace* of zero removes
+    orphans at once: use it only while nobody can publish. With *dry_run*, nothing is removed and nothing is noted, so
+    no grace period begins.
+
+    Raises:
+        NotFound: the store has nothing of one of *orgs*.
+        StorageUnavailable: the storage cannot be read or written.
     """
-    progress = progress or Progress()
-    for org in sorted(homes_in(storage)) if orgs is None else orgs:
+    progress = Progress() if progress is None else progress
+    wanted = sorted(homes_in(storage)) if orgs is None else require_organizations(storage, orgs)
+    for org in wanted:
         own = home(storage, org)
-        for left in _collect(own, grace, clock(), dry_run):
-            progress.count("orphans removed" if left.due else "orphans kept")
-            yield Leftover(own.outer(left.key), left.age, left.due)
+        for orphan in _collect(own, grace, clock(), dry_run):
+            progress.count(ORPHANS_REMOVED if orphan.due else ORPHANS_KEPT)
+            yield Orphan(own.outer(orphan.key), orphan.age, orphan.due)
+        progress.count(EXPIRED, _remove_expired(own, LOGIN, clock(), dry_run))
+    for kind in (SESSION, ATTEMPTS) if orgs is None else ():
+        progress.count(EXPIRED, _remove_expired(storage, kind, clock(), dry_run))
 
 
 def sweep(storage: Storage, *, grace: timedelta = GRACE, dry_run: bool = False) -> int:
-    """Removes temporary files older than *grace* that killed processes left in a local folder; answers how many.
+    """Removes temporary files older than *grace* that killed processes left in a local folder; returns how many.
 
-    Only a local folder has any.
+    Other storages have none.
     """
     return storage.sweep(grace.total_seconds(), dry_run=dry_run) if isinstance(storage, LocalStorage) else 0
 
 
-def _collect(own: Prefixed, grace: timedelta, now: datetime, dry_run: bool) -> Iterator[Leftover]:
-    seen, revision = _read(own)
-    still: dict[str, str] = {}
+_IS_OVER: Mapping[ObjectKind, Callable[[bytes, datetime], bool]] = MappingProxyType(
+    {SESSION: sessions.is_over, ATTEMPTS: attempts.is_over, LOGIN: pending.is_over}
+)
+
+
+def _remove_expired(storage: Storage, kind: ObjectKind, now: datetime, dry_run: bool) -> int:
+    """Removes the objects of *kind* whose time is over; returns how many. What cannot be read is left to ``check``."""
+    removed = 0
+    for key in list(kind.keys(storage)):
+        with suppress(UnreadableObject, Missing):
+            if _IS_OVER[kind](storage.read(key).data, now):
+                if not dry_run:
+                    storage.delete(key)
+                removed += 1
+    return removed
+
+
+def _collect(own: Prefixed, grace: timedelta, now: datetime, dry_run: bool) -> Iterator[Orphan]:
+    seen, revision = _read_notes(own)
+    noted: dict[str, str] = {}
     for key in orphans(own):
         first = seen.get(key, now)
-        left = Leftover(key, now - first, now - first >= grace)
-        if left.due and not dry_run:
-            left = Leftover(key, left.age, _remove(own, key))
-        if not left.due:
-            still[key] = timestamp(first)
-        yield left
-    if not dry_run and still != {key: timestamp(first) for key, first in seen.items()}:
-        _write(own, still, revision)
+        orphan = Orphan(key, now - first, now - first >= grace)
+        if orphan.due and not dry_run:
+            orphan = Orphan(key, orphan.age, _remove(own, key))
+        if not orphan.due:
+            noted[key] = timestamp(first)
+        yield orphan
+    if not dry_run and noted != {key: timestamp(first) for key, first in seen.items()}:
+        _write_notes(own, noted, revision)
 
 
 def _remove(own: Prefixed, key: str) -> bool:
-    with suppress(UnreadableObject, ValueError, Missing):
+    # A damaged record: its tarballs are needed when it is restored. Missing: another run was quicker.
+    with suppress(UnreadableObject, Missing):
         if is_orphan(own, key):
             own.delete(key)
             return True
     return False
 
 
-def _read(own: Prefixed) -> tuple[dict[str, datetime], Revision | None]:
-    """The orphans that earlier runs saw. Notes that cannot be understood are as good as none: the grace begins anew."""
+def _read_notes(own: Prefixed) -> tuple[dict[str, datetime], Revision | None]:
+    """The orphans that earlier runs saw. Notes that cannot be understood count as none: the grace begins again."""
     try:
         stored = own.read(ORPHANS.key())
     except Missing:
@@ -103,8 +137,8 @@ def _read(own: Prefixed) -> tuple[dict[str, datetime], Revision | None]:
         return {}, stored.revision
 
 
-def _write(own: Prefixed, still: dict[str, str], revision: Revision | None) -> None:
-    data = documents.encode({"orphans": still})
+def _write_notes(own: Prefixed, noted: dict[str, str], revision: Revision | None) -> None:
+    data = documents.encode({"orphans": noted})
     with suppress(Exists, Changed):  # another run wrote its own notes, which are as good
         if revision is None:
             own.create(ORPHANS.key(), data)

@@ -1,4 +1,4 @@
-"""The same work on many things, a few at a time: what makes a store on the network bearable to read as a whole."""
+"""The same work on many items, a few at a time, so that a store on the network can be read as a whole in good time."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ THREADS = 8
 
 
 def map_ordered(work: Callable[[Item], Result], items: Iterable[Item], *, threads: int = THREADS) -> Iterator[Result]:
-    """Yields the answer of *work* for each of *items*, in their order.
+    """Yields the result of *work* for each of *items*, in their order.
 
     At most twice *threads* items are taken ahead of what was yielded, so *items* may be endless. The first exception of
-    *work* comes out in its turn, and ends it.
+    *work* is raised in its turn, and ends it.
     """
     pool = ThreadPoolExecutor(threads, thread_name_prefix="upkeep")
     under_way: deque[Future[Result]] = deque()

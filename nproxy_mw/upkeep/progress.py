@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TextIO
 
-_EVERY = 0.2  # seconds; a terminal over a slow line must not hold the work up
+_EVERY = 0.2  # seconds; a slow terminal must not slow the work
 _CLEAR = "\r\x1b[K"
 
 
 class Progress:
-    """Counts things by what they are; shows the counts on *stream* when that is a terminal."""
+    """Counts by name; shows the counts on *stream* when that is a terminal. False while nothing was counted."""
 
     def __init__(self, stream: TextIO | None = None, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.counts: Counter[str] = Counter()
@@ -20,11 +20,14 @@ class Progress:
         self._monotonic = monotonic
         self._shown = float("-inf")
 
+    def __bool__(self) -> bool:
+        return bool(+self.counts)
+
     def __str__(self) -> str:
-        return ", ".join(f"{number:,} {what}" for what, number in self.counts.items())
+        return ", ".join(f"{number:,} {what}" for what, number in self.counts.items() if number)
 
     def count(self, what: str, number: int = 1) -> None:
-        """Counts *number* more of *what*, a plural."""
+        """Counts *number* more of *what*, a noun in the plural."""
         self.counts[what] += number
         now = self._monotonic()
         if self._stream and now - self._shown >= _EVERY:
@@ -33,7 +36,7 @@ class Progress:
             self._stream.flush()
 
     def clear(self) -> None:
-        """Takes the line away, before something else is printed."""
+        """Clears the line, before something else is printed."""
         if self._stream and self._shown > float("-inf"):
             self._shown = float("-inf")
             self._stream.write(_CLEAR)

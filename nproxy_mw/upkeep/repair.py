@@ -1,7 +1,7 @@
-"""Mends what a killed process left half done: changes that the audit trail does not tell of, and gaps in its index.
+"""Repairs what a killed process left half done: events that the audit trail does not hold yet, and gaps in its index.
 
-Everything here may be done at any time, by several at once, and again: a chain takes an event once, and so does the
-index.
+All of this may be done at any time, by several processes at once, and again: a chain takes an event once, and so does
+the index.
 """
 
 from __future__ import annotations
@@ -16,42 +16,42 @@ from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import NproxyError, StorageUnavailable
 from nproxy_mw.storage.layout import ADMINISTRATOR, ORGANIZATION, SYSTEM, home
 from nproxy_mw.storage.port import Storage
+from nproxy_mw.upkeep.check_state import DAMAGE_ERRORS, AccountCheck, recorded_in, state_keys
 from nproxy_mw.upkeep.progress import Progress
-from nproxy_mw.upkeep.state import Accounts, state_keys, untold
 
-Item = TypeVar("Item")
+T = TypeVar("T")
 
-_DAMAGED = (NproxyError, KeyError, TypeError, ValueError, AttributeError)
+_DAMAGE = (NproxyError, *DAMAGE_ERRORS)
 
 
 class OutOfTime(Exception):
-    """There was more to look at than could be looked at in time."""
+    """There was more to repair than the time allowed."""
 
 
-def mend(trail: Trail, progress: Progress) -> None:
-    """Tells of changes that a crash left untold, and makes the index say what the chains say.
+def repair_trail(trail: Trail, progress: Progress) -> None:
+    """Appends pending events to an organization's trail, and makes the index say what the chains say.
 
-    What is damaged is left as it is.
+    Damaged objects are left as they are.
     """
-    settle(trail, state_keys(trail.storage), progress)
+    _append_pending(trail, state_keys(trail.storage), progress)
     with suppress(StorageUnavailable):
-        if mended := verify.reindex(trail, verify.all_chains(trail)):
-            progress.count("events put into the index", mended)
+        if repaired := verify.reindex(trail, verify.all_chains(trail)):
+            progress.count("events put into the index", repaired)
 
 
-def mend_quickly(storage: Storage, seconds: float, monotonic: Callable[[], float] = time.monotonic) -> Progress:
-    """Mends what crashes leave in a whole store, for as long as *seconds*; answers what was done.
+def repair_quickly(storage: Storage, seconds: float, monotonic: Callable[[], float] = time.monotonic) -> Progress:
+    """Repairs what crashes leave in a whole store, for as long as *seconds*; returns what was done.
 
-    Each record is read once and the index is listed, so nothing but what is missing is written. An entry of the index
-    that says something else than the chain is no crash's work: it is left to ``nproxy-mw check``.
+    Each record is read once and the index is listed, so only what is missing is written. An index entry that differs
+    from the chain is not the result of a crash: it is left to ``nproxy-mw check``.
 
     Raises:
-        OutOfTime: some was not looked at.
+        OutOfTime: some of the store was not looked at.
         StorageUnavailable: the storage cannot be read or written.
     """
-    progress, accounts, end = Progress(), Accounts(storage), monotonic() + seconds
+    progress, accounts, end = Progress(), AccountCheck(storage), monotonic() + seconds
 
-    def in_time(items: Iterable[Item]) -> Iterator[Item]:
+    def in_time(items: Iterable[T]) -> Iterator[T]:
         for item in items:
             if monotonic() > end:
                 raise OutOfTime
@@ -60,29 +60,29 @@ def mend_quickly(storage: Storage, seconds: float, monotonic: Callable[[], float
     orgs = [SYSTEM]
     for org in in_time(ORGANIZATION.names(storage)):
         orgs.append(org)
-        accounts.settle(ORGANIZATION.key(org))
+        accounts.append_pending(ORGANIZATION.key(org))
     for key in in_time(ADMINISTRATOR.keys(storage)):
-        accounts.settle(key)
+        accounts.append_pending(key)
     for org in orgs:
         trail = Trail(home(storage, org), org=org)
-        settle(trail, in_time(state_keys(trail.storage)), progress)
+        _append_pending(trail, in_time(state_keys(trail.storage)), progress)
         if filled := verify.fill(trail, in_time(verify.all_chains(trail))):
             progress.count("events put into the index", filled)
     return progress
 
 
-def settle(trail: Trail, keys: Iterable[str], progress: Progress) -> None:
-    """Tells of the changes of the objects under *keys* that the administration's chain does not tell of."""
-    hung = _hung(trail)
+def _append_pending(trail: Trail, keys: Iterable[str], progress: Progress) -> None:
+    """Appends the events that the objects under *keys* carry and the administration's chain lacks."""
+    in_chain = _ids_in(trail)
     for key in keys:
-        with suppress(*_DAMAGED):
-            told = untold(trail.storage, key)
-            if not hung.issuperset(event["id"] for event in told) and trail.append_pending(told):
-                progress.count("untold changes told")
+        with suppress(*_DAMAGE):
+            recorded = recorded_in(trail.storage, key)
+            if not in_chain.issuperset(event["id"] for event in recorded) and trail.append_pending(recorded):
+                progress.count("changes added to the audit trail")
 
 
-def _hung(trail: Trail) -> set[Any]:
-    """The identifiers of all events in the administration's chain, read once for all that may be untold."""
-    with suppress(*_DAMAGED):
+def _ids_in(trail: Trail) -> set[Any]:
+    """The identifiers of all events in the administration's chain, read once for all objects."""
+    with suppress(*_DAMAGE):
         return {event["id"] for event in trail.chain()}
     return set()

@@ -20,7 +20,7 @@ from nproxy_mw.orgs.directory import OrganizationDirectory
 from nproxy_mw.orgs.organization import organization_at
 from nproxy_mw.storage import open_storage
 from nproxy_mw.upkeep.check import check
-from nproxy_mw.upkeep.repair import OutOfTime, mend_quickly
+from nproxy_mw.upkeep.repair import OutOfTime, repair_quickly
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_effort_is_bounded(url, caplog):
     """A store that takes too long is given up with one line that says what to do."""
     ticks = iter(range(1000))
     with pytest.raises(OutOfTime):
-        mend_quickly(open_storage(url), 3.0, lambda: next(ticks))
+        repair_quickly(open_storage(url), 3.0, lambda: next(ticks))
     repair.mend(url, -1.0)
     assert caplog.messages[-1].endswith("run 'nproxy-mw check --repair'")
 
@@ -116,7 +116,7 @@ def test_failure_is_one_line(url, monkeypatch, caplog):
         raise StorageUnavailable("The disk\nis gone.")
 
     repair.mend("gopher://x")
-    monkeypatch.setattr(repair, "mend_quickly", fail)
+    monkeypatch.setattr(repair, "repair_quickly", fail)
     repair.mend(url)
     assert len(caplog.messages) == 2
     assert all("\n" not in line and "check --repair" in line for line in caplog.messages)

@@ -16,12 +16,12 @@ from support.chaos import Storm, servers, verify
 from nproxy_mw.access import Actor, Grant
 from nproxy_mw.orgs.organization import organization_at
 from nproxy_mw.storage import open_storage
-from nproxy_mw.upkeep.check import Orphan, check
+from nproxy_mw.upkeep.check import OrphanFinding, check
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 FULL = os.environ.get("NPROXY_STORM") == "full"  # read before the tests' environment is emptied
-_HARMLESS = ("the index lacks this event", "does not tell of the last change yet")
+_HARMLESS = ("the index lacks this event", "does not record the last change yet")
 
 
 def token_for(storage: str) -> str:
@@ -49,7 +49,7 @@ def conclude(storm: Storm, storage: str, title: str, begun: float) -> None:
     ledger = storm.end()
     print(f"\n{title}: {ledger}; {len(ledger.acknowledged) / (time.monotonic() - begun):.1f} publishes a second")
     verify(storm, ledger)
-    findings = [it for it in check(open_storage(storage, freshness=0)) if not isinstance(it, Orphan)]
+    findings = [it for it in check(open_storage(storage, freshness=0)) if not isinstance(it, OrphanFinding)]
     assert [str(it) for it in findings if not any(harmless in it.what for harmless in _HARMLESS)] == []
     assert_told_once(storage)
 

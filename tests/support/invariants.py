@@ -10,11 +10,11 @@ from nproxy_mw.npm.packuments import abbreviated
 from nproxy_mw.orgs.organization import Organization
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.times import utc_now
-from nproxy_mw.upkeep.check import Orphan, check
+from nproxy_mw.upkeep.check import OrphanFinding, check
 from nproxy_mw.upkeep.gc import gc
 from support.commands import Command, opened
 
-_HARMLESS = ("the index lacks this event", "does not tell of the last change yet")
+_HARMLESS = ("the index lacks this event", "does not record the last change yet")
 
 
 def verify(storage: Storage, command: Command, before: object, after: object, *, acknowledged: bool) -> None:
@@ -32,7 +32,7 @@ def verify(storage: Storage, command: Command, before: object, after: object, *,
 
 def is_harmless(finding: object) -> bool:
     """Whether a finding is what a crash may leave: bytes that nobody names, an event told a little later."""
-    return isinstance(finding, Orphan) or any(sentence in str(finding) for sentence in _HARMLESS)
+    return isinstance(finding, OrphanFinding) or any(sentence in str(finding) for sentence in _HARMLESS)
 
 
 def assert_readable(organization: Organization) -> None:

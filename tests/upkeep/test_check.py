@@ -11,14 +11,24 @@ from support.stores import UTILS, edit, found, keys_of, overwrite
 
 from nproxy_mw.access import Grant
 from nproxy_mw.audit import trail
+from nproxy_mw.errors import NotFound
 from nproxy_mw.npm.names import parse_name
 from nproxy_mw.orgs.directory import OrganizationDirectory
-from nproxy_mw.upkeep.check import Orphan, check
+from nproxy_mw.upkeep.check import OrphanFinding, check
+from nproxy_mw.upkeep.gc import gc
 from nproxy_mw.upkeep.progress import Progress
 
 
+def manifest_of(record: Any) -> Any:
+    return record["packument"]["versions"]["1.0.0"]
+
+
 def dist_of(record: Any) -> Any:
-    return record["packument"]["versions"]["1.0.0"]["dist"]
+    return manifest_of(record)["dist"]
+
+
+def entry_of(record: Any) -> Any:
+    return record["tarballs"]["1.0.0"]
 
 
 @pytest.mark.parametrize("storage", ["memory", "local"], indirect=True)
@@ -72,13 +82,17 @@ def test_missing_tarball_is_found(store):
     pytest.param(lambda it: it["burnt"].append("1.0.0"), "1.0.0 is there and was unpublished", id="burnt"),
     pytest.param(lambda it: it.update(packument=None), "unpublished and still names tarballs", id="unpublished"),
     pytest.param(lambda it: it["chain"].pop(0), "one was dropped", id="chain cut"),
-    pytest.param(lambda it: it.update(chain=it["chain"][:1]), "no event tells that 1.1.0 was published", id="untold"),
+    pytest.param(lambda it: it.update(chain=it["chain"][:1]), "no event records that 1.1.0 was published", id="untold"),
     pytest.param(lambda it: it["chain"][0].update(ip="192.0.2.1"), "this event was edited", id="chain edited"),
     pytest.param(lambda it: dist_of(it).update(integrity="sha512-x"), "the integrity", id="integrity"),
+    pytest.param(lambda it: entry_of(it).update(size=7), "does not have the 7 bytes", id="size"),
+    pytest.param(lambda it: manifest_of(it).update(dependencies={"evil": "1"}), "manifest differs", id="dependencies"),
+    pytest.param(lambda it: manifest_of(it).update(scripts={"postinstall": "x"}), "manifest differs", id="scripts"),
+    pytest.param(lambda it: manifest_of(it).update(engines={"node": "1"}), "differs from its tarball in", id="engines"),
     pytest.param(lambda it: dist_of(it).update(shasum="x"), "the shasum", id="shasum"),
-    pytest.param(lambda it: it.update(format=2), "damaged or of a newer format", id="format"),
-    pytest.param(lambda it: it.update(packument=[]), "damaged or of a newer format", id="no packument"),
-    pytest.param(lambda it: it.update(tarballs=None), "damaged or of a newer format", id="no tarballs"),
+    pytest.param(lambda it: it.update(format=2), "written by a newer version", id="format"),
+    pytest.param(lambda it: it.update(packument=[]), "this is damaged", id="no packument"),
+    pytest.param(lambda it: it.update(tarballs=None), "this is damaged", id="no tarballs"),
 ])  # fmt: skip
 def test_contradiction_in_a_record_is_found(store, change, sentence):
     """Whatever in a record contradicts the rest is told, under its package; other packages are not accused."""
@@ -108,7 +122,7 @@ def test_orphan_is_found(store):
     store.create("orgs/acme/tarballs/@acme/utils/0123.tgz", b"left behind")
     store.create("orgs/acme/tarballs/@acme/never/0123.tgz", b"left behind")
     findings = list(check(store))
-    assert [type(finding) for finding in findings] == [Orphan, Orphan]
+    assert [type(finding) for finding in findings] == [OrphanFinding, OrphanFinding]
 
 
 def test_unknown_object_is_found(store):
@@ -139,7 +153,7 @@ def test_untold_change_is_repaired(store, acme, monkeypatch):
     monkeypatch.setattr(trail.Trail, "append", lambda self, told: None)
     acme.tokens.create("untold", [Grant.PROXY], actor=ACTOR)
     monkeypatch.undo()
-    assert ["does not tell of the last change" in finding for finding in found(store)] == [True]
+    assert ["does not record the last change" in finding for finding in found(store)] == [True]
     assert list(check(store, repair=True)) == []
     assert found(store) == []
 
@@ -160,6 +174,50 @@ def test_accounts_are_looked_at(store):
     store.delete("orgs/newborn/audit/administration.json")
     assert any(finding.startswith("organisations/newborn.json: the audit trail does not") for finding in found(store))
     assert [finding.partition(":")[0] for finding in map(str, check(store, repair=True))] == ["administrators/ann.json"]
+
+
+def test_organization_that_nothing_records_is_found(store):
+    """Somebody who can write to the storage can put an organization there, or move one, and no event says so."""
+    organizations = OrganizationDirectory(store)
+    for org in ("newborn", "moved"):
+        organizations.create(org, actor=ACTOR)
+    edit(store, "organisations/newborn.json", lambda it: it.update(events=[]))
+    overwrite(store, "organisations/moved.json", store.read("organisations/newborn.json").data)
+    assert sorted(found(store)) == [
+        "organisations/moved.json: this is damaged: restore it from a backup",
+        "organisations/newborn.json: no event records who made this organization, so somebody put it here",
+    ]
+
+
+def test_moved_token_is_found(store):
+    """A token's record under the hash of another token opens nothing, and is reported."""
+    key = keys_of(store, "orgs/acme/tokens")[0]
+    moved = f"orgs/acme/tokens/{'f' * 64}.json"
+    store.create(moved, store.read(key).data)
+    assert f"{moved}: this is damaged: restore it from a backup" in found(store)
+
+
+@pytest.mark.parametrize("do", [check, gc], ids=["check", "gc"])
+def test_unknown_organization_is_no_sound_one(store, do):
+    """A mistyped name is an error, and one that was made and has nothing yet is not."""
+    with pytest.raises(NotFound, match="no organization nobody"):
+        list(do(store, ["acme", "nobody"]))
+    OrganizationDirectory(store).create("newborn", actor=ACTOR)
+    assert list(do(store, ["newborn"])) == []
+    assert list(do(store, ["umbrella", "acme"])) == []
+
+
+@pytest.mark.parametrize("part", [
+    "record.json", "settings.json", "tokens/", "keys.json", "audit/administration.json", "organisations/"
+])  # fmt: skip
+def test_newer_object_is_no_damaged_one(store, part):
+    """What a newer version wrote is named as such: there is nothing to restore, and nothing to accuse anybody of."""
+    OrganizationDirectory(store).create("newborn", actor=ACTOR)
+    key = keys_of(store, part)[0]
+    overwrite(store, key, store.read(key).data.replace(b'"format":1', b'"format":2'))
+    findings = found(store)
+    assert findings
+    assert all("newer version" in finding for finding in findings), findings
 
 
 def test_one_organization_is_checked_alone(store):

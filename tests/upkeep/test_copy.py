@@ -14,11 +14,11 @@ from nproxy_mw.errors import Conflict, Missing, StorageUnavailable
 from nproxy_mw.npm.names import parse_name
 from nproxy_mw.orgs.organization import open_organization
 from nproxy_mw.storage import documents, open_storage
-from nproxy_mw.storage.layout import COPY
+from nproxy_mw.storage.layout import COPY, Stage, locate
 from nproxy_mw.storage.locks import ThreadLocks
 from nproxy_mw.testing.faults import Faulty
 from nproxy_mw.upkeep.check import check
-from nproxy_mw.upkeep.copy import copy, origin_of
+from nproxy_mw.upkeep.copy import copy, origin_of, require_apart
 
 UTILS = parse_name("@acme/utils")
 
@@ -186,7 +186,7 @@ def test_copy_that_went_its_own_way_is_not_written_over(store, destination, chan
     make_copy(store, destination)
     change(open_organization(destination, ThreadLocks(), "acme"))
     before = contents(destination)
-    with pytest.raises(Conflict, match="changed by itself"):
+    with pytest.raises(Conflict, match="changed on its own"):
         make_copy(store, destination)
     assert contents(destination) == before
 
@@ -220,3 +220,53 @@ def test_live_source_is_copied_whole(store, destination, acme):
 def test_origin_has_one_spelling(url, same):
     """Two spellings of one place are one place."""
     assert origin_of(url) == origin_of(same)
+
+
+@pytest.mark.parametrize(
+    ("source", "destination"),
+    [
+        pytest.param("/srv/npm", "/srv/npm/", id="same folder"),
+        pytest.param("/srv/npm", "/srv/npm/backup", id="within the source"),
+        pytest.param("file:///srv/npm/old", "/srv/npm", id="around the source"),
+        pytest.param("s3://bucket", "s3://bucket/npm", id="within the bucket"),
+    ],
+)
+def test_copy_into_itself_is_refused(source, destination):
+    """A copy that could copy itself never ends."""
+    with pytest.raises(Conflict, match="apart"):
+        require_apart(source, destination)
+
+
+def test_places_apart_are_apart():
+    """A name that begins like another is another place."""
+    require_apart("/srv/npm", "/srv/npm-copy")
+    require_apart("s3://bucket/npm", "s3://bucket/npm2")
+
+
+def test_dry_run_removes_nothing(store, destination):
+    """What the source no longer has is counted, and stays where it is."""
+    store.create("administrators/ann.json", documents.encode({"name": "ann"}))
+    make_copy(store, destination)
+    store.delete("administrators/ann.json")
+    before = contents(destination)
+    assert make_copy(store, destination, dry_run=True)["removed"] == 1
+    assert contents(destination) == before
+
+
+@pytest.mark.parametrize("key", ["orgs/acme/tokens/{}.json", "sessions/{}.json"])
+def test_what_lets_people_in_goes_with_its_source(store, destination, key):
+    """A token or a session that the source does not have opens nothing at the copy."""
+    make_copy(store, destination)
+    destination.create(key.format("f" * 64), b"{}")
+    assert make_copy(store, destination)["removed"] == 1
+    assert contents(destination) == contents(store)
+
+
+def test_settings_go_before_packages(store, destination):
+    """A server on a half-made copy knows which scopes are internal before it knows any package."""
+    written = []
+    real = destination.create
+    destination.create = lambda key, data: written.append(key) or real(key, data)
+    make_copy(store, destination)
+    order = [locate(key).kind.copied or Stage.PACKAGES for key in written if key != COPY.key()]
+    assert order == sorted(order)

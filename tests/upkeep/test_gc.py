@@ -8,16 +8,23 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.publications import ACTOR, publication, publish
+from support.stores import UTILS, edit
 
+from nproxy_mw.access import Administrator
+from nproxy_mw.accounts.attempts import Attempts
+from nproxy_mw.accounts.sessions import SessionStore
 from nproxy_mw.errors import StorageUnavailable
+from nproxy_mw.middleware.login.pending import PendingLogins
 from nproxy_mw.npm.names import parse_name
+from nproxy_mw.orgs.directory import OrganizationDirectory
 from nproxy_mw.orgs.organization import open_organization
-from nproxy_mw.storage.layout import ORPHANS
+from nproxy_mw.storage.layout import KINDS, ORPHANS, home, locate
 from nproxy_mw.storage.local import LocalStorage
 from nproxy_mw.storage.locks import ThreadLocks
 from nproxy_mw.testing.faults import Faulty
 from nproxy_mw.upkeep.check import check
-from nproxy_mw.upkeep.gc import gc, sweep
+from nproxy_mw.upkeep.gc import EXPIRED, gc, sweep
+from nproxy_mw.upkeep.progress import Progress
 
 ORPHAN = "orgs/acme/tarballs/@acme/utils/0123.tgz"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -92,12 +99,20 @@ def test_publish_in_flight_keeps_its_bytes(store, acme):
     assert list(check(store)) == []
 
 
-def test_record_changed_since_the_listing_is_looked_at_again(orphaned, acme, monkeypatch):
+def test_record_changed_since_the_listing_is_looked_at_again(orphaned, acme):
     """Just before removing, the record is read again: what it names by then stays."""
     collect(orphaned)
-    monkeypatch.setattr("nproxy_mw.upkeep.gc.is_orphan", lambda storage, key: False)
-    assert collect(orphaned, hours=2) == {ORPHAN: False}
-    assert ORPHAN in set(orphaned.list())
+    real = orphaned.list
+
+    def named_meanwhile(prefix=""):
+        for key in sorted(real(prefix), key=lambda key: key == ORPHAN):
+            if key == ORPHAN and prefix.endswith("tarballs"):
+                edit(orphaned, UTILS, lambda it: it["tarballs"]["1.0.0"].update(key="0123.tgz"))
+            yield key
+
+    orphaned.list = named_meanwhile
+    assert collect(orphaned, hours=2)[ORPHAN] is False
+    assert ORPHAN in set(real())
 
 
 def test_clock_that_goes_back_removes_nothing(orphaned):
@@ -137,6 +152,60 @@ def test_what_an_unpublish_left_is_collected(store, at):
     collect(store)
     collect(store, hours=2)
     assert [str(finding) for finding in check(store, repair=True)] == []
+
+
+def expired(store, hours: float = 0, **how) -> int:
+    """How many expired objects a run removes."""
+    progress = Progress()
+    list(gc(store, clock=lambda: NOON + timedelta(hours=hours), progress=progress, **how))
+    return progress.counts[EXPIRED]
+
+
+@pytest.fixture
+def passing(store):
+    """A store with a session that ends at midnight, a failed sign-in, and a login that waits for ten minutes."""
+    trail = OrganizationDirectory(store, clock=lambda: NOON).trail("system")
+    sessions = SessionStore(store, epoch_of=lambda name, *, current=False: "e", trail=trail, clock=lambda: NOON)
+    sessions.create(Administrator("ann"), actor=ACTOR)
+    Attempts(store, clock=lambda: NOON).begin("ann", "192.0.2.7")
+    PendingLogins(home(store, "acme"), clock=lambda: NOON).begin(ACTOR)
+    return store
+
+
+def test_expired_objects_go_when_their_time_is_over(passing):
+    """A login after its minutes, counters of failed sign-ins after an hour, a session after its day; each once."""
+    assert [expired(passing, hours) for hours in (0, 0.2, 0.9, 1.1, 12, 13, 14)] == [0, 0, 1, 2, 0, 1, 0]
+    assert not [key for key in passing.list() if locate(key).kind.passing]
+
+
+def test_every_passing_kind_is_removed_some_day(passing):
+    """The map says what passes, and each kind that passes has a way to tell when it is over."""
+    kinds = {kind for kind in KINDS if kind.passing}
+    assert kinds == {locate(key).kind for key in passing.list() if locate(key).kind.passing}
+    assert expired(passing, 100) == 4
+
+
+def test_dry_run_removes_nothing_that_expired(passing):
+    """A dry run counts."""
+    before = sorted(passing.list())
+    assert expired(passing, 100, dry_run=True) == 4
+    assert sorted(passing.list()) == before
+
+
+def test_one_organization_loses_its_own_logins_alone(passing):
+    """What belongs to the whole store is cleared with all organizations only."""
+    assert expired(passing, 100, orgs=["umbrella"]) == 0
+    assert expired(passing, 100, orgs=["acme"]) == 1
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b'{"format":1}', b'{"format":2}'])
+def test_expired_object_that_cannot_be_read_stays(store, data):
+    """Nobody can say that its time is over: check reports it."""
+    keys = ["sessions/x.json", "attempts/name/0.json", "orgs/acme/logins/x.json"]
+    for key in keys:
+        store.create(key, data)
+    assert expired(store, 100) == 0
+    assert set(keys) <= set(store.list())
 
 
 def test_temporary_files_are_swept(tmp_path):

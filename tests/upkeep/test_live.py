@@ -20,7 +20,7 @@ from nproxy_mw.orgs.organization import Organization, open_organization
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.layout import COPY
 from nproxy_mw.storage.locks import FileLocks
-from nproxy_mw.upkeep.check import Orphan, check
+from nproxy_mw.upkeep.check import OrphanFinding, check
 from nproxy_mw.upkeep.copy import copy
 from nproxy_mw.upkeep.gc import GRACE, gc
 
@@ -65,7 +65,7 @@ def busy(tmp_path) -> Iterator[Organization]:
 def test_check_of_a_busy_store_accuses_nobody(busy):
     """A check while others publish and unpublish finds nothing but work under way."""
     while changes(busy) < 100:
-        findings = [it for it in check(busy.storage.storage) if not isinstance(it, Orphan)]
+        findings = [it for it in check(busy.storage.storage) if not isinstance(it, OrphanFinding)]
         assert [str(it) for it in findings if "the index lacks this event" not in it.what] == []
 
 
@@ -76,7 +76,7 @@ def test_gc_and_copy_of_a_busy_store_lose_nothing(busy, tmp_path):
         assert not any(left.due for left in gc(store, grace=GRACE))
         copy(store, there, origin="here")
         for place in (store, there):
-            assert [str(it) for it in check(place) if "tarball" in it.what and not isinstance(it, Orphan)] == []
+            assert [str(it) for it in check(place) if "tarball" in it.what and not isinstance(it, OrphanFinding)] == []
 
 
 def test_grace_of_seconds_is_enough_for_what_was_given_up(busy):
@@ -108,7 +108,7 @@ def test_copy_to_a_bucket_that_is_killed_goes_on(s3_url, tmp_path):
                 pass
             running.send_signal(signal.SIGKILL)
         assert running.returncode in (-signal.SIGKILL, 0)  # it did not fail by itself
-        assert [str(it) for it in check(there) if "tarball" in it.what and not isinstance(it, Orphan)] == []
+        assert [str(it) for it in check(there) if "tarball" in it.what and not isinstance(it, OrphanFinding)] == []
     for source, destination in ((folder, f"{s3_url}/there"), (f"{s3_url}/there", str(tmp_path / "back"))):
         subprocess.run([program, "copy", source, destination], check=True)
     assert contents(there) == contents(open_storage(folder)) == contents(open_storage(str(tmp_path / "back")))

@@ -28,11 +28,11 @@ from nproxy_mw.npm.names import parse_name
 from nproxy_mw.orgs.directory import OrganizationDirectory
 from nproxy_mw.orgs.organization import Organization, open_organization
 from nproxy_mw.orgs.seal import Seal
-from nproxy_mw.packages.verify import problems
+from nproxy_mw.packages.verify import findings
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.locks import ThreadLocks
 from nproxy_mw.storage.port import Storage
-from nproxy_mw.upkeep.check import Orphan, check
+from nproxy_mw.upkeep.check import OrphanFinding, check
 from nproxy_mw.upkeep.copy import copy
 from nproxy_mw.upkeep.gc import gc
 
@@ -67,13 +67,13 @@ def opened(storage: Storage, org: str = "acme", **how: Any) -> Organization:
 
 def unexpected(storage: Storage) -> list[str]:
     """What check finds beside the orphan."""
-    return [str(finding) for finding in check(storage) if not isinstance(finding, Orphan)]
+    return [str(finding) for finding in check(storage) if not isinstance(finding, OrphanFinding)]
 
 
 def test_nothing_is_wrong_with_it(storage: Storage) -> None:
     """check finds the one orphan that was put there, and changes nothing."""
     before = contents(storage)
-    assert [type(finding) for finding in check(storage, repair=True)] == [Orphan]
+    assert [type(finding) for finding in check(storage, repair=True)] == [OrphanFinding]
     assert contents(storage) == before
 
 
@@ -97,7 +97,7 @@ def test_versions_verify(storage: Storage, org: str) -> None:
     packument, _ = organization.packages.read(name)
     for version in packument["versions"]:
         with organization.packages.open_tarball(name, name.tarball(version)).stream as stream:
-            assert list(problems(packument, version, stream.read(), organization.keys.public_keys())) == []
+            assert list(findings(packument, version, stream.read(), organization.keys.public_keys())) == []
 
 
 def test_tokens_open_what_they_opened(storage: Storage) -> None:

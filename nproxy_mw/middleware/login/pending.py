@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from nproxy_mw.access import Actor, Grant
@@ -24,7 +24,7 @@ from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.layout import LOGIN
 from nproxy_mw.storage.port import Storage
-from nproxy_mw.times import Clock, utc_now
+from nproxy_mw.times import Clock, parse_time, utc_now
 
 LIFETIME = timedelta(minutes=10)
 MAX_OF_ADDRESS = 50
@@ -152,6 +152,18 @@ class PendingLogins:
                 with suppress(Missing):
                     self.storage.delete(key)
                 return
+
+
+def is_over(data: bytes, now: datetime) -> bool:
+    """Returns whether the login that *data* stores may be removed: nobody can grant or collect it any more.
+
+    Raises:
+        UnreadableObject: *data* is no login.
+    """
+    try:
+        return now >= parse_time(documents.decode(data)["createdAt"]) + 2 * LIFETIME
+    except (KeyError, TypeError, ValueError) as error:
+        raise documents.damaged() from error
 
 
 def _public(secret: str) -> str:

@@ -60,7 +60,9 @@ def test_token_that_was_changed_is_found(store, change, with_events):
 
     edit(store, key, alter)
     (finding,) = found(store)
-    assert finding.startswith(f"{key}: the audit trail tells of this token's name, scopes or expiry otherwise")
+    assert finding.startswith(
+        f"{key}: the audit trail records another name, other scopes or another expiry of this token"
+    )
 
 
 def test_token_whose_revocation_was_undone_is_found(store):
@@ -68,7 +70,7 @@ def test_token_whose_revocation_was_undone_is_found(store):
     key = token_key(store, "ci")
     edit(store, key, lambda it: it.update(revokedAt=None, events=it["events"][:1]))
     assert found(store) == [
-        f"{key}: the audit trail tells that this token was revoked: somebody put it back; revoke it"
+        f"{key}: the audit trail records that this token was revoked, so somebody put it back: revoke it"
     ]
 
 
@@ -78,7 +80,7 @@ def test_token_with_the_events_of_another_is_found(store):
     planted = f"orgs/acme/tokens/{'f' * 64}.json"
     store.create(planted, orjson.dumps({**document, "hash": "f" * 64}))
     (finding,) = found(store)
-    assert finding.startswith(f"{planted}: no event tells who made this token")
+    assert finding.startswith(f"{planted}: no event records who made this token")
 
 
 def test_last_use_is_no_change(store, acme):
@@ -103,7 +105,7 @@ def test_settings_that_were_changed_are_found(store, change, named):
     """By the sum of all changes that the trail tells of."""
     edit(store, SETTINGS, lambda it: change(it["settings"]))
     (finding,) = found(store)
-    assert finding.startswith(f"{SETTINGS}: the audit trail tells otherwise of {named}")
+    assert finding.startswith(f"{SETTINGS}: the audit trail records other values of {named}")
 
 
 def rule_of(acme):
@@ -155,7 +157,7 @@ def test_rule_that_was_changed_is_found(store, acme):
     edit(store, SETTINGS, lambda it: it["settings"]["rules"].clear())
     assert [f"rules.{name}" in finding for finding in found(store)] == [True]
     acme.storage.delete("settings.json")
-    assert any("the settings are gone" in finding for finding in found(store))
+    assert any("settings that are gone" in finding for finding in found(store))
     acme.storage.create("settings.json", orjson.dumps(after))
     assert found(store) == []
     other_org = "orgs/umbrella/settings.json"
@@ -169,7 +171,7 @@ def test_settings_whose_change_is_untold_are_only_untold(store, acme):
     acme.settings.change({"publicReads": False}, actor=ACTOR)
     overwrite(store, "orgs/acme/audit/administration.json", chain.data)
     assert [it for it in found(store) if it.startswith(SETTINGS)] == [
-        f"{SETTINGS}: the audit trail does not tell of the last change yet: run 'nproxy-mw check --repair'"
+        f"{SETTINGS}: the audit trail does not record the last change yet: run 'nproxy-mw check --repair'"
     ]
 
 
@@ -180,7 +182,7 @@ def test_number_that_could_be_given_again_is_found(store, acme):
     assert [it for it in found(store) if "tarballs" not in it] == []
     edit(store, UTILS, lambda it: it["burnt"].clear())
     edit(store, "orgs/acme/packages/@acme/gone/record.json", lambda it: it["burnt"].clear())
-    told = "version 1.0.0 was published and is neither there nor burnt: its number could be given again"
+    told = "version 1.0.0 was published and is neither there nor retired: its number could be given again"
     assert sorted(found(store)) == [f"orgs/acme/packages/@acme/gone/record.json: {told}", f"{UTILS}: {told}"]
 
 
@@ -202,7 +204,7 @@ def test_planted_administrator_is_found(store, sessions):
     ann = orjson.loads(store.read("administrators/ann.json").data)
     store.create("administrators/eve.json", orjson.dumps({**ann, "name": "eve"}))
     store.create("administrators/eva.json", orjson.dumps({**ann, "name": "eva", "events": []}))
-    told = "no event tells who made this administrator: somebody put it here; remove it"
+    told = "no event records who made this administrator, so somebody put it here: remove it"
     assert found(store) == [f"administrators/eva.json: {told}", f"administrators/eve.json: {told}"]
 
 
@@ -228,8 +230,8 @@ def test_planted_session_is_found(store, sessions):
     store.create(planted, orjson.dumps({**orjson.loads(data), "hash": "f" * 64}))
     assert sorted(found(store)) == sorted(
         [
-            f"{key}: the audit trail tells that this session has ended: somebody put it back; remove it",
-            f"{planted}: no event tells of this sign-in: somebody put the session here; remove it",
+            f"{key}: the audit trail records that this session ended, so somebody put it back: remove it",
+            f"{planted}: no event records this sign-in, so somebody put the session here: remove it",
         ]
     )
 

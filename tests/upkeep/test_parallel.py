@@ -66,3 +66,13 @@ def test_progress_is_shown_now_and_then():
         progress.count("packages")
     assert terminal.getvalue().count("packages") == 1
     assert str(progress) == "1,000 packages"
+
+
+def test_progress_of_nothing_is_false():
+    """So a caller can say something else than an empty list."""
+    progress = Progress()
+    assert not progress
+    progress.count("objects", 0)
+    assert (bool(progress), str(progress)) == (False, "")
+    progress.count("objects")
+    assert (bool(progress), str(progress)) == (True, "1 objects")

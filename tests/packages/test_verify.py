@@ -11,7 +11,7 @@ from support.publications import publish
 
 from nproxy_mw.npm.names import parse_name
 from nproxy_mw.orgs.organization import open_organization
-from nproxy_mw.packages.verify import problems
+from nproxy_mw.packages.verify import findings
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.locks import ThreadLocks
 
@@ -38,7 +38,7 @@ def proof():
 def found(proof, alter):
     packument, tarball, keys = copy.deepcopy(proof[0]), *proof[1:]
     alter(packument["versions"]["1.0.0"], packument)
-    return list(problems(packument, "1.0.0", tarball, keys))
+    return list(findings(packument, "1.0.0", tarball, keys))
 
 
 def test_sound_version_has_no_problems(proof):
@@ -65,7 +65,7 @@ def test_sound_version_has_no_problems(proof):
 def test_field_that_differs_from_the_tarball_is_named(proof, field, value):
     """Though no signature covers it."""
     said = found(proof, lambda manifest, _: manifest.update({field: value}))
-    assert said == [f"Its manifest differs from its tarball in {field}."]
+    assert said == [f"Its manifest is not the one that was published: it differs from its tarball in {field}."]
 
 
 @pytest.mark.parametrize(("field", "value"), [("os", "linux"), ("cpu", ["x64"]), ("libc", []), ("imports", {})])
@@ -99,7 +99,7 @@ def test_missing_integrity_is_told(proof):
 @pytest.mark.parametrize("keys", [[], [None], [5], [{"keyid": 5}], [{"keyid": "x", "expires": 7}]])
 def test_keys_of_a_wrong_type_vouch_for_nothing(proof, keys):
     """Each signature is then by a key that is not listed."""
-    assert len(list(problems(proof[0], "1.0.0", proof[1], keys))) == 2
+    assert len(list(findings(proof[0], "1.0.0", proof[1], keys))) == 2
 
 
 JSON = st.recursive(
