@@ -27,6 +27,7 @@ from nproxy_mw.errors import ClientError, MissingLayer, NotFound, NproxyError, S
 from nproxy_mw.http.bodies import CountedInput, count_input, drain
 from nproxy_mw.http.context import opened
 from nproxy_mw.http.messages import NO_STORE, Headers, Response, json_response, send
+from nproxy_mw.observability.logs import REQUEST
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -46,6 +47,7 @@ class ErrorResponses:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         inner, context = opened(environ)
         request_id = context.request_id = context.request_id or uuid.uuid4().hex
+        REQUEST.set(request_id)  # for the log, until the next request of this thread
         start = _with_id(start_response, request_id)
         counted: CountedInput | None = None
         try:
