@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
-from nproxy_mw.cli.stores import open_store
+from nproxy_mw.cli.stores import open_organizations
 from nproxy_mw.errors import Busy
 from nproxy_mw.storage.locks import FileLocks, locks_for
 from nproxy_mw.upkeep.repair import OutOfTime, mend_quickly
@@ -26,7 +26,7 @@ def begin(url: str) -> threading.Thread:
 def mend(url: str, seconds: float = SECONDS) -> None:
     """Mends the store at *url*, one process of this machine at a time. Raises nothing; a failure is one line."""
     try:
-        storage = open_store(url)
+        storage = open_organizations(url).storage
         if next(iter(storage.list()), None) is None:
             return
         with lock_of(url).hold("mending", seconds):

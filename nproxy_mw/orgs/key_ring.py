@@ -18,6 +18,10 @@ from nproxy_mw.storage import documents
 Pair: TypeAlias = tuple[Ed25519Signer, P256Signer]
 
 NO_SEAL = "The signing keys are sealed: set NPROXY_SEAL_KEY to the key they were sealed with."
+WOULD_UNSEAL = (
+    "The signing keys are sealed, and new ones would not be: set NPROXY_SEAL_KEY, to another key where the old one is "
+    "lost, or ask for unsealed keys with 'nproxy-mw keys rotate --unseal'."
+)
 WRONG_SEAL = (
     "The signing keys cannot be opened: NPROXY_SEAL_KEY is not the key they were sealed with, or they were altered in "
     "the storage."
@@ -42,13 +46,13 @@ class KeyRing:
     def opened(self) -> tuple[Signer, ...]:
         """The signers. Raises `StorageUnavailable` when there are none."""
         if self.problem:
-            raise _unavailable(self.problem)
+            raise unavailable(self.problem)
         return self.signers
 
     def listed(self) -> list[dict[str, Any]]:
         """The public keys. Raises `StorageUnavailable` when they are not those that were sealed."""
         if self.altered:
-            raise _unavailable(self.problem)
+            raise unavailable(self.problem)
         return [dict(key) for key in self.keys]
 
 
@@ -93,5 +97,18 @@ def _signers(org: str, keys: Sequence[Json], secret: bytes) -> tuple[Signer, ...
     return pair
 
 
-def _unavailable(problem: str) -> StorageUnavailable:
+def is_sealed(document: Json) -> bool:
+    """Returns whether the private part of a stored *document* is sealed.
+
+    Raises:
+        StorageUnavailable: the document is damaged.
+    """
+    try:
+        return bool(document["private"]["sealed"])
+    except (KeyError, TypeError) as error:
+        raise documents.damaged() from error
+
+
+def unavailable(problem: str) -> StorageUnavailable:
+    """Returns the error for keys that cannot be used; *problem* is its sentence."""
     return StorageUnavailable(problem, code="keys-unreadable", retry_after=60)

@@ -55,12 +55,23 @@ class KeyStore:
             self._change(actor, make=lambda document: document is None)
             return self._remembered.get(KEY).opened()
 
-    def rotate(self, *, actor: Actor) -> tuple[Signer, ...]:
+    def rotate(self, *, unseal: bool = False, actor: Actor) -> tuple[Signer, ...]:
         """Makes a new pair. The old keys get an expiry `OVERLAP` ahead, and their private parts are dropped.
 
         The old private keys are not needed for it: this is also the way out when a seal key was lost, or is new.
+        *unseal* stores the new ones as they are, where sealed ones were; only without a seal.
+
+        Raises:
+            StorageUnavailable: the stored keys are sealed, and there is neither a seal nor *unseal*. New keys that are
+                not sealed would stop every server that has the seal.
         """
-        self._change(actor, make=lambda _: True)
+
+        def make(document: Json | None) -> bool:
+            if document is not None and self._seal is None and not unseal and key_ring.is_sealed(document):
+                raise key_ring.unavailable(key_ring.WOULD_UNSEAL)
+            return True
+
+        self._change(actor, make=make)
         return self._remembered.get(KEY).opened()
 
     def public_keys(self) -> list[dict[str, Any]]:
