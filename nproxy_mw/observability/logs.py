@@ -15,16 +15,13 @@ from typing import Any
 import orjson
 
 from nproxy_mw.times import timestamp
+from nproxy_mw.token_format import redact
 
 REQUEST: ContextVar[str] = ContextVar("nproxy_mw_request", default="")
 """The id of the request that this thread works on, for its log records. ErrorResponses sets it."""
 
-# Tokens of ours, sessions, and tokens of npm; user and password in a URL; the value of an Authorization header.
-_SECRETS = re.compile(
-    r"\b(?P<kind>(?:nproxy|session|npm)_)[A-Za-z0-9]{8,}"
-    r"|(?<=://)[^/\s@]{1,1024}(?=@)"
-    r"|(?P<scheme>\b(?:Bearer|Basic)\s)[^\s'\",;]+"
-)
+# Tokens of npm's own registry; user and password in a URL; the value of an Authorization header.
+_SECRETS = re.compile(r"(\bnpm_)[A-Za-z0-9]{8,}|(?<=://)()[^/\s@]{1,1024}(?=@)|(\b(?:Bearer|Basic)\s)[^\s'\",;]+")
 # Where a path has a secret as one of its segments: npm's log out and token list, and a login that waits.
 _SECRET_PATHS = re.compile(r"(/-/(?:user/token|npm/v1/tokens/token|v1/login/(?:done|page))/)[^?\s]+")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -32,9 +29,9 @@ _IN_TRACEBACKS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def redacted(text: str) -> str:
-    """Returns *text* with everything that looks like a secret replaced by ``***``."""
-    text = _SECRETS.sub(lambda match: f"{match['kind'] or match['scheme'] or ''}***", text)
-    return _SECRET_PATHS.sub(r"\1***", text)
+    """Returns *text* with everything that looks like a secret, ours or another's, replaced by ``[redacted]``."""
+    text = _SECRETS.sub(lambda match: f"{match[match.lastindex or 0]}[redacted]", redact(text))
+    return _SECRET_PATHS.sub(r"\1[redacted]", text)
 
 
 class RequestIds(logging.Filter):
