@@ -14,7 +14,7 @@ from pathlib import Path
 from nproxy_mw.cli.addresses import Bind
 from nproxy_mw.cli.serving import Serving
 from nproxy_mw.hosting.administration import administrators_of
-from nproxy_mw.middleware.tenants import ByHost, FixedOrg, Resolve
+from nproxy_mw.middleware.tenants import Resolve
 from nproxy_mw.npm.client_setup import ClientSetup, client_setups
 from nproxy_mw.orgs.organization import DEFAULT_ORG, Organization
 
@@ -45,8 +45,8 @@ def _tell(serving: Serving, url: str) -> None:
 def about_storage(serving: Serving, url: str) -> str:
     """Returns what the storage of a server holds, and what to do next."""
     storage, remark, organizations = serving.options.storage, serving.upstream.remark, serving.organizations()
-    if isinstance(serving.resolve, FixedOrg):
-        text = one_organization(url, organizations.open(serving.resolve.org), storage, remark)
+    if serving.resolve.fixed_org is not None:
+        text = one_organization(url, organizations.open(serving.resolve.fixed_org), storage, remark)
     else:
         found = [one.id for one in organizations.directory.list()]
         text = many_organizations(url, serving.resolve, found, storage, remark)
@@ -76,8 +76,7 @@ def one_organization(url: str, organization: Organization, storage: str, remark:
 
 def many_organizations(url: str, resolve: Resolve, found: Sequence[str], storage: str, remark: str) -> str:
     """Returns where each organization of a server of many is, and which are *found*."""
-    pattern = f"http(s)://ID.{resolve.domain}/" if isinstance(resolve, ByHost) else f"{url}/ID/"
-    lines = [f"Each organization is at {pattern}", remark]
+    lines = [f"Each organization is at {resolve.describe(url)}", remark]
     if found:
         some = ", ".join(found[:10]) + (" and others" if len(found) > 10 else "")
         return "\n".join([*lines, f"There is {some}."])

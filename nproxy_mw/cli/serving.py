@@ -17,7 +17,7 @@ from nproxy_mw.cli.options import UsageError
 from nproxy_mw.cli.stores import ACTOR, about_storage, no_such_organization, open_organizations
 from nproxy_mw.errors import NproxyError, StorageUnavailable
 from nproxy_mw.hosting import Platform
-from nproxy_mw.middleware.tenants import FixedOrg, Resolve
+from nproxy_mw.middleware.tenants import Resolve
 from nproxy_mw.orgs.organization import Organizations
 from nproxy_mw.upstream.transport import Transport, Urllib3Transport
 
@@ -89,7 +89,7 @@ def prepare(serving: Serving) -> None:
             "A memory:// storage lives and ends with one process, so no other could make a token for it: name a "
             "folder, or an s3:// bucket."
         )
-    if options.scope and not isinstance(serving.resolve, FixedOrg):
+    if options.scope and serving.resolve.fixed_org is None:
         raise UsageError(
             "--scope is for a server of one organization: with many, each has its own, set with "
             "'nproxy-mw settings set --org ID internalScopes=@scope'."
@@ -107,10 +107,10 @@ def prepare(serving: Serving) -> None:
 def _try_storage(serving: Serving) -> None:
     organizations = serving.organizations()
     try:
-        if not isinstance(serving.resolve, FixedOrg):
+        org = serving.resolve.fixed_org
+        if org is None:
             organizations.probe()
             return
-        org = serving.resolve.org
         if not organizations.has(org) and organizations.directory.list():
             raise UsageError(no_such_organization(serving.options.storage, organizations, org))
         organization = organizations.ensure(org, actor=ACTOR)

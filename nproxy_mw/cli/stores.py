@@ -9,7 +9,6 @@ from nproxy_mw.cli.command import Parsed
 from nproxy_mw.cli.options import Option, UsageError
 from nproxy_mw.cli.tenancy import parse_orgs
 from nproxy_mw.errors import StorageUnavailable
-from nproxy_mw.middleware.tenants import FixedOrg
 from nproxy_mw.orgs.directory import is_slug
 from nproxy_mw.orgs.organization import DEFAULT_ORG, Organization, Organizations
 from nproxy_mw.orgs.seal import Seal
@@ -77,7 +76,7 @@ def existing_storage(url: str) -> Storage:
 
 def org_of(parsed: Parsed) -> str:
     """Returns the id of the organization that the options name."""
-    return parsed.org or (parsed.orgs.org if isinstance(parsed.orgs, FixedOrg) else DEFAULT_ORG)
+    return parsed.org or (parsed.orgs and parsed.orgs.fixed_org) or DEFAULT_ORG
 
 
 def organization_of(parsed: Parsed, *, make: bool = False) -> Organization:

@@ -34,10 +34,11 @@ def check_domain(resolve: Resolve, public_url: str | None) -> None:
     Raises:
         UsageError: it is another one, or has a path.
     """
-    if isinstance(resolve, ByHost) and public_url is not None:
+    domain = resolve.management_domain
+    if domain is not None and public_url is not None:
         url = urlsplit(public_url)
-        if url.hostname != resolve.domain or url.path:
+        if url.hostname != domain or url.path:
             raise UsageError(
-                f"With --orgs host:{resolve.domain} clients reach the server at {resolve.domain} and the hosts below "
-                f"it: give --public-url as https://{resolve.domain}, or leave it out."
+                f"With --orgs host:{domain} clients reach the server at {domain} and the hosts below it: give "
+                f"--public-url as https://{domain}, or leave it out."
             )
