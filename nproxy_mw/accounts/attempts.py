@@ -116,7 +116,9 @@ def network_of(ip: str, prefix: int = 64) -> str:
 def too_many(seconds: int) -> TooManyRequests:
     """What is raised for an attempt that comes too early."""
     return TooManyRequests(
-        f"Too many attempts to sign in: try again in {seconds} seconds.", code="too-many-attempts", retry_after=seconds
+        f"Too many attempts to sign in: try again in {seconds} second{'' if seconds == 1 else 's'}.",
+        code="too-many-attempts",
+        retry_after=seconds,
     )
 
 
