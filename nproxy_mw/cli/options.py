@@ -16,7 +16,7 @@ class UsageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One thing that a command can be told.
+    """One thing that a user can choose for a command.
 
     Without a *metavar* it is a switch. *parse* turns text into the value, and raises `ValueError` with the end of a
     sentence. *default* is text, too; if it is None, the value is None, and *otherwise* says what happens then. With

@@ -1,4 +1,4 @@
-"""gunicorn, told what it needs to know, and when to stop."""
+"""gunicorn as ``nproxy-mw serve`` runs it: its settings, and what stops it."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ WHOLE_STORE = (STORAGE, CONFIG)
 ONE_ORG = (STORAGE, ORG, CONFIG, replace(ORGS, inherited=True), replace(SEAL_KEY, inherited=True))
 """What a command about one organization has."""
 ANY_OF_STORE = (STORAGE, replace(ORG, help="one organization only", otherwise="all of them"), CONFIG)
-"""What a command has that is about all organizations unless it is told one."""
+"""What a command has that is about all organizations, unless one is named."""
 
 
 def open_organizations(url: str, *, freshness: float = 0, seal: Seal | None = None) -> Organizations:

@@ -50,7 +50,7 @@ class Platform:
     *resolve* is `FixedOrg`, `ByHost` or `ByPath`. A fixed organization must have been made before; any other is looked
     for in the storage at each request, so that one made by another process is there at once. If *upstream* is
     None, there are internal packages only. *public_url* is where clients reach the platform itself; if it is None, URLs
-    in answers follow the request. *users* tells who may use the management API; if it is None, there is none.
+    in answers follow the request. *users* says who may use the management API; if it is None, there is none.
     *administrators* are those who may use ``npm login``; if it is None, there is no login. *tokens* returns the tokens
     of an organization by its id; if it is None, they are the organization's own.
     """
@@ -171,7 +171,7 @@ def platform(
 
 
 def no_registry(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """What the platform's own address answers beside the management API: as for an organization that is not there."""
+    """Answers at the platform's own address, outside the management API, as for an organization that does not exist."""
     raise NotFound("There is no registry at this address.", code="registry-not-found")
 
 

@@ -1,11 +1,11 @@
-"""What each package manager must be told to use a registry: its files, its commands, and why it needs them. Pure.
+"""What each package manager needs to use a registry: its files, its commands, and why it needs them. Pure.
 
 A test runs every line with the client that it is for, where that is installed. They differ because the clients do:
 
 * pnpm (10, 11, 12) takes no variable from a project's ``.npmrc``, and yarn 4 does not read ``.npmrc`` at all.
 * The key of a token ends with a slash before the colon. npm, bun, pnpm 11 and 12 forgive a missing one; pnpm 10, yarn 1
   and deno send no token then.
-* yarn 1 and yarn 4 send the token for scoped packages only, unless they are told to send it always.
+* yarn 1 and yarn 4 send the token for scoped packages only, unless one more line says otherwise.
 * yarn 4 refuses plain http, loopback included.
 * pnpm 11 and 12, yarn 4 and deno hold back versions that are less than a day old. For packages of your own that is no
   protection, so their scope is exempt; pnpm would otherwise take the lowest version without a word.

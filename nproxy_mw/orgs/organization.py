@@ -1,7 +1,7 @@
 """One organization: everything that is its own, on its part of the storage; and the organizations of one storage.
 
-Its storage is `Prefixed`: no key built above can name another organization's object, so isolation does not hang on each
-layer's care.
+The storage of an organization is `Prefixed`: no key that is built above it can name another organization's object, so
+isolation does not depend on the care of each layer.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from nproxy_mw.times import Clock, utc_now
 _log = logging.getLogger(__name__)
 
 DEFAULT_ORG = "default"
-"""The organization of a server that is not told another one."""
+"""The organization of a server, unless another one is chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Organization:
     packages: Packages
 
     def is_new(self) -> bool:
-        """Whether no token was ever made for it: nobody can use it yet."""
+        """Returns whether no token was ever created for it, so that it cannot be used yet."""
         return not self.tokens.list(revoked=True)
 
 
@@ -63,11 +63,11 @@ def open_organization(
     catalog: Catalog = SHIPPED,
     clock: Clock = utc_now,
 ) -> Organization:
-    """The organization *org* on the whole storage *storage*. Nothing is read or written yet.
+    """Returns the organization *org* on *storage*, the whole one. Nothing is read or written yet.
 
-    *is_made* says that it is known to have been made: settings that are not there are lost then, and no request is
-    answered without them. If *seal* is None, private signing keys are stored as they are. *catalog* has the rules that
-    its settings can name.
+    *is_made* says that the organization is known to exist. Then missing settings are an error; defaults are never
+    assumed. If *seal* is None, private signing keys are stored as they are. *catalog* has the rules that its settings
+    can name.
 
     Raises:
         ValueError: *org* is not an organization's id; another one's storage may begin where its own would end.
