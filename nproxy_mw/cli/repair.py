@@ -17,14 +17,14 @@ _log = logging.getLogger(__name__)
 
 
 def begin(url: str) -> threading.Thread:
-    """Repairs the store at *url* in a thread, which it returns. No request waits for it, and it ends with the process."""
+    """Repairs the store at *url* in the thread that it returns. No request waits for it; it ends with the process."""
     thread = threading.Thread(target=mend, args=(url,), name="mending", daemon=True)
     thread.start()
     return thread
 
 
 def mend(url: str, seconds: float = SECONDS) -> None:
-    """Repairs the store at *url*, one process of this machine at a time. Raises nothing: a failure is a line in the log."""
+    """Repairs the store at *url*, one process of this machine at a time. A failure is only a line in the log."""
     try:
         storage = open_organizations(url).storage
         if next(iter(storage.list()), None) is None:

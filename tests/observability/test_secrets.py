@@ -6,6 +6,7 @@ import itertools
 import logging
 
 import pytest
+from support.client import Client, validated
 from support.hosting import PASSWORD, PlatformFixture
 
 from nproxy_mw.hosting import Platform
@@ -14,7 +15,6 @@ from nproxy_mw.middleware.tenants import FixedOrg
 from nproxy_mw.orgs.organization import Organizations
 from nproxy_mw.storage.locks import ThreadLocks
 from nproxy_mw.testing.upstream import RecordingUpstream
-from support.client import Client, validated
 
 NPM_TOKEN, OTP, UPSTREAM_PASSWORD = "npm_" + "a1B2" * 9, "481516", "hush-hush"
 PATHS = (
@@ -47,7 +47,7 @@ def everything_logged():
 
 
 def ask(upstream_url):
-    """Sends every kind of secret to every path, with several verbs; whatever is answered. Logs what objects look like."""
+    """Sends every kind of secret to every path, with several verbs, and logs what objects look like."""
     tenants = PlatformFixture(resolve=FixedOrg("acme"))
     tenants.scopes("acme", "@acme")
     token, session = tenants.token("acme"), tenants.session()
