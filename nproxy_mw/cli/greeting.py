@@ -13,6 +13,7 @@ from pathlib import Path
 
 from nproxy_mw.cli.addresses import Bind
 from nproxy_mw.cli.serving import Serving
+from nproxy_mw.cli.terminal import say
 from nproxy_mw.hosting.administration import administrators_of
 from nproxy_mw.middleware.tenants import Resolve
 from nproxy_mw.npm.client_setup import ClientSetup, client_setups
@@ -27,7 +28,7 @@ def begin(serving: Serving, bind: Bind) -> threading.Thread:
     Nothing here can stop the server: a storage that does not answer is a line in the log.
     """
     url = serving.options.public_url or f"http://{bind.reachable}"
-    print(ready(url, bind), flush=True)
+    say(ready(url, bind), sys.stdout)
     thread = threading.Thread(target=_tell, args=(serving, url), name="greeting", daemon=True)
     thread.start()
     return thread
@@ -39,7 +40,7 @@ def _tell(serving: Serving, url: str) -> None:
     except Exception as error:  # whatever it is, the server serves on
         text = serving.upstream.remark
         _log.warning("What the storage holds could not be read for the greeting: %s", error)
-    print(text, flush=True)
+    say(text, sys.stdout)
 
 
 def about_storage(serving: Serving, url: str) -> str:

@@ -1,23 +1,22 @@
-"""gunicorn as ``nproxy-mw serve`` runs it: its settings, and what stops it."""
+"""gunicorn as ``nproxy-mw serve`` runs it."""
 
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import sys
-from contextlib import suppress
 from typing import Any
 
 from nproxy_mw.cli import greeting, repair
 from nproxy_mw.cli.addresses import Bind
 from nproxy_mw.cli.options import UsageError
 from nproxy_mw.cli.serving import Serving
+from nproxy_mw.cli.terminal import say
 
 try:
     from gunicorn.app.base import BaseApplication
-    from gunicorn.arbiter import Arbiter
 
+    from nproxy_mw.cli.arbiter import TerminalArbiter
     from nproxy_mw.cli.server_log import ServerLog
     from nproxy_mw.cli.worker import Worker
 except ImportError as error:
@@ -29,7 +28,6 @@ _MEMORY = "/dev/shm"  # noqa: S108 - gunicorn makes a file of its own there, und
 """Where workers show that they are alive: in memory, so that a full or read-only disk stops no start."""
 
 GRACE = 10  # seconds that a request under way has to end in, after Ctrl-C or SIGTERM
-_STOPPING = f"Stopping: requests that are under way have {GRACE} seconds."
 
 
 def check_port(bind: Bind) -> None:
@@ -73,7 +71,7 @@ class Server(BaseApplication):
             "proc_name": "nproxy-mw",
             "graceful_timeout": GRACE,
             "post_worker_init": self.begin,
-            "on_exit": lambda arbiter: _say("Stopped."),
+            "on_exit": lambda arbiter: say("Stopped.", sys.stderr),
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
@@ -92,40 +90,4 @@ class Server(BaseApplication):
 
     def run(self) -> None:
         """Serves until a signal ends it."""
-        Master(self).run()
-
-
-class Master(Arbiter):
-    """gunicorn's first process, which says that it stops, and stops when its terminal is closed."""
-
-    def __init__(self, app: Server) -> None:
-        # A service without a terminal takes a hangup for "reload", as gunicorn does.
-        self.has_terminal = any(os.isatty(descriptor) for descriptor in range(3))
-        super().__init__(app)
-
-    def handle_int(self) -> None:
-        """Stops, as Ctrl-C asks."""
-        _say(_STOPPING)
-        super().handle_int()
-
-    def handle_term(self) -> None:
-        """Stops, as a service manager asks."""
-        _say(_STOPPING)
-        super().handle_term()
-
-    def handle_hup(self) -> None:
-        """Stops when the terminal is closed; else starts new workers in the place of the old ones."""
-        if self.has_terminal:
-            self.handle_term()
-        super().handle_hup()
-
-    def halt(self, reason: str | None = None, exit_status: int = 0) -> None:
-        """Ends the process, when all workers have ended."""
-        with suppress(ValueError):
-            signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        super().halt(reason, exit_status)
-
-
-def _say(sentence: str) -> None:
-    with suppress(OSError):  # the terminal may be gone
-        print(sentence, file=sys.stderr, flush=True)
+        TerminalArbiter(self).run()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO
 
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) -> None:
@@ -23,6 +24,12 @@ def print_json(document: Any) -> None:
     """Prints *document*, indented; in ASCII where standard output could not hold more."""
     is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     print(json.dumps(document, indent=2, ensure_ascii=not is_unicode))
+
+
+def say(text: str, stream: TextIO) -> None:
+    """Prints *text* of a server that runs on: whoever started it may have closed *stream*, or its terminal."""
+    with suppress(OSError, ValueError):
+        print(text, file=stream, flush=True)
 
 
 def plain(cell: str) -> str:

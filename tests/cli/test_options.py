@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from nproxy_mw.cli import COMMANDS, serve
@@ -151,3 +153,16 @@ def test_file_that_is_missing_is_said(tmp_path):
     """With the system's reason."""
     with pytest.raises(ValueError, match=r"none\.toml cannot be read: No such file or directory\."):
         read_config(tmp_path / "none.toml", [])
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "running.md").read_text()
+
+
+@pytest.mark.parametrize("option", serve.OPTIONS, ids=lambda option: option.name)
+def test_page_has_every_option(option):
+    """With its flag, unless it is a secret; its variable; and its default."""
+    shown = f"`{option.name}`" if option.secret else f"`{option.flag}{f' {option.metavar}' if option.metavar else ''}`"
+    (row,) = [line for line in PAGE.splitlines() if line.startswith(f"| {shown} ")]
+    assert f"| `{option.variable}` |" in row
+    if option.default is not None:
+        assert option.default in row.split("|")[3]

@@ -185,6 +185,32 @@ def test_restart_on_a_full_disk_serves_reads(tmp_path):
 
 
 @pytest.mark.e2e
+def test_greeting_that_nobody_reads_stops_nothing(tmp_path):
+    """A pipe whose reader is gone: the server serves on, without a traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environ = {**os.environ, "PYTHONDEVMODE": "", "NPROXY_BIND": f"127.0.0.1:{port}", "NPROXY_UPSTREAM": "none"}
+    reader, writer = os.pipe()
+    os.close(reader)
+    with subprocess.Popen(
+        [PROGRAM, "serve"], stdout=writer, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environ
+    ) as process:
+        os.close(writer)
+        wait_until(lambda: is_listening(port))
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == STOPPED
+        assert process.wait(timeout=30) == 0
+
+
+def is_listening(port):
+    with socket.socket() as client:
+        if client.connect_ex(("127.0.0.1", port)):
+            return False
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ping", timeout=20) as response:
+        return response.status == 200
+
+
+@pytest.mark.e2e
 def test_closed_terminal_leaves_no_orphan(tmp_path):
     """The server ends with the terminal it was started in, as every other program there does."""
     environ = {**os.environ, "PYTHONDEVMODE": "", "NPROXY_BIND": "127.0.0.1:0", "NPROXY_UPSTREAM": "none"}
