@@ -10,6 +10,7 @@ from typing import Any
 from gunicorn.glogging import Logger
 
 from nproxy_mw.cli.logs import ACCESS
+from nproxy_mw.observability.logs import REQUEST
 
 _access = logging.getLogger(ACCESS)
 
@@ -35,8 +36,11 @@ class ServerLog(Logger):
             "ip": environ.get("REMOTE_ADDR", ""),
             "userAgent": environ.get("HTTP_USER_AGENT", ""),
         }
+        headers = {name.lower(): value for name, value in resp.headers}
+        token = REQUEST.set(headers.get("x-request-id", ""))
         _access.info(
             '%(ip)s "%(method)s %(path)s" %(status)s %(bytes)s bytes %(milliseconds)s ms "%(userAgent)s"',
             fields,
             extra={"fields": fields},
         )
+        REQUEST.reset(token)

@@ -47,12 +47,17 @@ class ErrorResponses:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         inner, context = opened(environ)
         request_id = context.request_id = context.request_id or uuid.uuid4().hex
-        REQUEST.set(request_id)  # for the log, until the next request of this thread
-        start = _with_id(start_response, request_id)
+        token = REQUEST.set(request_id)
+        body = self._answer(inner, _with_id(start_response, request_id), request_id)
+        if isinstance(body, list):  # of what is still to be sent, the log may have something to say
+            REQUEST.reset(token)
+        return body
+
+    def _answer(self, environ: WSGIEnvironment, start: StartResponse, request_id: str) -> Iterable[bytes]:
         counted: CountedInput | None = None
         try:
-            counted = count_input(inner)
-            return self.app(inner, start)
+            counted = count_input(environ)
+            return self.app(environ, start)
         except Exception as error:
             if counted is not None:
                 drain(counted)

@@ -18,7 +18,10 @@ from nproxy_mw.times import timestamp
 from nproxy_mw.token_format import redact
 
 REQUEST: ContextVar[str] = ContextVar("nproxy_mw_request", default="")
-"""The id of the request that this thread works on, for its log records. ErrorResponses sets it."""
+"""The id of the request that this thread works on, for its log records.
+
+ErrorResponses sets it. It is reset with the answer; of one that is streamed, at the next request of the thread.
+"""
 
 # Tokens of npm's own registry; user and password in a URL; the value of an Authorization header.
 _SECRETS = re.compile(r"(\bnpm_)[A-Za-z0-9]{8,}|(?<=://)()[^/\s@]{1,1024}(?=@)|(\b(?:Bearer|Basic)\s)[^\s'\",;]+")

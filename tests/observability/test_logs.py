@@ -32,6 +32,14 @@ def failed(error):
         return record("Failed: %s", "x", exc_info=sys.exc_info())
 
 
+@pytest.fixture(autouse=True)
+def outside_requests():
+    """Whatever tests before these left to this thread."""
+    token = REQUEST.set("")
+    yield
+    REQUEST.reset(token)
+
+
 @pytest.fixture
 def in_request():
     token = REQUEST.set("0a1b")
