@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import logging.config
 import re
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -137,3 +139,26 @@ def test_a_record_is_one_line_of_text(text):
         line = formatter.format(record("%s", text))
         assert not re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", line)
         assert line.encode()
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "logging.md").read_text()
+
+
+@pytest.fixture
+def own_logger():
+    """The library's logger, as it was, afterwards."""
+    logger = logging.getLogger("nproxy_mw")
+    before = (list(logger.handlers), logger.level)
+    yield logger
+    logger.handlers[:], logger.level = before
+
+
+@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL), ids=["handler", "dictConfig"])
+def test_documented_configuration_works(block, own_logger, in_request, capsys):
+    """A host that copies it sees the line with the request's id."""
+    names = {}
+    exec(block, names)  # noqa: S102 - our own page
+    if "LOGGING" in names:
+        logging.config.dictConfig(names["LOGGING"])
+    own_logger.warning("Said so.")
+    assert " [0a1b] Said so.\n" in capsys.readouterr().err
