@@ -16,7 +16,6 @@ from nproxy_mw.cli.stores import ACTOR, ONE_ORG, organization_of
 from nproxy_mw.cli.terminal import print_json
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.json_values import parse_object, parse_value
-from nproxy_mw.orgs.settings_fields import changed
 from nproxy_mw.times import utc_now
 
 _TEXT = """\
@@ -73,8 +72,9 @@ def _apply(parsed: Parsed) -> int:
     document = read_settings(Path(parsed.file))
     store = organization_of(parsed, make=not parsed.diff).settings
     before = store.get()
-    after = changed(before, document, author=ACTOR.name, now=utc_now()) if parsed.diff else None
-    if after is None:
+    if parsed.diff:
+        after = before.changed(document, author=ACTOR.name, now=utc_now(), catalog=store.catalog)
+    else:
         after = store.change(document, actor=ACTOR)
     difference = _difference(before.to_document(), after.to_document())
     sys.stdout.writelines(difference)

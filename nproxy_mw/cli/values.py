@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import timedelta
 
 from nproxy_mw.npm.names import is_internal_scope
+from nproxy_mw.times import parse_duration
 
-_DURATION = re.compile(r"(?P<number>[0-9]{1,5})(?P<unit>[smhd])", re.ASCII)
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
@@ -69,10 +67,10 @@ def duration(text: str) -> timedelta:
     Raises:
         ValueError: *text* is none of these.
     """
-    match = _DURATION.fullmatch(text)
-    if match is None:
-        raise ValueError("is not a time like 90s, 30m, 12h or 7d")
-    return timedelta(**{_UNITS[match["unit"]]: int(match["number"])})
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise ValueError("is not a duration such as 90s, 30m, 12h or 7d") from error
 
 
 def positive_duration(text: str) -> timedelta:

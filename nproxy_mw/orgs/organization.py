@@ -93,13 +93,11 @@ def open_organization(
 class Organizations:
     """The organizations on *storage*, the whole one: which there are, and each of them opened.
 
-    *locks* are those that suit the storage. If *seal* is None, private signing keys are stored as they are. *catalog* has
-    the rules that settings can name.
+    *locks* are those that suit the storage. If *seal* is None, private signing keys are stored as they are. *catalog*
+    has the rules that settings can name.
     """
 
-    def __init__(
-        self, storage: Storage, locks: Locks, *, seal: Seal | None = None, catalog: Catalog = SHIPPED
-    ) -> None:
+    def __init__(self, storage: Storage, locks: Locks, *, seal: Seal | None = None, catalog: Catalog = SHIPPED) -> None:
         self.storage = storage
         self.locks = locks
         self.seal = seal
@@ -123,9 +121,7 @@ class Organizations:
 
     def open(self, org: str, *, is_made: bool = False) -> Organization:
         """Returns the organization *org*, as `open_organization` does."""
-        return open_organization(
-            self.storage, self.locks, org, is_made=is_made, seal=self.seal, catalog=self.catalog
-        )
+        return open_organization(self.storage, self.locks, org, is_made=is_made, seal=self.seal, catalog=self.catalog)
 
     def has(self, org: str) -> bool:
         """Returns whether anything of the organization *org* is stored: its record, or an object of its own."""

@@ -20,6 +20,7 @@ from nproxy_mw.errors import StorageUnavailable
 from nproxy_mw.hosting.administration import administrators_of
 from nproxy_mw.middleware.tenants import ByHost, ByPath, FixedOrg
 from nproxy_mw.orgs.seal import Seal
+from nproxy_mw.orgs.settings_fields import Settings
 
 NONE = Upstream(None, "Internal packages only.")
 URL = "http://127.0.0.1:4874"
@@ -139,6 +140,13 @@ def test_operator_reads_what_to_do_next(store):
     assert "There is acme." in shown
     assert "ID.registry.example" in shown
     assert "create" not in shown
+
+
+def test_settings_that_do_nothing_yet_are_said(store):
+    """Nobody relies on a rule or a limit that is only stored."""
+    one = serving(store)
+    prepare(one)
+    assert all(warning in greeting.about_storage(one, URL) for warning in Settings.warnings())
 
 
 def test_first_start_shows_the_lines_of_each_client(store):

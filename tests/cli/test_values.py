@@ -30,7 +30,7 @@ def test_duration(text, time):
 @pytest.mark.parametrize("text", ["", "1", "h", "-1h", "1w", "1.5h", "١h", "100000d", "1 d", "1H", "1h\n"])
 def test_duration_that_is_none(text):
     """Everything else is refused with the forms that are meant."""
-    with pytest.raises(ValueError, match=r"\Ais not a time like 90s, 30m, 12h or 7d\Z"):
+    with pytest.raises(ValueError, match=r"\Ais not a duration such as 90s, 30m, 12h or 7d\Z"):
         duration(text)
 
 
