@@ -61,7 +61,7 @@ class ErrorResponses:
         except Exception as error:
             if counted is not None:
                 drain(counted)
-            return send(environ, start, _response(error, inner, request_id))
+            return send(environ, start, _response(error, environ, request_id))
 
 
 def _with_id(start_response: StartResponse, request_id: str) -> StartResponse:
