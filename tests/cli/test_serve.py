@@ -152,7 +152,7 @@ def test_file_configures_the_server(tmp_path):
     )
     with Running(tmp_path, "--config", "nproxy.toml") as server:
         with urllib.request.urlopen(f"{server.url}-/ping?x=secret", timeout=10):
-            pass
+            wait_until(lambda: server.said.count("\n"))  # a request is logged when its answer is sent
         server.stop()
     assert f"@acme/* from {tmp_path / 'kept'}." in "\n".join(server.greeting)
     (record,) = [json.loads(line) for line in server.said.splitlines() if line.startswith("{")]
