@@ -29,7 +29,8 @@ from nproxy_mw.middleware.forwarder import Forwarder
 from nproxy_mw.middleware.internal_store import InternalStore
 from nproxy_mw.middleware.no_upstream import NoUpstream
 from nproxy_mw.middleware.scope_router import ScopeRouter
-from nproxy_mw.orgs.organization import Organization, made_organization_at
+from nproxy_mw.orgs.organization import DEFAULT_ORG, Organization, Organizations
+from nproxy_mw.orgs.seal import Seal
 from nproxy_mw.rules.catalog import Catalog
 from nproxy_mw.rules.shipped import SHIPPED
 from nproxy_mw.upstream.transport import Transport, Urllib3Transport
@@ -144,6 +145,8 @@ def registry(
     upstream: str | Transport | None = None,
     tokens: Tokens | None = None,
     public_url: str | None = None,
+    freshness: float = 1.0,
+    seal: Seal | None = None,
     catalog: Catalog = SHIPPED,
     on: WSGIApplication | None = None,
 ) -> WSGIApplication:
@@ -153,24 +156,21 @@ def registry(
     organization, of which nothing is asked before the first request. *internal_scopes* are added to the organization's
     stored settings. *upstream* is a registry's URL; if it is None, there are internal packages only. If *tokens* is
     None, they are those made by ``nproxy-mw token create``. *public_url* is where clients reach the registry; if it is
-    None, URLs in answers follow the request. *catalog* has the rules that can be set; an organization that is given
-    brings its own. *on* is a host application that is handed the root path; if it is None,
-    the root says where the registry is.
+    None, URLs in answers follow the request. *freshness*, in seconds, *seal* and *catalog* are those of
+    `Organizations.at`; an organization that is given brings its own. *on* is a host application that is handed the root
+    path; if it is None, the root says where the registry is.
 
     Raises:
         ValueError: *storage* or *upstream* is not a URL of a kind that is supported; or the storage lets writers
             overwrite each other.
         BadRequest: one of *internal_scopes* is not a scope.
         TypeError: *internal_scopes* is one text, or *tokens* cannot be asked.
-        StorageUnavailable: the storage cannot be written to, or the organization's settings are gone.
+        StorageUnavailable: the storage cannot be read; it cannot be written to, and there is no organization yet or it
+            lacks one of *internal_scopes*; or the organization's settings are gone.
     """
     if isinstance(internal_scopes, str):
         raise TypeError(f"internal_scopes is a list: write internal_scopes=[{internal_scopes!r}].")
-    organization = (
-        storage
-        if isinstance(storage, Organization)
-        else made_organization_at(storage, catalog=catalog, actor=DEPLOYMENT)
-    )
+    organization = storage if isinstance(storage, Organization) else _made(storage, freshness, seal, catalog)
     scopes = list(internal_scopes)
     if scopes:
         organization.settings.ensure_scopes(scopes, actor=DEPLOYMENT)
@@ -179,6 +179,11 @@ def registry(
         *layers(organization, transport, tokens=tokens, public_url=public_url),
         on=on or partial(front_page, public_url=public_url),
     )
+
+
+def _made(url: str, freshness: float, seal: Seal | None, catalog: Catalog) -> Organization:
+    organizations = Organizations.at(url, freshness=freshness, seal=seal, catalog=catalog)
+    return organizations.ensure(DEFAULT_ORG, actor=DEPLOYMENT)
 
 
 def front_page(

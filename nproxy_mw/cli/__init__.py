@@ -1,4 +1,4 @@
-"""The program ``nproxy-mw``: one file per command. Beside the house: it composes what the library offers."""
+"""The program ``nproxy-mw``: one file per command. It composes what the library offers."""
 
 from __future__ import annotations
 
@@ -8,20 +8,35 @@ import sys
 from collections.abc import Sequence
 
 from nproxy_mw import __version__
-from nproxy_mw.cli import admin, audit, check, copy, gc, keys, org, serve, settings, token, verify
+from nproxy_mw.cli import admin, audit, check, copy, gc, keys, logs, org, serve, settings, token, verify
+from nproxy_mw.cli.command import Command, Group, add_commands, resolve
 from nproxy_mw.cli.options import UsageError
+from nproxy_mw.cli.stores import about_storage
+from nproxy_mw.cli.terminal import survive_locale
 from nproxy_mw.errors import NproxyError, StorageUnavailable
 
-COMMANDS = (serve, token, org, admin, settings, keys, verify, audit, check, gc, copy)
-"""Each is a module with ``add_to(commands)``, which sets ``run`` on its parsers."""
+COMMANDS: tuple[Command | Group, ...] = (
+    serve.COMMAND,
+    token.GROUP,
+    org.GROUP,
+    admin.GROUP,
+    settings.GROUP,
+    keys.GROUP,
+    verify.COMMAND,
+    audit.GROUP,
+    check.COMMAND,
+    gc.COMMAND,
+    copy.COMMAND,
+)
 
 _DESCRIPTION = "Private npm packages beside the public registry, behind one URL."
 _EPILOG = """\
 start here:
   nproxy-mw serve --scope @acme                               a registry for @acme/*, in ./nproxy-data
-  nproxy-mw token create --scope proxy --scope publish        a token for .npmrc
+  nproxy-mw token create --scope proxy --scope publish        a token for npm
 
-Every option can also be given as a variable: --storage is NPROXY_STORAGE, and so on.
+Each option can also be given as the variable that --help names in brackets, and those of 'serve' in a configuration
+file. 'nproxy-mw COMMAND --help' has examples.
 """
 
 
@@ -30,7 +45,8 @@ CUT_OFF = 128 + 13
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the program. Answers its exit code: 0 done, 1 the answer is no, 2 it could not be done as asked."""
+    """Runs the program. Returns its exit code: 0 done, 1 the answer is no, 2 it could not be done as asked."""
+    survive_locale()
     try:
         try:
             return run(arguments)
@@ -46,28 +62,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(arguments: Sequence[str] | None) -> int:
     """Runs the program, and says in one line what went wrong."""
     parser = argparse.ArgumentParser(
-        prog="nproxy-mw", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="nproxy-mw",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"nproxy-mw {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        command.add_to(commands)
+    add_commands(parser, COMMANDS)
+    parsed = parser.parse_args(arguments)
+    logs.configure()
     try:
-        parsed = parser.parse_args(arguments)
-        return int(parsed.run(parsed))
+        parsed = resolve(parsed, serve.OPTIONS)
+        return int(parsed.command.run(parsed))
     except StorageUnavailable as error:
-        print(f"nproxy-mw: {error}{_about_storage(parsed, error)}", file=sys.stderr)
+        where = f" {about_storage(parsed.storage, error)}" if hasattr(parsed, "storage") else ""
+        print(f"nproxy-mw: {error}{where}", file=sys.stderr)
         return 2
     except (UsageError, NproxyError) as error:
         print(f"nproxy-mw: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-
-
-def _about_storage(parsed: argparse.Namespace, error: StorageUnavailable) -> str:
-    """Which storage it is, and what the system says of it."""
-    if not hasattr(parsed, "storage"):
-        return ""
-    reason = getattr(error.__cause__, "strerror", None)
-    return f" It is {parsed.storage}{f' ({reason})' if reason else ''}: give another place with --storage."

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 
 from nproxy_mw.cli.npm_config import configured_registry
 from nproxy_mw.cli.options import UsageError
-from nproxy_mw.upstream.origins import Origin, parse_upstream
+from nproxy_mw.upstream.origins import Origin, parse_origin, parse_upstream
 
 _BIND = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]*)):(?P<port>[0-9]{1,5})", re.ASCII)
+NONE = "none"
+"""What is given as the upstream when there is none."""
+
 _WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not bound to
 
 
@@ -24,6 +27,16 @@ class Bind:
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether it means every address of the machine."""
+        return self.host in _WILDCARDS
+
+    @property
+    def reachable(self) -> Bind:
+        """An address that a client on this machine can use."""
+        return Bind({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host), self.port)  # noqa: S104
+
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
@@ -34,41 +47,66 @@ class Upstream:
 
 
 def parse_bind(text: str) -> Bind:
-    """Parses ``HOST:PORT`` or ``:PORT``.
+    """Parses ``HOST:PORT``, or ``:PORT`` for every address of the machine.
 
     Raises:
-        UsageError: it is neither.
+        ValueError: *text* is neither.
     """
     match = _BIND.fullmatch(text)
     if match is None or int(match["port"]) > 65535:
-        raise UsageError(f"--bind {text!r} is not HOST:PORT, like 127.0.0.1:4874.")
+        raise ValueError("is not HOST:PORT, like 127.0.0.1:4874")
     return Bind(match["v6"] or match["host"] or "0.0.0.0", int(match["port"]))  # noqa: S104 - ':PORT' asks for it
 
 
-def check_public_url(url: str | None) -> str | None:
-    """Answers *url* without its trailing slash.
+def parse_public_url(text: str) -> str:
+    """Returns the URL *text* without its trailing slash.
 
     Raises:
-        UsageError: it is not an http or https URL of a host.
+        ValueError: it is not an http or https URL of a host, or holds a password.
     """
-    if url is None:
-        return None
     try:
-        parsed = parse_upstream(url)
+        parsed = parse_upstream(text)
     except ValueError as error:
-        raise UsageError("--public-url is not a URL like https://npm.acme.example, http or https.") from error
+        raise ValueError("is not a URL like https://npm.acme.example, http or https") from error
     if parsed.authorization:
-        raise UsageError("--public-url must not hold a password: clients see it.")
+        raise ValueError("holds a password, which clients would see: leave it out") from None
     return str(parsed)
 
 
-def check_upstream(given: str | None, bind: Bind, public_url: str | None) -> Upstream:
-    """Which upstream is meant: *given*, ``none``, or the one that this user's npm is configured with.
+def parse_upstream_url(text: str) -> str:
+    """Returns the upstream's URL, or ``none``, as it was given.
 
     Raises:
-        UsageError: it is no URL, or it is this server itself.
+        ValueError: it is neither.
     """
-    if given == "none":
+    if text != NONE:
+        try:
+            parse_upstream(text)
+        except ValueError as error:
+            raise ValueError("is not a URL like https://upstream.example, http or https, nor none") from error
+    return text
+
+
+def parse_allowed_origin(text: str) -> str:
+    """Returns the origin *text* as it was given.
+
+    Raises:
+        ValueError: it is not a scheme and a host.
+    """
+    try:
+        parse_origin(text)
+    except ValueError as error:
+        raise ValueError("is not an origin like https://cdn.example: a scheme, a host, and perhaps a port") from error
+    return text
+
+
+def check_upstream(given: str | None, bind: Bind, public_url: str | None) -> Upstream:
+    """Returns which upstream is meant: *given*, ``none``, or the one that this user's npm is configured with.
+
+    Raises:
+        UsageError: it is this server itself, or npm is configured with something that is not a URL.
+    """
+    if given == NONE:
         return Upstream(None, "Internal packages only, as asked with --upstream none.")
     url = given or configured_registry()
     if url is None:
@@ -79,7 +117,7 @@ def check_upstream(given: str | None, bind: Bind, public_url: str | None) -> Ups
     try:
         parsed = parse_upstream(url)
     except ValueError as error:
-        raise UsageError("--upstream is not a URL like https://upstream.example, http or https.") from error
+        raise UsageError("npm is configured with a registry that is no URL: give one with --upstream URL.") from error
     if _is_ourselves(parsed.origin, bind) or (public_url is not None and f"{parsed}/".startswith(f"{public_url}/")):
         raise UsageError(
             f"The upstream {parsed} is this server itself: give the registry behind it with --upstream URL, or none."
@@ -91,7 +129,7 @@ def _is_ourselves(upstream: Origin, bind: Bind) -> bool:
     if upstream.port != bind.port:
         return False
     own = _addresses(bind.host)
-    if bind.host in _WILDCARDS:
+    if bind.is_everywhere:
         own |= _addresses(socket.gethostname()) | {"127.0.0.1", "::1"}
     return bool(own & _addresses(upstream.host.strip("[]")))
 

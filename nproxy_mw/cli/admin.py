@@ -2,80 +2,94 @@
 
 from __future__ import annotations
 
-import argparse
 import getpass
 import os
 import sys
 from typing import TYPE_CHECKING
 
-from nproxy_mw.cli.options import ACTOR, UsageError, add_storage_option
-from nproxy_mw.cli.stores import open_store
+from nproxy_mw.cli.command import Argument, Command, Group, Parsed
+from nproxy_mw.cli.options import UsageError
+from nproxy_mw.cli.stores import ACTOR, WHOLE_STORE, open_organizations
 
 if TYPE_CHECKING:
     from nproxy_mw.accounts.administrators import AdministratorStore
-    from nproxy_mw.cli.options import Commands
 
 VARIABLE = "NPROXY_ADMIN_PASSWORD"
 MAX_INPUT = 8192  # characters read from standard input: more than any password
 
+_TEXT = """\
+Administrators sign in to the management API of a standalone server. With administrators there is npm login, too.
+
+  nproxy-mw admin create ann
+  nproxy-mw admin list
+"""
 _PASSWORD = f"""\
-The password is asked for on a terminal; otherwise it is the variable {VARIABLE}, or else the first line of standard
-input. It is never an argument: others on this machine can read those.
+The password is asked for on a terminal. Otherwise it is the variable {VARIABLE}, or else the first line of
+standard input. It is never an argument, because others on this machine can read those.
+"""
+_CREATE = f"""\
+Adds an administrator.
+
+  nproxy-mw admin create ann
+  printf '%s\\n' "$PASSWORD" | nproxy-mw admin create ann
+
+{_PASSWORD}"""
+_CHANGE = f"""\
+Gives an administrator another password, which ends all their sessions.
+
+  nproxy-mw admin password ann
+
+{_PASSWORD}"""
+_LIST = """\
+Shows the names of all administrators.
+
+  nproxy-mw admin list
+"""
+_DELETE = """\
+Removes an administrator and ends all their sessions. API tokens that they created stay: see 'nproxy-mw token list'.
+
+  nproxy-mw admin delete ann
 """
 
 
-def add_to(commands: Commands) -> None:
-    """Adds the command and its subcommands."""
-    parser = commands.add_parser("admin", help="create, list and delete administrators", description=__doc__)
-    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name, run, what in (
-        ("create", _create, "add one"),
-        ("password", _password, "give one another password, which ends all their sessions"),
-        ("list", _list, "show them all"),
-        ("delete", _delete, "remove one, and end all their sessions"),
-    ):
-        verb = verbs.add_parser(name, help=what, description=_PASSWORD if run in (_create, _password) else None)
-        if run is not _list:
-            verb.add_argument("name", metavar="NAME", help="lower-case letters, digits, '.', '_' and '-'")
-        verb.set_defaults(run=run)
-        add_storage_option(verb)
-
-
-def _create(parsed: argparse.Namespace) -> int:
+def _create(parsed: Parsed) -> int:
     administrator = _administrators(parsed).create(parsed.name, ask_password(), actor=ACTOR)
     print(f"The administrator {administrator.name} can sign in.", file=sys.stderr)
     return 0
 
 
-def _password(parsed: argparse.Namespace) -> int:
+def _password(parsed: Parsed) -> int:
     _administrators(parsed).set_password(parsed.name, ask_password(), actor=ACTOR)
     print(f"The administrator {parsed.name} has a new password; all their sessions have ended.", file=sys.stderr)
     return 0
 
 
-def _list(parsed: argparse.Namespace) -> int:
-    for administrator in _administrators(parsed).list():
-        print(administrator.name)
+def _list(parsed: Parsed) -> int:
+    names = [administrator.name for administrator in _administrators(parsed).list()]
+    if not names:
+        print("There are no administrators yet: create one with 'nproxy-mw admin create NAME'.", file=sys.stderr)
+    for name in names:
+        print(name)
     return 0
 
 
-def _delete(parsed: argparse.Namespace) -> int:
+def _delete(parsed: Parsed) -> int:
     _administrators(parsed).remove(parsed.name, actor=ACTOR)
     print(f"The administrator {parsed.name} is removed; their API tokens are not.", file=sys.stderr)
     return 0
 
 
 def ask_password() -> str:
-    """The password, from the variable, the terminal or standard input.
+    """Returns the password, from the variable, the terminal or standard input.
 
     Raises:
-        UsageError: none is given, or it was typed in two ways.
+        UsageError: none is given, or the two that were typed differ.
     """
     given = os.environ.get(VARIABLE)
     if given is None and sys.stdin.isatty():
         given = getpass.getpass("Password: ")
         if getpass.getpass("Once more: ") != given:
-            raise UsageError("Those were two passwords: try again.")
+            raise UsageError("Those were two different passwords: try again.")
     elif given is None:
         given = sys.stdin.readline(MAX_INPUT).rstrip("\r\n")
     if not given:
@@ -83,8 +97,27 @@ def ask_password() -> str:
     return given
 
 
-def _administrators(parsed: argparse.Namespace) -> AdministratorStore:
+def _administrators(parsed: Parsed) -> AdministratorStore:
     # Imported here because argon2 is an extra: the other commands do without it.
-    from nproxy_mw.cli.accounts import administrators_of
+    try:
+        from nproxy_mw.hosting.administration import administrators_of
+    except ImportError as error:
+        raise UsageError(str(error)) from error
+    return administrators_of(open_organizations(parsed.storage).storage)
 
-    return administrators_of(open_store(parsed.storage))
+
+_NAME = (Argument("name", "NAME", "lower-case letters, digits, '.', '_' and '-'"),)
+
+GROUP = Group(
+    "admin",
+    "create, list and delete administrators",
+    _TEXT,
+    (
+        Command("create", "add one", _create, _CREATE, arguments=_NAME, options=WHOLE_STORE),
+        Command("password", "give one another password", _password, _CHANGE, arguments=_NAME, options=WHOLE_STORE),
+        Command("list", "show them all", _list, _LIST, options=WHOLE_STORE),
+        Command(
+            "delete", "remove one, and end all their sessions", _delete, _DELETE, arguments=_NAME, options=WHOLE_STORE
+        ),
+    ),
+)

@@ -2,67 +2,67 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
 from nproxy_mw.audit.checkpoints import Checkpoints
 from nproxy_mw.audit.index import MAX_LIMIT
 from nproxy_mw.audit.verify import all_chains, verify
-from nproxy_mw.cli.options import ACTOR, UsageError, add_store_options, organization_of
-from nproxy_mw.cli.terminal import print_table
+from nproxy_mw.cli.command import Command, Group, Parsed
+from nproxy_mw.cli.files import read_json
+from nproxy_mw.cli.options import Option, UsageError
+from nproxy_mw.cli.stores import ACTOR, ONE_ORG, organization_of
+from nproxy_mw.cli.terminal import count, print_table
+from nproxy_mw.cli.values import whole
 from nproxy_mw.json_values import Json
 from nproxy_mw.orgs.organization import Organization
 
-if TYPE_CHECKING:
-    from nproxy_mw.cli.options import Commands
+MAX_EVENTS = 1_000_000  # in one listing; for more there is the export
+MAX_WITNESS = 64 * 1024  # bytes
 
-_HELP = """\
-  nproxy-mw audit list --limit 20 --package @acme/utils     newest first
-  nproxy-mw audit verify                                    exit code 1 when anything was edited, dropped or reordered
-  nproxy-mw audit verify --witness checkpoint.json          also when the end was cut off, checkpoints and all
-  nproxy-mw audit export > trail.jsonl                      every event, chain by chain, as JSON lines
+_TEXT = """\
+The audit trail: every change of an organization, who made it, and the proof that nobody edited it since.
+
+  nproxy-mw audit list --limit 20 --package @acme/utils
+  nproxy-mw audit verify
+  nproxy-mw audit export > trail.jsonl
+"""
+_LIST = """\
+Shows events, newest first.
+
+  nproxy-mw audit list --limit 20 --package @acme/utils
+  nproxy-mw audit list --event token.created
+  nproxy-mw audit list --org system          administrators, and who signed in
+"""
+_VERIFY = """\
+Looks for events that were edited, dropped or reordered; exit code 1 when there are some. Prints a checkpoint: kept
+elsewhere, it is the witness that shows next time whether the end was cut off, checkpoints included.
+
+  nproxy-mw audit verify > checkpoint.json
+  nproxy-mw audit verify --witness checkpoint.json
+"""
+_EXPORT = """\
+Prints every event, chain by chain, as JSON lines.
+
+  nproxy-mw audit export > trail.jsonl
 """
 
 
-def add_to(commands: Commands) -> None:
-    """Adds the command and its three subcommands."""
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = commands.add_parser(
-        "audit", help="list, verify and export the audit trail", description=_HELP, formatter_class=raw
-    )
-    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    listing = verbs.add_parser("list", help="show events, newest first")
-    listing.add_argument("--limit", type=int, default=50, metavar="N", help="at most so many (default: 50)")
-    listing.add_argument("--event", metavar="KIND", help="of one kind, like package.published")
-    listing.add_argument("--package", metavar="NAME", help="of one package")
-    listing.set_defaults(run=_list)
-    check = verbs.add_parser("verify", help="look for what was edited, dropped or reordered")
-    check.add_argument(
-        "--witness", type=Path, metavar="FILE", help="a checkpoint line that an earlier run printed, kept elsewhere"
-    )
-    check.set_defaults(run=_verify)
-    export = verbs.add_parser("export", help="print every event as a JSON line")
-    export.set_defaults(run=_export)
-    for verb in (listing, check, export):
-        add_store_options(verb)
-
-
-def _list(parsed: argparse.Namespace) -> int:
+def _list(parsed: Parsed) -> int:
     titles = ("TIME", "EVENT", "WHAT", "BY", "IP")
     rows = [
         (event["time"], event["event"], _subject(event), event.get("by", ""), event["ip"])
         for event in _newest(organization_of(parsed), parsed)
     ]
-    print_table(titles, rows)
+    print_table(titles, rows, empty="There are no such events.")
     return 0
 
 
-def _newest(organization: Organization, parsed: argparse.Namespace) -> Iterator[Json]:
+def _newest(organization: Organization, parsed: Parsed) -> Iterator[Json]:
     wanted, cursor = parsed.limit, None
     while wanted > 0:
         page, cursor = organization.trail.page(
@@ -74,7 +74,7 @@ def _newest(organization: Organization, parsed: argparse.Namespace) -> Iterator[
             return
 
 
-def _verify(parsed: argparse.Namespace) -> int:
+def _verify(parsed: Parsed) -> int:
     organization = organization_of(parsed)
     checkpoints = Checkpoints(organization.storage, org=organization.id)
     keys = organization.keys.public_keys()
@@ -85,7 +85,7 @@ def _verify(parsed: argparse.Namespace) -> int:
         print(finding)
         found += 1
     if found:
-        print(f"The audit trail is not as it was written: {found} findings.", file=sys.stderr)
+        print(f"The audit trail is not as it was written: {count(found, 'finding')}.", file=sys.stderr)
         return 1
     checkpoints.take(all_chains(organization.trail), organization.keys.checkpoint_signer(actor=ACTOR))
     print("The audit trail is whole. Keep this line elsewhere, as a witness for the next time:", file=sys.stderr)
@@ -93,7 +93,7 @@ def _verify(parsed: argparse.Namespace) -> int:
     return 0
 
 
-def _export(parsed: argparse.Namespace) -> int:
+def _export(parsed: Parsed) -> int:
     for chain, events in all_chains(organization_of(parsed).trail):
         for event in events:
             sys.stdout.write(
@@ -112,11 +112,43 @@ def _subject(event: Json) -> str:
     return subject if isinstance(subject, str) else orjson.dumps(subject).decode()
 
 
-def _witness(path: Path | None) -> Json | None:
+def _witness(path: str | None) -> Json | None:
     if path is None:
         return None
+    witness = read_json(Path(path), MAX_WITNESS)
     try:
-        witness: Json = orjson.loads(path.read_bytes())
         return {"number": int(witness["number"]), "hash": str(witness["hash"])}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path} does not hold the line that 'nproxy-mw audit verify' printed.") from error
+
+
+GROUP = Group(
+    "audit",
+    "list, verify and export the audit trail",
+    _TEXT,
+    (
+        Command(
+            "list",
+            "show events, newest first",
+            _list,
+            _LIST,
+            options=(
+                Option("limit", "at most so many", "N", parse=whole(1, MAX_EVENTS), default="50", group="audit"),
+                Option("event", "of one kind, like package.published", "KIND", group="audit"),
+                Option("package", "of one package", "NAME", group="audit"),
+                *ONE_ORG,
+            ),
+        ),
+        Command(
+            "verify",
+            "look for what was edited, dropped or reordered",
+            _verify,
+            _VERIFY,
+            options=(
+                Option("witness", "a checkpoint that an earlier run printed, kept elsewhere", "FILE", group="audit"),
+                *ONE_ORG,
+            ),
+        ),
+        Command("export", "print every event as a JSON line", _export, _EXPORT, options=ONE_ORG),
+    ),
+)

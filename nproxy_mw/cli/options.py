@@ -1,93 +1,104 @@
-"""What the commands share: options with variables behind them, and the organization they are about."""
+"""What an option is, and where its value comes from: the flag, else the variable, else the configuration file."""
 
 from __future__ import annotations
 
-import argparse
-import os
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from nproxy_mw.access import Actor
-from nproxy_mw.npm.names import is_internal_scope
-from nproxy_mw.orgs.organization import Organization, made_organization_at, organization_at
-from nproxy_mw.times import parse_duration
-
-if TYPE_CHECKING:
-    Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-
-ACTOR = Actor(name="command line")
-"""Who the audit trail says it was when a command changed something."""
-
-DEFAULT_STORAGE = "nproxy-data"
-DEFAULT_ORG = "default"
+from nproxy_mw.cli.config_file import ConfigFile
+from nproxy_mw.cli.values import switch
 
 
 class UsageError(Exception):
-    """The program was asked for something it cannot do. One sentence; exit code 2."""
+    """The program cannot do what it was asked to do. The message is one sentence; the exit code is 2."""
 
 
-def add_option(parser: argparse.ArgumentParser, flag: str, default: Any = None, **how: Any) -> None:
-    """Adds *flag*, whose default is its ``NPROXY_`` variable when that is set, else *default*."""
-    variable = "NPROXY_" + flag.removeprefix("--").replace("-", "_").upper()
-    given = os.environ.get(variable) or default
-    shown = f" (default: {default})" if default is not None else ""
-    parser.add_argument(flag, default=given, **{**how, "help": f"{how['help']}{shown} [{variable}]"})
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One thing that a user can choose for a command.
 
+    Without a *metavar* it is a switch. *parse* turns text into the value, and raises `ValueError` with the end of a
+    sentence. *default* is text, too; if it is None, the value is None, and *otherwise* says what happens then. With
+    *many*, the option may be given several times, a variable separates values by spaces or commas, and the value is a
+    tuple. *group* is the command whose own the option is; it becomes a part of the variable's name.
 
-def duration(text: str) -> timedelta:
-    """Returns the duration that an argument names. Raises ArgumentTypeError when it names none."""
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def add_storage_option(parser: argparse.ArgumentParser) -> None:
-    """Adds --storage, which every command has."""
-    add_option(
-        parser, "--storage", DEFAULT_STORAGE, metavar="URL", help="where everything is kept: a folder or an fsspec URL"
-    )
-
-
-def add_store_options(parser: argparse.ArgumentParser) -> None:
-    """Adds --storage and --org, which commands have that are about one organization."""
-    add_storage_option(parser)
-    add_option(parser, "--org", DEFAULT_ORG, metavar="ID", help="the organization")
-
-
-def organization_of(parsed: argparse.Namespace, *, make: bool = False) -> Organization:
-    """The organization that the options name, on its storage, read strictly.
-
-    With *make*, the one that is meant when none is named is made when it is not there: a token can be made before the
-    first start of a server.
-
-    Raises:
-        UsageError: there is no such kind of storage, or no such organization in it.
+    A *secret* has no flag, because others on the machine can read those. Messages quote neither a secret nor what is
+    not *quoted*: a URL may hold a password. An *inherited* option has no flag either; it belongs to another command.
     """
-    try:
-        organization = organization_at(parsed.storage, parsed.org, freshness=0)
-        if next(iter(organization.storage.list()), None) is not None:
-            return organization
-        if make and parsed.org == DEFAULT_ORG:
-            return made_organization_at(parsed.storage, parsed.org, actor=ACTOR)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-    raise UsageError(
-        f"There is no organization {parsed.org!r} in {parsed.storage}: name another --storage or --org, or make it "
-        f"with 'nproxy-mw org create {parsed.org}'."
-    )
 
+    name: str
+    help: str
+    metavar: str = ""
+    parse: Callable[[str], Any] = str
+    default: str | None = None
+    otherwise: str = ""
+    many: bool = False
+    required: bool = False
+    secret: bool = False
+    quoted: bool = True
+    inherited: bool = False
+    group: str = ""
+    section: str = "options"
 
-def scopes_of(parsed: argparse.Namespace) -> list[str]:
-    """The npm scopes given by --scope, or by NPROXY_SCOPE with spaces or commas between them.
+    @property
+    def flag(self) -> str:
+        """The option on the command line."""
+        return f"--{self.name}"
 
-    Raises:
-        UsageError: one of them is not a scope.
-    """
-    given = parsed.scope if parsed.scope is not None else os.environ.get("NPROXY_SCOPE", "").replace(",", " ").split()
-    for scope in given:
-        if not is_internal_scope(scope):
-            raise UsageError(
-                f"{scope!r} is not an npm scope that packages can be published under: one looks like @acme."
-            )
-    return list(dict.fromkeys(given))
+    @property
+    def attribute(self) -> str:
+        """The option in the namespace of parsed arguments."""
+        return self.name.replace("-", "_")
+
+    @property
+    def variable(self) -> str:
+        """The option in the environment."""
+        return "_".join(filter(None, ("NPROXY", self.group.upper(), self.attribute.upper())))
+
+    @property
+    def text(self) -> str:
+        """What ``--help`` says of it."""
+        default = self.otherwise or self.default
+        shown = f" (default: {default})" if default is not None and default != "" else ""
+        return f"{self.help}{shown} [{self.variable}]"
+
+    def resolve(self, flag: Any, environ: Mapping[str, str], file: ConfigFile | None = None) -> Any:
+        """Returns the option's value. An empty variable counts as none.
+
+        *flag* is what the command line gives: None, True for a switch, text, or a list of text.
+
+        Raises:
+            UsageError: the value is invalid; the sentence names its source. Or a required one is missing.
+        """
+        if flag is not None:
+            return self._parsed(flag, self.flag)
+        if text := environ.get(self.variable):
+            return self._parsed(text.replace(",", " ").split() if self.many else text, self.variable)
+        if file is not None and self.name in file.values:
+            return self._parsed(file.values[self.name], f"{self.name} in {file.path}")
+        if self.required:
+            raise UsageError(f"{self.flag} is missing: {self.help}.")
+        if self.default is None:
+            return () if self.many else None if self.metavar else False
+        return self.parse(self.default)
+
+    def _parsed(self, value: Any, source: str) -> Any:
+        if self.many:
+            values = value if isinstance(value, list) else [value]
+            return tuple(dict.fromkeys(self._one(one, source) for one in values))
+        return self._one(value, source)
+
+    def _one(self, value: Any, source: str) -> Any:
+        if isinstance(value, list) or (isinstance(value, bool) and self.metavar):
+            raise UsageError(f"{source} must be one {self.metavar or 'true or false'}.")
+        if isinstance(value, bool):
+            return value
+        text = str(value)
+        if not text:
+            raise UsageError(f"{source} is empty: give {self.metavar or 'true or false'}, or leave it out.")
+        try:
+            return (self.parse if self.metavar else switch)(text)
+        except ValueError as error:
+            is_shown = self.quoted and not self.secret
+            raise UsageError(f"{source}{f' {text!r}' if is_shown else ''} {error}.") from (error if is_shown else None)

@@ -1,32 +1,32 @@
-"""What a server does beside serving when it starts: it mends what the one before left half done when it was killed."""
+"""What a server does in the background when it starts: it repairs what a killed one left half done."""
 
 from __future__ import annotations
 
 import logging
 import threading
 
-from nproxy_mw.cli.stores import open_store
+from nproxy_mw.cli.stores import open_organizations
 from nproxy_mw.errors import Busy
 from nproxy_mw.storage.locks import FileLocks, locks_for
 from nproxy_mw.upkeep.repair import OutOfTime, repair_quickly
 
 SECONDS = 600.0
-"""How long it may take: a store that is not looked through in this time is mended by ``nproxy-mw check --repair``."""
+"""How long it may take. A store that takes longer is repaired by ``nproxy-mw check --repair``."""
 
 _log = logging.getLogger(__name__)
 
 
 def begin(url: str) -> threading.Thread:
-    """Mends the store at *url* beside everything else: nobody waits for it, and it ends with the process."""
+    """Repairs the store at *url* in the thread that it returns. No request waits for it; it ends with the process."""
     thread = threading.Thread(target=mend, args=(url,), name="mending", daemon=True)
     thread.start()
     return thread
 
 
 def mend(url: str, seconds: float = SECONDS) -> None:
-    """Mends the store at *url*, one process of this machine at a time. Raises nothing; a failure is one line."""
+    """Repairs the store at *url*, one process of this machine at a time. A failure is only a line in the log."""
     try:
-        storage = open_store(url)
+        storage = open_organizations(url).storage
         if next(iter(storage.list()), None) is None:
             return
         with lock_of(url).hold("mending", seconds):
@@ -38,11 +38,11 @@ def mend(url: str, seconds: float = SECONDS) -> None:
         _log.warning("not everything was looked at for what a crash may have left: run 'nproxy-mw check --repair'")
     except Exception as error:  # whatever it is, the server serves on
         reason = " ".join(str(error).split())
-        _log.warning("what a crash may have left was not mended (%s): run 'nproxy-mw check --repair'", reason)
+        _log.warning("what a crash may have left was not repaired (%s): run 'nproxy-mw check --repair'", reason)
 
 
 def lock_of(url: str) -> FileLocks:
-    """A lock that is nobody else's: it is held for longer than a publish waits for one of its own."""
+    """Returns a lock of its own kind: it is held for longer than a publish waits for one of its locks."""
     locks = locks_for(url)
     if not isinstance(locks, FileLocks):
         raise TypeError("a storage in memory has no server")

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
-
-from nproxy_mw.cli.addresses import check_public_url, check_upstream, parse_bind
-from nproxy_mw.cli.options import add_option, add_store_options, scopes_of
-
-if TYPE_CHECKING:
-    from nproxy_mw.cli.options import Commands
+from nproxy_mw.cli import logs
+from nproxy_mw.cli.addresses import (
+    check_upstream,
+    parse_allowed_origin,
+    parse_bind,
+    parse_public_url,
+    parse_upstream_url,
+)
+from nproxy_mw.cli.command import Command, Parsed
+from nproxy_mw.cli.options import Option
+from nproxy_mw.cli.stores import CONFIG, ORG, ORGS, SEAL_KEY, STORAGE, org_of
+from nproxy_mw.cli.tenancy import check_domain
+from nproxy_mw.cli.values import decimal, scope, whole
+from nproxy_mw.middleware.tenants import FixedOrg
 
 MAX_FRESHNESS = 5  # seconds: settings and revoked tokens must hold on every host within this
+MAX_PROCESSES = 256
 
-_HELP = """\
+_TEXT = """\
 Serves the registry until Ctrl-C.
 
   nproxy-mw serve --scope @acme                          @acme/* from ./nproxy-data, everything else from the
@@ -22,100 +28,70 @@ Serves the registry until Ctrl-C.
   nproxy-mw serve --scope @acme --upstream none          internal packages only
   nproxy-mw serve --orgs path                            many organizations, each at /ITS-ID/
   nproxy-mw serve --scope @acme --storage /srv/npm --bind 0.0.0.0:4874 --public-url https://npm.acme.example --workers 4
+  nproxy-mw serve --config /etc/nproxy.toml
+
+Each option is a flag, a variable and a key of the configuration file. The flag wins over the variable, the variable
+over the file, the file over the default. The file is TOML; its keys are the flags without their dashes:
+
+  storage = "/srv/npm"
+  scope = ["@acme", "@acme-labs"]
+  public-url = "https://npm.acme.example"
+  trusted-proxies = 1
+  access-log = true
 """
 
+_WHERE, _UPSTREAM, _PROXIES, _PROCESSES = "the registry", "the upstream", "proxies before this server", "processes"
 
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds <= MAX_FRESHNESS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to {MAX_FRESHNESS}")
-    return seconds
-
-
-def _count(text: str) -> int:
-    return 0 if text == "0" else _positive(text)
-
-
-def _positive(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdigit() else 0
-    if not 0 < number <= 256:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 256")
-    return number
-
-
-# flag, default, metavar, parser, help
-_OPTIONS: Sequence[tuple[str, str | None, str, Callable[[str], Any], str]] = (
-    ("--bind", "127.0.0.1:4874", "HOST:PORT", str, "where to listen"),
-    (
-        "--orgs", None, "HOW", str,
-        "whose registry it is: fixed:ID, host:DOMAIN (acme.DOMAIN) or path (/acme/) (default: fixed, by --org)",
-    ),
-    (
-        "--upstream", None, "URL", str,
-        "the registry for everything else, or 'none' (default: what npm config get registry says)",
-    ),
-    ("--public-url", None, "URL", str, "where clients reach this server, when a proxy stands before it"),
-    (
-        "--freshness", "1", "SECONDS", _seconds,
-        "how late this host may see what another did on S3; 0 asks each time",
-    ),
-    (
-        "--trusted-proxies", "0", "N", _count,
-        "how many proxies stand before this server, whose X-Forwarded-* headers are believed",
-    ),
-    ("--workers", "2", "N", _positive, "processes"),
-    ("--threads", "8", "N", _positive, "threads of each process"),
+_REGISTRY = (
+    Option("bind", "where to listen; :PORT listens on every address", "HOST:PORT", parse=parse_bind,
+           default="127.0.0.1:4874", section=_WHERE),
+    Option("scope", "an npm scope whose packages are your own; repeat it for several", "@SCOPE", parse=scope,
+           many=True, section=_WHERE),
+    Option("public-url", "where clients reach this server", "URL", parse=parse_public_url, quoted=False,
+           otherwise="what each request says", section=_WHERE),
+    Option("freshness", "how late this process may see what another did on S3; 0 asks each time", "SECONDS",
+           parse=decimal(0, MAX_FRESHNESS), default="1", section=_WHERE),
+)  # fmt: skip
+_OF_UPSTREAM = (
+    Option("upstream", "the registry for everything else, or none", "URL", parse=parse_upstream_url, quoted=False,
+           otherwise="what npm config get registry says", section=_UPSTREAM),
+    Option("upstream-token", "is sent to the upstream as a Bearer token, with reads", "TOKEN", secret=True),
+    Option("allowed-origin", "another place of the upstream's tarballs, like https://cdn.example; repeat it for "
+           "several", "ORIGIN", parse=parse_allowed_origin, many=True, quoted=False, section=_UPSTREAM),
+    Option("upstream-proxy", "the proxy on the way to the upstream", "URL", quoted=False,
+           otherwise="as HTTP_PROXY, HTTPS_PROXY and NO_PROXY say", section=_UPSTREAM),
+    Option("upstream-ca", "certificate authorities for the upstream, in PEM, besides those of the system", "FILE",
+           section=_UPSTREAM),
+)  # fmt: skip
+_OF_PROXIES = (
+    Option("trusted-proxies", "how many there are, whose X-Forwarded-For and -Proto are believed", "N",
+           parse=whole(0, 16), default="0", section=_PROXIES),
+    Option("trust-forwarded-host", "believe their X-Forwarded-Host, too", section=_PROXIES),
+    Option("trust-forwarded-prefix", "believe their X-Forwarded-Prefix, too", section=_PROXIES),
+)  # fmt: skip
+_OF_PROCESSES = (
+    Option("workers", "processes", "N", parse=whole(1, MAX_PROCESSES), default="2", section=_PROCESSES),
+    Option("threads", "threads of each process", "N", parse=whole(1, MAX_PROCESSES), default="8", section=_PROCESSES),
 )  # fmt: skip
 
-
-def add_to(commands: Commands) -> None:
-    """Adds the command."""
-    parser = commands.add_parser(
-        "serve",
-        help="run the registry",
-        description=_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_store_options(parser)
-    parser.add_argument(
-        "--scope",
-        action="append",
-        metavar="@SCOPE",
-        help="an npm scope whose packages are your own; repeat it for several [NPROXY_SCOPE]",
-    )
-    for flag, default, metavar, parse, text in _OPTIONS:
-        add_option(parser, flag, default, metavar=metavar, type=parse, help=text)
-    parser.set_defaults(run=run)
+OPTIONS = (CONFIG, STORAGE, ORG, ORGS, SEAL_KEY, *_REGISTRY, *_OF_UPSTREAM, *_OF_PROXIES, *_OF_PROCESSES, *logs.OPTIONS)
+"""All that a configuration file can say."""
 
 
-def run(parsed: argparse.Namespace) -> int:
-    """Checks everything that can be wrong before the first worker starts, then serves."""
+def _run(parsed: Parsed) -> int:
     # Imported here because gunicorn and argon2 are an extra: the other commands do without them.
-    from nproxy_mw.cli.server import Server, ServerSettings, check_port
-    from nproxy_mw.cli.tenancy import parse_orgs, prepare
+    from nproxy_mw.cli.server import Server, check_port
+    from nproxy_mw.cli.serving import Serving, prepare
 
-    bind = parse_bind(parsed.bind)
-    public_url = check_public_url(parsed.public_url)
-    scopes = scopes_of(parsed)
-    resolve = parse_orgs(parsed.orgs or f"fixed:{parsed.org}", public_url)
-    upstream = check_upstream(parsed.upstream, bind, public_url)
-    check_port(bind)
-    is_new = prepare(parsed.storage, resolve, scopes)
-    settings = ServerSettings(
-        bind=bind,
-        storage=parsed.storage,
-        resolve=resolve,
-        upstream=upstream.url,
-        public_url=public_url,
-        freshness=parsed.freshness,
-        trusted_proxies=parsed.trusted_proxies,
-        workers=parsed.workers,
-        threads=parsed.threads,
-        is_new=is_new,
-        remark=upstream.remark,
-    )
-    Server(settings).run()
+    logs.configure(parsed.log_level, parsed.log_format, access=parsed.access_log)
+    resolve = parsed.orgs or FixedOrg(org_of(parsed))
+    check_domain(resolve, parsed.public_url)
+    upstream = check_upstream(parsed.upstream, parsed.bind, parsed.public_url)
+    check_port(parsed.bind)
+    serving = Serving(parsed, resolve, upstream)
+    prepare(serving)
+    Server(serving).run()
     return 0
+
+
+COMMAND = Command("serve", "run the registry", _run, _TEXT, options=OPTIONS)

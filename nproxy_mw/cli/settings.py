@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-import argparse
+import difflib
 import json
+import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-from nproxy_mw.cli.options import ACTOR, UsageError, add_store_options, organization_of
+from nproxy_mw.cli.command import Argument, Command, Group, Parsed
+from nproxy_mw.cli.options import Option, UsageError
+from nproxy_mw.cli.settings_file import read_settings
+from nproxy_mw.cli.stores import ACTOR, ONE_ORG, organization_of
+from nproxy_mw.cli.terminal import print_json
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.json_values import parse_object, parse_value
+from nproxy_mw.times import utc_now
 
-if TYPE_CHECKING:
-    from nproxy_mw.cli.options import Commands
+_TEXT = """\
+The settings of an organization: internal scopes, rules and exceptions, limits. A change holds at once, in every
+running server.
 
+  nproxy-mw settings show
+  nproxy-mw settings set internalScopes=@acme,@acme-labs
+  nproxy-mw settings apply rules.toml
+"""
+_SHOW = """\
+Prints all settings as JSON, which 'nproxy-mw settings apply' takes back.
+
+  nproxy-mw settings show --org acme > settings.json
+"""
 _SET = """\
-Changes the settings that are named, at once and in every running server; prints them all.
+Changes the settings that are named, and prints all of them.
 
   nproxy-mw settings set internalScopes=@acme,@acme-labs publicReads=false
   nproxy-mw settings set rules.first_seen.mode=warn rules.first_seen.days=3
@@ -23,36 +40,51 @@ Changes the settings that are named, at once and in every running server; prints
 
 A value is JSON, or else text as it stands.
 """
+_APPLY = """\
+Makes the settings what a file says, so that they can be kept in git. The file is TOML when its name ends with .toml,
+otherwise JSON; - is JSON from standard input. It has the words of the management API:
+
+  internalScopes = ["@acme"]
+
+  [rules.first_seen]
+  mode = "warn"
+  days = 3
+
+  nproxy-mw settings apply rules.toml --diff        shows what would change; exit code 1 when something would
+  nproxy-mw settings apply rules.toml               changes it; a second time, nothing
+
+What the file does not name stays as it is.
+"""
 
 
-def add_to(commands: Commands) -> None:
-    """Adds the command and its two subcommands."""
-    parser = commands.add_parser("settings", help="show and change settings", description=__doc__)
-    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    show = verbs.add_parser("show", help="print all of them as JSON")
-    show.set_defaults(run=_show)
-    change = verbs.add_parser(
-        "set", help="change some", description=_SET, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    change.add_argument("change", nargs="+", metavar="KEY=VALUE", help="or one JSON object")
-    change.set_defaults(run=_change)
-    for verb in (show, change):
-        add_store_options(verb)
-
-
-def _show(parsed: argparse.Namespace) -> int:
-    _print(organization_of(parsed).settings.get().to_document())
+def _show(parsed: Parsed) -> int:
+    print_json(organization_of(parsed).settings.get().to_document())
     return 0
 
 
-def _change(parsed: argparse.Namespace) -> int:
+def _set(parsed: Parsed) -> int:
     settings = organization_of(parsed, make=True).settings.change(change_of(parsed.change), actor=ACTOR)
-    _print(settings.to_document())
+    print_json(settings.to_document())
     return 0
+
+
+def _apply(parsed: Parsed) -> int:
+    document = read_settings(Path(parsed.file))
+    store = organization_of(parsed, make=not parsed.diff).settings
+    before = store.get()
+    if parsed.diff:
+        after = before.changed(document, author=ACTOR.name, now=utc_now(), catalog=store.catalog)
+    else:
+        after = store.change(document, actor=ACTOR)
+    difference = _difference(before.to_document(), after.to_document())
+    sys.stdout.writelines(difference)
+    if not difference:
+        print("The settings are as the file says.", file=sys.stderr)
+    return 1 if parsed.diff and difference else 0
 
 
 def change_of(changes: Iterable[str]) -> dict[str, Any]:
-    """The settings that command line arguments name.
+    """Returns the settings that command line arguments name.
 
     Raises:
         UsageError: one is neither KEY=VALUE nor a JSON object, or two of them contradict each other.
@@ -90,5 +122,33 @@ def _value(key: str, text: str) -> Any:
         return text.split(",") if key == "internalScopes" else text
 
 
-def _print(document: dict[str, Any]) -> None:
-    print(json.dumps(document, indent=2, ensure_ascii=False))
+def _difference(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """Returns the lines that differ, as a unified diff of both as JSON."""
+    old, new = (f"{json.dumps(document, indent=2)}\n".splitlines(keepends=True) for document in (before, after))
+    return list(difflib.unified_diff(old, new, "now", "file"))
+
+
+GROUP = Group(
+    "settings",
+    "show and change settings",
+    _TEXT,
+    (
+        Command("show", "print all of them as JSON", _show, _SHOW, options=ONE_ORG),
+        Command(
+            "set",
+            "change some",
+            _set,
+            _SET,
+            arguments=(Argument("change", "KEY=VALUE", "or one JSON object", many=True),),
+            options=ONE_ORG,
+        ),
+        Command(
+            "apply",
+            "make them what a file says",
+            _apply,
+            _APPLY,
+            arguments=(Argument("file", "FILE", "TOML or JSON"),),
+            options=(Option("diff", "change nothing, and show what would change", group="settings"), *ONE_ORG),
+        ),
+    ),
+)

@@ -2,73 +2,60 @@
 
 from __future__ import annotations
 
-import argparse
 import getpass
 import sys
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
 
 from nproxy_mw.access import Grant
-from nproxy_mw.cli.options import ACTOR, add_store_options, duration, organization_of
+from nproxy_mw.cli.command import Argument, Command, Group, Parsed
+from nproxy_mw.cli.options import Option
+from nproxy_mw.cli.stores import ACTOR, ONE_ORG, organization_of
 from nproxy_mw.cli.terminal import print_table
+from nproxy_mw.cli.values import one_of, positive_duration
 from nproxy_mw.orgs.token_records import TokenRecord
 from nproxy_mw.times import timestamp
 
-if TYPE_CHECKING:
-    from nproxy_mw.cli.options import Commands
+_TEXT = """\
+API tokens for npm clients. A token with the scope proxy installs, one with publish publishes and unpublishes; neither
+scope includes the other.
 
-
+  nproxy-mw token create --scope proxy --scope publish
+  nproxy-mw token list
+  nproxy-mw token revoke 3f0c4e6a9b1d2c58
+"""
 _CREATE = """\
-Makes an API token and prints it alone on standard output; it is shown this once and never stored.
+Creates an API token and prints it on standard output, alone. It is shown this once; only its hash is stored.
 
   nproxy-mw token create --scope proxy                        for installing: a CI job, a developer
-  nproxy-mw token create --scope publish --expires-in 1d      for publishing only, for a day
+  nproxy-mw token create --scope publish --expires-in 1d      for publishing only, for one day
   export NPROXY_TOKEN=$(nproxy-mw token create --scope proxy --scope publish)
 
-In .npmrc:  //HOST/:_authToken=${NPROXY_TOKEN}
+In the .npmrc of a project, for npm:  //HOST/:_authToken=${NPROXY_TOKEN}
+"""
+_LIST = """\
+Shows the tokens of an organization, newest first, without their secrets.
+
+  nproxy-mw token list --all          revoked ones, too
+"""
+_REVOKE = """\
+Ends a token for good, with its next request, in every running server.
+
+  nproxy-mw token revoke 3f0c4e6a9b1d2c58
 """
 
 
-def add_to(commands: Commands) -> None:
-    """Adds the command and its three subcommands."""
-    parser = commands.add_parser(
-        "token", help="create, list and revoke API tokens", description="API tokens for npm clients."
-    )
-    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    raw = argparse.RawDescriptionHelpFormatter
-    create = verbs.add_parser("create", help="make a token", description=_CREATE, formatter_class=raw)
-    create.add_argument(
-        "--scope",
-        action="append",
-        choices=[grant.value for grant in Grant],
-        required=True,
-        help="what it may do: proxy reads, publish changes; repeat it for both",
-    )
-    create.add_argument("--name", default=_user(), help="what npm whoami will say (default: your user name)")
-    create.add_argument("--expires-in", metavar="TIME", type=_lifetime, help="30m, 12h or 90d (default: never)")
-    create.set_defaults(run=_create)
-    listing = verbs.add_parser("list", help="show the tokens, without their secrets")
-    listing.add_argument("--all", action="store_true", help="revoked ones too")
-    listing.set_defaults(run=_list)
-    revoke = verbs.add_parser("revoke", help="end a token for good")
-    revoke.add_argument("id", metavar="ID", help="as token list shows it")
-    revoke.set_defaults(run=_revoke)
-    for verb in (create, listing, revoke):
-        add_store_options(verb)
-
-
-def _create(parsed: argparse.Namespace) -> int:
+def _create(parsed: Parsed) -> int:
     expires_at = datetime.now(UTC) + parsed.expires_in if parsed.expires_in else None
     grants = [Grant(scope) for scope in parsed.scope]
     secret, record = organization_of(parsed, make=True).tokens.create(
-        parsed.name, grants, expires_at=expires_at, actor=ACTOR
+        parsed.name or _user(), grants, expires_at=expires_at, actor=ACTOR
     )
     print(secret)
     print(f"Token {record.id} ({', '.join(sorted(grants))}): keep it, it is not shown again.", file=sys.stderr)
     return 0
 
 
-def _list(parsed: argparse.Namespace) -> int:
+def _list(parsed: Parsed) -> int:
     now = datetime.now(UTC)
     rows = [
         (
@@ -82,11 +69,12 @@ def _list(parsed: argparse.Namespace) -> int:
         )
         for token in organization_of(parsed).tokens.list(revoked=parsed.all)
     ]
-    print_table(("ID", "NAME", "SCOPES", "CREATED", "EXPIRES", "LAST USED", "STATE"), rows)
+    titles = ("ID", "NAME", "SCOPES", "CREATED", "EXPIRES", "LAST USED", "STATE")
+    print_table(titles, rows, empty="There are no tokens yet: create one with 'nproxy-mw token create'.")
     return 0
 
 
-def _revoke(parsed: argparse.Namespace) -> int:
+def _revoke(parsed: Parsed) -> int:
     organization_of(parsed).tokens.revoke(parsed.id, actor=ACTOR)
     print(f"Token {parsed.id} is revoked.", file=sys.stderr)
     return 0
@@ -105,8 +93,37 @@ def _user() -> str:
         return "nproxy-mw"
 
 
-def _lifetime(text: str) -> timedelta:
-    time = duration(text)
-    if not time:
-        raise argparse.ArgumentTypeError("A token must be valid for some time: give 30m, 12h or 90d.")
-    return time
+_CREATE_OPTIONS = (
+    Option(
+        "scope", "what it may do: proxy reads, publish changes; repeat it for both", "SCOPE",
+        parse=one_of(*(grant.value for grant in Grant)), many=True, required=True, group="token",
+    ),
+    Option("name", "what npm whoami says", "NAME", otherwise="your user name", group="token"),
+    Option(
+        "expires-in", "30m, 12h or 90d", "TIME", parse=positive_duration, otherwise="never", group="token",
+    ),
+)  # fmt: skip
+
+GROUP = Group(
+    "token",
+    "create, list and revoke API tokens",
+    _TEXT,
+    (
+        Command("create", "create a token", _create, _CREATE, options=(*_CREATE_OPTIONS, *ONE_ORG)),
+        Command(
+            "list",
+            "show the tokens, without their secrets",
+            _list,
+            _LIST,
+            options=(Option("all", "show revoked ones, too", group="token"), *ONE_ORG),
+        ),
+        Command(
+            "revoke",
+            "end a token for good",
+            _revoke,
+            _REVOKE,
+            arguments=(Argument("id", "ID", "as token list shows it"),),
+            options=ONE_ORG,
+        ),
+    ),
+)

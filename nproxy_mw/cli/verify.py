@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
-import orjson
-
-from nproxy_mw.cli.options import UsageError, add_store_options, organization_of
+from nproxy_mw.cli.command import Argument, Command, Parsed
+from nproxy_mw.cli.files import read_file, read_json
+from nproxy_mw.cli.options import Option, UsageError
+from nproxy_mw.cli.stores import ONE_ORG, organization_of
 from nproxy_mw.json_values import Json
 from nproxy_mw.npm.names import Name, parse_name
 from nproxy_mw.packages.verify import findings
 
-if TYPE_CHECKING:
-    from nproxy_mw.cli.options import Commands
+MAX_DOCUMENT = 256 * 2**20  # bytes: more than the largest packument
+MAX_TARBALL = 2**30  # bytes
 
-_HELP = """\
-Checks the bytes, the manifest and both signatures of a version, or of all versions of a package; exit code 1 when one
+_TEXT = """\
+Checks the bytes, the manifest and both signatures of a version, or of all versions of a package. Exit code 1 when one
 is not what was published.
 
   nproxy-mw verify @acme/utils@1.0.0                  in the store
@@ -32,29 +32,15 @@ is not what was published.
 Keys that were kept elsewhere prove more than those of the store itself: give --keys FILE.
 """
 
-TarballReader = Callable[[str], bytes]
+TarballReader: TypeAlias = Callable[[str], bytes]
+"""Returns the tarball of a version."""
 
 
-def add_to(commands: Commands) -> None:
-    """Adds the command."""
-    parser = commands.add_parser(
-        "verify",
-        help="check signatures and bytes of a package",
-        description=_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("package", metavar="NAME[@VERSION]")
-    parser.add_argument("--files", type=Path, metavar="DIR", help="verify these files instead of the store")
-    parser.add_argument("--keys", type=Path, metavar="FILE", help="public keys, as /-/npm/v1/keys answers them")
-    add_store_options(parser)
-    parser.set_defaults(run=_run)
-
-
-def _run(parsed: argparse.Namespace) -> int:
+def _run(parsed: Parsed) -> int:
     name, version = _split(parsed.package)
-    packument, keys, read = _from_files(parsed.files, name) if parsed.files else _from_store(parsed, name)
+    packument, keys, read = _from_files(Path(parsed.files), name) if parsed.files else _from_store(parsed, name)
     if parsed.keys:
-        keys = _json(parsed.keys, "keys", list)["keys"]
+        keys = _document(Path(parsed.keys), "keys", list)["keys"]
     versions = [version] if version else list(packument["versions"])
     bad = 0
     for one in versions:
@@ -73,7 +59,7 @@ def _split(text: str) -> tuple[Name, str]:
     return parse_name(text[:1] + base), version
 
 
-def _from_store(parsed: argparse.Namespace, name: Name) -> tuple[Json, Sequence[Json], TarballReader]:
+def _from_store(parsed: Parsed, name: Name) -> tuple[Json, Sequence[Json], TarballReader]:
     organization = organization_of(parsed)
 
     def read(version: str) -> bytes:
@@ -84,7 +70,7 @@ def _from_store(parsed: argparse.Namespace, name: Name) -> tuple[Json, Sequence[
 
 
 def _from_files(folder: Path, name: Name) -> tuple[Json, Sequence[Json], TarballReader]:
-    packument = _json(folder / "packument.json", "versions", dict)
+    packument = _document(folder / "packument.json", "versions", dict)
     if packument.get("name") != str(name):
         raise UsageError(f"{folder / 'packument.json'} is not of {name}.")
 
@@ -92,17 +78,28 @@ def _from_files(folder: Path, name: Name) -> tuple[Json, Sequence[Json], Tarball
         packed = f"{str(name).removeprefix('@').replace('/', '-')}-{version}.tgz"
         for file in (name.tarball(version), packed):
             if (folder / file).is_file():
-                return (folder / file).read_bytes()
+                return read_file(folder / file, MAX_TARBALL)
         raise UsageError(f"{folder} has neither {name.tarball(version)} nor {packed}.")
 
-    return packument, _json(folder / "keys.json", "keys", list)["keys"], read
+    return packument, _document(folder / "keys.json", "keys", list)["keys"], read
 
 
-def _json(path: Path, member: str, kind: type) -> Json:
-    try:
-        document = orjson.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read as JSON.") from error
+def _document(path: Path, member: str, kind: type) -> Json:
+    document = read_json(path, MAX_DOCUMENT)
     if not isinstance(document, dict) or not isinstance(document.get(member), kind):
         raise UsageError(f"{path} is not what it should be: see nproxy-mw verify --help.")
     return document
+
+
+COMMAND = Command(
+    "verify",
+    "check signatures and bytes of a package",
+    _run,
+    _TEXT,
+    arguments=(Argument("package", "NAME[@VERSION]", "a package, or one version of it"),),
+    options=(
+        Option("files", "verify these files instead of the store", "DIR", group="verify"),
+        Option("keys", "public keys, as /-/npm/v1/keys answers them", "FILE", group="verify"),
+        *ONE_ORG,
+    ),
+)

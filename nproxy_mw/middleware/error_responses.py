@@ -27,6 +27,7 @@ from nproxy_mw.errors import ClientError, MissingLayer, NotFound, NproxyError, S
 from nproxy_mw.http.bodies import CountedInput, count_input, drain
 from nproxy_mw.http.context import opened
 from nproxy_mw.http.messages import NO_STORE, Headers, Response, json_response, send
+from nproxy_mw.observability.logs import REQUEST
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -46,15 +47,21 @@ class ErrorResponses:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         inner, context = opened(environ)
         request_id = context.request_id = context.request_id or uuid.uuid4().hex
-        start = _with_id(start_response, request_id)
+        token = REQUEST.set(request_id)
+        body = self._answer(inner, _with_id(start_response, request_id), request_id)
+        if isinstance(body, list):  # of what is still to be sent, the log may have something to say
+            REQUEST.reset(token)
+        return body
+
+    def _answer(self, environ: WSGIEnvironment, start: StartResponse, request_id: str) -> Iterable[bytes]:
         counted: CountedInput | None = None
         try:
-            counted = count_input(inner)
-            return self.app(inner, start)
+            counted = count_input(environ)
+            return self.app(environ, start)
         except Exception as error:
             if counted is not None:
                 drain(counted)
-            return send(environ, start, _response(error, inner, request_id))
+            return send(environ, start, _response(error, environ, request_id))
 
 
 def _with_id(start_response: StartResponse, request_id: str) -> StartResponse:

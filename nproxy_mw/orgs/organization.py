@@ -1,16 +1,18 @@
-"""One organization: everything that is its own, on its part of the storage.
+"""One organization: everything that is its own, on its part of the storage; and the organizations of one storage.
 
-Its storage is `Prefixed`: no key built above can name another organization's object, so isolation does not hang on each
-layer's care.
+The storage of an organization is `Prefixed`: no key that is built above it can name another organization's object, so
+isolation does not depend on the care of each layer.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 
 from nproxy_mw.access import Actor
 from nproxy_mw.audit.trail import Trail
+from nproxy_mw.errors import StorageUnavailable
 from nproxy_mw.orgs.directory import OrganizationDirectory, is_slug
 from nproxy_mw.orgs.exception_requests import ExceptionRequestStore
 from nproxy_mw.orgs.keys import KeyStore
@@ -27,6 +29,11 @@ from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.probe import probe
 from nproxy_mw.times import Clock, utc_now
 
+_log = logging.getLogger(__name__)
+
+DEFAULT_ORG = "default"
+"""The organization of a server, unless another one is chosen."""
+
 
 @dataclass(frozen=True, slots=True)
 class Organization:
@@ -42,25 +49,25 @@ class Organization:
     packages: PackageStore
 
     def is_new(self) -> bool:
-        """Whether no token was ever made for it: nobody can use it yet."""
+        """Returns whether no token was ever created for it, so that it cannot be used yet."""
         return not self.tokens.list(revoked=True)
 
 
 def open_organization(
     storage: Storage,
     locks: Locks,
-    org: str = "default",
+    org: str = DEFAULT_ORG,
     *,
     is_made: bool = False,
     seal: Seal | None = None,
     catalog: Catalog = SHIPPED,
     clock: Clock = utc_now,
 ) -> Organization:
-    """The organization *org* on the whole storage *storage*. Nothing is read or written yet.
+    """Returns the organization *org* on *storage*, the whole one. Nothing is read or written yet.
 
-    *is_made* says that it is known to have been made: settings that are not there are lost then, and no request is
-    answered without them. If *seal* is None, private signing keys are stored as they are. *catalog* has the rules that
-    its settings can name.
+    *is_made* says that the organization is known to exist. Then missing settings are an error; defaults are never
+    assumed. If *seal* is None, private signing keys are stored as they are. *catalog* has the rules that its settings
+    can name.
 
     Raises:
         ValueError: *org* is not an organization's id; another one's storage may begin where its own would end.
@@ -83,35 +90,98 @@ def open_organization(
     )
 
 
-def organization_at(url: str, org: str = "default", *, freshness: float = 1.0) -> Organization:
-    """The organization *org* on the storage at *url*, with the locks that suit it.
+class Organizations:
+    """The organizations on *storage*, the whole one: which there are, and each of them opened.
+
+    *locks* are those that suit the storage. If *seal* is None, private signing keys are stored as they are. *catalog*
+    has the rules that settings can name.
+    """
+
+    def __init__(self, storage: Storage, locks: Locks, *, seal: Seal | None = None, catalog: Catalog = SHIPPED) -> None:
+        self.storage = storage
+        self.locks = locks
+        self.seal = seal
+        self.catalog = catalog
+        self.directory = OrganizationDirectory(storage)
+
+    @classmethod
+    def at(
+        cls, url: str, *, freshness: float = 1.0, seal: Seal | None = None, catalog: Catalog = SHIPPED
+    ) -> Organizations:
+        """Returns the organizations on the storage at *url*. Nothing is asked of it yet.
+
+        *freshness*, in seconds, is that of `open_storage`. If *seal* is None, it is made of ``NPROXY_SEAL_KEY`` when
+        that is set.
+
+        Raises:
+            ValueError: *url* is not a storage of a kind that is supported, or ``NPROXY_SEAL_KEY`` is not a key.
+        """
+        storage = open_storage(url, freshness=freshness)
+        return cls(storage, locks_for(url), seal=seal or seal_of_the_environment(), catalog=catalog)
+
+    def open(self, org: str, *, is_made: bool = False) -> Organization:
+        """Returns the organization *org*, as `open_organization` does."""
+        return open_organization(self.storage, self.locks, org, is_made=is_made, seal=self.seal, catalog=self.catalog)
+
+    def has(self, org: str) -> bool:
+        """Returns whether anything of the organization *org* is stored: its record, or an object of its own."""
+        return self.directory.exists(org) or next(iter(self.directory.home(org).list()), None) is not None
+
+    def ensure(self, org: str, *, actor: Actor) -> Organization:
+        """Tries the storage, and returns the organization *org*, created when it does not exist.
+
+        A storage that cannot be written to, such as a full disk, does not stop an organization that exists: its
+        packages can be read. The log says that nothing can be published.
+
+        Raises:
+            ValueError: the storage lets writers overwrite each other, or *org* is not an organization's id.
+            StorageUnavailable: the storage cannot be read; it cannot be written to, and the organization does not
+                exist; or the organization's settings are gone.
+        """
+        reason = self._try()
+        self.directory.ensure(org, actor=actor)
+        _warn(reason)
+        return self.open(org, is_made=True)
+
+    def probe(self) -> None:
+        """Tries the storage as `ensure` does, for organizations that are created later.
+
+        Raises:
+            ValueError: the storage lets writers overwrite each other.
+            StorageUnavailable: it cannot be read; or it cannot be written to, and nothing is stored there.
+        """
+        _warn(self._try())
+
+    def _try(self) -> str:
+        """Probes the storage. Returns a sentence when it holds something and cannot be written to."""
+        try:
+            probe(self.storage)
+        except StorageUnavailable as error:
+            if next(iter(self.storage.list()), None) is None:
+                raise
+            return error.message
+        return ""
+
+
+def _warn(reason: str) -> None:
+    if reason:
+        _log.warning("%s It is read meanwhile, and nothing can be published.", reason)
+
+
+def organization_at(url: str, org: str = DEFAULT_ORG, *, freshness: float = 1.0) -> Organization:
+    """Returns the organization *org* on the storage at *url*, with the locks that suit it. Nothing is asked of it yet.
 
     *freshness*: see `open_storage`. Private signing keys are sealed with the key in ``NPROXY_SEAL_KEY`` when it is set.
 
     Raises:
-        ValueError: the URL is none, or of a kind that is not supported; *org* is not an organization's id; or
+        ValueError: the URL is not a storage of a kind that is supported; *org* is not an organization's id; or
             ``NPROXY_SEAL_KEY`` is not a key.
     """
-    storage = open_storage(url, freshness=freshness)
-    return open_organization(storage, locks_for(url), org, seal=seal_of_the_environment())
-
-
-def made_organization_at(url: str, org: str = "default", *, catalog: Catalog = SHIPPED, actor: Actor) -> Organization:
-    """As `organization_at`, and made when it is not there yet, on a storage that was tried.
-
-    Raises:
-        ValueError: as `organization_at`; or the storage lets writers overwrite each other.
-        StorageUnavailable: it cannot be written to, or the organization was made and its settings are gone.
-    """
-    storage = open_storage(url)
-    probe(storage)
-    OrganizationDirectory(storage).ensure(org, actor=actor)
-    seal = seal_of_the_environment()
-    return open_organization(storage, locks_for(url), org, is_made=True, seal=seal, catalog=catalog)
+    return Organizations.at(url, freshness=freshness).open(org)
 
 
 def seal_of_the_environment() -> Seal | None:
-    """The seal for private keys whose key is in ``NPROXY_SEAL_KEY``; None when that is not set.
+    """Returns the seal for private keys whose key is in ``NPROXY_SEAL_KEY``; None when that is not set.
 
     Raises:
         ValueError: it is not a key.

@@ -8,10 +8,10 @@ import io
 import pytest
 
 from nproxy_mw.cli import main
-from nproxy_mw.cli.accounts import administrators_of
 from nproxy_mw.cli.admin import VARIABLE
-from nproxy_mw.cli.stores import open_store
+from nproxy_mw.cli.stores import open_organizations
 from nproxy_mw.errors import Unauthenticated
+from nproxy_mw.hosting.administration import administrators_of
 
 PASSWORD = "correct horse battery"
 
@@ -32,7 +32,9 @@ def admin(tmp_path, monkeypatch):
         monkeypatch.setattr(getpass, "getpass", lambda prompt: next(answers))
         return main(["admin", *arguments, "--storage", str(tmp_path)])
 
-    run.knows = lambda name, password: administrators_of(open_store(str(tmp_path))).verify(name, password, ip="x")
+    run.knows = lambda name, password: administrators_of(open_organizations(str(tmp_path)).storage).verify(
+        name, password, ip="x"
+    )
     return run
 
 

@@ -1,289 +1,168 @@
-"""What the commands share: options, variables, places, and how the program says no."""
+"""Options: a flag, a variable and a key of a file each, and the sentence for what is wrong with one."""
 
 from __future__ import annotations
 
-import argparse
-import socket
+from pathlib import Path
 
 import pytest
 
-from nproxy_mw.cli import COMMANDS, addresses, main, npm_config
-from nproxy_mw.cli.addresses import Bind, check_public_url, check_upstream, parse_bind
-from nproxy_mw.cli.options import UsageError, add_option, organization_of, scopes_of
-from nproxy_mw.cli.terminal import print_table
-from nproxy_mw.errors import Missing, StorageUnavailable
+from nproxy_mw.cli import COMMANDS, serve
+from nproxy_mw.cli.command import Command
+from nproxy_mw.cli.config_file import ConfigFile, read_config
+from nproxy_mw.cli.options import Option, UsageError
+from nproxy_mw.cli.values import whole
 
-HERE = Bind("127.0.0.1", 4874)
-
-
-def parsed(*arguments, **flags):
-    parser = argparse.ArgumentParser()
-    for flag, default in flags.items():
-        add_option(parser, f"--{flag.replace('_', '-')}", default, help="x")
-    return parser.parse_args(arguments)
+FILE = "/etc/nproxy.toml"
+URL = Option("public-url", "where", "URL", default="of code")
+WORKERS = Option("workers", "how many", "N", parse=whole(1, 256), default="2")
+SCOPES = Option("scope", "which", "@SCOPE", many=True)
+SWITCH = Option("access-log", "log")
+SECRET = Option("seal-key", "seals", "KEY", parse=whole(1, 2), secret=True)
 
 
-def test_option_wins_over_its_variable_and_that_over_the_default(monkeypatch):
-    """--public-url, then NPROXY_PUBLIC_URL, then what is built in; an empty variable is none."""
-    assert parsed(public_url="a").public_url == "a"
-    monkeypatch.setenv("NPROXY_PUBLIC_URL", "b")
-    assert parsed(public_url="a").public_url == "b"
-    assert parsed("--public-url", "c", public_url="a").public_url == "c"
-    monkeypatch.setenv("NPROXY_PUBLIC_URL", "")
-    assert parsed(public_url="a").public_url == "a"
+def resolved(option, flag=None, variable=None, file=None):
+    environ = {} if variable is None else {option.variable: variable}
+    values = {} if file is None else {option.name: file}
+    return option.resolve(flag, environ, ConfigFile(FILE, values))
+
+
+def refused(option, **given):
+    with pytest.raises(UsageError) as caught:
+        resolved(option, **given)
+    return str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("given", "variable", "scopes"),
+    ("given", "value"),
     [
-        pytest.param(None, None, [], id="none"),
-        pytest.param(["@acme"], None, ["@acme"], id="flag"),
-        pytest.param(["@acme", "@b", "@acme"], None, ["@acme", "@b"], id="twice"),
-        pytest.param(None, "@acme, @b @c", ["@acme", "@b", "@c"], id="variable"),
-        pytest.param(["@acme"], "@b", ["@acme"], id="flag over variable"),
+        pytest.param({"flag": "a", "variable": "b", "file": "c"}, "a", id="the flag first"),
+        pytest.param({"variable": "b", "file": "c"}, "b", id="then the variable"),
+        pytest.param({"file": "c"}, "c", id="then the file"),
+        pytest.param({}, "of code", id="then the default"),
+        pytest.param({"variable": "", "file": "c"}, "c", id="an empty variable is none"),
     ],
 )
-def test_scopes(monkeypatch, given, variable, scopes):
-    """Repeated on the command line, or in one variable with spaces or commas between them."""
-    if variable is not None:
-        monkeypatch.setenv("NPROXY_SCOPE", variable)
-    assert scopes_of(argparse.Namespace(scope=given)) == scopes
-
-
-@pytest.mark.parametrize("scope", ["acme", "@", "@ACME", "@acme/utils", "@.x", "", "@a b", "@acme."])
-def test_scope_that_is_none_is_refused(scope):
-    """With the form that is meant."""
-    with pytest.raises(UsageError, match="one looks like @acme"):
-        scopes_of(argparse.Namespace(scope=[scope]))
+def test_flag_wins_over_variable_over_file_over_default(given, value):
+    """--public-url, NPROXY_PUBLIC_URL, public-url in the file, and what is built in."""
+    assert URL.variable == "NPROXY_PUBLIC_URL"
+    assert resolved(URL, **given) == value
 
 
 @pytest.mark.parametrize(
-    ("text", "bind"),
+    ("option", "given", "value"),
     [
-        ("127.0.0.1:4874", HERE),
-        (":80", Bind("0.0.0.0", 80)),  # noqa: S104
-        ("localhost:0", Bind("localhost", 0)),
-        ("[::1]:4874", Bind("::1", 4874)),
-        ("[::]:65535", Bind("::", 65535)),
+        pytest.param(SCOPES, {"flag": ["@a", "@b", "@a"]}, ("@a", "@b"), id="repeated flag"),
+        pytest.param(SCOPES, {"variable": "@acme, @b @c"}, ("@acme", "@b", "@c"), id="spaces and commas"),
+        pytest.param(SCOPES, {"file": ["@a", "@b"]}, ("@a", "@b"), id="list in a file"),
+        pytest.param(SCOPES, {"file": "@a"}, ("@a",), id="one in a file"),
+        pytest.param(SCOPES, {}, (), id="none"),
+        pytest.param(SWITCH, {"flag": True}, True, id="switched on"),
+        pytest.param(SWITCH, {"flag": False, "variable": "1"}, False, id="switched off again"),
+        pytest.param(SWITCH, {"variable": "no"}, False, id="switch in a variable"),
+        pytest.param(SWITCH, {"file": True}, True, id="switch in a file"),
+        pytest.param(SWITCH, {}, False, id="off unless said"),
+        pytest.param(WORKERS, {"file": 4}, 4, id="number in a file"),
+        pytest.param(WORKERS, {}, 2, id="default is parsed, too"),
     ],
 )
-def test_bind(text, bind):
-    """A host and a port, or a port alone; what is printed can be read back."""
-    assert parse_bind(text) == bind
-    assert parse_bind(str(bind)) == bind
+def test_values(option, given, value):
+    """Lists, switches and numbers, from wherever they come."""
+    assert resolved(option, **given) == value
 
 
 @pytest.mark.parametrize(
-    "text", ["", "4874", "host", "host:", "host:x", "host:65536", "::1:80", "a b:80", "[x]:80", "http://h:1"]
-)
-def test_bind_that_is_none_is_refused(text):
-    """With the form that is meant."""
-    with pytest.raises(UsageError, match=r"not HOST:PORT, like 127\.0\.0\.1:4874\."):
-        parse_bind(text)
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
+    ("option", "given", "said"),
     [
-        (None, None),
-        ("https://npm.acme.example", "https://npm.acme.example"),
-        ("https://npm.acme.example/x/", "https://npm.acme.example/x"),
+        pytest.param(WORKERS, {"flag": "x"}, "--workers 'x' is not a whole number from 1 to 256.", id="flag"),
+        pytest.param(WORKERS, {"variable": "0"}, "NPROXY_WORKERS '0' is not a whole number from 1 to 256.", id="var"),
+        pytest.param(WORKERS, {"file": 9.5}, f"workers in {FILE} '9.5' is not a whole number from 1 to 256.", id="f"),
+        pytest.param(WORKERS, {"file": True}, f"workers in {FILE} must be one N.", id="truth where a number is wanted"),
+        pytest.param(WORKERS, {"file": ["1"]}, f"workers in {FILE} must be one N.", id="list where one is wanted"),
+        pytest.param(URL, {"flag": ""}, "--public-url is empty: give URL, or leave it out.", id="empty flag"),
+        pytest.param(URL, {"file": ""}, f"public-url in {FILE} is empty: give URL, or leave it out.", id="in a file"),
+        pytest.param(SWITCH, {"variable": "2"}, "NPROXY_ACCESS_LOG '2' is not true or false.", id="switch"),
+        pytest.param(SECRET, {"variable": "hush"}, "NPROXY_SEAL_KEY is not a whole number from 1 to 2.", id="secret"),
     ],
-)
-def test_public_url(url, expected):
-    """Without its closing slash."""
-    assert check_public_url(url) == expected
+)  # fmt: skip
+def test_invalid_value_is_a_sentence_that_names_its_source(option, given, said):
+    """One cannot look for a mistake in the wrong place; a secret is not quoted."""
+    assert refused(option, **given) == said
+
+
+def test_required_option_may_be_a_variable():
+    """Only without any is it missing."""
+    option = Option("scope", "what it may do", "SCOPE", many=True, required=True, group="token")
+    assert resolved(option, variable="proxy") == ("proxy",)
+    assert refused(option) == "--scope is missing: what it may do."
+
+
+def commands(table=COMMANDS, words=()):
+    for entry in table:
+        if isinstance(entry, Command):
+            yield " ".join((*words, entry.name)), entry
+        else:
+            yield from commands(entry.commands, (*words, entry.name))
+
+
+@pytest.mark.parametrize(("name", "command"), [pytest.param(*each, id=each[0]) for each in commands()])
+def test_variables_of_a_command_are_its_own_or_the_servers(name, command):
+    """No two options that mean different things share a variable: `token create --scope` is not `serve --scope`."""
+    shared = {option.name for option in serve.OPTIONS}
+    for option in command.options:
+        assert option.group == ("" if option.name in shared and name != "token create" else option.group)
+        if not option.group:
+            assert option.name in shared
+    assert len({option.variable for option in command.options}) == len(command.options)
+
+
+def config(tmp_path, text):
+    path = tmp_path / "nproxy.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def test_file_is_read(tmp_path):
+    """TOML, whose keys are the options' names."""
+    path = config(tmp_path, 'storage = "/srv/npm"\nscope = ["@acme"]\nworkers = 4\naccess-log = true\n')
+    values = read_config(path, ["storage", "scope", "workers", "access-log"]).values
+    assert values == {"storage": "/srv/npm", "scope": ["@acme"], "workers": 4, "access-log": True}
 
 
 @pytest.mark.parametrize(
-    "url", ["npm.acme.example", "ftp://x", "https://", "https://x/?y", "https://a b", "https://x:x"]
-)
-def test_url_that_is_none_is_refused(url):
-    """In one sentence that names the flag."""
-    with pytest.raises(
-        UsageError, match=r"^--public-url is not a URL like https://npm\.acme\.example, http or https\.$"
-    ):
-        check_public_url(url)
-    with pytest.raises(UsageError, match=r"^--upstream is not a URL like https://upstream\.example, http or https\.$"):
-        check_upstream(url, HERE, None)
-
-
-def test_public_url_with_a_password_is_refused():
-    """Clients would see it."""
-    with pytest.raises(UsageError, match="password") as caught:
-        check_public_url("https://user:secret@npm.acme.example")
-    assert "secret" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("upstream", "bind"),
+    ("text", "said"),
     [
-        pytest.param("http://127.0.0.1:4874", "127.0.0.1:4874", id="the same"),
-        pytest.param("http://127.0.0.1:4874/npm/", "127.0.0.1:4874", id="with a path"),
-        pytest.param("http://localhost:4874", "127.0.0.1:4874", id="by name"),
-        pytest.param("http://127.0.0.1:4874", "0.0.0.0:4874", id="behind a wildcard"),
-        pytest.param("http://[::1]:4874", "[::1]:4874", id="IPv6"),
-        pytest.param("http://127.0.0.1", "127.0.0.1:80", id="the scheme's port"),
+        pytest.param("public_url = 1", "There is no key 'public_url' in a configuration file", id="unknown key"),
+        pytest.param("public_url = 1", "did you mean 'public-url'?", id="near one"),
+        pytest.param("colour = 1", "the keys are public-url, workers.", id="far from any"),
+        pytest.param("workers =", "is not TOML: ", id="not TOML"),
+        pytest.param(b"\xff", "is not TOML: ", id="not UTF-8"),
+        pytest.param("[workers]\nx = 1", "workers in", id="a table"),
+        pytest.param("workers = [1]", "must be text, a number, true or false, or a list of text.", id="list"),
+        pytest.param("#" * 70_000, "is larger than 64 KiB.", id="too large"),
+        pytest.param("a=" + "[" * 5000, "is not TOML", id="too deep"),
     ],
-)
-def test_upstream_that_is_ourselves_is_refused(upstream, bind):
-    """A request would go round for ever."""
-    with pytest.raises(UsageError, match=r"is this server itself: give the registry behind it"):
-        check_upstream(upstream, parse_bind(bind), None)
+)  # fmt: skip
+def test_invalid_file_is_a_sentence(tmp_path, text, said):
+    """A typo in a file must not be passed over."""
+    with pytest.raises(ValueError, match=r"\A[A-Za-z].*[.?]\Z") as caught:
+        read_config(config(tmp_path, text), ["public-url", "workers"])
+    assert said in str(caught.value)
 
 
-def test_upstream_that_is_the_public_url_is_refused():
-    """Behind a proxy it is ourselves by another name."""
-    with pytest.raises(UsageError, match="is this server itself"):
-        check_upstream("https://npm.acme.example/", HERE, "https://npm.acme.example")
+def test_file_that_is_missing_is_said(tmp_path):
+    """With the system's reason."""
+    with pytest.raises(ValueError, match=r"none\.toml cannot be read: No such file or directory\."):
+        read_config(tmp_path / "none.toml", [])
 
 
-@pytest.mark.parametrize(
-    "upstream", ["http://127.0.0.1:4875", "https://upstream.example", "https://npm.acme.example.other"]
-)
-def test_other_upstreams_are_taken(upstream):
-    """Another port, another host, a longer name."""
-    assert check_upstream(upstream, HERE, "https://npm.acme.example").url == upstream
+PAGE = (Path(__file__).parents[2] / "docs" / "running.md").read_text()
 
 
-def test_upstreams_password_is_not_shown():
-    """The greeting names the upstream without its credentials."""
-    remark = check_upstream("https://user:secret@upstream.example", HERE, None).remark
-    assert "secret" not in remark
-    assert "https://upstream.example" in remark
-
-
-def test_without_npm_there_are_internal_packages_only(monkeypatch, tmp_path):
-    """And the flag to give is named."""
-    monkeypatch.setenv("PATH", str(tmp_path))
-    upstream = check_upstream(None, HERE, None)
-    assert upstream.url is None
-    assert "internal packages only" in upstream.remark
-    assert "--upstream URL" in upstream.remark
-
-
-def npm_that(tmp_path, monkeypatch, script):
-    program = tmp_path / "npm"
-    program.write_text(f"#!/bin/sh\n{script}\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
-
-
-@pytest.mark.parametrize(
-    ("script", "registry"),
-    [
-        pytest.param("echo https://upstream.example/", "https://upstream.example", id="answers"),
-        pytest.param("echo 'npm warn x' >&2; echo https://upstream.example/", "https://upstream.example", id="warns"),
-        pytest.param("echo undefined", None, id="knows none"),
-        pytest.param("exit 1", None, id="fails"),
-        pytest.param("", None, id="says nothing"),
-    ],
-)
-def test_registry_of_this_users_npm(tmp_path, monkeypatch, script, registry):
-    """The default upstream is what npm is configured with."""
-    npm_that(tmp_path, monkeypatch, script)
-    assert npm_config.configured_registry() == registry
-
-
-def test_projects_npmrc_is_not_meant(tmp_path, monkeypatch):
-    """npm is asked outside the folder the program was started in: that project's .npmrc names this very server."""
-    npm_that(
-        tmp_path, monkeypatch, 'test -e .npmrc && echo http://project.example/ || echo "https://upstream.example/"'
-    )
-    (tmp_path / ".npmrc").write_text("")
-    monkeypatch.chdir(tmp_path)
-    assert npm_config.configured_registry() == "https://upstream.example"
-
-
-def test_npm_that_hangs_is_given_up(tmp_path, monkeypatch):
-    """A start never waits for long."""
-    npm_that(tmp_path, monkeypatch, "exec sleep 60")
-    monkeypatch.setattr(npm_config, "SECONDS", 0.05)
-    assert npm_config.configured_registry() is None
-
-
-def test_host_that_has_no_address_is_not_ourselves(monkeypatch):
-    """A name that cannot be resolved now may be later."""
-
-    def fails(*_, **__):
-        raise socket.gaierror
-
-    monkeypatch.setattr(addresses.socket, "getaddrinfo", fails)
-    assert check_upstream("http://upstream.example:4874", HERE, None).url is not None
-
-
-@pytest.mark.parametrize("storage", ["gopher://x", "s3://X", "file://relative", ""])
-def test_storage_that_is_none_is_refused(storage):
-    """One sentence says which are."""
-    with pytest.raises(UsageError):
-        organization_of(argparse.Namespace(storage=storage, org="default"))
-
-
-@pytest.mark.parametrize("org", ["", "A", "a/b", "..", "a b", "-a"])
-def test_organization_that_is_none_is_refused(tmp_path, org):
-    """An id with a slash would be a place within another one's storage."""
-    with pytest.raises(UsageError, match="like acme"):
-        organization_of(argparse.Namespace(storage=str(tmp_path), org=org))
-
-
-def test_table_is_plain(capsys):
-    """Columns as wide as they need to be; what would move a terminal's cursor is a question mark."""
-    print_table(("ID", "NAME"), [("1", "a\x1b[31m\n"), ("12345", "é")])
-    assert capsys.readouterr().out == "ID     NAME\n1      a?[31m?\n12345  é\n"
-
-
-@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["serve", "--nonsense"], ["token"], ["token", "nonsense"]])
-def test_wrong_arguments_are_2(arguments, capsys):
-    """And the usage is shown."""
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    assert caught.value.code == 2
-    assert "usage: nproxy-mw" in capsys.readouterr().err
-
-
-def test_help_is_for_every_command(capsys):
-    """Each has one, the program's lists them all, and each option names its variable."""
-    with pytest.raises(SystemExit) as caught:
-        main(["--help"])
-    assert caught.value.code == 0
-    shown = capsys.readouterr().out
-    for module in COMMANDS:
-        command = module.__name__.rpartition(".")[2]
-        assert f"    {command} " in shown
-        with pytest.raises(SystemExit) as caught:
-            main([command, "--help"])
-        assert caught.value.code == 0
-        assert f"usage: nproxy-mw {command}" in capsys.readouterr().out
-
-
-def test_version(capsys):
-    """--version says it."""
-    with pytest.raises(SystemExit) as caught:
-        main(["--version"])
-    assert caught.value.code == 0
-    assert capsys.readouterr().out.startswith("nproxy-mw 0.")
-
-
-@pytest.mark.parametrize(
-    ("error", "code", "said"),
-    [
-        pytest.param(UsageError("Not so."), 2, "nproxy-mw: Not so.\n", id="usage"),
-        pytest.param(Missing("Not there."), 2, "nproxy-mw: Not there.\n", id="of the tree"),
-        pytest.param(
-            StorageUnavailable("Full."),
-            2,
-            "nproxy-mw: Full. It is here: give another place with --storage.\n",
-            id="storage",
-        ),
-        pytest.param(KeyboardInterrupt(), 130, "", id="Ctrl-C"),
-    ],
-)
-def test_error_is_one_sentence(monkeypatch, capsys, error, code, said):
-    """No traceback for what an operator can mend."""
-
-    def fail(parsed):
-        raise error
-
-    monkeypatch.setattr("nproxy_mw.cli.token._list", fail)
-    assert main(["token", "list", "--storage", "here"]) == code
-    assert capsys.readouterr() == ("", said)
+@pytest.mark.parametrize("option", serve.OPTIONS, ids=lambda option: option.name)
+def test_page_has_every_option(option):
+    """With its flag, unless it is a secret; its variable; and its default."""
+    shown = f"`{option.name}`" if option.secret else f"`{option.flag}{f' {option.metavar}' if option.metavar else ''}`"
+    (row,) = [line for line in PAGE.splitlines() if line.startswith(f"| {shown} ")]
+    assert f"| `{option.variable}` |" in row
+    if option.default is not None:
+        assert option.default in row.split("|")[3]

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
+import pty
+import re
+import resource
 import signal
 import socket
 import subprocess
-import sys
+import time
+import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.publications import ACTOR, publish
+from support.running import PROGRAM, STOPPED, Running
 
+from nproxy_mw import organization_at
 from nproxy_mw.cli import main
-from nproxy_mw.cli.greeting import greeting
-from nproxy_mw.cli.server import _reachable
-from nproxy_mw.orgs.settings_fields import Settings
-
-PROGRAM = str(Path(sys.executable).with_name("nproxy-mw"))
 
 
 def refuses(capsys, *arguments):
@@ -48,7 +51,19 @@ def listening(address="127.0.0.1"):
         pytest.param(["--scope", "acme"], "one looks like @acme", id="scope"),
         pytest.param(["--storage", "gopher://x"], "This kind of storage is not supported", id="kind of storage"),
         pytest.param(["--storage", "s3://"], "needs the name of a bucket", id="no bucket"),
-        pytest.param(["--org", "../x"], "../x", id="organization"),
+        pytest.param(["--org", "../x"], "--org '../x' is not an organization's id", id="organization"),
+        pytest.param(["--upstream", ""], "--upstream is empty: give URL, or leave it out.", id="empty upstream"),
+        pytest.param(["--allowed-origin", "x"], "--allowed-origin is not an origin like", id="origin"),
+        pytest.param(
+            ["--upstream-ca", "none.pem", "--upstream", "https://upstream.example"],
+            "--upstream-ca: none.pem cannot be read as certificates",
+            id="authorities",
+        ),
+        pytest.param(["--trusted-proxies", "-1"], "'-1' is not a whole number from 0 to 16.", id="no proxies"),
+        pytest.param(["--trust-forwarded-host"], "Give --trusted-proxies, too", id="whose headers"),
+        pytest.param(["--freshness", "6"], "--freshness '6' is not a number from 0 to 5.", id="freshness"),
+        pytest.param(["--log-level", "loud"], "--log-level 'loud' is not debug, info, warning or error.", id="level"),
+        pytest.param(["--config", "none.toml"], "configuration file none.toml cannot be read: No such file", id="file"),
         pytest.param(["--orgs", "nonsense"], "--orgs 'nonsense' is not", id="organizations"),
         pytest.param(["--bind", "192.0.2.1:0"], "Cannot listen on 192.0.2.1:0", id="not our address"),
         pytest.param(["--bind", "nowhere.example:0"], "Cannot listen on nowhere.example:0", id="no address"),
@@ -66,19 +81,15 @@ def test_what_cannot_be_is_one_sentence(capsys, tmp_path, monkeypatch, arguments
 @pytest.mark.parametrize("option", ["--workers", "--threads"])
 def test_number_that_will_not_do_is_refused(capsys, option, number):
     """From 1 to 256."""
-    with pytest.raises(SystemExit) as caught:
-        main(["serve", f"{option}={number}"])
-    assert caught.value.code == 2
-    assert "is not a number from 1 to 256" in capsys.readouterr().err
+    said = refuses(capsys, f"{option}={number}")
+    assert said.startswith(f"nproxy-mw: {option} ")
+    assert "is not a whole number from 1 to 256" in said or "is empty" in said
 
 
 def test_variable_that_will_not_do_is_refused(capsys, monkeypatch):
     """As the option would be."""
     monkeypatch.setenv("NPROXY_WORKERS", "many")
-    with pytest.raises(SystemExit) as caught:
-        main(["serve"])
-    assert caught.value.code == 2
-    assert "'many' is not a number" in capsys.readouterr().err
+    assert refuses(capsys) == "nproxy-mw: NPROXY_WORKERS 'many' is not a whole number from 1 to 256.\n"
 
 
 def test_port_in_use_is_one_sentence(capsys, tmp_path):
@@ -97,41 +108,6 @@ def test_folder_that_cannot_be_written_is_one_sentence(capsys, tmp_path, scopes)
     assert f"It is {tmp_path / 'file'} (Not a directory): give another place with --storage." in said
 
 
-class Running:
-    """The program as an operator runs it."""
-
-    def __init__(self, tmp_path, *arguments, **env):
-        self.log = tmp_path / "log"
-        # Under development mode, gunicorn's workers tell of sockets that they leave to the system.
-        environ = {**os.environ, "PYTHONDEVMODE": "", "NPROXY_BIND": "127.0.0.1:0", "NPROXY_UPSTREAM": "none", **env}
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                [PROGRAM, "serve", "--workers", "1", *arguments],
-                stdout=subprocess.PIPE, stderr=log, text=True, cwd=tmp_path, env=environ,
-            )  # fmt: skip
-        self.greeting = []
-
-    def __enter__(self):
-        for line in self.process.stdout:
-            self.greeting.append(line.rstrip())
-            if line.startswith(("Everything else", "Internal packages only", "No npm")):
-                return self
-        raise AssertionError(self.log.read_text())
-
-    def __exit__(self, *_):
-        with self.process:
-            self.process.terminate()
-            self.rest = self.process.stdout.read()
-
-    @property
-    def url(self):
-        return self.greeting[0].removeprefix("nproxy-mw is ready at ").removesuffix(" (Ctrl-C stops it).")
-
-    def stop(self):
-        self.process.send_signal(signal.SIGINT)
-        return self.process.wait(timeout=30)
-
-
 @pytest.mark.e2e
 def test_ctrl_c_stops_cleanly_and_frees_the_port(tmp_path):
     """Exit code 0, no traceback, and the next server can listen there."""
@@ -142,7 +118,7 @@ def test_ctrl_c_stops_cleanly_and_frees_the_port(tmp_path):
         port = int(server.url.rstrip("/").rpartition(":")[2])
         with socket.create_server(("127.0.0.1", port)):
             pass
-    assert server.log.read_text() == "Stopped.\n"
+    assert server.said == STOPPED
 
 
 @pytest.mark.e2e
@@ -151,7 +127,6 @@ def test_first_start_tells_the_next_steps(tmp_path):
     with Running(tmp_path, NPROXY_SCOPE="@acme, @tools") as server:
         assert server.stop() == 0
     text = "\n".join([*server.greeting, *server.rest.splitlines()])
-    assert all(warning in text for warning in Settings.warnings())
     assert f"@acme/*, @tools/* from {tmp_path / 'nproxy-data'}." in text
     for expected in ("registry=http://127.0.0.1:", "/:_authToken=${NPROXY_TOKEN}", "npm publish", "npm install @acme/"):
         assert expected in text
@@ -170,30 +145,125 @@ def test_first_start_tells_the_next_steps(tmp_path):
 
 
 @pytest.mark.e2e
+def test_file_configures_the_server(tmp_path):
+    """Where it listens, what it keeps and how it logs; the variable wins over the file."""
+    (tmp_path / "nproxy.toml").write_text(
+        'bind = "127.0.0.1:1"\nstorage = "kept"\nscope = ["@acme"]\naccess-log = true\nlog-format = "json"\n'
+    )
+    with Running(tmp_path, "--config", "nproxy.toml") as server:
+        with urllib.request.urlopen(f"{server.url}-/ping?x=secret", timeout=10):
+            wait_until(lambda: server.said.count("\n"))  # a request is logged when its answer is sent
+        server.stop()
+    assert f"@acme/* from {tmp_path / 'kept'}." in "\n".join(server.greeting)
+    (record,) = [json.loads(line) for line in server.said.splitlines() if line.startswith("{")]
+    assert (record["method"], record["path"], record["status"]) == ("GET", "/-/ping", 200)
+    assert len(record["requestId"]) >= 16
+    assert "secret" not in str(record)
+
+
+def nothing_can_be_written():
+    """A disk without room: no file takes a byte; pipes and sockets do."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+@pytest.mark.e2e
+def test_restart_on_a_full_disk_serves_reads(tmp_path):
+    """A reboot must not stop every install: what is stored is served, and the log says what is wrong."""
+    store = tmp_path / "nproxy-data"
+    with Running(tmp_path, "--scope", "@acme") as server:
+        server.stop()
+    token = organization_at(str(store)).tokens.create("ann", ["proxy", "publish"], actor=ACTOR)[0]
+    publish(organization_at(str(store)), "@acme/utils", "1.0.0")
+    with Running(tmp_path, "--scope", "@acme", prepare=nothing_can_be_written) as server:
+        asked = urllib.request.Request(f"{server.url}@acme%2futils", headers={"Authorization": f"Bearer {token}"})
+        with urllib.request.urlopen(asked, timeout=10) as response:
+            assert b'"1.0.0"' in response.read()
+        asked = urllib.request.Request(f"{server.url}@acme%2fnew", b"{}", asked.headers, method="PUT")
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(asked, timeout=10)
+    assert "It is read meanwhile, and nothing can be published." in server.said
+
+
+@pytest.mark.e2e
+def test_greeting_that_nobody_reads_stops_nothing(tmp_path):
+    """A pipe whose reader is gone: the server serves on, without a traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environ = {**os.environ, "PYTHONDEVMODE": "", "NPROXY_BIND": f"127.0.0.1:{port}", "NPROXY_UPSTREAM": "none"}
+    reader, writer = os.pipe()
+    os.close(reader)
+    with subprocess.Popen(
+        [PROGRAM, "serve"], stdout=writer, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environ
+    ) as process:
+        os.close(writer)
+        wait_until(lambda: is_listening(port))
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == STOPPED
+        assert process.wait(timeout=30) == 0
+
+
+def is_listening(port):
+    with socket.socket() as client:
+        if client.connect_ex(("127.0.0.1", port)):
+            return False
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ping", timeout=20) as response:
+        return response.status == 200
+
+
+@pytest.mark.e2e
+def test_closed_terminal_leaves_no_orphan(tmp_path):
+    """The server ends with the terminal it was started in, as every other program there does."""
+    environ = {**os.environ, "PYTHONDEVMODE": "", "NPROXY_BIND": "127.0.0.1:0", "NPROXY_UPSTREAM": "none"}
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(tmp_path)
+        os.execve(PROGRAM, [PROGRAM, "serve", "--workers", "1"], environ)  # noqa: S606
+    said = b""
+    while b"Internal packages only" not in said:
+        said += os.read(terminal, 4096)
+    port = int(re.search(rb"http://127\.0\.0\.1:([0-9]+)/", said)[1])
+    os.close(terminal)
+    assert os.waitpid(pid, 0)[1] == 0
+    with socket.create_server(("127.0.0.1", port)):
+        pass
+
+
+@pytest.mark.e2e
+def test_hangup_without_a_terminal_is_a_reload(tmp_path):
+    """As service managers expect: another worker serves on."""
+    with Running(tmp_path) as server:
+        before = worker_of(server.process.pid)
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: worker_of(server.process.pid) not in (None, before))
+        with urllib.request.urlopen(f"{server.url}-/ping", timeout=10) as response:
+            assert response.status == 200
+        assert server.stop() == 0
+
+
+def wait_until(is_so):
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline, "it never came to that"
+        time.sleep(0.05)
+
+
+def worker_of(pid):
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return children[0] if children else None
+
+
+@pytest.mark.e2e
+def test_server_on_s3_starts_and_stops_without_a_traceback(tmp_path, s3_url):
+    """Nothing that was opened before the workers were forked is there in them."""
+    with Running(tmp_path, "--storage", f"{s3_url}/serve") as server:
+        with urllib.request.urlopen(f"{server.url}-/ping", timeout=20) as response:
+            assert response.status == 200
+        assert server.stop() == 0
+    assert server.said == STOPPED
+
+
+@pytest.mark.e2e
 def test_without_npm_the_start_says_so(tmp_path):
     """Internal packages only, and the flag to give."""
     with Running(tmp_path, NPROXY_UPSTREAM="", PATH=str(tmp_path)) as server:
         assert any("No npm on this machine" in line and "--upstream URL" in line for line in server.greeting)
-
-
-class Told:
-    storage = "nproxy-data"
-    org = "default"
-    remark = "Internal packages only."
-    is_new = True
-
-
-def test_welcome_without_a_scope_says_what_to_give():
-    """A registry without a scope keeps nothing: that is told, and no first steps."""
-    text = greeting("http://127.0.0.1:4874", Told(), [])
-    assert "start with --scope @acme" in text
-    assert "npmrc" not in text
-
-
-@pytest.mark.parametrize(
-    ("host", "reachable"),
-    [("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("192.0.2.1", "192.0.2.1")],  # noqa: S104
-)
-def test_address_of_all_is_no_address_to_go_to(host, reachable):
-    """The greeting names one that a client on this machine can use."""
-    assert _reachable(host) == reachable

@@ -69,10 +69,9 @@ def test_expiry(store, capsys, text, time):
 @pytest.mark.parametrize("text", ["", "5", "d", "0d", "-1d", "1w", "1.5h", "100000d", "²d", "1 d"])
 def test_expiry_that_is_none_is_refused(store, capsys, text):
     """With the forms that are meant; nothing is made."""
-    with pytest.raises(SystemExit) as caught:
-        create(store, capsys, f"--expires-in={text}")
-    assert caught.value.code == 2
-    assert " 30m, 12h or " in capsys.readouterr().err
+    assert main(["token", "create", "--scope", "proxy", f"--expires-in={text}", "--storage", store]) == 2
+    assert re.fullmatch(r"nproxy-mw: --expires-in .*12h or .*\.\n|.* is empty: .*\n", capsys.readouterr().err)
+    assert not Path(store).exists()
 
 
 @pytest.mark.parametrize("arguments", [["--name", "\x1b[31m"], ["--name", ""], ["--name", "x" * 1000]])
@@ -86,11 +85,10 @@ def test_name_that_will_not_do_is_refused(store, capsys, arguments):
 
 def test_scope_is_needed(capsys):
     """And there are two of them."""
-    for arguments in (["token", "create"], ["token", "create", "--scope", "admin"]):
-        with pytest.raises(SystemExit) as caught:
-            main(arguments)
-        assert caught.value.code == 2
-    assert "proxy" in capsys.readouterr().err
+    assert main(["token", "create"]) == 2
+    assert capsys.readouterr().err.startswith("nproxy-mw: --scope is missing: what it may do: proxy reads")
+    assert main(["token", "create", "--scope", "admin"]) == 2
+    assert capsys.readouterr().err == "nproxy-mw: --scope 'admin' is not proxy or publish.\n"
 
 
 def test_list_and_revoke(store, capsys):
@@ -149,6 +147,32 @@ def test_organizations_have_their_own(store, capsys):
     assert organization_at(store, "acme").tokens.find(out.strip()) is not None
     assert organization_at(store).tokens.find(out.strip()) is None
     assert len(listed(store, capsys)) == 1
+
+
+def test_no_tokens_are_said(store, capsys):
+    """An empty table is a sentence, which says how to make a first row."""
+    assert main(["org", "create", "acme", "--storage", store]) == 0
+    capsys.readouterr()
+    assert main(["token", "list", "--org", "acme", "--storage", store]) == 0
+    assert capsys.readouterr() == ("", "There are no tokens yet: create one with 'nproxy-mw token create'.\n")
+
+
+def test_first_token_makes_no_second_organization(store, capsys):
+    """In a store that has organizations, a forgotten --org is a mistake: it is said, and nothing is made."""
+    assert main(["org", "create", "acme", "--storage", store]) == 0
+    assert main(["token", "create", "--scope", "proxy", "--storage", store]) == 2
+    assert f"There is no organization 'default' in {store}; it has acme: name another" in capsys.readouterr().err
+
+
+def test_fixed_organization_of_the_server_is_meant(store, capsys, monkeypatch):
+    """What NPROXY_ORGS says to the server holds for the other commands, too; --org is nearer."""
+    for org in ("acme", "beta"):
+        assert main(["org", "create", org, "--storage", store]) == 0
+    monkeypatch.setenv("NPROXY_ORGS", "fixed:acme")
+    out, _ = create(store, capsys)
+    assert organization_at(store, "acme").tokens.find(out.strip()) is not None
+    out, _ = create(store, capsys, "--org", "beta")
+    assert organization_at(store, "beta").tokens.find(out.strip()) is not None
 
 
 def test_user_without_a_name_has_one(monkeypatch):

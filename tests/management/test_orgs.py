@@ -10,6 +10,7 @@ from support.registry import publish
 from nproxy_mw.hosting import Platform
 from nproxy_mw.middleware.management import User
 from nproxy_mw.middleware.tenants import ByHost, ByPath, FixedOrg
+from nproxy_mw.orgs.organization import Organizations
 from nproxy_mw.storage.locks import ThreadLocks
 from nproxy_mw.testing.documents import publish_document
 
@@ -208,7 +209,7 @@ def document(name):
 def test_without_users_there_is_no_api():
     """A platform that nobody manages by HTTP has none of it."""
     tenants = PlatformFixture()
-    bare = Platform(tenants.storage, ThreadLocks(), resolve=ByPath())
+    bare = Platform(Organizations(tenants.storage, ThreadLocks()), resolve=ByPath())
     assert Client(bare).get(ORGS).code == "registry-not-found"
     assert Client(bare).get("/acme/-/ping").status == 200
     assert Client(bare).post("/acme/-/v1/login", {}).status == 404

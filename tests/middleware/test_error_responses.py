@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+from contextvars import copy_context
 from http import HTTPStatus
 
 import pytest
@@ -30,6 +31,7 @@ from nproxy_mw.errors import (
 from nproxy_mw.http import bodies
 from nproxy_mw.http.context import REQUEST_ID
 from nproxy_mw.middleware.error_responses import ErrorResponses
+from nproxy_mw.observability.logs import REQUEST
 
 
 def failing(error: BaseException):
@@ -291,3 +293,30 @@ def test_refusal_stands_where_clients_print_it(error, notice, client):
 def test_401_has_the_challenge_that_suits_it(error, challenge):
     """npm tells a wrong password from a wrong token by it."""
     assert failing(error).get("/x").headers["www-authenticate"] == challenge
+
+
+@pytest.mark.parametrize(
+    ("body", "after"),
+    [
+        pytest.param([b"all of it"], "", id="whole"),
+        pytest.param(iter([b"in ", b"pieces"]), "its own", id="streamed"),
+    ],
+)
+def test_log_of_a_request_has_its_id(body, after):
+    """While it is answered; and while its body is sent, when that goes on after the call."""
+    seen = []
+
+    def app(environ, start_response):
+        seen.append(REQUEST.get())
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "9")])
+        return body
+
+    response = copy_context().run(
+        lambda: (REQUEST.set(""), Client(ErrorResponses(app)).get("/x"), seen.append(REQUEST.get()))
+    )[1]
+    assert seen == [response.request_id, after and response.request_id]
+
+
+def test_failing_request_leaves_no_id_behind():
+    """The next line of this thread may be about something else."""
+    assert copy_context().run(lambda: (REQUEST.set(""), failing(ValueError("No.")).get("/x"), REQUEST.get()))[2] == ""

@@ -14,6 +14,7 @@ from nproxy_mw.hosting import Platform
 from nproxy_mw.middleware.management import SignedIn
 from nproxy_mw.middleware.tenants import ByPath, Resolve
 from nproxy_mw.orgs.directory import OrganizationDirectory
+from nproxy_mw.orgs.organization import Organizations
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.locks import ThreadLocks
 from nproxy_mw.storage.port import Storage
@@ -43,8 +44,7 @@ class PlatformFixture:
         self.sessions = SessionStore(self.storage, epoch_of=self.administrators.epoch_of, trail=trail)
         self.upstream = SilentUpstream()
         self.platform = Platform(
-            self.storage,
-            ThreadLocks(),
+            Organizations(self.storage, ThreadLocks()),
             resolve=resolve or ByPath(),
             upstream=self.upstream,
             public_url=public_url,

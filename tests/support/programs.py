@@ -62,10 +62,11 @@ def run(command: Sequence[str], **how: Any) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def gunicorn(folder: Path, upstream: RecordingUpstream, *options: str) -> Iterator[Served]:
+def gunicorn(folder: Path, upstream: RecordingUpstream, *options: str, scope: str | None = "@acme") -> Iterator[Served]:
     """``nproxy-mw serve`` on a port that the system chose, until the block ends."""
     storage = folder / "store"
-    command = [PROGRAM, "serve", "--bind", "127.0.0.1:0", "--scope", "@acme", "--upstream", upstream.url]
+    command = [PROGRAM, "serve", "--bind", "127.0.0.1:0", "--upstream", upstream.url]
+    command += ["--scope", scope] if scope else []
     home = folder / "server"
     home.mkdir()
     with (folder / "server.log").open("w") as log:

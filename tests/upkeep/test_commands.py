@@ -36,6 +36,24 @@ def test_check_says_what_is_wrong(folder, capsys):
     assert main(["check", "--storage", folder, "--org", "umbrella"]) == 0
 
 
+@pytest.mark.parametrize("command", ["check", "gc"])
+def test_organization_that_does_not_exist_is_no_sound_one(folder, command, capsys):
+    """A mistyped name must not read "All is well."."""
+    assert main([command, "--storage", folder, "--org", "nobody"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(f"nproxy-mw: There is no organization 'nobody' in {folder}")
+    assert printed.err.count("\n") == 1
+
+
+def test_check_of_nothing_says_so(tmp_path, capsys):
+    """What was checked is never left out of the sentence."""
+    open_storage(str(tmp_path)).create("organisations/acme.json", b"{}")
+    open_storage(str(tmp_path)).create("orgs/acme/x", b"")
+    main(["check", "--storage", str(tmp_path)])
+    assert "Checked 2 objects" in capsys.readouterr().err
+
+
 def test_gc_shows_and_removes(folder, capsys):
     """A dry run shows an orphan, a run without a grace removes it, and the next one finds none."""
     key = "orgs/acme/tarballs/@acme/utils/0123.tgz"
@@ -54,9 +72,7 @@ def test_gc_shows_and_removes(folder, capsys):
 @pytest.mark.parametrize("grace", ["", "1", "h", "-1h", "1w", "1.5h", "١h", "9999999d"])
 def test_gc_refuses_a_grace_that_is_none(folder, grace):
     """What is no time is refused before anything is looked at."""
-    with pytest.raises(SystemExit) as refused:
-        main(["gc", "--storage", folder, f"--grace={grace}"])
-    assert refused.value.code == 2
+    assert main(["gc", "--storage", folder, f"--grace={grace}"]) == 2
 
 
 def test_copy_copies(folder, tmp_path, capsys):
@@ -72,6 +88,10 @@ def test_copy_copies(folder, tmp_path, capsys):
 
 @pytest.mark.parametrize(("source", "destination", "sentence"), [
     pytest.param("store", "store", "the same place", id="onto itself"),
+    pytest.param("store", "store/backup", "one lies in the other", id="into itself"),
+    pytest.param("store/orgs", "store", "one lies in the other", id="out of itself"),
+    pytest.param("store", "link", "the same place", id="by a link"),
+    pytest.param("s3://bucket/a", "s3://bucket/a/b", "one lies in the other", id="into itself on S3"),
     pytest.param("nothing", "there", "There is no store", id="no source"),
     pytest.param("ftp://a", "there", "not supported", id="no storage"),
     pytest.param("store", "other", "another store", id="another store"),
@@ -80,6 +100,7 @@ def test_copy_refuses(folder, tmp_path, monkeypatch, capsys, source, destination
     """What cannot be copied is refused with a sentence, exit code 2."""
     monkeypatch.chdir(tmp_path)
     open_storage("other").create("orgs/acme/settings.json", b"{}")
+    (tmp_path / "link").symlink_to(tmp_path / "store")
     assert main(["copy", source, destination]) == 2
     assert sentence in capsys.readouterr().err
 

@@ -1,9 +1,8 @@
-"""The administrators of a standalone server and their sessions; needs argon2 (the extra ``server``)."""
+"""The administrators of a standalone server and their sessions. Needs argon2 (the extra ``server``)."""
 
 from __future__ import annotations
 
 from nproxy_mw.accounts.sessions import SessionStore
-from nproxy_mw.cli.options import UsageError
 from nproxy_mw.middleware.management import SignedIn
 from nproxy_mw.orgs.directory import OrganizationDirectory
 from nproxy_mw.storage.layout import SYSTEM
@@ -12,16 +11,16 @@ from nproxy_mw.storage.port import Storage
 try:
     from nproxy_mw.accounts.administrators import AdministratorStore
 except ImportError as error:
-    raise UsageError("Administrators need argon2: pip install 'nproxy_mw[server]'.") from error
+    raise ImportError("Administrators need argon2: pip install 'nproxy_mw[server]'.") from error
 
 
 def administrators_of(storage: Storage) -> AdministratorStore:
-    """The administrators on the whole *storage*."""
+    """Returns the administrators on *storage*, the whole one."""
     return AdministratorStore(storage, trail=OrganizationDirectory(storage).trail(SYSTEM))
 
 
 def signed_in(storage: Storage) -> SignedIn:
-    """Who may use the management API: the administrators on *storage*, by their sessions."""
+    """Returns who may use the management API: the administrators on *storage*, by their sessions."""
     administrators = administrators_of(storage)
     trail = OrganizationDirectory(storage).trail(SYSTEM)
     return SignedIn(administrators, SessionStore(storage, epoch_of=administrators.epoch_of, trail=trail))

@@ -14,11 +14,11 @@ A stack is built at the first request for its organization; connections and fini
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from nproxy_mw.access import Administrators
+from nproxy_mw.access import Administrators, Tokens
 from nproxy_mw.errors import NotFound
 from nproxy_mw.http.views import Views
 from nproxy_mw.lru import Lru
@@ -27,16 +27,11 @@ from nproxy_mw.middleware.login import Login
 from nproxy_mw.middleware.management import Authenticator, Management
 from nproxy_mw.middleware.own_tokens import OwnTokens
 from nproxy_mw.middleware.tenants import Resolve, TenantRouter
-from nproxy_mw.orgs.directory import OrganizationDirectory
-from nproxy_mw.orgs.organization import Organization, open_organization, seal_of_the_environment
+from nproxy_mw.orgs.organization import Organization, Organizations
 from nproxy_mw.orgs.seal import Seal
 from nproxy_mw.rules.catalog import Catalog
 from nproxy_mw.rules.shipped import SHIPPED
 from nproxy_mw.stack import DEPLOYMENT, Layer, front_page, layers, stack
-from nproxy_mw.storage import open_storage
-from nproxy_mw.storage.locks import Locks, locks_for
-from nproxy_mw.storage.port import Storage
-from nproxy_mw.storage.probe import probe
 from nproxy_mw.upstream.transport import Transport, Urllib3Transport
 
 if TYPE_CHECKING:
@@ -47,36 +42,35 @@ CAPACITY = 256
 
 
 class Platform:
-    """The organizations on *storage*, as one WSGI application.
+    """*organizations* as one WSGI application.
 
     *resolve* is `FixedOrg`, `ByHost` or `ByPath`. A fixed organization must have been made before; any other is looked
     for in the storage at each request, so that one made by another process is there at once. If *upstream* is
     None, there are internal packages only. *public_url* is where clients reach the platform itself; if it is None, URLs
-    in answers follow the request. *users* tells who may use the management API; if it is None, there is none.
-    *administrators* are those who may use ``npm login``; if it is None, there is no login. If *seal* is None, private
-    signing keys are stored as they are. *catalog* has the rules that organizations can set.
+    in answers follow the request. *users* says who may use the management API; if it is None, there is none.
+    *administrators* are those who may use ``npm login``; if it is None, there is no login. *tokens* returns the tokens
+    of an organization by its id; if it is None, they are the organization's own.
     """
 
     def __init__(
         self,
-        storage: Storage,
-        locks: Locks,
+        organizations: Organizations,
         *,
         resolve: Resolve,
         upstream: str | Transport | None = None,
         public_url: str | None = None,
         users: Authenticator | None = None,
         administrators: Administrators | None = None,
-        seal: Seal | None = None,
-        catalog: Catalog = SHIPPED,
+        tokens: Callable[[str], Tokens] | None = None,
     ) -> None:
-        self.organizations = OrganizationDirectory(storage)
+        self.organizations = organizations.directory
         self.resolve = resolve
         self.transport = Urllib3Transport(upstream) if isinstance(upstream, str) else upstream
         self.public_url = public_url
         self.administrators = administrators
-        self.catalog = catalog
-        self._open = partial(open_organization, storage, locks, is_made=True, seal=seal, catalog=catalog)
+        self.catalog = organizations.catalog
+        self.tokens = tokens
+        self._open = partial(organizations.open, is_made=True)
         self._organizations: Lru[str, Organization] = Lru(max_items=CAPACITY)
         self._registries: Lru[str, WSGIApplication] = Lru(max_items=CAPACITY)
         self._views = Views()
@@ -116,11 +110,15 @@ class Platform:
     def _built(self, org: str) -> WSGIApplication:
         organization, public_url = self.organization(org), self.public_url_of(org)
         # ErrorResponses stands above all organizations already.
-        own = (
-            layers(organization, self.transport, public_url=public_url, views=self._views)
-            .without("error_responses")
-            .below("scope_router", own_tokens=partial(OwnTokens, tokens=organization.tokens))
-        )
+        own = layers(
+            organization,
+            self.transport,
+            tokens=self.tokens(org) if self.tokens else None,
+            public_url=public_url,
+            views=self._views,
+        ).without("error_responses")
+        if self.tokens is None:
+            own = own.below("scope_router", own_tokens=partial(OwnTokens, tokens=organization.tokens))
         if self.administrators is not None:
             login = partial(
                 Login,
@@ -141,33 +139,39 @@ def platform(
     upstream: str | Transport | None = None,
     public_url: str | None = None,
     users: Authenticator | None = None,
+    administrators: Administrators | None = None,
+    tokens: Callable[[str], Tokens] | None = None,
+    freshness: float = 1.0,
+    seal: Seal | None = None,
     catalog: Catalog = SHIPPED,
 ) -> Platform:
-    """The organizations on the storage at *url*, inside a host application whose own *users* manage them.
+    """Returns the organizations on the storage at *url*, inside a host application whose own *users* manage them.
 
-    Private signing keys are sealed with the key in ``NPROXY_SEAL_KEY`` when it is set. For the rest see `Platform`.
+    The storage is tried at once, and a fixed organization is created when it does not exist. *freshness*, *seal*
+    and *catalog* are those of `Organizations.at`, the rest those of `Platform`.
 
     Raises:
         ValueError: *url* or *upstream* is not of a kind that is supported; or the storage lets writers overwrite each
             other; or ``NPROXY_SEAL_KEY`` is not a key.
-        StorageUnavailable: the storage cannot be written to.
+        StorageUnavailable: the storage cannot be read; or it cannot be written to, and the fixed organization does not
+            exist.
     """
-    storage = open_storage(url)
-    probe(storage)
+    organizations = Organizations.at(url, freshness=freshness, seal=seal, catalog=catalog)
     if resolve.fixed_org is not None:
-        OrganizationDirectory(storage).ensure(resolve.fixed_org, actor=DEPLOYMENT)
+        organizations.ensure(resolve.fixed_org, actor=DEPLOYMENT)
+    else:
+        organizations.probe()
     return Platform(
-        storage,
-        locks_for(url),
+        organizations,
         resolve=resolve,
         upstream=upstream,
         public_url=public_url,
         users=users,
-        seal=seal_of_the_environment(),
-        catalog=catalog,
+        administrators=administrators,
+        tokens=tokens,
     )
 
 
 def no_registry(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """What the platform's own address answers beside the management API: as for an organization that is not there."""
+    """Answers at the platform's own address, outside the management API, as for an organization that does not exist."""
     raise NotFound("There is no registry at this address.", code="registry-not-found")

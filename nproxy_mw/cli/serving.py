@@ -1,0 +1,168 @@
+"""What is served: the registry that the options of ``serve`` describe, tried before the first worker starts."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from multiprocessing import Pipe, get_context
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
+
+from fsspec.core import split_protocol
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from nproxy_mw.cli.addresses import Upstream
+from nproxy_mw.cli.command import Parsed
+from nproxy_mw.cli.options import UsageError
+from nproxy_mw.cli.stores import ACTOR, about_storage, no_such_organization, open_organizations
+from nproxy_mw.errors import NproxyError, StorageUnavailable
+from nproxy_mw.hosting import Platform
+from nproxy_mw.middleware.tenants import Resolve
+from nproxy_mw.orgs.organization import Organizations
+from nproxy_mw.upstream.transport import Transport, Urllib3Transport
+
+try:
+    from nproxy_mw.hosting.administration import signed_in
+except ImportError as error:
+    raise UsageError(str(error)) from error
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A registry to be served, as *options* say. Opens nothing by itself: each worker builds its own."""
+
+    options: Parsed
+    resolve: Resolve
+    upstream: Upstream
+
+    def organizations(self, *, freshness: float = 0) -> Organizations:
+        """Returns the organizations on the storage; *freshness* in seconds."""
+        return open_organizations(self.options.storage, freshness=freshness, seal=self.options.seal_key)
+
+    def transport(self) -> Transport | None:
+        """Returns the way to the upstream; None when there is none.
+
+        Raises:
+            UsageError: the file of certificate authorities cannot be read.
+        """
+        if self.upstream.url is None:
+            return None
+        return Urllib3Transport(
+            self.upstream.url,
+            allowed_origins=self.options.allowed_origin,
+            ssl_context=_ssl_context(self.options.upstream_ca),
+        )
+
+    def application(self) -> WSGIApplication:
+        """Returns the whole server, with administrators and ``npm login``, as one WSGI application."""
+        options = self.options
+        organizations = self.organizations(freshness=options.freshness)
+        users = signed_in(organizations.storage)
+        platform = Platform(
+            organizations,
+            resolve=self.resolve,
+            upstream=self.transport(),
+            public_url=options.public_url,
+            users=users,
+            administrators=users.administrators,
+        )
+        hops = options.trusted_proxies
+        if not hops:
+            return platform
+        host, prefix = options.trust_forwarded_host, options.trust_forwarded_prefix
+        return ProxyFix(platform, x_for=hops, x_proto=hops, x_host=hops * host, x_prefix=hops * prefix)
+
+
+def prepare(serving: Serving) -> None:
+    """Tries the storage before anything is served, and creates the fixed organization on an empty store.
+
+    Raises:
+        UsageError: the storage is not suitable, or the options contradict what is stored or each other.
+        StorageUnavailable: the storage cannot be read; or nothing is stored there yet, and it cannot be written to.
+    """
+    options = serving.options
+    if options.storage.startswith("memory:"):
+        raise UsageError(
+            "A memory:// storage lives and ends with one process, so no other could make a token for it: name a "
+            "folder, or an s3:// bucket."
+        )
+    if options.scope and serving.resolve.fixed_org is None:
+        raise UsageError(
+            "--scope is for a server of one organization: with many, each has its own, set with "
+            "'nproxy-mw settings set --org ID internalScopes=@scope'."
+        )
+    if options.trust_forwarded_host + options.trust_forwarded_prefix and not options.trusted_proxies:
+        raise UsageError("Give --trusted-proxies, too: how many proxies there are whose headers are to be believed.")
+    serving.transport()
+    serving.organizations()  # is it a storage at all?
+    if split_protocol(options.storage)[0] in (None, "file", "local"):
+        _try_storage(serving)
+    else:
+        _try_in_own_process(serving)
+
+
+def _try_storage(serving: Serving) -> None:
+    organizations = serving.organizations()
+    try:
+        org = serving.resolve.fixed_org
+        if org is None:
+            organizations.probe()
+            return
+        if not organizations.has(org) and organizations.directory.list():
+            raise UsageError(no_such_organization(serving.options.storage, organizations, org))
+        organization = organizations.ensure(org, actor=ACTOR)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    organization.keys.check()
+    organization.settings.ensure_scopes(serving.options.scope, actor=ACTOR)
+
+
+def _try_in_own_process(serving: Serving) -> None:
+    """Tries the storage where its connections end with it: workers that are forked later could not use them.
+
+    Raises:
+        UsageError: it failed; the message is that of the error.
+    """
+    receiver, sender = Pipe(duplex=False)
+    process = get_context("fork").Process(target=_report, args=(serving, sender))
+    process.start()
+    sender.close()
+    try:
+        failure = receiver.recv()
+    except EOFError as error:
+        raise UsageError("The storage could not be tried: the lines above say why.") from error
+    finally:
+        process.join()
+    if failure:
+        raise UsageError(failure)
+
+
+def _report(serving: Serving, sender: Connection) -> None:
+    try:
+        _try_storage(serving)
+        sender.send("")
+    except StorageUnavailable as error:
+        sender.send(f"{error} {about_storage(serving.options.storage, error)}")
+    except (UsageError, NproxyError) as error:
+        sender.send(str(error))
+    except KeyboardInterrupt:
+        sender.send("Interrupted.")
+
+
+def _ssl_context(path: str | None) -> ssl.SSLContext | None:
+    """Returns a context that trusts the authorities in a PEM file besides those of the system.
+
+    Raises:
+        UsageError: the file cannot be read, or holds none.
+    """
+    if path is None:
+        return None
+    context = ssl.create_default_context()
+    try:
+        context.load_verify_locations(path)
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(f"--upstream-ca: {path} cannot be read as certificates in PEM ({error.strerror}).") from error
+    return context

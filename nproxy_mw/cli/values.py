@@ -1,0 +1,96 @@
+"""What the text of an option means. Pure. A parser raises `ValueError` with the end of the sentence of refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from nproxy_mw.npm.names import is_internal_scope
+from nproxy_mw.times import parse_duration
+
+_SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
+def switch(text: str) -> bool:
+    """Returns whether a switch is on, as a variable says it.
+
+    Raises:
+        ValueError: *text* is neither yes nor no.
+    """
+    try:
+        return _SWITCH[text.lower()]
+    except KeyError as error:
+        raise ValueError("is not true or false") from error
+
+
+def whole(lowest: int, highest: int) -> Callable[[str], int]:
+    """Returns a parser for a whole number from *lowest* to *highest*."""
+
+    def parse(text: str) -> int:
+        number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else lowest - 1
+        if not lowest <= number <= highest:
+            raise ValueError(f"is not a whole number from {lowest} to {highest}")
+        return number
+
+    return parse
+
+
+def decimal(lowest: float, highest: float) -> Callable[[str], float]:
+    """Returns a parser for a number from *lowest* to *highest*."""
+
+    def parse(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = lowest - 1
+        if not lowest <= number <= highest:  # NaN is not
+            raise ValueError(f"is not a number from {lowest:g} to {highest:g}")
+        return number
+
+    return parse
+
+
+def one_of(*values: str) -> Callable[[str], str]:
+    """Returns a parser for one of *values*."""
+
+    def parse(text: str) -> str:
+        if text not in values:
+            raise ValueError(f"is not {', '.join(values[:-1])} or {values[-1]}")
+        return text
+
+    return parse
+
+
+def duration(text: str) -> timedelta:
+    """Parses ``90s``, ``30m``, ``12h`` or ``7d``.
+
+    Raises:
+        ValueError: *text* is none of these.
+    """
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise ValueError("is not a duration such as 90s, 30m, 12h or 7d") from error
+
+
+def positive_duration(text: str) -> timedelta:
+    """Parses a time as `duration` does.
+
+    Raises:
+        ValueError: *text* is not a time, or it is zero.
+    """
+    time = duration(text)
+    if not time:
+        raise ValueError("is not a time from now, like 30m, 12h or 90d")
+    return time
+
+
+def scope(text: str) -> str:
+    """Parses an npm scope.
+
+    Raises:
+        ValueError: no internal package can have it.
+    """
+    if not is_internal_scope(text):
+        raise ValueError("is not an npm scope that packages can be published under: one looks like @acme")
+    return text
