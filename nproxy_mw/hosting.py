@@ -33,12 +33,12 @@ from nproxy_mw.orgs.organization import Organization, open_organization, seal_of
 from nproxy_mw.orgs.seal import Seal
 from nproxy_mw.rules.catalog import Catalog
 from nproxy_mw.rules.shipped import SHIPPED
-from nproxy_mw.stack import DEPLOYMENT, Layer, front_page, layers, stack
+from nproxy_mw.stack import DEPLOYMENT, Layer, front_page, layers, stack, transport_to
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.locks import Locks, locks_for
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.probe import probe
-from nproxy_mw.upstream.transport import Transport, Urllib3Transport
+from nproxy_mw.upstream.transport import Transport
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -75,7 +75,7 @@ class Platform:
     ) -> None:
         self.organizations = OrganizationDirectory(storage)
         self.resolve = resolve
-        self.transport = Urllib3Transport(upstream) if isinstance(upstream, str) else upstream
+        self.transport = transport_to(upstream)
         self.public_url = public_url
         self.administrators = administrators
         self.catalog = catalog
@@ -139,19 +139,25 @@ def platform(
     *,
     resolve: Resolve,
     upstream: str | Transport | None = None,
+    upstream_token: str | None = None,
+    allowed_origins: Iterable[str] = (),
+    ca_file: str | None = None,
     public_url: str | None = None,
     users: Authenticator | None = None,
     catalog: Catalog = SHIPPED,
 ) -> Platform:
     """The organizations on the storage at *url*, inside a host application whose own *users* manage them.
 
-    Private signing keys are sealed with the key in ``NPROXY_SEAL_KEY`` when it is set. For the rest see `Platform`.
+    Private signing keys are sealed with the key in ``NPROXY_SEAL_KEY`` when it is set. *upstream_token*,
+    *allowed_origins* and *ca_file* are as for `nproxy_mw.stack.registry`. For the rest see `Platform`.
 
     Raises:
-        ValueError: *url* or *upstream* is not of a kind that is supported; or the storage lets writers overwrite each
-            other; or ``NPROXY_SEAL_KEY`` is not a key.
+        ValueError: *url*, *upstream* or an option of it is not of a kind that is supported; or the storage lets writers
+            overwrite each other; or ``NPROXY_SEAL_KEY`` is not a key.
+        OSError: *ca_file* cannot be read.
         StorageUnavailable: the storage cannot be written to.
     """
+    transport = transport_to(upstream, token=upstream_token, allowed_origins=allowed_origins, ca_file=ca_file)
     storage = open_storage(url)
     probe(storage)
     if resolve.fixed_org is not None:
@@ -160,7 +166,7 @@ def platform(
         storage,
         locks_for(url),
         resolve=resolve,
-        upstream=upstream,
+        upstream=transport,
         public_url=public_url,
         users=users,
         seal=seal_of_the_environment(),
