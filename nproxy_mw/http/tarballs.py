@@ -28,7 +28,7 @@ def tarball_response(environ: WSGIEnvironment, open_blob: Callable[[ByteRange | 
 
     *open_blob* is called with that part, or with None for the whole. What it raises comes out.
     """
-    blob = open_blob(parse_range(header(environ, "HTTP_RANGE")))
+    blob = open_blob(parse_range(header(environ, "HTTP_RANGE")) if "HTTP_RANGE" in environ else None)
     if blob.part and not _is_same(environ, blob):
         blob.close()
         blob = open_blob(None)
@@ -58,8 +58,7 @@ def _validators(blob: Blob) -> Headers:
 def _is_unmodified(environ: WSGIEnvironment, blob: Blob) -> bool:
     if "HTTP_IF_NONE_MATCH" in environ:
         return etag_matches(environ, etag_of(blob) or '""')
-    since = header(environ, "HTTP_IF_MODIFIED_SINCE")
-    return bool(since) and since == blob.last_modified
+    return blob.last_modified != "" and header(environ, "HTTP_IF_MODIFIED_SINCE") == blob.last_modified
 
 
 def _is_same(environ: WSGIEnvironment, blob: Blob) -> bool:
