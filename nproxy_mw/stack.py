@@ -29,10 +29,12 @@ from nproxy_mw.middleware.forwarder import Forwarder
 from nproxy_mw.middleware.internal_store import InternalStore
 from nproxy_mw.middleware.no_upstream import NoUpstream
 from nproxy_mw.middleware.scope_router import ScopeRouter
+from nproxy_mw.npm.source import PackageSource
 from nproxy_mw.orgs.organization import DEFAULT_ORG, Organization, Organizations
 from nproxy_mw.orgs.seal import Seal
 from nproxy_mw.rules.catalog import Catalog
 from nproxy_mw.rules.shipped import SHIPPED
+from nproxy_mw.upstream.remote import Remote
 from nproxy_mw.upstream.transport import Transport, Urllib3Transport
 
 if TYPE_CHECKING:
@@ -104,10 +106,19 @@ class Layers:
             raise ValueError(f"There is no layer named {name}: there are {', '.join(self.by_name)}.")
 
 
+def source_of(transport: Transport) -> PackageSource:
+    """Returns what public packages are read from: the registry behind *transport*.
+
+    Here components are put before it, each a source with the next one inside (`nproxy_mw.npm.source`).
+    """
+    return Remote(transport)
+
+
 def layers(
     organization: Organization,
     transport: Transport | None,
     *,
+    source: PackageSource | None = None,
     tokens: Tokens | None = None,
     public_url: str | None = None,
     views: Views | None = None,
@@ -115,10 +126,13 @@ def layers(
     """Returns the standard stack of one organization, for a host that puts layers of its own between them.
 
     The names are ``error_responses``, ``authenticate``, ``scope_router``, ``internal_store`` and ``forwarder``. If
-    *transport* is None, there are internal packages only, and NoUpstream stands in the place of Forwarder. If *tokens*
-    is None, they are the organization's own. If *public_url* is None, URLs in answers follow the request. If *views* is
-    None, finished answers are kept in 64 MiB.
+    *transport* is None, there are internal packages only, and NoUpstream stands in the place of Forwarder. *source* is
+    what public packages are read from; if it is None, it is `source_of` *transport*. If *tokens* is None, they are the
+    organization's own. If *public_url* is None, URLs in answers follow the request. If *views* is None, finished
+    answers are kept in 64 MiB for internal packages and in as much for public ones.
     """
+    if transport is not None and source is None:
+        source = source_of(transport)
     return Layers(
         {
             "error_responses": ErrorResponses,
@@ -129,13 +143,37 @@ def layers(
                 packages=organization.packages,
                 public_url=public_url,
                 keys=organization.keys.public_keys,
+                upstream=source,
                 views=views,
             ),
             "forwarder": (
-                partial(Forwarder, transport=transport, public_url=public_url) if transport is not None else NoUpstream
+                partial(Forwarder, transport=transport, source=source, public_url=public_url, views=views)
+                if transport is not None
+                else NoUpstream
             ),
         }
     )
+
+
+def transport_to(
+    upstream: str | Transport | None,
+    *,
+    token: str | None = None,
+    allowed_origins: Iterable[str] = (),
+    ca_file: str | None = None,
+) -> Transport | None:
+    """Returns the transport to *upstream*: a new one to a URL, with the options of `Urllib3Transport`.
+
+    Raises:
+        ValueError: the URL or an option is of a kind that is not supported; or options are given for what is no URL.
+        OSError: *ca_file* cannot be read.
+    """
+    allowed_origins = tuple(allowed_origins)
+    if isinstance(upstream, str):
+        return Urllib3Transport(upstream, token=token, allowed_origins=allowed_origins, ca_file=ca_file)
+    if token is not None or allowed_origins or ca_file is not None:
+        raise ValueError("A token, allowed origins and certificate authorities belong to an upstream given by its URL.")
+    return upstream
 
 
 def registry(
@@ -143,26 +181,35 @@ def registry(
     *,
     internal_scopes: Iterable[str] = (),
     upstream: str | Transport | None = None,
+    upstream_token: str | None = None,
+    allowed_origins: Iterable[str] = (),
+    ca_file: str | None = None,
     tokens: Tokens | None = None,
     public_url: str | None = None,
     freshness: float = 1.0,
     seal: Seal | None = None,
     catalog: Catalog = SHIPPED,
+    views: Views | None = None,
     on: WSGIApplication | None = None,
 ) -> WSGIApplication:
     """Returns the whole registry of one organization as a WSGI application.
 
     *storage* is an fsspec URL or a folder (``"file:///srv/npm"``, ``"s3://bucket/npm"``), which is tried at once; or an
     organization, of which nothing is asked before the first request. *internal_scopes* are added to the organization's
-    stored settings. *upstream* is a registry's URL; if it is None, there are internal packages only. If *tokens* is
-    None, they are those made by ``nproxy-mw token create``. *public_url* is where clients reach the registry; if it is
-    None, URLs in answers follow the request. *freshness*, in seconds, *seal* and *catalog* are those of
-    `Organizations.at`; an organization that is given brings its own. *on* is a host application that is handed the root
-    path; if it is None, the root says where the registry is.
+    stored settings. *upstream* is a registry's URL; if it is None, there are internal packages only. It is asked with
+    *upstream_token*, if there is one, as a Bearer token. *allowed_origins* are further places that its tarballs may lie
+    at, such as ``https://files.example``. *ca_file* has certificate authorities in PEM that are trusted in addition to
+    the system's. It is reached through the proxies that ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` name. If
+    *tokens* is None, they are those made by ``nproxy-mw token create``. *public_url* is where clients reach the
+    registry; if it is None, URLs in answers follow the request. *freshness*, in seconds, *seal* and
+    *catalog* are those of `Organizations.at`; an organization that is given brings its own. *views* keeps finished
+    answers. *on* is a host application that is handed the root path; if it is None, the root says where the registry
+    is.
 
     Raises:
-        ValueError: *storage* or *upstream* is not a URL of a kind that is supported; or the storage lets writers
-            overwrite each other.
+        ValueError: *storage*, *upstream* or an option of it is of a kind that is not supported; or the storage lets
+            writers overwrite each other.
+        OSError: *ca_file* cannot be read.
         BadRequest: one of *internal_scopes* is not a scope.
         TypeError: *internal_scopes* is one text, or *tokens* cannot be asked.
         StorageUnavailable: the storage cannot be read; it cannot be written to, and there is no organization yet or it
@@ -170,13 +217,13 @@ def registry(
     """
     if isinstance(internal_scopes, str):
         raise TypeError(f"internal_scopes is a list: write internal_scopes=[{internal_scopes!r}].")
+    transport = transport_to(upstream, token=upstream_token, allowed_origins=allowed_origins, ca_file=ca_file)
     organization = storage if isinstance(storage, Organization) else _made(storage, freshness, seal, catalog)
     scopes = list(internal_scopes)
     if scopes:
         organization.settings.ensure_scopes(scopes, actor=DEPLOYMENT)
-    transport = Urllib3Transport(upstream) if isinstance(upstream, str) else upstream
     return stack(
-        *layers(organization, transport, tokens=tokens, public_url=public_url),
+        *layers(organization, transport, tokens=tokens, public_url=public_url, views=views),
         on=on or partial(front_page, public_url=public_url),
     )
 

@@ -14,6 +14,7 @@ from werkzeug.test import Client
 from nproxy_mw import Grant, organization_at
 from nproxy_mw.access import Actor
 from nproxy_mw.testing.documents import publish_document
+from nproxy_mw.testing.upstream import RecordingUpstream
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -46,6 +47,7 @@ def headers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[st
         pytest.param("with_flask", "app", "/npm", id="flask"),
         pytest.param("with_django", "application", "/npm", id="django"),
         pytest.param("composed_by_hand", "application", "", id="composed by hand"),
+        pytest.param("allow_list", "application", "", id="a component of the host"),
     ],
 )
 def test_an_example_publishes_and_serves_a_package(
@@ -73,3 +75,21 @@ def test_a_layer_of_the_host_stands_between_ours(headers: dict[str, str], monkey
     refused = client.put("/@acme/utils", json=publish_document("@acme/utils", "1.0.0"), headers=headers)
     assert (refused.status_code, refused.json["code"]) == (403, "forbidden")
     assert client.get("/@acme/utils", headers=headers).status_code == 404
+
+
+def test_a_component_of_the_host_stands_before_the_upstream(
+    headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is listed is handed out, whole and in part; what is not is refused, and the upstream does not hear of it."""
+    with RecordingUpstream() as upstream:
+        data = upstream.publish("react", "1.0.0")
+        upstream.publish("lodash", "1.0.0")
+        monkeypatch.setenv("NPROXY_UPSTREAM", upstream.url)
+        client = Client(load("allow_list").application)
+        assert client.get("/react").json["dist-tags"] == {"latest": "1.0.0"}
+        assert client.get("/-/package/react/dist-tags").json == {"latest": "1.0.0"}
+        assert client.get("/react/-/react-1.0.0.tgz").data == data
+        for path in ("/lodash", "/lodash/1.0.0", "/lodash/-/lodash-1.0.0.tgz", "/-/package/lodash/dist-tags"):
+            refused = client.get(path)
+            assert (refused.status_code, refused.json["code"]) == (403, "not-listed")
+        assert upstream.asked("lodash") == []

@@ -13,8 +13,10 @@ from nproxy_mw import Mount, ScopeRouter, organization_at, registry
 from nproxy_mw.access import Grant, Principal
 from nproxy_mw.errors import BadRequest, MissingLayer, NotFound
 from nproxy_mw.http.context import PRINCIPAL, ROUTE
+from nproxy_mw.http.views import Views
 from nproxy_mw.orgs.tokens import StaticTokens
 from nproxy_mw.stack import front_page, layers, stack
+from nproxy_mw.testing.upstream import RecordingUpstream
 from nproxy_mw.token_format import make_secret
 
 ORDER = ("ErrorResponses", "Authenticate", "ScopeRouter", "InternalStore", "Forwarder")
@@ -296,3 +298,54 @@ def test_public_url_holds_everywhere(tmp_path):
         manifest = client.get("/@acme/utils/1.0.0", Host=host).json
         assert manifest["dist"]["tarball"] == f"{public}/@acme/utils/-/utils-1.0.0.tgz"
         assert client.get("/", Host=host).json == {"registry": f"{public}/"}
+
+
+def test_upstream_is_asked_as_the_host_says(tmp_path):
+    """With its token, through the authorities it names, and for files at the places it allows."""
+    with RecordingUpstream() as upstream, RecordingUpstream() as files:
+        data = files.publish("lodash", "1.0.0")
+        upstream.publish("lodash", "1.0.0", {"dist": {"tarball": f"{files.url}/lodash/-/lodash-1.0.0.tgz"}})
+        upstream.state.tarballs = {}
+        app = registry(str(tmp_path), upstream=upstream.url, upstream_token="up_x", allowed_origins=[files.url])
+        assert Client(app).get("/lodash/-/lodash-1.0.0.tgz").body == data
+        assert {request.headers["authorization"] for request in upstream.requests} == {"Bearer up_x"}
+        assert "authorization" not in files.requests[0].headers
+
+
+@pytest.mark.parametrize(
+    "options", [{"upstream_token": "x"}, {"allowed_origins": ["https://files.example"]}, {"ca_file": "ca.pem"}]
+)
+def test_options_of_an_upstream_need_its_url(tmp_path, options):
+    """A transport of the host's own brings its own; without an upstream they would be silently unused."""
+    with pytest.raises(ValueError, match="belong to an upstream given by its URL"):
+        registry(str(tmp_path / "store"), **options)
+    assert not (tmp_path / "store").exists()
+
+
+def test_both_layers_read_from_the_hosts_source(acme):
+    """A component of the host stands before public packages and before the keys that are listed with our own."""
+    asked = []
+
+    class Nothing:
+        def packument(self, name, *, unless="", for_write=False):
+            asked.append(str(name))
+            raise NotFound("Nothing.")
+
+        def document(self, route, *, unless=""):
+            asked.append(route.kind.name)
+            raise NotFound("Nothing.")
+
+    client = Client(stack(*layers(acme.organization, acme.upstream, source=Nothing()), on=front_page))
+    assert (client.get("/lodash").status, client.get("/-/npm/v1/keys").status) == (404, 404)
+    assert (asked, acme.upstream.asked) == (["lodash", "KEYS"], [])
+
+
+def test_slim_form_can_be_switched_off(tmp_path):
+    """With views of the host's own."""
+    manifest = {"readme": "long"}
+    with RecordingUpstream() as upstream:
+        upstream.publish("lodash", "1.0.0", manifest)
+        for slim in (True, False):
+            app = registry(str(tmp_path), upstream=upstream.url, views=Views(slim=slim))
+            packument = Client(app).get("/lodash", npm_command="install").json
+            assert ("readme" in packument["versions"]["1.0.0"]) is not slim

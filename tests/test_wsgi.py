@@ -11,7 +11,6 @@ from nproxy_mw.http.messages import (
     ABBREVIATED,
     File,
     Response,
-    ask,
     is_head,
     is_read,
     json_response,
@@ -24,10 +23,11 @@ from nproxy_mw.http.negotiation import (
     accepts_gzip,
     cookie,
     etag_matches,
+    form_wanted,
     is_for_write,
-    wants_abbreviated,
 )
 from nproxy_mw.http.sites import base_url
+from nproxy_mw.npm.forms import Form
 
 
 def environ(**more):
@@ -112,7 +112,23 @@ def test_host_that_is_none_is_refused(host):
 )
 def test_form_follows_accept(accept, expected):
     """The abbreviated form is for those who prefer it."""
-    assert wants_abbreviated(environ(HTTP_ACCEPT=accept)) is expected
+    expected_form = Form.ABBREVIATED if expected else Form.FULL
+    assert form_wanted(environ(HTTP_ACCEPT=accept), slim=True) is expected_form
+
+
+@pytest.mark.parametrize("command", ["install", "ci", "update", "exec", "dedupe", "install-test"])
+def test_slim_form_is_for_commands_that_install(command):
+    """It is offered where npm asks for the full form to install, unless it is switched off."""
+    asked = environ(HTTP_ACCEPT="application/json", HTTP_NPM_COMMAND=command)
+    assert form_wanted(asked, slim=True) is Form.SLIM
+    assert form_wanted(asked, slim=False) is Form.FULL
+    assert form_wanted({**asked, "HTTP_ACCEPT": ABBREVIATED}, slim=True) is Form.ABBREVIATED
+
+
+@pytest.mark.parametrize("command", ["", "view", "pack", "audit", "deprecate", "query", "publish", "Install"])
+def test_other_commands_get_the_full_form(command):
+    """Commands that show a packument to people, or check it, get all of it."""
+    assert form_wanted(environ(HTTP_NPM_COMMAND=command), slim=True) is Form.FULL
 
 
 @pytest.mark.parametrize(
@@ -155,7 +171,7 @@ def test_any_header_has_a_meaning(header):
     asked = environ(
         HTTP_ACCEPT=f"{ABBREVIATED},{header}", HTTP_ACCEPT_ENCODING=f"gzip,{header}", HTTP_IF_NONE_MATCH=header
     )
-    assert wants_abbreviated(asked) in (True, False)
+    assert form_wanted(asked, slim=True) in Form
     assert accepts_gzip(asked) in (True, False)
     assert etag_matches(asked, '"0123456789abcdef"') in (True, False)
 
@@ -164,13 +180,13 @@ def test_long_headers_are_read_quickly():
     """A header of any length that is parsed takes no time worth naming."""
     asked = environ(HTTP_IF_NONE_MATCH='"' * LONGEST, HTTP_ACCEPT=(ABBREVIATED + ";q=0.1,") * 48)
     assert not etag_matches(asked, '"abc"')
-    assert wants_abbreviated(asked)
+    assert form_wanted(asked, slim=True) is Form.ABBREVIATED
 
 
 @pytest.mark.parametrize(
     ("function", "key"),
     [
-        pytest.param(wants_abbreviated, "HTTP_ACCEPT", id="Accept"),
+        pytest.param(lambda asked: form_wanted(asked, slim=False) is Form.ABBREVIATED, "HTTP_ACCEPT", id="Accept"),
         pytest.param(accepts_gzip, "HTTP_ACCEPT_ENCODING", id="Accept-Encoding"),
         pytest.param(lambda asked: etag_matches(asked, '"abc"'), "HTTP_IF_NONE_MATCH", id="If-None-Match"),
         pytest.param(is_for_write, "QUERY_STRING", id="query"),
@@ -297,23 +313,3 @@ def test_file_is_handed_to_the_servers_wrapper():
     stream = Closing()
     _, _, body = sent(Response(200, [], File(stream, 3)), **{"wsgi.file_wrapper": lambda *given: given})
     assert body[0] is stream
-
-
-def test_ask_reads_a_plain_get_of_the_layers_below():
-    """One layer asks another for a document: a GET without conditions or encodings, its iterable closed."""
-    seen, closed = [], []
-
-    class Body(list):
-        def close(self):
-            closed.append(True)
-
-    def below(environ, start_response):
-        seen.append(environ)
-        start_response("200 OK", [])(b"")
-        return Body([b"a", b"b"])
-
-    asked = environ(REQUEST_METHOD="HEAD", HTTP_IF_NONE_MATCH="x", HTTP_ACCEPT_ENCODING="gzip", HTTP_RANGE="bytes=0-")
-    assert ask(below, asked) == (200, b"ab")
-    assert seen[0]["REQUEST_METHOD"] == "GET"
-    assert not {"HTTP_IF_NONE_MATCH", "HTTP_ACCEPT_ENCODING", "HTTP_RANGE"} & seen[0].keys()
-    assert closed

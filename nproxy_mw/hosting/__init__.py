@@ -31,8 +31,8 @@ from nproxy_mw.orgs.organization import Organization, Organizations
 from nproxy_mw.orgs.seal import Seal
 from nproxy_mw.rules.catalog import Catalog
 from nproxy_mw.rules.shipped import SHIPPED
-from nproxy_mw.stack import DEPLOYMENT, Layer, front_page, layers, stack
-from nproxy_mw.upstream.transport import Transport, Urllib3Transport
+from nproxy_mw.stack import DEPLOYMENT, Layer, front_page, layers, stack, transport_to
+from nproxy_mw.upstream.transport import Transport
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -65,7 +65,7 @@ class Platform:
     ) -> None:
         self.organizations = organizations.directory
         self.resolve = resolve
-        self.transport = Urllib3Transport(upstream) if isinstance(upstream, str) else upstream
+        self.transport = transport_to(upstream)
         self.public_url = public_url
         self.administrators = administrators
         self.catalog = organizations.catalog
@@ -137,6 +137,9 @@ def platform(
     *,
     resolve: Resolve,
     upstream: str | Transport | None = None,
+    upstream_token: str | None = None,
+    allowed_origins: Iterable[str] = (),
+    ca_file: str | None = None,
     public_url: str | None = None,
     users: Authenticator | None = None,
     administrators: Administrators | None = None,
@@ -147,15 +150,18 @@ def platform(
 ) -> Platform:
     """Returns the organizations on the storage at *url*, inside a host application whose own *users* manage them.
 
-    The storage is tried at once, and a fixed organization is created when it does not exist. *freshness*, *seal*
-    and *catalog* are those of `Organizations.at`, the rest those of `Platform`.
+    The storage is tried at once, and a fixed organization is created when it does not exist. *upstream_token*,
+    *allowed_origins* and *ca_file* are as for `nproxy_mw.stack.registry`. *freshness*, *seal* and *catalog* are those
+    of `Organizations.at`, the rest those of `Platform`.
 
     Raises:
-        ValueError: *url* or *upstream* is not of a kind that is supported; or the storage lets writers overwrite each
-            other; or ``NPROXY_SEAL_KEY`` is not a key.
+        ValueError: *url*, *upstream* or an option of it is not of a kind that is supported; or the storage lets writers
+            overwrite each other; or ``NPROXY_SEAL_KEY`` is not a key.
+        OSError: *ca_file* cannot be read.
         StorageUnavailable: the storage cannot be read; or it cannot be written to, and the fixed organization does not
             exist.
     """
+    transport = transport_to(upstream, token=upstream_token, allowed_origins=allowed_origins, ca_file=ca_file)
     organizations = Organizations.at(url, freshness=freshness, seal=seal, catalog=catalog)
     if resolve.fixed_org is not None:
         organizations.ensure(resolve.fixed_org, actor=DEPLOYMENT)
@@ -164,7 +170,7 @@ def platform(
     return Platform(
         organizations,
         resolve=resolve,
-        upstream=upstream,
+        upstream=transport,
         public_url=public_url,
         users=users,
         administrators=administrators,

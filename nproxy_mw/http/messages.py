@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 import orjson
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 Headers = Sequence[tuple[str, str]]
 
@@ -125,23 +125,3 @@ class FileChunks:
     def close(self) -> None:
         """Closes the file. The server calls it when the client has everything, or went away."""
         self.stream.close()
-
-
-def ask(app: WSGIApplication, environ: WSGIEnvironment) -> tuple[int, bytes]:
-    """What *app* answers to a plain GET of the path in *environ*: the status and the whole body, not encoded."""
-    status = ""
-
-    def start(line: str, headers: Any, exc_info: Any = None) -> Callable[[bytes], object]:
-        nonlocal status
-        status = line
-        return lambda data: None
-
-    dropped = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_ACCEPT_ENCODING", "HTTP_RANGE")
-    plain = {key: value for key, value in environ.items() if key not in dropped}
-    chunks = app({**plain, "REQUEST_METHOD": "GET"}, start)
-    try:
-        body = b"".join(chunks)
-    finally:
-        if hasattr(chunks, "close"):
-            chunks.close()
-    return int(status[:3]), body

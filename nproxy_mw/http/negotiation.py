@@ -13,9 +13,13 @@ from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header, parse_cookie, parse_etags
 
 from nproxy_mw.http.messages import ABBREVIATED, JSON
+from nproxy_mw.npm.forms import Form
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+INSTALLING = frozenset({"install", "ci", "update", "exec", "dedupe", "install-test"})
+"""The commands, as npm names them in its header ``npm-command``, that read packuments to install and not to show."""
 
 LONGEST = 2048
 """Characters of a header that are parsed. Browsers send some 200 in Accept; npm sends one ETag of 40."""
@@ -40,21 +44,27 @@ def cookie(environ: WSGIEnvironment, name: str) -> str:
     return parse_cookie(readable.encode().decode("latin-1")).get(name) or ""
 
 
-def wants_abbreviated(environ: WSGIEnvironment) -> bool:
-    """Returns whether the client prefers the abbreviated packument over the full one."""
-    accept = header(environ, "HTTP_ACCEPT")
-    return ABBREVIATED in accept and _prefers_abbreviated(accept)
+def form_wanted(environ: WSGIEnvironment, *, slim: bool) -> Form:
+    """Returns the form of a packument that the client asks for; *slim* tells whether the slim one is offered.
+
+    It is offered to npm's commands that install. Those that show a packument to people get all of it.
+    """
+    accept: str = environ.get("HTTP_ACCEPT", "")
+    is_install = slim and environ.get("HTTP_NPM_COMMAND") in INSTALLING
+    return _form(accept if len(accept) <= LONGEST else "", is_install)
 
 
 @lru_cache(maxsize=256)
-def _prefers_abbreviated(accept: str) -> bool:
-    return parse_accept_header(accept, MIMEAccept).best_match([JSON, ABBREVIATED]) == ABBREVIATED
+def _form(accept: str, is_install: bool) -> Form:
+    if ABBREVIATED in accept and parse_accept_header(accept, MIMEAccept).best_match([JSON, ABBREVIATED]) == ABBREVIATED:
+        return Form.ABBREVIATED
+    return Form.SLIM if is_install else Form.FULL
 
 
 def accepts_gzip(environ: WSGIEnvironment) -> bool:
     """Returns whether the client takes a gzipped answer."""
-    accept = header(environ, "HTTP_ACCEPT_ENCODING")
-    return "gzip" in accept and _takes_gzip(accept)
+    accept: str = environ.get("HTTP_ACCEPT_ENCODING", "")
+    return "gzip" in accept and len(accept) <= LONGEST and _takes_gzip(accept)
 
 
 @lru_cache(maxsize=256)

@@ -1,70 +1,144 @@
-"""Finished answers: a packument in one form, encoded and tagged once, and kept until it changes.
+"""Finished answers: a document in one form, encoded, tagged and with its headers, made once per revision and kept.
 
-The hot path of a registry is the same packument again and again; it must touch neither JSON nor gzip. What is kept is
-keyed by everything the bytes depend on, the storage revision included, so nothing here is ever out of date.
+The hot path of a registry is the same packument again and again. It touches neither JSON nor gzip: the source is asked
+whether the document is still at the revision of the view, and the view is sent. So nothing here is ever out of date.
+
+An ETag is made from the revision and from what the client asked for, not from the body. So a client that has the
+document is told so before a body is made, which costs the same for 2 kB and for 20 MB.
 """
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from nproxy_mw.http import messages
-from nproxy_mw.http.negotiation import etag_matches
+from nproxy_mw.http.compressing import gzipped
+from nproxy_mw.http.messages import JSON, Headers, Response, is_read
+from nproxy_mw.http.negotiation import accepts_gzip, etag_matches
 from nproxy_mw.lru import Lru
+from nproxy_mw.npm.documents import Document
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+Key: TypeAlias = tuple[str, ...]
+"""What a body depends on apart from the document: whose it is, its name, its form, the URLs in it."""
+
+
+class Read(Protocol):
+    """Reads a document from a source of packages, unless it is at a revision that is known."""
+
+    def __call__(self, *, unless: str) -> Document | None: ...
+
+
 CAPACITY = 64 * 2**20  # bytes of finished bodies in one process
 MAX_VIEWS = 65_536
-GZIP_LEVEL = 6
 GZIP_FROM = 1024  # bytes; below it gzip costs more than it saves
+
+RENDERING = "1"
+"""Names the way in which bodies are made. It must change with them, or clients keep what an older version made."""
+
+_SHARED: Headers = (
+    ("Cache-Control", "private, no-cache"),
+    ("Vary", "Accept, Accept-Encoding, Authorization, npm-command"),
+)
+_ENCODINGS = {False: "", True: "gzip"}
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A finished body, its ETag (with quotes) and all the headers that describe it."""
+    """A finished answer, made from a document at *revision*. *etag* has its quotes."""
 
-    body: bytes
+    revision: str
     etag: str
-    headers: messages.Headers
+    found: Response
+    size: int  # bytes of its body
 
-    def response(self, environ: WSGIEnvironment) -> messages.Response:
-        """Returns 200, or 304 when the client has these very bytes."""
-        if etag_matches(environ, self.etag):
-            return messages.not_modified(self.etag, messages.PRIVATE)
-        return messages.Response(200, self.headers, self.body)
+    def response(self, environ: WSGIEnvironment) -> Response:
+        """Returns 200, or 304 when the client has it."""
+        return unmodified(self.etag) if etag_matches(environ, self.etag) else self.found
 
 
-def make_view(body: bytes, content_type: str, *, gzipped: bool) -> View:
-    """Finishes *body*: encoded when asked for and worth it, tagged by its final bytes."""
-    headers = [("Content-Type", content_type), *messages.PRIVATE]
-    if gzipped and len(body) >= GZIP_FROM:
-        body = gzip.compress(body, GZIP_LEVEL, mtime=0)
-        headers.append(("Content-Encoding", "gzip"))
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    return View(body, etag, [*headers, ("ETag", etag)])
+def unmodified(etag: str) -> Response:
+    """Returns the 304 for a client that has the view tagged *etag*."""
+    return Response(304, [*_SHARED, ("ETag", etag)])
 
 
 class Views:
-    """Finished views, at most *capacity* bytes of bodies; the least recently used are dropped first."""
+    """Finished views, at most *capacity* bytes of bodies; the least recently used are dropped first.
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
-        self._views: Lru[Hashable, View] = Lru(max_items=MAX_VIEWS, max_weight=capacity)
+    If *slim* is False, npm's installer gets the full packument that it asks for (see `nproxy_mw.npm.forms`).
+    """
+
+    def __init__(self, capacity: int = CAPACITY, *, slim: bool = True) -> None:
+        self.slim = slim
+        self._views: Lru[Key, View] = Lru(max_items=MAX_VIEWS, max_weight=capacity)
 
     @property
     def size(self) -> int:
         """The bytes of all bodies that are kept."""
         return self._views.weight
 
-    def get(self, key: Hashable, make: Callable[[], View]) -> View:
-        """Returns the view under *key*, finished by *make* when it is not kept. Two threads may both make it."""
+    def respond(
+        self,
+        environ: WSGIEnvironment,
+        key: Key,
+        read: Read,
+        render: Callable[[Document], bytes],
+        content_type: str = JSON,
+    ) -> Response:
+        """Returns the view under *key*, or 304.
+
+        *read* returns the document, or None when it is still at the revision of the view that is kept; *render* makes a
+        body from it. What they raise comes out.
+        """
+        key = (*key, _ENCODINGS[accepts_gzip(environ)])
         view = self._views.get(key)
-        if view is None:
-            view = make()
-            self._views.put(key, view, len(view.body))
-        return view
+        document = read(unless=view.revision if view else "")
+        if document is None or (view and view.revision == document.revision):
+            assert view is not None  # noqa: S101 - None means "unless" held
+            return view.response(environ) if "HTTP_IF_NONE_MATCH" in environ else view.found
+        etag = etag_of(document.revision, key)
+        # "*" asks whether there is anything: that shows when it is made.
+        if environ.get("HTTP_IF_NONE_MATCH") != "*" and etag_matches(environ, etag):
+            return unmodified(etag)
+        return self._finished(key, document, render, etag, content_type).response(environ)
+
+    def _finished(
+        self, key: Key, document: Document, render: Callable[[Document], bytes], etag: str, content_type: str
+    ) -> View:
+        with document.alone():
+            view = self._views.get(key)  # what another thread has finished meanwhile
+            if view is None or view.revision != document.revision:
+                view = make_view(document, render(document), etag, content_type, is_gzipped=bool(key[-1]))
+                self._views.put(key, view, view.size)
+            return view
+
+
+def make_view(document: Document, body: bytes, etag: str, content_type: str, *, is_gzipped: bool) -> View:
+    """Finishes *body*, which was made from *document*: in gzip when that is asked for and worth it."""
+    headers = [("Content-Type", content_type), *_SHARED, ("ETag", etag)]
+    if is_gzipped and len(body) >= GZIP_FROM:
+        # What passes unchanged need not be compressed again.
+        body = document.gzipped if document.gzipped and body == document.raw else gzipped(body)
+        headers.append(("Content-Encoding", "gzip"))
+    return View(document.revision, etag, Response(200, headers, body), len(body))
+
+
+def small_response(environ: WSGIEnvironment, body: bytes) -> Response:
+    """Returns *body*, JSON that is not worth keeping, tagged by its bytes; or 304."""
+    etag = f'"{blake2b(body, digest_size=16).hexdigest()}"'
+    if is_read(environ) and etag_matches(environ, etag):
+        return unmodified(etag)
+    headers = [("Content-Type", JSON), *_SHARED, ("ETag", etag)]
+    if len(body) >= GZIP_FROM and accepts_gzip(environ):
+        return Response(200, [*headers, ("Content-Encoding", "gzip")], gzipped(body))
+    return Response(200, headers, body)
+
+
+def etag_of(revision: str, key: Key) -> str:
+    """Returns the ETag of the view under *key* of a document at *revision*, with its quotes."""
+    parts = "\0".join((RENDERING, revision, *key))
+    return f'"{blake2b(parts.encode(), digest_size=16).hexdigest()}"'

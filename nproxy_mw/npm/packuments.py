@@ -1,7 +1,6 @@
-"""Packuments: JSON mappings that are never changed in place. Each function answers a new one; unknown fields survive.
+"""Packuments as they are stored: JSON mappings that are never changed in place. Each function returns a new one.
 
-Sources: https://github.com/npm/registry/blob/main/docs/responses/package-metadata.md for the two forms, and what the
-clients were seen to need (docs/protocol.md).
+Unknown fields survive. What a packument holds: https://github.com/npm/registry/blob/main/docs/REGISTRY-API.md.
 """
 
 from __future__ import annotations
@@ -16,15 +15,6 @@ from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.versions import check_tag, parse_version, precedence_of
 from nproxy_mw.times import timestamp
 
-# What an install needs of a version. `_npmUser` is for pnpm's trust policy.
-# fmt: off
-_ABBREVIATED_FIELDS = (
-    "name", "version", "deprecated", "dependencies", "optionalDependencies", "devDependencies", "bundleDependencies",
-    "bundledDependencies", "peerDependencies", "peerDependenciesMeta", "bin", "directories", "dist", "engines", "cpu",
-    "os", "libc", "funding", "acceptDependencies", "hasInstallScript", "_hasShrinkwrap", "_npmUser",
-)
-# fmt: on
-_INSTALL_SCRIPTS = ("preinstall", "install", "postinstall")
 # What a packument repeats from the manifest that `latest` names.
 _HOISTED = ("description", "homepage", "keywords", "repository", "author", "bugs", "license", "contributors")
 
@@ -138,37 +128,6 @@ def resolve(packument: Json, version_or_tag: str) -> Json:
     if manifest is None:
         raise NotFound("The package has no such version or dist-tag.", code="version-not-found")
     return manifest
-
-
-def abbreviated(packument: Json) -> dict[str, Any]:
-    """The form that installs ask for. It carries ``time`` too, which clients that hold back young versions need."""
-    short: dict[str, Any] = {key: packument[key] for key in ("name", "dist-tags", "time") if key in packument}
-    modified = packument.get("modified") or packument.get("time", {}).get("modified")
-    if modified:
-        short["modified"] = modified
-    short["versions"] = {version: _short(manifest) for version, manifest in packument["versions"].items()}
-    return short
-
-
-def _short(manifest: Json) -> dict[str, Any]:
-    short = {key: manifest[key] for key in _ABBREVIATED_FIELDS if key in manifest}
-    scripts = manifest.get("scripts")
-    if isinstance(scripts, Mapping) and any(scripts.get(script) for script in _INSTALL_SCRIPTS):
-        short["hasInstallScript"] = True
-    return short
-
-
-def with_tarballs_at(packument: Json, base_url: str) -> dict[str, Any]:
-    """Computes every ``dist.tarball``: ``<base_url>/@scope/name/-/name-<version>.tgz``, with a literal slash."""
-    name: str = packument["name"]
-    prefix = f"{base_url}/{name}/-/{name.rpartition('/')[2]}-"
-    return {
-        **packument,
-        "versions": {
-            version: {**manifest, "dist": {**manifest["dist"], "tarball": f"{prefix}{version}.tgz"}}
-            for version, manifest in packument["versions"].items()
-        },
-    }
 
 
 def _changed(packument: Json, now: datetime, change: Json) -> Json:

@@ -7,6 +7,7 @@ parsed, compared with those, and only its path and query are used.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
@@ -16,6 +17,7 @@ from urllib3.util import make_headers, parse_url
 _PORTS = {"http": 80, "https": 443}
 # Visible ASCII without the backslash, which browsers read as a slash and RFC 3986 does not know.
 _URL = re.compile(r"[!-\[\]-~]+", re.ASCII)
+_TOKEN = re.compile(r"[!-~]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +49,24 @@ class UpstreamUrl:
         return f"{self.origin}{self.prefix}"
 
 
-def parse_upstream(url: str) -> UpstreamUrl:
+def parse_upstream(url: str, token: str | None = None) -> UpstreamUrl:
     """Parses the upstream's URL as an operator writes it; it may carry ``user:password@`` and a path prefix.
 
+    *token* is a Bearer token that takes the place of a user and a password.
+
     Raises:
-        ValueError: it is not an http or https URL with a host, or has a query or a fragment.
+        ValueError: it is not an http or https URL with a host, or has a query or a fragment; or there are a token and a
+            user; or the token has characters that no token has.
     """
     origin, auth, target = _split(url, "The upstream URL")
     if "?" in target or "#" in url:
         raise ValueError("The upstream URL must have no query and no fragment.")
+    if token is not None and auth:
+        raise ValueError("The upstream URL has a user, and a token is given too: leave one of them out.")
+    if token is not None and not _TOKEN.fullmatch(token):
+        raise ValueError("The upstream token must be one word of visible characters.")
     authorization = make_headers(basic_auth=unquote(auth))["authorization"] if auth else None
-    return UpstreamUrl(origin, target.rstrip("/"), authorization)
+    return UpstreamUrl(origin, target.rstrip("/"), f"Bearer {token}" if token is not None else authorization)
 
 
 def parse_origin(url: str) -> Origin:
@@ -70,6 +79,18 @@ def parse_origin(url: str) -> Origin:
     if auth is not None or target != "/" or "#" in url:
         raise ValueError("An allowed origin is scheme, host and port alone, like https://files.example.")
     return origin
+
+
+def check_proxies(proxies: Mapping[str, str]) -> Mapping[str, str]:
+    """Returns *proxies* when each is one that can be asked: an http or https URL, with or without its scheme.
+
+    Raises:
+        ValueError: one is not.
+    """
+    for scheme in ("http", "https"):
+        if proxy := proxies.get(scheme):
+            _split(proxy if "://" in proxy else f"http://{proxy}", f"The proxy for {scheme}")
+    return proxies
 
 
 def split_url(url: str) -> tuple[Origin, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Self
@@ -13,12 +14,19 @@ Headers = Sequence[tuple[str, str]]
 
 CHUNK = 64 * 1024  # bytes
 
+_VALIDATOR = re.compile(r"[ -~]{1,200}", re.ASCII)
+_PLAIN = frozenset({"", "identity"})
+
 
 class UpstreamResponse:
     """One answer of the upstream: its status, its headers, and a body that is read once, then closed.
 
-    *chunks* is called with a size and answers the raw body in pieces of at most that many bytes; *release* gives the
-    connection back. A stand-in for tests is ``Answer(200, [], lambda size: iter([b"..."]))``.
+    *chunks* is called with a size and returns the raw body in pieces of at most that many bytes. *release* gives the
+    connection back, *drop* ends it; if *drop* is None, *release* does both. A stand-in for tests is
+    ``UpstreamResponse(200, [], lambda size: iter([b"..."]))``.
+
+    As a context manager it is closed at the end of the block, and its connection ended when an error leaves the block:
+    an answer that was not what had been asked for is no reason to trust the next one.
     """
 
     def __init__(
@@ -27,18 +35,30 @@ class UpstreamResponse:
         headers: Headers,
         chunks: Callable[[int], Iterator[bytes]],
         release: Callable[[], None] = lambda: None,
+        drop: Callable[[], None] | None = None,
     ) -> None:
         self.status = status
         self.headers = headers
         self._chunks = chunks
         self._release = release
+        self._drop = drop or release
 
     def header(self, name: str) -> str:
-        """The first header of that name in any case, or the empty string."""
+        """Returns the first header of that name in any case, or the empty string."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), "")
 
+    def validator(self, name: str) -> str:
+        """Returns the header *name* (``etag``, ``last-modified``); empty when it is missing, long or no plain text."""
+        value = self.header(name)
+        return value if _VALIDATOR.fullmatch(value) else ""
+
+    @property
+    def is_encoded(self) -> bool:
+        """Whether a Content-Encoding says that the body is not what it stands for."""
+        return self._encoding not in _PLAIN
+
     def stream(self, chunk: int = CHUNK) -> Iterator[bytes]:
-        """The body as it came, undecoded.
+        """Returns the body as it came, undecoded.
 
         Raises:
             UpstreamUnavailable: it broke off, or ended before its Content-Length.
@@ -47,28 +67,30 @@ class UpstreamResponse:
         return self._chunks(chunk)
 
     def read(self, limit: int) -> bytes:
-        """The whole body, its Content-Encoding undone; *limit* bounds the bytes before and after that.
+        """Returns the whole body, its Content-Encoding undone; *limit* bounds the bytes before and after that.
 
         Raises:
             UpstreamUnavailable: it is longer than *limit*, broke off, or is not what its Content-Encoding says.
             UpstreamTimeout: see `stream`.
         """
-        encoding = self.header("content-encoding").strip().lower()
-        chunks = self.stream()
-        if encoding in ENCODINGS:
-            chunks = _inflated(chunks)
-        elif encoding not in ("", "identity"):
+        return self.read_both(limit)[0]
+
+    def read_both(self, limit: int) -> tuple[bytes, bytes | None]:
+        """Returns the whole body, and its gzipped form if it came so. *limit* and errors are as for `read`."""
+        if self._encoding not in _PLAIN | ENCODINGS:
             raise UpstreamUnavailable("The upstream registry answered in an encoding that was not asked for.")
-        body = bytearray()
-        for chunk in chunks:
-            body += chunk
-            if len(body) > limit:
-                raise UpstreamUnavailable("The upstream registry's answer is larger than this registry reads.")
-        return bytes(body)
+        raw = _bounded(self.stream(), limit)
+        if self._encoding in _PLAIN:
+            return raw, None
+        return _bounded(inflated_answer(iter([raw])), limit), raw if self._encoding != "deflate" else None
 
     def close(self) -> None:
         """Gives the connection back, or ends it when too much of the body is unread. May be called twice."""
         self._release()
+
+    def drop(self) -> None:
+        """Ends the connection: the answer is not to be trusted. May be called twice, and after `close`."""
+        self._drop()
 
     def __enter__(self) -> Self:
         return self
@@ -76,10 +98,22 @@ class UpstreamResponse:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        if error is None:
+            self.close()
+        else:
+            self.drop()
+
+    @property
+    def _encoding(self) -> str:
+        return self.header("content-encoding").strip().lower()
 
 
-def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
+def inflated_answer(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yields what an encoded body holds, in pieces.
+
+    Raises:
+        UpstreamUnavailable: it is not encoded as it says, or breaks off.
+    """
     try:
         yield from inflated(chunks)
     except TrailingBytes:
@@ -88,3 +122,13 @@ def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
         raise UpstreamUnavailable("The upstream registry's answer broke off.") from error
     except InflateError as error:
         raise UpstreamUnavailable("The upstream registry's answer is not what its encoding says.") from error
+
+
+def _bounded(chunks: Iterator[bytes], limit: int) -> bytes:
+    pieces, size = [], 0
+    for piece in chunks:
+        size += len(piece)
+        if size > limit:
+            raise UpstreamUnavailable("The upstream registry's answer is larger than this registry reads.")
+        pieces.append(piece)
+    return b"".join(pieces)

@@ -4,8 +4,10 @@ Rules that `Urllib3Transport` keeps, whatever the upstream says:
 
 * A connection goes to the configured upstream or to an allowed origin, nowhere else.
 * Redirects are followed for GET and HEAD alone, three at most, and never from https to http.
-* An Authorization header stays with the upstream's own origin. The credentials of the upstream URL go with GET, HEAD
-  and POST (audits): a client's publish stands on the client's token alone.
+* An Authorization header stays with the upstream's own origin. The registry's own credentials go with GET, HEAD and
+  POST (audits): a client's publish stands on the client's token alone.
+* No answer is taken for another (`nproxy_mw.upstream.connections`), and no status below 200 comes out. An answer that
+  was not read to its end costs its connection.
 * Nothing but `UpstreamUnavailable` and `UpstreamTimeout` comes out, also while a body is read, with the cause chained.
   Their messages name neither host nor URL: clients see them. The log has both.
 """
@@ -15,16 +17,18 @@ from __future__ import annotations
 import logging
 import os
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from typing import Protocol
 from urllib.parse import urljoin
+from urllib.request import getproxies_environment
 
 from urllib3 import BaseHTTPResponse, HTTPHeaderDict, PoolManager, Timeout
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProtocolError, ReadTimeoutError
 
 from nproxy_mw.errors import BadRequest, UpstreamTimeout, UpstreamUnavailable
-from nproxy_mw.upstream.origins import Origin, parse_origin, parse_upstream, split_url
+from nproxy_mw.upstream.connections import Loan, new_manager, proxy_for
+from nproxy_mw.upstream.origins import Origin, check_proxies, parse_origin, parse_upstream, split_url
 from nproxy_mw.upstream.responses import Headers, UpstreamResponse
 
 _log = logging.getLogger(__name__)
@@ -32,11 +36,11 @@ _log = logging.getLogger(__name__)
 Body = bytes | Iterable[bytes] | None
 
 MAX_REDIRECTS = 3
-DRAINED = 64 * 1024  # bytes of an unread body that are worth reading to keep the connection
 USER_AGENT = f"nproxy-mw/{version('nproxy_mw')}"
 """With a dash: what leaves for the upstream can then be searched for ``nproxy_``, which our tokens begin with."""
 
 _SAFE = frozenset({"GET", "HEAD"})
+_WITH_OUR_CREDENTIALS = frozenset({"GET", "HEAD", "POST"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -60,27 +64,41 @@ class Transport(Protocol):
 class Urllib3Transport:
     """A `Transport` on urllib3: connections are kept, and made anew in each process.
 
-    *upstream_url* may have a path prefix and credentials (``https://user:password@upstream.example/npm``).
-    *allowed_origins* are further places that tarballs and redirects may lie at. If *ssl_context* is None, the system's
-    certificate authorities are trusted.
+    *upstream_url* may have a path prefix and credentials (``https://user:password@upstream.example/npm``). *token* is
+    the other kind of credentials: it is sent as a Bearer token. *allowed_origins* are further places that tarballs and
+    redirects may lie at. *ca_file* has certificate authorities in PEM that are trusted in addition to the system's;
+    *ssl_context* takes the place of all of them. *proxies* has the URL of a proxy by the scheme of what is asked for,
+    and hosts that are asked without one under ``no``, separated by commas; if it is None, ``HTTP_PROXY``,
+    ``HTTPS_PROXY`` and ``NO_PROXY`` of the environment say so.
+
+    Raises:
+        ValueError: a URL is of a kind that is not supported, two kinds of credentials are given, or *ca_file* has no
+            certificates.
+        OSError: *ca_file* cannot be read.
     """
 
     def __init__(
         self,
         upstream_url: str,
         *,
+        token: str | None = None,
         allowed_origins: Iterable[str] = (),
+        ca_file: str | None = None,
+        proxies: Mapping[str, str] | None = None,
         connect_timeout: float = 5.0,  # seconds
         read_timeout: float = 30.0,  # seconds between two pieces of an answer
         pool_size: int = 32,  # connections kept to each origin, in each process
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        self._upstream = parse_upstream(upstream_url)
+        self._upstream = parse_upstream(upstream_url, token)
         self._origins = {self._upstream.origin, *map(parse_origin, allowed_origins)}
+        self._proxies = check_proxies(getproxies_environment() if proxies is None else proxies)
         self._timeout = Timeout(connect=connect_timeout, read=read_timeout)
         self._pool_size = pool_size
-        self._ssl_context = ssl_context
-        self._pools: tuple[int, PoolManager] | None = None
+        self._tls = ssl_context
+        if ca_file is not None and ssl_context is None:
+            self._tls = _trusting(ca_file)
+        self._managers: tuple[int, dict[str | None, PoolManager]] = (0, {})
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.upstream_url!r})"
@@ -140,22 +158,25 @@ class Urllib3Transport:
         sent.setdefault("Accept-Encoding", "identity")
         if origin != self._upstream.origin:
             sent.discard("Authorization")
-        elif self._upstream.authorization and method in {"GET", "HEAD", "POST"}:
+        elif self._upstream.authorization and method in _WITH_OUR_CREDENTIALS:
             sent.setdefault("Authorization", self._upstream.authorization)
         return sent
 
     def _ask(
         self, method: str, origin: Origin, target: str, headers: HTTPHeaderDict, body: Body, *, may_repeat: bool = True
     ) -> UpstreamResponse:
-        pool = self._manager().connection_from_host(origin.host, origin.port, origin.scheme)
+        proxy = proxy_for(origin, self._proxies)
+        pool = self._manager(proxy).connection_from_host(origin.host, origin.port, origin.scheme)
         try:
             response = pool.urlopen(
                 method,
-                target,
+                # A proxy is told where to; to https it makes a tunnel instead.
+                f"{origin}{target}" if proxy is not None and origin.scheme == "http" else target,
                 body=body if body is None or isinstance(body, bytes) else _upload(body),
                 headers=headers,
                 retries=False,
                 redirect=False,
+                assert_same_host=False,
                 preload_content=False,
                 decode_content=False,
             )
@@ -165,23 +186,32 @@ class Urllib3Transport:
                 return self._ask(method, origin, target, headers, body, may_repeat=False)
             _log.warning("%s %s%s failed: %s", method, origin, target, error)
             raise _translated(error) from error
-        return _answer(response)
+        return _answer(response, Loan(pool, response))
 
-    def _manager(self) -> PoolManager:
+    def _manager(self, proxy: str | None) -> PoolManager:
         # Connections must not be shared with a forked child. Two threads that come here at once may each make a
         # manager; one is dropped.
-        held = self._pools
-        if held is None or held[0] != os.getpid():
-            held = self._pools = (os.getpid(), self._new_manager())
-        return held[1]
+        process = os.getpid()
+        if self._managers[0] != process:
+            self._managers = (process, {})
+        managers = self._managers[1]
+        if proxy not in managers:
+            managers[proxy] = self._new_manager(proxy)
+        return managers[proxy]
 
-    def _new_manager(self) -> PoolManager:
-        context = self._ssl_context
-        if context is None and any(origin.scheme == "https" for origin in self._origins):
-            context = ssl.create_default_context()  # once: it reads every authority from disk
-        return PoolManager(
-            len(self._origins), maxsize=self._pool_size, timeout=self._timeout, retries=False, ssl_context=context
-        )
+    def _new_manager(self, proxy: str | None) -> PoolManager:
+        if self._tls is None and any(origin.scheme == "https" for origin in self._origins):
+            self._tls = ssl.create_default_context()  # once: it reads every authority from disk
+        return new_manager(proxy, pools=len(self._origins), size=self._pool_size, timeout=self._timeout, tls=self._tls)
+
+
+def _trusting(ca_file: str) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    try:
+        context.load_verify_locations(ca_file)
+    except ssl.SSLError as error:
+        raise ValueError("The file of certificate authorities holds none: it must have certificates in PEM.") from error
+    return context
 
 
 def _upload(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -192,7 +222,7 @@ def _upload(chunks: Iterable[bytes]) -> Iterator[bytes]:
         raise BadRequest("The request body broke off: send it again.", code="body-cut-short") from error
 
 
-def _answer(response: BaseHTTPResponse) -> UpstreamResponse:
+def _answer(response: BaseHTTPResponse, loan: Loan) -> UpstreamResponse:
     def chunks(size: int) -> Iterator[bytes]:
         try:
             yield from response.stream(size, decode_content=False)
@@ -200,16 +230,7 @@ def _answer(response: BaseHTTPResponse) -> UpstreamResponse:
             _log.warning("an answer of the upstream broke off: %s", error)
             raise _translated(error) from error
 
-    def release() -> None:
-        try:
-            remaining = response.length_remaining
-            if remaining is not None and remaining <= DRAINED:
-                response.drain_conn()
-        finally:
-            response.close()
-            response.release_conn()
-
-    return UpstreamResponse(response.status, list(response.headers.items()), chunks, release)
+    return UpstreamResponse(response.status, list(response.headers.items()), chunks, loan.give_back, loan.end)
 
 
 def _translated(error: Exception) -> UpstreamUnavailable | UpstreamTimeout:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import timedelta
 
+import orjson
+
 from nproxy_mw.errors import Conflict, NotFound
-from nproxy_mw.npm.packuments import abbreviated
+from nproxy_mw.npm.forms import Form, written
 from nproxy_mw.orgs.organization import Organization
+from nproxy_mw.packages.source import StoredPackages
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.times import utc_now
 from nproxy_mw.upkeep.check import OrphanFinding, check
@@ -36,11 +39,14 @@ def is_harmless(finding: object) -> bool:
 
 
 def assert_readable(organization: Organization) -> None:
-    """Every package that is listed can be read in both forms, with the bytes of every version."""
+    """Every package that is listed can be read in every form, with the bytes of every version."""
     for name in organization.packages.names():
-        packument, _ = organization.packages.read(name)
-        assert abbreviated(packument)["versions"].keys() == packument["versions"].keys()
-        for version in packument["versions"]:
+        document = StoredPackages(organization.packages).packument(name)
+        assert document is not None
+        versions = document.packument.versions
+        for form in Form:
+            assert orjson.loads(written(document.packument, form, ""))["versions"].keys() == versions.keys()
+        for version in versions:
             tarball = organization.packages.open_tarball(name, name.tarball(version))
             with tarball.stream as stream:
                 assert len(stream.read()) == tarball.size

@@ -5,16 +5,8 @@ from __future__ import annotations
 import logging
 import ssl
 import threading
-from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
-from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 from support.wire import MIB, raw_server, read
 
 from nproxy_mw.errors import UpstreamTimeout, UpstreamUnavailable
@@ -40,34 +32,14 @@ def test_unknown_host_is_unavailable() -> None:
         Urllib3Transport("http://upstream.invalid").send("GET", "/x")
 
 
-def test_certificates_are_checked(tmp_path: Path) -> None:
+def test_certificates_are_checked(tls_upstream: tuple[RecordingUpstream, ssl.SSLContext]) -> None:
     """An upstream that nobody vouches for is not asked; a host can bring the authority of its own network."""
-    certificate = self_signed(tmp_path)
-    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    serving.load_cert_chain(certificate)
-    with raw_server(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", tls=serving) as url:
-        secure = url.replace("http:", "https:")
-        with pytest.raises(UpstreamUnavailable):
-            Urllib3Transport(secure).send("GET", "/x")
-        trusting = ssl.create_default_context(cafile=str(certificate))
-        assert read(Urllib3Transport(secure, ssl_context=trusting).send("GET", "/x")) == b"ok"
-
-
-def self_signed(folder: Path) -> Path:
-    """A certificate for 127.0.0.1 and its key, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, SHA256())
-    )
-    path = folder / "certificate.pem"
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path.write_bytes(private + certificate.public_bytes(Encoding.PEM))
-    return path
+    upstream, trusting = tls_upstream
+    secure = upstream.url.replace("http:", "https:")
+    with pytest.raises(UpstreamUnavailable):
+        Urllib3Transport(secure).send("GET", "/x")
+    assert upstream.requests == []
+    assert read(Urllib3Transport(secure, ssl_context=trusting).send("GET", "/x"))
 
 
 def test_slow_upstream_is_a_timeout(upstream: RecordingUpstream) -> None:

@@ -6,7 +6,7 @@ they were composed wrongly. A client's own Authorization header goes up with a w
 
 ::
 
-    packument, version, dist-tags   GET HEAD   the full packument is fetched; the asked form is derived from it
+    packument, version, dist-tags   GET HEAD   the full packument is read; the asked form is derived from it
     tarball                         GET HEAD   streamed; a body that ends too early never looks complete
     publish, deprecate, tag,        PUT DELETE streamed up with the client's npm token; the status comes back as it is
     unpublish
@@ -16,7 +16,8 @@ they were composed wrongly. A client's own Authorization header goes up with a w
 A write without a token of the upstream could only fail there, after the whole tarball was sent: it is refused here. A
 mistyped scope hands nothing to the public registry.
 
-An answer never shows where the upstream is. Nothing is kept here: UpstreamCache does that, above.
+Reads go to a source of packages (`nproxy_mw.npm.source`), writes and audits straight to the upstream. An answer never
+shows where the upstream is.
 """
 
 from __future__ import annotations
@@ -24,26 +25,31 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from nproxy_mw.errors import Forbidden, MissingLayer, NotFound, ServerError, Unauthenticated
+from msgspec import Raw
+
+from nproxy_mw.errors import BadRequest, Forbidden, MissingLayer, NotFound, ServerError, Unauthenticated
 from nproxy_mw.http import messages
 from nproxy_mw.http.bodies import PUBLISH_LIMIT
 from nproxy_mw.http.context import Destination
 from nproxy_mw.http.handlers import Handler, Request, VerbTable, routed
 from nproxy_mw.http.json_bodies import BULK_AUDIT, QUICK_AUDIT, read_json
 from nproxy_mw.http.messages import Response, json_response, send
-from nproxy_mw.http.negotiation import is_for_write, wants_abbreviated
+from nproxy_mw.http.renderer import Renderer
 from nproxy_mw.http.sites import base_url
-from nproxy_mw.middleware.forwarder.bodies import Upload, by_name, document_response, tarball_response
+from nproxy_mw.http.views import Views, small_response
+from nproxy_mw.middleware.forwarder.bodies import Upload, by_name
 from nproxy_mw.npm.audits import bulk_without, empty_report, is_empty, quick_without
-from nproxy_mw.npm.packuments import abbreviated, resolve
+from nproxy_mw.npm.forms import written_members
 from nproxy_mw.npm.routes import Kind
+from nproxy_mw.npm.slices import Members, list_of
+from nproxy_mw.npm.source import PackageSource
 from nproxy_mw.token_format import mentions_ours
 from nproxy_mw.upstream import relaying
-from nproxy_mw.upstream.documents import UrlRewriter
-from nproxy_mw.upstream.remote import Upstream
+from nproxy_mw.upstream.remote import Remote
 from nproxy_mw.upstream.responses import UpstreamResponse
+from nproxy_mw.upstream.rewriting import UrlRewriter
 from nproxy_mw.upstream.transport import Transport
 
 if TYPE_CHECKING:
@@ -58,7 +64,9 @@ class Forwarder:
     """Answers everything that is not internal with what the upstream says.
 
     *app* is the host application at the bottom of a stack: it is handed the root path and nothing else; if it is None,
-    the root is 404. If *public_url* is None, the URLs in answers follow the request.
+    the root is 404. *source* is what is read from, such as the upstream with rules and a cache before it; if it is
+    None, the upstream behind *transport* is asked at each read. If *public_url* is None, the URLs in answers follow the
+    request. If *views* is None, finished answers are kept in 64 MiB of this layer's own.
     """
 
     def __init__(
@@ -66,13 +74,19 @@ class Forwarder:
         app: WSGIApplication | None = None,
         *,
         transport: Transport,
+        source: PackageSource | None = None,
         public_url: str | None = None,
+        views: Views | None = None,
         max_publish: int = PUBLISH_LIMIT,  # bytes
     ) -> None:
         self.app = app
-        self.upstream = Upstream(transport)
+        self.remote = Remote(transport)
+        self.source = source or self.remote
         self.public_url = public_url
         self.max_publish = max_publish
+        self._reading = Renderer(
+            self.source, views or Views(), owner="", public_url=public_url, finish=self._without_upstream
+        )
         self._tables = self._offered()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -89,74 +103,48 @@ class Forwarder:
 
     def _offered(self) -> Mapping[Kind, VerbTable[Handler]]:
         return {
-            Kind.PACKUMENT: VerbTable({"GET": self._packument, "PUT": self._write}),
+            Kind.PACKUMENT: VerbTable({"GET": self._reading.packument, "PUT": self._write}),
             Kind.PACKUMENT_REVISION: VerbTable({"PUT": self._write, "DELETE": self._write}),
-            Kind.MANIFEST: VerbTable({"GET": self._manifest}),
-            Kind.TARBALL: VerbTable({"GET": self._tarball}),
+            Kind.MANIFEST: VerbTable({"GET": self._reading.manifest}),
+            Kind.TARBALL: VerbTable({"GET": self._reading.tarball}),
             Kind.TARBALL_REVISION: VerbTable({"DELETE": self._write}),
-            Kind.DIST_TAGS: VerbTable({"GET": self._dist_tags}),
+            Kind.DIST_TAGS: VerbTable({"GET": self._reading.dist_tags}),
             Kind.DIST_TAG: VerbTable({"PUT": self._write, "DELETE": self._write}),
             Kind.KEYS: VerbTable({"GET": self._keys}),
-            Kind.ATTESTATIONS: VerbTable({"GET": self._attestations}),
+            Kind.ATTESTATIONS: VerbTable({"GET": self._reading.attestations}),
             Kind.ADVISORIES: VerbTable({"POST": self._advisories}),
             Kind.AUDIT: VerbTable({"POST": self._audit}),
         }
 
-    def _packument(self, request: Request) -> Response:
-        packument = self._fetched(request)
-        if wants_abbreviated(request.environ):
-            return self._document(request, abbreviated(packument), messages.ABBREVIATED)
-        return self._document(request, packument)
-
-    def _manifest(self, request: Request) -> Response:
-        return self._document(request, resolve(self._fetched(request), request.route.version))
-
-    def _dist_tags(self, request: Request) -> Response:
-        return self._document(request, self.upstream.dist_tags(request.route.package))
-
     def _keys(self, request: Request) -> Response:
-        keys = self.upstream.document(request.route, "keys")
+        document = self.source.document(request.route)
         # npm takes 404 for "this registry signs nothing"; a body without the list makes it crash.
-        if keys is None or not isinstance(keys.get("keys"), list):
+        if document is None or not list_of(document.members.get("keys")):
             raise NotFound("The upstream registry publishes no signing keys.", code="no-keys")
-        return self._document(request, keys)
-
-    def _attestations(self, request: Request) -> Response:
-        attestations = self.upstream.document(request.route, "attestation")
-        if attestations is None:
-            raise NotFound("The upstream registry has no attestation of that version.")
-        return self._document(request, attestations)
+        return self._once(request, document.members)
 
     def _advisories(self, request: Request) -> Response:
         public = bulk_without(read_json(request.environ, BULK_AUDIT), request.is_internal)
-        advisories: dict[str, Any] | None = {}
+        advisories: dict[str, Raw] | None = {}
         if public:
             try:
-                advisories = self.upstream.audit(request.route, public)
-            except (ServerError, Forbidden, NotFound) as error:
+                advisories = self.remote.audit(request.route, public)
+            except (ServerError, Forbidden, BadRequest) as error:
                 # An install asks this too: it must not fail, nor wait for retries, because an audit is not to be had.
                 _log.warning("the upstream's audit failed: %s", error)
                 advisories = None
         if advisories is None:
             return json_response({}, headers=[*messages.PRIVATE, _NO_AUDIT])
-        return self._document(request, {name: advisories[name] for name in public if name in advisories})
+        return self._once(request, {name: advisories[name] for name in public if name in advisories})
 
     def _audit(self, request: Request) -> Response:
         public = quick_without(read_json(request.environ, QUICK_AUDIT), request.is_internal)
         if is_empty(public):
-            return self._document(request, empty_report())
-        report = self.upstream.audit(request.route, public)
+            return json_response(empty_report(), headers=messages.PRIVATE)
+        report = self.remote.audit(request.route, public)
         if report is None:
             raise NotFound("The upstream registry offers no security audit.", code="no-audit")
-        return self._document(request, report)
-
-    def _tarball(self, request: Request) -> Response:
-        headers = _headers(request, relaying.FOR_TARBALLS)
-        headers += relaying.one_range(request.environ.get("HTTP_RANGE", ""))
-        # Identity: a .tgz that was encoded once more for the way would not match its integrity.
-        headers += [("Accept", "*/*"), ("Accept-Encoding", "identity")]
-        route = request.route
-        return tarball_response(self.upstream.tarball(request.method, route.package, route.filename, headers))
+        return self._once(request, report)
 
     def _write(self, request: Request) -> Response:
         headers, route = _headers(request, relaying.FOR_WRITES), request.route
@@ -172,7 +160,7 @@ class Forwarder:
         named = route.package if is_document else None
         upload = Upload(request.environ, self.max_publish, self._rewriter(request), named)
         headers += upload.headers
-        answer, raw = self.upstream.write(request.method, route, headers, upload)
+        answer, raw = self.remote.write(request.method, route, headers, upload)
         upload.drain()
         _log.info("the upstream answered %s to %s of %s", answer.status, request.method, route.name)
         return self._relayed(request, answer, raw)
@@ -190,15 +178,15 @@ class Forwarder:
             document["requestId"] = request.context.request_id
         return json_response(document, status, [*headers, *messages.NO_STORE])
 
-    def _fetched(self, request: Request) -> dict[str, Any]:
-        packument = self.upstream.packument(request.route.package, for_write=is_for_write(request.environ))
-        return self._rewriter(request).with_local_urls(packument)
+    def _once(self, request: Request, members: Members) -> Response:
+        base = base_url(request.environ, self.public_url)
+        return small_response(request.environ, self._without_upstream(written_members(members), base))
 
-    def _document(self, request: Request, document: Any, content_type: str = messages.JSON) -> Response:
-        return document_response(request.environ, self._rewriter(request).encoded(document), content_type)
+    def _without_upstream(self, body: bytes, base: str) -> bytes:
+        return UrlRewriter(self.remote.url, base).to_local(body)
 
     def _rewriter(self, request: Request) -> UrlRewriter:
-        return UrlRewriter(self.upstream.url, base_url(request.environ, self.public_url))
+        return UrlRewriter(self.remote.url, base_url(request.environ, self.public_url))
 
 
 def _headers(request: Request, names: Sequence[str]) -> list[tuple[str, str]]:

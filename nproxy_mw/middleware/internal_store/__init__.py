@@ -16,14 +16,16 @@ from nproxy_mw.http.context import Destination
 from nproxy_mw.http.handlers import Handler, Request, VerbTable, routed
 from nproxy_mw.http.messages import is_read, send
 from nproxy_mw.http.negotiation import is_for_write
+from nproxy_mw.http.renderer import Renderer
 from nproxy_mw.http.views import Views
 from nproxy_mw.json_values import Json
 from nproxy_mw.middleware.internal_store.aspects import KINDS, Aspects, refuse_what_is_not_kept
 from nproxy_mw.middleware.internal_store.keys import Keys
 from nproxy_mw.middleware.internal_store.meta import Meta
-from nproxy_mw.middleware.internal_store.reading import Reading
 from nproxy_mw.middleware.internal_store.writing import Writing
 from nproxy_mw.npm.routes import Kind
+from nproxy_mw.npm.source import PackageSource
+from nproxy_mw.packages.source import StoredPackages
 from nproxy_mw.packages.store import PackageStore
 
 if TYPE_CHECKING:
@@ -37,8 +39,8 @@ class InternalStore:
     """Serves *packages*, and ping, whoami, search and signing keys.
 
     If *public_url* is None, tarball URLs are made from what the server says of each request. *keys* returns the public
-    keys that versions are signed with; the upstream's are listed with them. If *views* is None, finished answers are
-    kept in 64 MiB of this layer's own.
+    keys that versions are signed with; those of *upstream*, if there is one, are listed with them. If *views* is None,
+    finished answers are kept in 64 MiB of this layer's own.
     """
 
     def __init__(
@@ -48,17 +50,18 @@ class InternalStore:
         packages: PackageStore,
         public_url: str | None = None,
         keys: Callable[[], Sequence[Json]] = tuple,
+        upstream: PackageSource | None = None,
         views: Views | None = None,
     ) -> None:
         self.app = app
-        reading = Reading(packages, views or Views(), public_url)
+        reading = Renderer(StoredPackages(packages), views or Views(), owner=packages.org, public_url=public_url)
         writing = Writing(packages)
         meta = Meta(packages)
         self._meta: Mapping[Kind, VerbTable[Handler]] = {
             Kind.PING: VerbTable({"GET": meta.ping}),
             Kind.WHOAMI: VerbTable({"GET": meta.whoami}),
             Kind.SEARCH: VerbTable({"GET": meta.search}),
-            Kind.KEYS: VerbTable({"GET": Keys(keys, app).keys}),
+            Kind.KEYS: VerbTable({"GET": Keys(keys, upstream).keys}),
         }
         self._packages: Mapping[Kind, VerbTable[Handler]] = {
             Kind.PACKUMENT: VerbTable({"GET": reading.packument, "PUT": writing.put_packument}),

@@ -8,60 +8,61 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
 
-import orjson
+import msgspec
+from msgspec import Raw
 
 from nproxy_mw.errors import NotFound, ServerError
 from nproxy_mw.http.handlers import Request
-from nproxy_mw.http.messages import PRIVATE, Response, ask, json_response
+from nproxy_mw.http.messages import JSON, PRIVATE, Response
 from nproxy_mw.json_values import Json
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
+from nproxy_mw.npm.routes import Kind, Route
+from nproxy_mw.npm.slices import list_of
+from nproxy_mw.npm.source import PackageSource
 
 UPSTREAM_SECONDS = 600.0
 """How long the upstream's keys are taken as they were. They change once in years."""
 
+_KEYS = Route(Kind.KEYS)
+
 
 class Keys:
-    """Answers ``/-/npm/v1/keys``: *own* keys and those that *below*, the layers towards the upstream, answer."""
+    """Answers ``/-/npm/v1/keys``: *own* keys and those of *upstream*, if there is one."""
 
     def __init__(
         self,
         own: Callable[[], Sequence[Json]],
-        below: WSGIApplication,
+        upstream: PackageSource | None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.own = own
-        self.below = below
+        self.upstream = upstream
         self.monotonic = monotonic
-        self._upstream: Sequence[Json] | None = None
+        self._found: Sequence[Raw] | None = None
         self._asked_at = 0.0
 
     def keys(self, request: Request) -> Response:
-        """The merged list; 404, which npm takes for "nothing is signed here", when it is empty."""
-        keys = [*self.own(), *self._of_upstream(request.environ)]
+        """Returns the merged list; 404, which npm takes for "nothing is signed here", when it is empty."""
+        keys = [*self.own(), *self._of_upstream()]
         if not keys:
             raise NotFound("This registry has no signing keys yet.", code="no-keys")
-        return json_response({"keys": keys}, headers=PRIVATE)
+        return Response(200, [("Content-Type", JSON), *PRIVATE], msgspec.json.encode({"keys": keys}))
 
-    def _of_upstream(self, environ: WSGIEnvironment) -> Sequence[Json]:
+    def _of_upstream(self) -> Sequence[Raw]:
         now = self.monotonic()
-        if self._upstream is None or now - self._asked_at > UPSTREAM_SECONDS:
+        if self._found is None or now - self._asked_at > UPSTREAM_SECONDS:
             try:
-                self._upstream = _listed(self.below, environ)
+                self._found = _listed(self.upstream)
             except ServerError:
-                if self._upstream is None:
+                if self._found is None:
                     raise
             self._asked_at = now
-        return self._upstream
+        return self._found
 
 
-def _listed(below: WSGIApplication, environ: WSGIEnvironment) -> Sequence[Json]:
+def _listed(upstream: PackageSource | None) -> Sequence[Raw]:
     try:
-        status, body = ask(below, environ)
+        document = upstream.document(_KEYS) if upstream is not None else None
     except NotFound:
         return []
-    document: Any = orjson.loads(body) if status == 200 else {}
-    return document.get("keys", [])  # type: ignore[no-any-return]
+    return list_of(document.members.get("keys")) if document is not None else []

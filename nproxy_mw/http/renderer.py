@@ -1,0 +1,107 @@
+"""The one renderer: answers the reads of any source of packages, for InternalStore and Forwarder alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from nproxy_mw.http.handlers import Request
+from nproxy_mw.http.messages import ABBREVIATED, JSON, Response
+from nproxy_mw.http.negotiation import form_wanted, is_for_write
+from nproxy_mw.http.sites import base_url
+from nproxy_mw.http.tarballs import tarball_response
+from nproxy_mw.http.views import Read, Views, small_response
+from nproxy_mw.npm.documents import Document
+from nproxy_mw.npm.forms import Form, written, written_members, written_version
+from nproxy_mw.npm.source import PackageSource
+
+_CONTENT_TYPES = {Form.FULL: JSON, Form.SLIM: JSON, Form.ABBREVIATED: ABBREVIATED}
+
+
+def _as_it_is(body: bytes, base: str) -> bytes:
+    return body
+
+
+class Renderer:
+    """Answers packuments, versions, dist-tags, tarballs and attestations of *source*.
+
+    *owner* names whose packages these are: *views* may be shared. If *public_url* is None, URLs in answers follow the
+    request. *finish* has the last word on a body that is made: it is called with the body and the base URL.
+    """
+
+    def __init__(
+        self,
+        source: PackageSource,
+        views: Views,
+        *,
+        owner: str,
+        public_url: str | None = None,
+        finish: Callable[[bytes, str], bytes] = _as_it_is,
+    ) -> None:
+        self.source = source
+        self.views = views
+        self.owner = owner
+        self.public_url = public_url
+        self.finish = finish
+
+    def packument(self, request: Request) -> Response:
+        """Returns the packument in the form and encoding that the client asks for."""
+        form = form_wanted(request.environ, slim=self.views.slim)
+        return self._of_packument(
+            request, form.value, lambda document, base: written(document.packument, form, base), _CONTENT_TYPES[form]
+        )
+
+    def manifest(self, request: Request) -> Response:
+        """Returns one version, named by number or tag."""
+        version = request.route.version
+        return self._of_packument(
+            request, "version", lambda document, base: written_version(document.packument, version, base)
+        )
+
+    def dist_tags(self, request: Request) -> Response:
+        """Returns every dist-tag and the version it points at."""
+        return small_response(request.environ, written_members(self.source.dist_tags(request.route.package)))
+
+    def tarball(self, request: Request) -> Response:
+        """Returns a version's bytes, or the part of them that is asked for."""
+        route = request.route
+        return tarball_response(request.environ, partial(self.source.tarball, route.package, route.filename))
+
+    def attestations(self, request: Request) -> Response:
+        """Returns what proves where a version was built."""
+        return self._answer(
+            request,
+            "attestations",
+            partial(self.source.document, request.route),
+            lambda document, _: written_members(document.members),
+        )
+
+    def _of_packument(
+        self,
+        request: Request,
+        form: str,
+        render: Callable[[Document, str], bytes],
+        content_type: str = JSON,
+    ) -> Response:
+        environ, route = request.environ, request.route
+        for_write = bool(environ.get("QUERY_STRING")) and is_for_write(environ)
+        read = partial(self.source.packument, route.name or route.package, for_write=for_write)
+        return self._answer(request, form, read, render, content_type)
+
+    def _answer(
+        self,
+        request: Request,
+        form: str,
+        read: Read,
+        render: Callable[[Document, str], bytes],
+        content_type: str = JSON,
+    ) -> Response:
+        base = base_url(request.environ, self.public_url)
+        return self.views.respond(
+            request.environ,
+            # The path names the package, and the version where there is one.
+            (self.owner, request.environ["PATH_INFO"], form, base),
+            read,
+            lambda document: self.finish(render(document, base), base),
+            content_type,
+        )

@@ -1,0 +1,175 @@
+"""What a source of packages hands over: documents and tarballs as values. Pure.
+
+A document is its bytes and a name for their state; what is in it is read when somebody asks, once.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from typing import BinaryIO, Self
+
+from msgspec import Raw
+
+from nproxy_mw.npm.facts import History
+from nproxy_mw.npm.history import read_history
+from nproxy_mw.npm.slices import Packument, outline, split
+
+LARGE = 4 * 2**20  # bytes
+
+_RANGE = re.compile(r"bytes=(?:([0-9]{1,15})-([0-9]{0,15})|-([0-9]{1,15}))", re.ASCII)
+
+_place_for_a_large_one = threading.RLock()
+
+
+class Document:
+    """A JSON object of a registry, as its source gave it: a packument, signing keys, an attestation.
+
+    *raw* is its text. *revision* names this state of it: two documents of one source with equal revisions are equal.
+    *name* is the package that a packument is of. *gzipped* is *raw* as its source compressed it, if it did. *etag* and
+    *last_modified* are the validators that the source's own source gave, empty when it gave none.
+    """
+
+    def __init__(
+        self,
+        raw: bytes,
+        revision: str,
+        *,
+        name: str = "",
+        gzipped: bytes | None = None,
+        etag: str = "",
+        last_modified: str = "",
+    ) -> None:
+        self.raw = raw
+        self.revision = revision
+        self.name = name
+        self.gzipped = gzipped
+        self.etag = etag
+        self.last_modified = last_modified
+
+    def __repr__(self) -> str:
+        return f"Document(<{len(self.raw)} bytes>, {self.revision!r}, name={self.name!r})"
+
+    def alone(self) -> AbstractContextManager[object]:
+        """Returns a context for whoever takes the document apart and drops it afterwards.
+
+        In one process, one large document is in such a context at a time: hostile ones must not add up in memory.
+        """
+        return _place_for_a_large_one if len(self.raw) > LARGE else nullcontext()
+
+    @cached_property
+    def members(self) -> dict[str, Raw]:
+        """The members of the object. Raises as `nproxy_mw.npm.slices.outline`."""
+        return outline(self.raw)
+
+    @cached_property
+    def packument(self) -> Packument:
+        """The document split as a packument of *name*. Raises as `nproxy_mw.npm.slices.split`."""
+        return split(self.members, self.name)
+
+    @cached_property
+    def history(self) -> History:
+        """What the packument tells about its releases. Raises as `packument`."""
+        return read_history(self.packument)
+
+
+@dataclass(frozen=True, slots=True)
+class ByteRange:
+    """A part of a tarball that is asked for: from *first* to *last*, both included, to its end when *last* is None.
+
+    If *first* is None, *last* is how many bytes of its end are asked for.
+    """
+
+    first: int | None
+    last: int | None
+
+    def __str__(self) -> str:
+        return f"bytes={'' if self.first is None else self.first}-{'' if self.last is None else self.last}"
+
+    def within(self, size: int) -> tuple[int, int] | None:
+        """Returns the positions of the first and last byte in a tarball of *size* bytes; None when it has none."""
+        if self.first is None:
+            first, last = max(size - (self.last or 0), 0), size - 1
+        else:
+            first, last = self.first, size - 1 if self.last is None else min(self.last, size - 1)
+        return (first, last) if first <= last else None
+
+
+def parse_range(value: str) -> ByteRange | None:
+    """Returns the one range that a Range header asks for; None for several, or for what is no range of bytes.
+
+    Such a header counts as not sent (RFC 9110, 14.2): several ranges would come in an envelope that is no tarball.
+    """
+    match = _RANGE.fullmatch(value)
+    if match is None:
+        return None
+    first, last, suffix = (int(number) if number else None for number in match.groups())
+    if suffix is not None:
+        return ByteRange(None, suffix)
+    return ByteRange(first, last) if last is None or (first is not None and first <= last) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Where the bytes of a part lie in the whole: positions of the first and last one, and the *size* of the whole."""
+
+    first: int
+    last: int
+    size: int
+
+    def __str__(self) -> str:
+        return f"bytes {self.first}-{self.last}/{self.size}"
+
+
+def _nothing() -> None:
+    return
+
+
+class Blob:
+    """An open tarball, or a part of one. It is read once, and closed by whoever was given it; twice is harmless.
+
+    *chunks* are the bytes. *size* is how many they are, None when nobody said. *part* tells where they lie, None when
+    they are the whole. *integrity* is that of the whole (``sha512-...``), empty when it is not known. *etag* (with
+    quotes) and *last_modified* are the validators of the whole. *file*, if given, holds the same bytes from its
+    position to its end, for servers that send files by themselves.
+    """
+
+    def __init__(
+        self,
+        chunks: Iterator[bytes],
+        *,
+        size: int | None = None,
+        part: Part | None = None,
+        integrity: str = "",
+        etag: str = "",
+        last_modified: str = "",
+        file: BinaryIO | None = None,
+        close: Callable[[], None] = _nothing,
+    ) -> None:
+        self.size = size
+        self.part = part
+        self.integrity = integrity
+        self.etag = etag
+        self.last_modified = last_modified
+        self.file = file
+        self._chunks = chunks
+        self._close = close
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._chunks
+        self.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives back what the blob holds open: a file, a connection."""
+        close, self._close = self._close, _nothing
+        close()

@@ -1,0 +1,144 @@
+"""The forms of a packument that clients ask for, written from its slices. Pure.
+
+*Full* is what the upstream said, with the addresses of tarballs and attestations put right and nothing lost.
+*Abbreviated* is what installers other than npm's ask for
+(https://github.com/npm/registry/blob/main/docs/responses/package-metadata.md); it carries ``time`` too, which clients
+that hold young versions back need. *Slim* is for npm's own installer, which asks for the full form and reads a fifth
+of it: a resolution needs nothing else, and the lockfile is the same to the byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from nproxy_mw.errors import NotFound
+from nproxy_mw.npm.slices import NO_SCRIPTS, Members, Packument, as_text, as_time, members_of, scripts_of
+
+
+class Form(Enum):
+    """How much of a packument is written."""
+
+    FULL = "full"
+    ABBREVIATED = "abbreviated"
+    SLIM = "slim"
+
+
+# fmt: off
+_INSTALLED = (
+    "name", "version", "deprecated", "dependencies", "optionalDependencies", "bundleDependencies",
+    "bundledDependencies", "peerDependencies", "peerDependenciesMeta", "bin", "directories", "dist", "engines", "cpu",
+    "os", "libc", "funding", "acceptDependencies", "hasInstallScript", "_hasShrinkwrap",
+)
+# fmt: on
+# `_npmUser` is for pnpm's trust policy.
+_ABBREVIATED = (*_INSTALLED, "devDependencies", "_npmUser")
+# What npm's Arborist resolves by or writes into a lockfile (npm 11).
+_SLIM = (*_INSTALLED, "_id", "license", "workspaces")
+# npm-pick-manifest reads the last two: versions that a policy holds back, and staged ones.
+_SLIM_TOP = ("_id", "name", "time", "modified", "policyRestrictions", "stagedVersions")
+_TRUE = Raw(b"true")
+_ATTESTATIONS = "/-/npm/v1/attestations/"
+
+_encode = msgspec.json.Encoder().encode
+
+
+def written(packument: Packument, form: Form, base_url: str) -> bytes:
+    """Returns the JSON of *packument* in *form*, its URLs below *base_url*, which has no trailing slash."""
+    place, choose = _Places(packument.name, base_url), _CHOSEN[form]
+    versions = {
+        version: {**choose(manifest), "dist": place.dist(version, manifest["dist"])}
+        for version, manifest in packument.versions.items()
+    }
+    return _encode({**_TOP[form](packument.members), "dist-tags": pointing_tags(packument), "versions": versions})
+
+
+def written_version(packument: Packument, version_or_tag: str, base_url: str) -> bytes:
+    """Returns the JSON of the manifest that a version or a dist-tag names.
+
+    Raises:
+        NotFound: there is no such version.
+    """
+    version = packument.tags.get(version_or_tag, version_or_tag)
+    manifest = packument.versions.get(version)
+    if manifest is None:
+        raise NotFound("The package has no such version or dist-tag.", code="version-not-found")
+    return _encode({**manifest, "dist": _Places(packument.name, base_url).dist(version, manifest["dist"])})
+
+
+def written_members(members: Mapping[str, Raw | str]) -> bytes:
+    """Returns the JSON of an object with *members*."""
+    return _encode(members)
+
+
+def pointing_tags(packument: Packument) -> dict[str, str]:
+    """Returns the dist-tags that point at a version: one that dangles breaks clients."""
+    return {tag: version for tag, version in packument.tags.items() if version in packument.versions}
+
+
+class _Places:
+    """Where the tarballs and attestations of one package lie at *base_url*."""
+
+    def __init__(self, name: str, base_url: str) -> None:
+        # JSON strings without their closing quotes.
+        self._tarball = _encode(f"{base_url}/{name}/-/{name.rpartition('/')[2]}-")[:-1]
+        self._attestations = _encode(f"{base_url}{_ATTESTATIONS}{name}@")[:-1]
+
+    def dist(self, version: str, raw: Raw) -> dict[str, Any]:
+        """Returns the ``dist`` of *version* with our URLs in it."""
+        number = version.encode()
+        dist: dict[str, Any] = {**members_of(raw), "tarball": Raw(b'%b%b.tgz"' % (self._tarball, number))}
+        attestations = members_of(dist.get("attestations"))
+        # npm asks for the path of this URL at the registry it is configured with.
+        if "url" in attestations:
+            dist["attestations"] = {**attestations, "url": Raw(b'%b%b"' % (self._attestations, number))}
+        return dist
+
+
+def _abbreviated(manifest: Members) -> Members:
+    short = _picked(manifest, _ABBREVIATED)
+    scripts = scripts_of(manifest)
+    # bun skips install scripts without a word when this is missing.
+    if any(as_text(script) for script in (scripts.preinstall, scripts.install, scripts.postinstall)):
+        short["hasInstallScript"] = _TRUE
+    return short
+
+
+def _slim(manifest: Members) -> Mapping[str, Any]:
+    short, scripts = _picked(manifest, _SLIM), scripts_of(manifest)
+    return short if scripts == NO_SCRIPTS else {**short, "scripts": scripts}
+
+
+def _abbreviated_top(members: Members) -> Members:
+    """The members above the versions. pnpm asks again where ``modified`` is missing."""
+    times = members_of(members.get("time"))
+    modified = times.get("modified") or members.get("modified") or _newest(times)
+    short = _picked(members, ("name", "time"))
+    return {**short, "modified": modified} if modified is not None else short
+
+
+def _newest(times: Members) -> Raw | None:
+    """Returns the newest of *times*; an older one would tell clients that nothing changed."""
+    dated = [(moment, raw) for raw in times.values() if (moment := as_time(raw)) is not None]
+    return max(dated, key=itemgetter(0))[1] if dated else None
+
+
+def _picked(members: Members, names: Sequence[str]) -> dict[str, Raw]:
+    return {name: members[name] for name in names if name in members}
+
+
+_CHOSEN: Mapping[Form, Callable[[Members], Mapping[str, Any]]] = {
+    Form.FULL: lambda manifest: manifest,
+    Form.ABBREVIATED: _abbreviated,
+    Form.SLIM: _slim,
+}
+_TOP: Mapping[Form, Callable[[Members], Members]] = {
+    Form.FULL: lambda members: members,
+    Form.ABBREVIATED: _abbreviated_top,
+    Form.SLIM: lambda members: _picked(members, _SLIM_TOP),
+}

@@ -1,0 +1,271 @@
+"""A packument split into raw slices of its JSON: its outline is read, and nothing below it is built.
+
+A public packument may have 20 MB, and a registry passes nearly all of it on as it is. So the top level and each
+manifest become mappings from a key to the raw JSON of its value (`msgspec.Raw`, a view of the document's own bytes).
+What changes on the way out is one slice among many (`nproxy_mw.npm.forms`).
+
+What is believed of a document that comes from outside:
+
+- It is bounded before anything of it is built: its bytes, commas and opening braces bound all that is made of it.
+- It must not contradict its own name. A packument of another package, or a version that is filed under another package
+  or number, is refused whole, so that no name can be answered with the content of another.
+- The last of equal keys counts, as in JavaScript. A key ``__proto__`` is dropped, at any depth.
+- A byte order mark is skipped, and text that was cut in the middle of a character is repaired: registries cut long
+  readmes at a number of bytes. Everything else that is not JSON is refused.
+- Every version stays, also under a number that is not strict semver (``3.0.0rc5``). Only a key that cannot stand in a
+  URL is dropped, because nobody could ask for it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias, TypeVar
+
+import msgspec
+from msgspec import Raw
+
+from nproxy_mw.errors import UpstreamUnavailable
+from nproxy_mw.times import parse_time
+
+T = TypeVar("T")
+
+Members: TypeAlias = Mapping[str, Raw]
+"""A JSON object: each key with the raw JSON of its value."""
+
+ABSENT = Raw(b"")
+"""In the place of a field that is not there."""
+
+MAX_BYTES = 128 * 2**20  # the largest public packuments have some 30 MiB
+MAX_COMMAS = 2_000_000  # one of 21 MB has 720,000
+MAX_OBJECTS = 1_000_000  # opening braces; one of 21 MB has 36,000
+
+_BOM = b"\xef\xbb\xbf"
+_PROTO = "__proto__"
+_PIECE = 2**20  # bytes that are checked to be UTF-8 at once
+# A backslash before another, a whole surrogate pair (both stay), or half of one, which is not text.
+_SURROGATES = re.compile(
+    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+)
+_HALF = 6  # bytes of one \uXXXX
+# What a segment of an npm URL holds, see `nproxy_mw.npm.routes`.
+_NAMEABLE = re.compile(r"[A-Za-z0-9@_~!$&'()*+,:=-][A-Za-z0-9@._~!$&'()*+,:=-]{0,255}", re.ASCII)
+_MEMBERS = msgspec.json.Decoder(dict[str, Raw])
+_VERSIONS = msgspec.json.Decoder(dict[str, dict[str, Raw]])
+_ITEMS = msgspec.json.Decoder(list[Raw])
+_TEXT = msgspec.json.Decoder(str)
+_INTEGER = msgspec.json.Decoder(int)
+_EMPTY = Raw(b"{}")
+# A part may be too deep for a reader who stands deeper in the program than who split the whole.
+_UNREADABLE = (msgspec.ValidationError, RecursionError)
+
+
+@dataclass(frozen=True, slots=True)
+class Packument:
+    """The packument of the package *name*, split.
+
+    *members* are those of the top level but for ``versions`` and ``dist-tags``. *versions* are the manifests by
+    version, in the document's order; each has ``name``, ``version`` and an object as its ``dist``. *tags* are the
+    dist-tags; one may point at a version that is not there.
+    """
+
+    name: str
+    members: Members
+    versions: Mapping[str, Members]
+    tags: Mapping[str, str]
+
+
+class Scripts(msgspec.Struct, omit_defaults=True, gc=False):
+    """The scripts of a manifest that an installer asks about."""
+
+    preinstall: Raw = ABSENT
+    install: Raw = ABSENT
+    postinstall: Raw = ABSENT
+    prepare: Raw = ABSENT
+
+
+NO_SCRIPTS = Scripts()
+_SCRIPTS = msgspec.json.Decoder(Scripts)
+
+
+def outline(raw: bytes) -> dict[str, Raw]:
+    """Splits a JSON object into its members.
+
+    Raises:
+        UpstreamUnavailable: it is larger than the bounds, or not a JSON object.
+    """
+    check_size(raw)
+    text = raw.removeprefix(_BOM)
+    if not (text.isascii() or _is_utf8(text)):
+        text = text.decode("utf-8", "replace").encode()
+    if b'"__proto__"' in text:
+        text = _without_proto(text)
+    try:
+        members = _MEMBERS.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        members = _decoded(_MEMBERS, _SURROGATES.sub(_whole_or_replaced, text))
+    return members
+
+
+def split(outlined: Members, name: str) -> Packument:
+    """Splits the packument of the package *name*, of which `outline` returned *outlined*.
+
+    Raises:
+        UpstreamUnavailable: it is not a packument, or contradicts its name.
+    """
+    members = dict(outlined)
+    if "versions" not in members and not members.keys() & {"name", "_id"}:
+        raise UpstreamUnavailable("The upstream registry's answer is not a packument.")
+    if as_text(members.setdefault("name", _raw(name))) != name:
+        raise UpstreamUnavailable("The upstream registry answered with another package than the one asked for.")
+    versions = _decoded(_VERSIONS, members.pop("versions", _EMPTY))
+    tags = {tag: as_text(version) for tag, version in _decoded(_MEMBERS, members.pop("dist-tags", _EMPTY)).items()}
+    if not _is_object(members.get("time", _EMPTY)):
+        del members["time"]
+    raw_name = _raw(name)
+    return Packument(
+        name,
+        members,
+        {key: _checked(manifest, raw_name, key) for key, manifest in versions.items() if is_nameable(key)},
+        {tag: version for tag, version in tags.items() if version},
+    )
+
+
+def check_size(raw: bytes) -> None:
+    """Passes when *raw* is within the bounds.
+
+    Raises:
+        UpstreamUnavailable: it is not.
+    """
+    if len(raw) > MAX_BYTES or raw.count(b",") > MAX_COMMAS or raw.count(b"{") > MAX_OBJECTS:
+        raise UpstreamUnavailable("The upstream registry's answer is larger than this registry reads.")
+
+
+def members_of(raw: Raw | None) -> dict[str, Raw]:
+    """Returns the members of the JSON object in *raw*; none when it is something else, or None."""
+    try:
+        return {} if raw is None else _MEMBERS.decode(raw)
+    except _UNREADABLE:
+        return {}
+
+
+def as_text(raw: Raw | None) -> str | None:
+    """Returns the string that *raw* holds; None when it is something else, or None."""
+    try:
+        return None if raw is None or raw is ABSENT else _TEXT.decode(raw)
+    except _UNREADABLE:
+        return None
+
+
+def as_count(raw: Raw | None) -> int | None:
+    """Returns the integer that *raw* holds; None when it is something else, or None."""
+    try:
+        return None if raw is None or raw is ABSENT else _INTEGER.decode(raw)
+    except _UNREADABLE:
+        return None
+
+
+def as_time(raw: Raw | None) -> datetime | None:
+    """Returns the time that *raw* holds, in UTC; None when it is something else, or None."""
+    try:
+        return parse_time(as_text(raw) or "")
+    except ValueError:
+        return None
+
+
+def list_of(raw: Raw | None) -> list[Raw]:
+    """Returns the items of the JSON array in *raw*; none when it is something else, or None."""
+    try:
+        return [] if raw is None else _ITEMS.decode(raw)
+    except _UNREADABLE:
+        return []
+
+
+def fields_of(decoder: msgspec.json.Decoder[T], raw: Raw | None, none: T) -> T:
+    """Returns the fields that *decoder* reads of the JSON object in *raw*; *none* when it is something else, or None.
+
+    A decoder of a struct whose fields are `Raw` skips the other members, however many there are.
+    """
+    try:
+        return none if raw is None or raw is ABSENT else decoder.decode(raw)
+    except _UNREADABLE:
+        return none
+
+
+def scripts_of(manifest: Members) -> Scripts:
+    """Returns the scripts of *manifest* that an installer asks about."""
+    return fields_of(_SCRIPTS, manifest.get("scripts"), NO_SCRIPTS)
+
+
+def is_nameable(version: str) -> bool:
+    """Whether *version* can be asked for: a strict semver number or not, it can stand in a URL."""
+    return bool(_NAMEABLE.fullmatch(version)) and version != _PROTO
+
+
+def _checked(manifest: dict[str, Raw], name: Raw, version: str) -> Members:
+    if (manifest.setdefault("name", name) != name and as_text(manifest["name"]) != as_text(name)) or (
+        "version" in manifest and as_text(manifest["version"]) != version
+    ):
+        raise UpstreamUnavailable("The upstream registry files a version under another package or number.")
+    if "version" not in manifest:
+        manifest["version"] = _raw(version)
+    if "dist" not in manifest or not _is_object(manifest["dist"]):
+        manifest["dist"] = _EMPTY
+    return manifest
+
+
+def _is_object(raw: Raw) -> bool:
+    return memoryview(raw)[0] == ord("{")
+
+
+def _decoded(decoder: msgspec.json.Decoder[T], raw: bytes | Raw) -> T:
+    try:
+        return decoder.decode(raw)
+    except RecursionError as error:
+        raise _too_deep() from error
+    except msgspec.DecodeError as error:
+        raise UpstreamUnavailable(
+            "The upstream registry's answer is not the JSON that its protocol promises."
+        ) from error
+
+
+def _raw(text: str) -> Raw:
+    return Raw(msgspec.json.encode(text))
+
+
+def _is_utf8(text: bytes) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for start in range(0, len(text), _PIECE):  # in pieces, because the text may need four times its bytes
+            decoder.decode(text[start : start + _PIECE])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _whole_or_replaced(match: re.Match[bytes]) -> bytes:
+    found = match.group()
+    return rb"\ufffd" if len(found) == _HALF else found
+
+
+def _without_proto(text: bytes) -> bytes:
+    """Returns the JSON in *text* without any key ``__proto__``: it is rare enough to be built and written anew."""
+    whole = [_decoded(msgspec.json.Decoder(), _SURROGATES.sub(_whole_or_replaced, text))]
+    left: list[Any] = [whole]
+    while left:
+        item = left.pop()
+        if type(item) is dict:
+            item.pop(_PROTO, None)
+        left.extend(below for below in (item.values() if type(item) is dict else item) if type(below) in (dict, list))
+    try:
+        return msgspec.json.encode(whole[0])
+    except RecursionError as error:
+        raise _too_deep() from error
+
+
+def _too_deep() -> UpstreamUnavailable:
+    return UpstreamUnavailable("The upstream registry's answer is nested too deeply to be read.")
