@@ -48,6 +48,7 @@ def headers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[st
         pytest.param("with_django", "application", "/npm", id="django"),
         pytest.param("composed_by_hand", "application", "", id="composed by hand"),
         pytest.param("allow_list", "application", "", id="a component of the host"),
+        pytest.param("with_access_log", "application", "", id="with an access log"),
     ],
 )
 def test_an_example_publishes_and_serves_a_package(
@@ -66,6 +67,27 @@ def test_a_host_keeps_its_own_pages(headers: dict[str, str], example: str, appli
     """Requests outside /npm are the host's."""
     answer = Client(getattr(load(example), application)).get("/")
     assert b"Our packages are under /npm/" in answer.data
+
+
+def test_a_layer_of_the_host_outside_knows_what_was_found(
+    headers: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who asked, for which package, whose it is, and the status, with the id that the client is given."""
+    caplog.set_level("INFO", "registry.access")
+    client = Client(load("with_access_log").application)
+    npm = {"User-Agent": "npm/11.19.1"}
+    answers = [
+        client.get("/@acme/absent", headers=headers | npm),
+        client.get("/lodash", headers=headers | npm),
+        client.get("/@acme/absent", headers=npm),
+    ]
+    lines = [record.getMessage().partition(" ") for record in caplog.records]
+    assert [line[2] for line in lines] == [
+        "ci @acme/absent internal 404 Not Found",
+        "ci lodash upstream 404 Not Found",
+        "- @acme/absent internal 401 Unauthorized",
+    ]
+    assert [line[0] for line in lines] == [answer.headers["X-Request-Id"] for answer in answers]
 
 
 def test_a_layer_of_the_host_stands_between_ours(headers: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,7 +55,7 @@ __all__ = ["Administrators", "Authenticator", "Management", "SignedIn", "Tenant"
 
 BASE = "/api/v1"
 
-Handler: TypeAlias = "Callable[[WSGIEnvironment], Response]"
+ManagementHandler: TypeAlias = "Callable[[WSGIEnvironment], Response]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Management:
         refuse_other_sites(environ)
         return send(environ, start_response, handler(environ))
 
-    def _handlers(self, place: _Place) -> dict[str, Handler]:
+    def _handlers(self, place: _Place) -> dict[str, ManagementHandler]:
         """Returns what is offered at a place, by method. Raises `NotFound` when it is none."""
         match place.segments:
             case ("openapi.json",):
@@ -143,7 +143,7 @@ class Management:
                 return self._of(place, POST=exceptions.deny)
         raise NotFound("The management API has nothing at that path: see /api/v1/openapi.json.", code="route-not-found")
 
-    def _of(self, place: _Place, **answers: Callable[[Call, Tenant], Response]) -> dict[str, Handler]:
+    def _of(self, place: _Place, **answers: Callable[[Call, Tenant], Response]) -> dict[str, ManagementHandler]:
         return {method: partial(self._tenants, place, answer) for method, answer in answers.items()}
 
     def _tenants(self, place: _Place, answer: Callable[[Call, Tenant], Response], environ: WSGIEnvironment) -> Response:
@@ -166,7 +166,7 @@ class Management:
         require(principal, Grant.PROXY)
         return exceptions.ask(Call(environ, User(principal.name, frozenset()), actor), self.tenant(place.org))
 
-    def _signed_in(self, answer: Callable[[Call], Response]) -> Handler:
+    def _signed_in(self, answer: Callable[[Call], Response]) -> ManagementHandler:
         return lambda environ: answer(self._call(environ))
 
     def _call(self, environ: WSGIEnvironment, rest: str = "") -> Call:
