@@ -152,7 +152,7 @@ class Trail:
     def _segments_since(self, milliseconds: int) -> Iterator[Segment]:
         """Yields the segments that may hold an event of that time or later, newest first.
 
-        No event is appended before it happened, so none stands in a segment whose newest event is much older.
+        No event is appended before it happened, so none is in a segment whose newest event is much older.
         """
         for segment in self.segments():
             yield segment

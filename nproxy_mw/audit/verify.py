@@ -23,7 +23,7 @@ Chains: TypeAlias = Iterable[tuple[str, Sequence[Any]]]
 """Names of chains, and what is stored of each; read only when asked for, one after the other."""
 
 NEWER = "newer"
-"""What stands in the place of a chain that a newer version wrote: `verify` cannot say whether it is sound."""
+"""What takes the place of a chain that a newer version wrote: `verify` cannot say whether it is sound."""
 
 _REPAIR = "repair it with 'nproxy-mw check --repair'"
 

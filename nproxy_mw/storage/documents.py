@@ -25,7 +25,7 @@ _NEWER = (
 
 
 class UnreadableObject(StorageUnavailable):
-    """503: a stored object cannot be understood. *code* tells whether it is damaged or of a newer format."""
+    """503: a stored object cannot be understood. *code* says whether it is damaged or of a newer format."""
 
 
 def encode(document: Json) -> bytes:
