@@ -2,8 +2,8 @@
 
 Each version is signed twice over ``name@version:integrity``. ECDSA P-256 goes to ``dist.signatures``, where npm and
 pnpm verify it. Ed25519, the organization's own signature, goes to ``dist.nproxy.signatures``: npm verifies every entry
-of ``dist.signatures`` with SHA-256 and stops at a key that knows no such thing, so an Ed25519 entry there would make
-``npm audit signatures`` fail for the whole tree.
+of ``dist.signatures`` with SHA-256 and stops at a key that cannot, so an Ed25519 entry there would make ``npm audit
+signatures`` fail for the whole tree.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ED25519_SPKI = bytes.fromhex("302a300506032b6570032100")
 
 
 class Signer(Protocol):
-    """A private key that signs, and the public key beside it."""
+    """A private key that signs, and its public key."""
 
     @property
     def algorithm(self) -> str:
@@ -48,7 +48,7 @@ class Signer(Protocol):
         ...
 
     def sign(self, data: bytes) -> bytes:
-        """Answers the signature over *data*: 64 bytes for Ed25519, DER for P-256."""
+        """Returns the signature over *data*: 64 bytes for Ed25519, DER for P-256."""
         ...
 
 
@@ -66,11 +66,11 @@ class Ed25519Signer:
         return f"Ed25519Signer({self.key_id})"
 
     def sign(self, data: bytes) -> bytes:
-        """Answers the 64 bytes of the signature."""
+        """Returns the 64 bytes of the signature."""
         return self._key.sign(data).signature
 
     def private(self) -> bytes:
-        """The seed, for whoever stores the key."""
+        """Returns the seed, to be stored."""
         return bytes(self._key)
 
 
@@ -90,23 +90,23 @@ class P256Signer:
         return f"P256Signer({self.key_id})"
 
     def sign(self, data: bytes) -> bytes:
-        """Answers the signature as DER, the only form npm verifies."""
+        """Returns the signature as DER, the only form npm verifies."""
         return self._key.sign(data, ec.ECDSA(hashes.SHA256()))
 
     def private(self) -> bytes:
-        """The key as DER PKCS #8, for whoever stores it."""
+        """Returns the key as DER PKCS #8, to be stored."""
         return self._key.private_bytes(
             serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
 
 
 def key_id(public: bytes) -> str:
-    """The identifier of a public key, given as DER SubjectPublicKeyInfo; the form npm's own registry uses."""
+    """Returns the identifier of a public key, given as DER SubjectPublicKeyInfo, in the form of npm's own registry."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(public).digest()).decode().rstrip("=")
 
 
 def public_record(algorithm: str, public: bytes, expires: str | None = None) -> dict[str, str | None]:
-    """A public key as ``/-/npm/v1/keys`` lists it. *expires* is a time; what was published before it stays valid."""
+    """Returns a public key as ``/-/npm/v1/keys`` lists it. What was published before the time *expires* stays valid."""
     return {
         "expires": expires,
         "keyid": key_id(public),
@@ -117,12 +117,12 @@ def public_record(algorithm: str, public: bytes, expires: str | None = None) -> 
 
 
 def message(name: str, version: str, integrity: str) -> bytes:
-    """What is signed of a version."""
+    """Returns what is signed of a version."""
     return f"{name}@{version}:{integrity}".encode()
 
 
 def signatures(name: str, version: str, integrity: str, signers: Iterable[Signer]) -> dict[str, Any]:
-    """Answers the fields of ``dist`` that carry the signatures of one version; each is there, also when empty."""
+    """Returns the fields of ``dist`` that carry the signatures of one version; each is there, even if empty."""
     signed = message(name, version, integrity)
     entries: dict[str, list[dict[str, str]]] = {P256: [], ED25519: []}
     for signer in signers:

@@ -1,8 +1,8 @@
-"""What an API token looks like: ``nproxy_``, 43 base62 characters of 32 random bytes, 6 of a checksum. Pure.
+"""What an API token looks like: ``nproxy_``, 43 base62 characters of 32 random bytes, 6 of a checksum. No I/O.
 
-The checksum is the CRC-32 of the 43 characters as they stand, in base62. It keeps no secret; it is there so that a
-mistyped or cut token is refused without asking the storage, and so that secret scanners know a token from a look-alike.
-A CRC-32 finds every error within 32 neighbouring bits, so any one wrong character is found for certain.
+The checksum is the CRC-32 of the 43 characters, in base62. It protects no secret: with it, a mistyped or cut token is
+refused without asking the storage, and secret scanners can tell a token from a look-alike. A CRC-32 finds every error
+within 32 neighboring bits, so it finds any single wrong character.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 PREFIX = "nproxy_"
 SESSION_PREFIX = "session_"
-"""Sessions of the management API begin so: a session and an API token are never taken for each other."""
+"""How secrets of management API sessions begin, so that a session is never taken for an API token."""
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _RANDOM_BYTES = 32

@@ -78,12 +78,12 @@ class AdministratorStore:
             Conflict: there is an administrator with that name.
         """
         checked = check_name(name)
-        self._change(checked, self._hash(check_password(password)), _CREATED, actor)
+        self._change(checked, self._hash(_check_password(password)), _CREATED, actor)
         return Administrator(checked)
 
     def set_password(self, name: str, password: object, *, actor: Actor) -> None:
         """Gives an administrator another password, which ends all their sessions. Raises `NotFound`, `BadRequest`."""
-        self._change(name, self._hash(check_password(password)), "administrator.password-changed", actor)
+        self._change(name, self._hash(_check_password(password)), "administrator.password-changed", actor)
 
     def remove(self, name: str, *, actor: Actor) -> None:
         """Removes an administrator, and ends all their sessions. Raises `NotFound`."""
@@ -193,7 +193,7 @@ def check_name(name: object) -> str:
     return name
 
 
-def check_password(password: object) -> str:
+def _check_password(password: object) -> str:
     """Returns a new password when it is valid. Raises `BadRequest`, which does not quote it."""
     if not isinstance(password, str) or not SHORTEST <= len(password) <= LONGEST:
         raise BadRequest(f"A password has {SHORTEST} to {LONGEST} characters.", code="invalid-password")

@@ -26,8 +26,8 @@ from nproxy_mw.storage.layout import ATTEMPTS
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.times import Clock, timestamp, utc_now
 
-FORGET = timedelta(hours=1)
-DIGITS = 3  # hex digits of a counter's key: 4096 counters of each kind
+_FORGET = timedelta(hours=1)
+_DIGITS = 3  # hex digits of a counter's key: 4096 counters of each kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +134,14 @@ def _lowered(document: Json | None, *, by: int | None, now: datetime) -> Json | 
 
 def _key(slowdown: Slowdown, who: str) -> str:
     digest = hashlib.sha256(who.encode("utf-8", "replace")).hexdigest()
-    return ATTEMPTS.key(slowdown.kind, digest[:DIGITS])
+    return ATTEMPTS.key(slowdown.kind, digest[:_DIGITS])
 
 
 def _read(document: Json | None, now: datetime) -> tuple[int, datetime]:
     try:
         failures, last = (document["failures"], datetime.fromisoformat(document["last"])) if document else (0, now)
         # A last attempt in the future comes from another host's clock, or is forged to lock everybody out.
-        return (failures, last) if now - FORGET < last <= now + FORGET else (0, now)
+        return (failures, last) if now - _FORGET < last <= now + _FORGET else (0, now)
     except (KeyError, TypeError, ValueError) as error:
         raise documents.damaged() from error
 

@@ -18,7 +18,7 @@ from nproxy_mw.json_values import Json
 from nproxy_mw.storage.layout import INDEX
 from nproxy_mw.storage.port import Storage
 
-FIRST_YEAR = 2020
+_FIRST_YEAR = 2020
 """No event is older than this project."""
 
 MAX_LIMIT = 200
@@ -91,7 +91,7 @@ def _keys_before(storage: Storage, cursor: str | None, now: datetime) -> Iterato
 
 def _days(storage: Storage, newest: str) -> Iterator[str]:
     """Yields folders of days that may hold events, newest first; empty years and months cost one question each."""
-    for year in range(int(newest[:4]), FIRST_YEAR - 1, -1):
+    for year in range(int(newest[:4]), _FIRST_YEAR - 1, -1):
         if _is_empty(storage, f"{year}"):
             continue
         for month in _below(newest, [f"{year}/{number:02}" for number in range(12, 0, -1)]):

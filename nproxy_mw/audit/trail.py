@@ -32,7 +32,7 @@ FULL = 500
 ATTEMPTS = 40
 """An append always loses to another append that won, so this many hosts at once are served."""
 
-REMEMBERED = 10_000
+_REMEMBERED = 10_000
 """Chains of which one process remembers that it indexed their last change."""
 
 # How far the clocks of two hosts may be apart: an event is not looked for in segments that are older by more than that.
@@ -120,7 +120,7 @@ class Trail:
         last, head = events.head(chain[:before]), events.head(chain)
         new = chain[before:] if last in self._indexed else [*events.last_change(chain[:before]), *chain[before:]]
         self._indexed.discard(last)
-        if len(self._indexed) >= REMEMBERED:
+        if len(self._indexed) >= _REMEMBERED:
             self._indexed.clear()
         if self._write_index(new):
             self._indexed.add(head)
@@ -152,7 +152,7 @@ class Trail:
     def _segments_since(self, milliseconds: int) -> Iterator[Segment]:
         """Yields the segments that may hold an event of that time or later, newest first.
 
-        No event is appended before it happened, so none stands in a segment whose newest event is much older.
+        No event is appended before it happened, so none is in a segment whose newest event is much older.
         """
         for segment in self.segments():
             yield segment

@@ -23,7 +23,7 @@ Chains: TypeAlias = Iterable[tuple[str, Sequence[Any]]]
 """Names of chains, and what is stored of each; read only when asked for, one after the other."""
 
 NEWER = "newer"
-"""What stands in the place of a chain that a newer version wrote: `verify` cannot say whether it is sound."""
+"""What takes the place of a chain that a newer version wrote: `verify` cannot say whether it is sound."""
 
 _REPAIR = "repair it with 'nproxy-mw check --repair'"
 
@@ -48,7 +48,7 @@ def chain_in(data: bytes) -> Sequence[Any]:
     return chain if isinstance(chain, list) else [None]
 
 
-def package_chains(storage: Storage) -> Iterator[tuple[str, Sequence[Any]]]:
+def _package_chains(storage: Storage) -> Iterator[tuple[str, Sequence[Any]]]:
     """Yields the chains of all packages on *storage*, the organization's own."""
     for name in RECORD.names(storage):
         try:
@@ -77,7 +77,7 @@ def all_chains(trail: Trail) -> Iterator[tuple[str, Sequence[Any]]]:
         StorageUnavailable: the storage cannot be read.
     """
     yield ADMINISTRATION, administration_chain(trail)
-    yield from package_chains(trail.storage)
+    yield from _package_chains(trail.storage)
 
 
 def verify(

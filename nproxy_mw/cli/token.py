@@ -83,7 +83,7 @@ def _revoke(parsed: Parsed) -> int:
 def _state(token: TokenRecord, now: datetime) -> str:
     if token.revoked_at is not None:
         return "revoked"
-    return "active" if token.holds(now) else "expired"
+    return "active" if token.is_valid(now) else "expired"
 
 
 def _user() -> str:

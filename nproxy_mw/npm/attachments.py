@@ -1,6 +1,7 @@
-"""The attachments of a publish document: one tarball and, when provenance was asked for, one sigstore bundle.
+"""The attachments of a publish document: one tarball and, with ``--provenance``, one sigstore bundle.
 
-The names are compared, never used: the file's name in URLs and storage is our own.
+The names are compared, never used: the name of the file in URLs and storage is our own. The bundle is checked for its
+form and dropped: it is not served.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from nproxy_mw.errors import BadRequest
@@ -19,19 +19,11 @@ MAX_BUNDLE = 4 * 1024 * 1024
 """Bytes of a sigstore bundle. Real ones have about 15 KB."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attachments:
-    """*provenance* is the sigstore bundle as JSON, or None."""
-
-    tarball: bytes
-    provenance: str | None
-
-
-def parse_attachments(name: Name, version: str, value: Any) -> Attachments:
-    """Decodes ``_attachments``.
+def parse_attachments(name: Name, version: str, value: Any) -> bytes:
+    """Returns the tarball in ``_attachments``.
 
     Raises:
-        BadRequest: there is not exactly one tarball of this name and version, or something beside it and its bundle.
+        BadRequest: there is not exactly one tarball of this name and version, or more than it and its bundle.
     """
     if not isinstance(value, dict):
         raise _refusal("must have an object as its _attachments")
@@ -40,7 +32,9 @@ def parse_attachments(name: Name, version: str, value: Any) -> Attachments:
     bundle = _take(left, name, version, ".sigstore")
     if tarball is None or left:
         raise _refusal("must have exactly one tarball among its _attachments, named <name>-<version>.tgz")
-    return Attachments(_decode(tarball), None if bundle is None else _check_bundle(bundle))
+    if bundle is not None:
+        _check_bundle(bundle)
+    return _decode(tarball)
 
 
 def _take(left: dict[str, Any], name: Name, version: str, suffix: str) -> Mapping[str, Any] | None:
@@ -74,14 +68,13 @@ def _decode(attachment: Mapping[str, Any]) -> bytes:
     return data
 
 
-def _check_bundle(attachment: Mapping[str, Any]) -> str:
+def _check_bundle(attachment: Mapping[str, Any]) -> None:
     text: str = attachment["data"]
     data = text.encode()
     if len(data) > MAX_BUNDLE:
         raise _refusal(f"has a sigstore bundle of more than {MAX_BUNDLE // 2**20} MiB")
     parse_object(data, "The sigstore bundle")
     _check_length(attachment, len(text.encode("utf-16-le")) // 2)  # JavaScript counts in UTF-16
-    return text
 
 
 def _check_length(attachment: Mapping[str, Any], length: int) -> None:

@@ -55,16 +55,10 @@ class Publication:
     tags: dict[str, str]
     tarball: bytes
     integrity: str  # sha512-<base64>
-    shasum: str  # SHA-1 in hex
-    file_count: int
-    unpacked_size: int  # bytes
     has_install_script: bool
     """Whether an install runs something: a script, or node-gyp because there is a ``*.gyp`` file."""
     readme: str
     readme_filename: str
-    provenance: str | None
-    """A sigstore bundle, as JSON."""
-    access: str | None
 
 
 def is_publish(document: Mapping[str, Any]) -> bool:
@@ -84,26 +78,22 @@ def parse_publication(name: Name, document: Mapping[str, Any]) -> Publication:
     _check_name(name, document)
     version, manifest = _only_version(name, document)
     tags = _tags(version, document)
-    attachments = parse_attachments(name, version, document.get("_attachments"))
-    found = digests(attachments.tarball)
+    tarball = parse_attachments(name, version, document.get("_attachments"))
+    found = digests(tarball)
     check_claims(_object(manifest.get("dist", {}), "dist of the version"), found)
-    contents = inspect(attachments.tarball)
+    contents = inspect(tarball)
     check_same(manifest, contents.package_json)
+    _check_access(document)
     return Publication(
         name=name,
         version=version,
         manifest=_cleaned(name, version, manifest, found, contents),
         tags=tags,
-        tarball=attachments.tarball,
+        tarball=tarball,
         integrity=found.integrity,
-        shasum=found.shasum,
-        file_count=contents.file_count,
-        unpacked_size=contents.unpacked_size,
         has_install_script=runs_on_install(contents.package_json, contents),
         readme=_readme(manifest, document),
         readme_filename=_text(manifest.get("readmeFilename"), "readmeFilename"),
-        provenance=attachments.provenance,
-        access=_access(document),
     )
 
 
@@ -174,11 +164,9 @@ def _readme(manifest: Mapping[str, Any], document: Mapping[str, Any]) -> str:
     return "" if readme == NO_README else readme
 
 
-def _access(document: Mapping[str, Any]) -> str | None:
-    access = document.get("access")
-    if access not in (None, "public", "restricted"):
+def _check_access(document: Mapping[str, Any]) -> None:
+    if document.get("access") not in (None, "public", "restricted"):
         raise _refusal('has an access that is neither "public" nor "restricted"')
-    return access
 
 
 def _object(value: Any, what: str) -> dict[str, Any]:

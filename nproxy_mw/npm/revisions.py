@@ -60,11 +60,7 @@ def _versions(document: Json) -> Mapping[str, Json]:
     versions = document.get("versions")
     if versions is None:
         raise _not_kept()
-    if (
-        not isinstance(versions, Mapping)
-        or not versions
-        or not all(isinstance(it, Mapping) for it in versions.values())
-    ):
+    if not isinstance(versions, Mapping) or not all(isinstance(it, Mapping) for it in versions.values()):
         raise _refusal("must have an object of manifests as its versions")
     if not versions:
         raise _refusal("has no versions left: unpublish the whole package with npm unpublish --force")

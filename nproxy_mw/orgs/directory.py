@@ -1,7 +1,6 @@
 """The organizations of one storage: what they are called, and which there are.
 
-Their records lie in a folder of their own beside ``orgs/``, so that listing organizations does not walk through all
-their packages.
+Their records are in a folder of their own, so that listing organizations does not walk through all their packages.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ RESERVED = frozenset(
     }
 )
 # fmt: on
-"""What a server may want to call a host or a path of its own."""
+"""Names that a server may want for a host or a path of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class OrganizationRecord:
     created_at: str
 
     def to_document(self) -> dict[str, Any]:
-        """The organization in the management API's words."""
+        """Returns the organization as the management API shows it."""
         return {"id": self.id, "name": self.name, "createdAt": self.created_at}
 
 
@@ -64,27 +63,27 @@ class OrganizationDirectory:
     def __init__(self, storage: Storage, *, clock: Clock = utc_now) -> None:
         self.storage = storage
         self.clock = clock
-        self._remembered = RevisionCache(storage, _decode)
+        self._records = RevisionCache(storage, _decode)
 
     def home(self, org: str) -> Prefixed:
-        """The organization's own part of the storage. Raises `ValueError` when *org* is no slug."""
+        """Returns the organization's own part of the storage. Raises `ValueError` when *org* cannot be an id."""
         if not is_slug(org):
             raise ValueError("not an organization's id")
         return layout.home(self.storage, org)
 
     def trail(self, org: str) -> Trail:
-        """The organization's audit trail."""
+        """Returns the organization's audit trail."""
         return Trail(self.home(org), org=org, clock=self.clock)
 
     def create(self, org: object, name: object = None, *, actor: Actor) -> OrganizationRecord:
-        """Makes an organization. If *name* is None, its id is its name.
+        """Makes an organization and returns it. If *name* is None, its id is its name.
 
         Raises:
-            BadRequest: the id or the name will not do.
-            Conflict: the id is taken.
+            BadRequest: the id or the name is invalid.
+            Conflict: there is an organization with that id.
         """
         made = OrganizationRecord(check_id(org), check_name(org if name is None else name), timestamp(self.clock()))
-        # First, so that an organization that is there has settings, and their absence is a loss.
+        # First, so that every organization has settings, and missing ones are a loss.
         with suppress(Exists):
             self.home(made.id).create(SETTINGS.key(), settings.defaults())
         created = AuditedObject(self.storage, ORGANIZATION.key(made.id), self.trail(made.id))
@@ -92,18 +91,18 @@ class OrganizationDirectory:
         return made
 
     def ensure(self, org: str, *, actor: Actor) -> OrganizationRecord:
-        """The organization, made when it is not there: what a server for one fixed organization does at start.
+        """Returns the organization, and makes it first when there is none: for a server of one fixed organization.
 
         Raises:
-            StorageUnavailable: it was made, and its settings are gone. Going on without them could ask the upstream for
-                internal names.
+            StorageUnavailable: it was made before, and its settings are gone. Serving without them could ask the
+                upstream for internal names.
         """
         found = self.find(org)
         if found is None:
             try:
                 return self.create(org, actor=actor)
             except Conflict:
-                return self._remembered.get(ORGANIZATION.key(org))
+                return self._records.get(ORGANIZATION.key(org))
         try:
             self.home(org).read(SETTINGS.key())
         except Missing as error:
@@ -111,31 +110,31 @@ class OrganizationDirectory:
         return found
 
     def find(self, org: str) -> OrganizationRecord | None:
-        """The organization, or None: one look at the storage, and none for what cannot be an id."""
+        """Returns the organization, or None: after one look at the storage, and none for what cannot be an id."""
         if not is_slug(org):
             return None
         try:
-            return self._remembered.get(ORGANIZATION.key(org))
+            return self._records.get(ORGANIZATION.key(org))
         except Missing:
             return None
 
     def exists(self, org: str) -> bool:
-        """Whether there is such an organization."""
+        """Returns whether there is such an organization."""
         return self.find(org) is not None
 
     def list(self) -> list[OrganizationRecord]:
-        """All organizations, by id."""
+        """Returns all organizations, by id."""
         ids = sorted(ORGANIZATION.names(self.storage))
         return [found for found in map(self.find, ids) if found is not None]
 
 
 def is_slug(text: str) -> bool:
-    """Whether *text* can name an organization: a label of a host name, lower case, at most 63 characters."""
+    """Returns whether *text* can be an organization's id: a host name label, lower case, at most 63 characters."""
     return bool(_SLUG.fullmatch(text))
 
 
 def check_id(org: object) -> str:
-    """Answers the id of a new organization when it is one. Raises `BadRequest`."""
+    """Returns the id of a new organization when it is valid. Raises `BadRequest`."""
     if not isinstance(org, str) or not is_slug(org):
         raise BadRequest(
             "An organization's id has 1 to 63 lower-case letters, digits and '-', and begins and ends with no '-'.",
@@ -147,7 +146,7 @@ def check_id(org: object) -> str:
 
 
 def check_name(name: object) -> str:
-    """Answers an organization's name when it is one. Raises `BadRequest`."""
+    """Returns an organization's name when it is valid. Raises `BadRequest`."""
     if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME or not name.isprintable():
         raise BadRequest(f"An organization's name has 1 to {MAX_NAME} printable characters.", code="invalid-name")
     return name

@@ -17,12 +17,12 @@ from nproxy_mw.storage import documents
 
 KeyPair: TypeAlias = tuple[Ed25519Signer, P256Signer]
 
-NO_SEAL = "The signing keys are sealed: set NPROXY_SEAL_KEY to the key they were sealed with."
-WRONG_SEAL = (
+_NO_SEAL = "The signing keys are sealed: set NPROXY_SEAL_KEY to the key they were sealed with."
+_WRONG_SEAL = (
     "The signing keys cannot be opened: NPROXY_SEAL_KEY is not the key they were sealed with, or they were altered in "
     "the storage."
 )
-UNSEALED = (
+_UNSEALED = (
     "The signing keys are stored unsealed although NPROXY_SEAL_KEY is set: "
     "make sealed ones with 'nproxy-mw keys rotate'."
 )
@@ -74,16 +74,16 @@ def open_ring(org: str, document: Json, seal: Seal | None) -> KeyRing:
     except (KeyError, TypeError, ValueError) as error:
         raise documents.damaged() from error
     if sealed and seal is None:
-        return KeyRing(keys, obstacle=NO_SEAL, is_sealed=True)
+        return KeyRing(keys, obstacle=_NO_SEAL, is_sealed=True)
     if not sealed and seal is not None:
-        return KeyRing(keys, obstacle=UNSEALED, is_altered=True)
+        return KeyRing(keys, obstacle=_UNSEALED, is_altered=True)
     try:
         return KeyRing(keys, _signers(org, keys, seal.unseal(data) if seal else data), is_sealed=sealed)
     except (KeyError, TypeError, ValueError):
         # Without the cause: it may quote what was opened.
         if seal is None:
             raise documents.damaged() from None
-        return KeyRing(keys, obstacle=WRONG_SEAL, is_altered=True, is_sealed=True)
+        return KeyRing(keys, obstacle=_WRONG_SEAL, is_altered=True, is_sealed=True)
 
 
 def _signers(org: str, keys: Sequence[Json], secret: bytes) -> tuple[Signer, ...]:

@@ -32,7 +32,7 @@ from nproxy_mw.times import Clock, timestamp, utc_now
 OVERLAP = timedelta(hours=1)
 """How long the old keys stay valid after a rotation: a publish that had begun, on any host, ends well within."""
 
-NOBODY = Actor()
+_UNKNOWN = Actor()
 
 
 class KeyStore:
@@ -45,7 +45,7 @@ class KeyStore:
         self._seal = seal
         self._rings = RevisionCache(storage, self._decode)
 
-    def signers(self, *, actor: Actor = NOBODY) -> tuple[Signer, ...]:
+    def signers(self, *, actor: Actor = _UNKNOWN) -> tuple[Signer, ...]:
         """Returns the pair that signs now. It is created on first use; *actor* is recorded as the creator.
 
         Raises:
@@ -83,7 +83,7 @@ class KeyStore:
         except Missing:
             return []
 
-    def checkpoint_signer(self, *, actor: Actor = NOBODY) -> Signer:
+    def checkpoint_signer(self, *, actor: Actor = _UNKNOWN) -> Signer:
         """Returns the Ed25519 key that signs now. Raises as `signers` does."""
         return next(signer for signer in self.signers(actor=actor) if signer.algorithm == ED25519)
 

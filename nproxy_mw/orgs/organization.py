@@ -70,7 +70,7 @@ def open_organization(
     can name.
 
     Raises:
-        ValueError: *org* is not an organization's id; another one's storage may begin where its own would end.
+        ValueError: *org* is not an organization's id.
     """
     if not is_slug(org):
         raise ValueError("An organization's id is made of lower-case letters, digits and '-', like acme.")

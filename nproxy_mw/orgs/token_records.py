@@ -1,9 +1,9 @@
-"""What is stored of one API token, and what a token may be called, may do and how long it may live."""
+"""What is stored of one API token, and which names, scopes and expiries are valid."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,9 +17,17 @@ MAX_NAME = 100  # characters
 ID_LENGTH = 16  # hex digits: 64 bits, so two tokens of one organization do not share one
 
 
+_FIELDS = frozenset(
+    ["format", "hash", "id", "name", "scopes", "createdAt", "expiresAt", "lastUsedAt", "revokedAt", "events"]
+)
+
+
 @dataclass(frozen=True, slots=True)
 class TokenRecord:
-    """What is known of one API token. *hash* is the SHA-256 of the whole token."""
+    """What is known of one API token. *hash* is the SHA-256 of the whole token.
+
+    *unknown* holds the fields that another version of this package added: they are kept as they are.
+    """
 
     hash: str
     name: str
@@ -29,10 +37,11 @@ class TokenRecord:
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
     events: tuple[Json, ...] = ()  # the audit events of this token, written together with it
+    unknown: Json = field(default_factory=dict)
 
     @property
     def id(self) -> str:
-        """Names the token towards people."""
+        """Names the token to people."""
         return self.hash[:ID_LENGTH]
 
     @property
@@ -40,12 +49,12 @@ class TokenRecord:
         """The caller that holds this token."""
         return Principal(self.name, self.grants, self.id, self.hash, self.expires_at)
 
-    def holds(self, now: datetime) -> bool:
-        """Whether the token opens anything: neither revoked nor expired."""
+    def is_valid(self, now: datetime) -> bool:
+        """Returns whether the token is valid: neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
     def to_document(self) -> dict[str, Any]:
-        """The token as the management API shows it."""
+        """Returns the token as the management API shows it."""
         return {
             "id": self.id,
             "name": self.name,
@@ -58,14 +67,14 @@ class TokenRecord:
 
 
 def check_name(name: object) -> str:
-    """Answers a token's name when it is one. Raises `BadRequest`."""
+    """Returns a token's name when it is valid. Raises `BadRequest`."""
     if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME or not name.isprintable():
         raise BadRequest(f"A token's name has 1 to {MAX_NAME} printable characters.", code="invalid-token-name")
     return name
 
 
 def check_grants(grants: object) -> frozenset[Grant]:
-    """Answers what a token may do when it is something. Raises `BadRequest`."""
+    """Returns what a token may do when it is valid. Raises `BadRequest`."""
     if isinstance(grants, Iterable) and not isinstance(grants, str | bytes):
         given = list(grants)
         if given and all(isinstance(grant, str) and grant in set(Grant) for grant in given):
@@ -74,14 +83,14 @@ def check_grants(grants: object) -> frozenset[Grant]:
 
 
 def check_expiry(expires_at: datetime | None, now: datetime) -> datetime | None:
-    """Answers a token's expiry when it lies ahead. Raises `BadRequest`."""
+    """Returns a token's expiry when it is in the future. Raises `BadRequest`."""
     if expires_at is not None and (expires_at.tzinfo is None or expires_at <= now):
         raise BadRequest("A token expires at a time in the future, given with its zone.", code="invalid-expiry")
     return expires_at.astimezone(UTC) if expires_at else None
 
 
 def named(record: TokenRecord) -> dict[str, Any]:
-    """The token as an audit event names it."""
+    """Returns the token as an audit event names it."""
     return {
         "id": record.id,
         "hash": record.hash,
@@ -93,7 +102,7 @@ def named(record: TokenRecord) -> dict[str, Any]:
 
 def stored_document(record: TokenRecord) -> dict[str, Any]:
     """Returns the token as it is stored."""
-    return record.to_document() | {"hash": record.hash, "events": list(record.events)}
+    return {**record.unknown, **record.to_document(), "hash": record.hash, "events": list(record.events)}
 
 
 def encode(record: TokenRecord) -> bytes:
@@ -102,12 +111,12 @@ def encode(record: TokenRecord) -> bytes:
 
 
 def decode(data: bytes) -> TokenRecord:
-    """The token that `encode` stored. Raises `StorageUnavailable` when it is damaged."""
+    """Returns the token that `encode` stored. Raises `UnreadableObject`."""
     return from_document(documents.decode(data))
 
 
 def from_document(document: Json) -> TokenRecord:
-    """Returns the token that `stored_document` described. Raises `StorageUnavailable` when it is damaged."""
+    """Returns the token that `stored_document` described. Raises `UnreadableObject`."""
     try:
         return TokenRecord(
             hash=document["hash"],
@@ -118,6 +127,7 @@ def from_document(document: Json) -> TokenRecord:
             revoked_at=_time(document["revokedAt"]),
             last_used_at=_time(document["lastUsedAt"]),
             events=tuple(document["events"]),
+            unknown={key: value for key, value in document.items() if key not in _FIELDS},
         )
     except (KeyError, TypeError, ValueError) as error:
         raise documents.damaged() from error

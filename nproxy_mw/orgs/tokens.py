@@ -108,7 +108,7 @@ class TokenStore:
             return None
         now = self.clock()
         # The key is the hash, so a record that was moved to another token's key opens nothing.
-        if not compare_digest(record.hash, digest) or not record.holds(now):
+        if not compare_digest(record.hash, digest) or not record.is_valid(now):
             return None
         self._note_use(record, revision, now)
         return record.principal

@@ -57,14 +57,14 @@ def unpublish(record: Record, now: datetime, *, revision: str) -> RecordChange:
         NotFound: there is no such package.
         Conflict: it was changed since *revision*.
     """
-    check_revision(record, revision)
+    _check_revision(record, revision)
     after = replace(record, packument=None, tarballs={}, retired=record.unavailable)
     return Change(after, [("package.unpublished", {})])
 
 
 def unpublish_versions(record: Record, now: datetime, *, versions: frozenset[str], revision: str) -> RecordChange:
     """Removes some versions of several. Raises as `unpublish` does."""
-    packument = packuments.without_versions(check_revision(record, revision), versions, now)
+    packument = packuments.without_versions(_check_revision(record, revision), versions, now)
     kept = {version: entry for version, entry in record.tarballs.items() if version not in versions}
     after = replace(record, packument=packument, tarballs=kept, retired=record.retired | versions)
     return Change(after, [("package.unpublished", {"version": version}) for version in sorted(versions)])
@@ -96,7 +96,7 @@ def untag(record: Record, now: datetime, *, name: str) -> RecordChange:
 
 def deprecate(record: Record, now: datetime, *, messages: Mapping[str, str], revision: str) -> RecordChange:
     """Sets each version's deprecation message; an empty one removes it. Raises as `unpublish` does."""
-    packument = check_revision(record, revision)
+    packument = _check_revision(record, revision)
     if all(packument["versions"].get(it, {}).get("deprecated", "") == messages[it] for it in messages):
         return Change(record)
     packument = packuments.with_deprecations(packument, messages, now)
@@ -140,7 +140,7 @@ def stale() -> NoReturn:
     raise Conflict("The package was changed since you read it: read it again and repeat.", code="stale-revision")
 
 
-def check_revision(record: Record, revision: str) -> Json:
+def _check_revision(record: Record, revision: str) -> Json:
     """Returns the packument when *revision* is the record's.
 
     Raises:

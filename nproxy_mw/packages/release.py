@@ -10,10 +10,12 @@ from nproxy_mw.npm.publication import Publication
 
 
 def release(packument: Json | None, publication: Publication, publisher: str, signatures: Json, now: datetime) -> Json:
-    """The packument with the published version in it, by *publisher*; *signatures* join the fields of its ``dist``.
+    """Returns the packument with the published version in it, by *publisher*.
+
+    *signatures* join the fields of its ``dist``.
 
     Raises:
-        Conflict: the version is there already.
+        Conflict: the version exists already.
     """
     added = add_version(
         packument, publication.name, _manifest(publication, publisher, signatures), publication.tags, now

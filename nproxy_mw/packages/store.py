@@ -35,6 +35,7 @@ from nproxy_mw.packages import changes
 from nproxy_mw.packages.changes import RecordChange
 from nproxy_mw.packages.record import Record, decode, encode
 from nproxy_mw.signing import Signer
+from nproxy_mw.storage.documents import UnreadableObject
 from nproxy_mw.storage.layout import RECORD, TARBALL
 from nproxy_mw.storage.locks import Locks, ThreadLocks
 from nproxy_mw.storage.port import Revision, Storage
@@ -108,10 +109,17 @@ class PackageStore:
         return (name for name, _ in self.all())
 
     def all(self) -> Iterator[tuple[Name, Json]]:
-        """Yields every package that can be read, with its packument, in the order of their names."""
+        """Yields every package that can be read, with its packument, in the order of their names.
+
+        One that cannot be read because its record is damaged is logged, and the others are listed all the same.
+        """
         for name in sorted(map(parse_name, RECORD.names(self.storage))):
-            with suppress(NotFound):
+            try:
                 yield name, self.read(name)[0]
+            except NotFound:
+                continue
+            except UnreadableObject as error:
+                _log.warning("%s is left out of a list: %s", name, error)
 
     def open_tarball(self, name: Name, filename: str) -> OpenTarball:
         """Opens the tarball that *filename* (``utils-1.0.0.tgz``) names.
@@ -133,7 +141,7 @@ class PackageStore:
             StorageUnavailable: the storage failed. The version may have been stored.
         """
         name, version = publication.name, publication.version
-        # Before the bytes are stored. A number that is not available stays so: an older record is no wrong answer.
+        # Before the bytes are stored. A number that is unavailable stays so, even if the record is a little old.
         with suppress(NotFound):
             check_free(version, self.record(name)[0].unavailable)
         signers = self.signers()

@@ -17,8 +17,8 @@ from nproxy_mw.npm.digests import check_claims, digests
 from nproxy_mw.npm.manifests import check_same, runs_on_install
 from nproxy_mw.npm.tarballs import Contents, inspect
 
-PLATFORMS = ("os", "cpu", "libc")
-AS_IS = (*PLATFORMS, "engines", "main", "exports", "imports", "type")
+_PLATFORMS = ("os", "cpu", "libc")
+_AS_IS = (*_PLATFORMS, "engines", "main", "exports", "imports", "type")
 """What clients send unchanged from ``package.json``."""
 
 
@@ -71,7 +71,7 @@ def _check_bytes(manifest: Json, dist: Json, tarball: bytes) -> Iterator[str]:
 
 def _differing(manifest: Json, contents: Contents) -> Iterator[str]:
     """The fields that no publish is refused for, and that still agree in every honest one."""
-    for field in AS_IS:
+    for field in _AS_IS:
         if _plain(field, manifest.get(field)) != _plain(field, contents.package_json.get(field)):
             yield field
     if bool(manifest.get("hasInstallScript")) != runs_on_install(contents.package_json, contents):
@@ -84,7 +84,7 @@ def _plain(field: str, value: Any) -> Any:
     """One form of each value: every empty one is None, and one platform is a list of one."""
     if not value:
         return None
-    return [value] if field in PLATFORMS and isinstance(value, str) else value
+    return [value] if field in _PLATFORMS and isinstance(value, str) else value
 
 
 def _check_signatures(

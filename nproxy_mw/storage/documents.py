@@ -15,7 +15,7 @@ from nproxy_mw.storage.swaps import Swap
 FORMAT = 1
 """Of every object stored here. A reader refuses a number it does not know."""
 
-DAMAGED_CODE = "damaged-object"
+_DAMAGED_CODE = "damaged-object"
 NEWER_CODE = "newer-object"
 _DAMAGED = "An object in the storage is damaged: run 'nproxy-mw check', and restore the object from a backup."
 _NEWER = (
@@ -25,7 +25,7 @@ _NEWER = (
 
 
 class UnreadableObject(StorageUnavailable):
-    """503: a stored object cannot be understood. *code* tells whether it is damaged or of a newer format."""
+    """503: a stored object cannot be understood. *code* says whether it is damaged or of a newer format."""
 
 
 def encode(document: Json) -> bytes:
@@ -59,7 +59,7 @@ def is_newer(document: object) -> bool:
 
 def damaged() -> UnreadableObject:
     """Returns what is raised for a stored object that is damaged."""
-    return UnreadableObject(_DAMAGED, code=DAMAGED_CODE, retry_after=60)
+    return UnreadableObject(_DAMAGED, code=_DAMAGED_CODE, retry_after=60)
 
 
 def find(storage: Storage, key: str) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ _CAPACITY = 16_384  # keys
 
 
 @dataclass(frozen=True, slots=True)
-class Confirmation:
+class _Confirmation:
     """That an object was at *revision* when that was *asked* for, a time of the monotonic clock."""
 
     revision: Revision
@@ -29,7 +29,7 @@ class _Confirmations:
     """What a storage has confirmed, and how many writes have ended."""
 
     guard: threading.Lock = field(default_factory=threading.Lock)
-    kept: Lru[str, Confirmation] = field(default_factory=lambda: Lru(max_items=_CAPACITY))
+    kept: Lru[str, _Confirmation] = field(default_factory=lambda: Lru(max_items=_CAPACITY))
     writes: int = 0
 
 
@@ -93,7 +93,7 @@ class FreshnessCache:
         with self._confirmed.guard:
             last = self._confirmed.kept.get(key)
             if writes == self._confirmed.writes and (last is None or asked >= last.asked):
-                self._confirmed.kept.put(key, Confirmation(revision, asked))
+                self._confirmed.kept.put(key, _Confirmation(revision, asked))
 
     @contextmanager
     def _writing(self, key: str) -> Iterator[None]:

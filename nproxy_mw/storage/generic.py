@@ -1,4 +1,4 @@
-"""Storage on any fsspec file system, for one process: what memory:// stands on.
+"""Storage on any fsspec file system, for one process: the back end of memory://.
 
 fsspec gives bytes, not atomicity, so one lock of this process orders all operations, and a revision is the hash of the
 content. That keeps the port's promises between threads, and none of them between processes or through a crash. It is
@@ -77,7 +77,7 @@ class FsspecStorage:
         return iter([key for key in keys if is_key(key)])
 
     def _path(self, key: str) -> str:
-        """Where the object of *key* lies."""
+        """The path of the object of *key*."""
         return f"{self.root}/{check_key(key)}"
 
     def _find(self, key: str) -> Revision | None:

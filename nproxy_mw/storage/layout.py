@@ -1,7 +1,7 @@
-"""The one map of a store: each kind of object, where it lies, and what ``copy``, ``check`` and ``gc`` do with it.
+"""The one map of a store: each kind of object, where it is, and what ``copy``, ``check`` and ``gc`` do with it.
 
-Keys are made and read here and nowhere else. An organization's objects lie below its home, ``orgs/<id>/``, which is a
-storage of its own (`home`); the others lie in the whole store. The folder of organizations keeps the spelling that it
+Keys are made and read here and nowhere else. An organization's objects are below its home, ``orgs/<id>/``, which is a
+storage of its own (`home`); the others are in the whole store. The folder of organizations keeps the spelling that it
 had when the first store was written.
 """
 
@@ -160,7 +160,7 @@ KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an object lies: *key* within the home of *org*, or within the whole store when *org* is None."""
+    """Where an object is: *key* within the home of *org*, or within the whole store when *org* is None."""
 
     kind: ObjectKind
     org: str | None
@@ -168,7 +168,7 @@ class Place:
 
 
 def locate(key: str) -> Place:
-    """Returns what lies under *key*, a key of the whole store."""
+    """Returns what is under *key*, a key of the whole store."""
     home = _HOME.fullmatch(key)
     org, own, scope = (home[1], home[2], _ORGANIZATION) if home else (None, key, _STORE)
     return Place(kind_of(own, scope), org, own)

@@ -182,7 +182,7 @@ def _open_new(path: Path) -> BinaryIO:
 
 
 def _make_folder(folder: Path) -> None:
-    """Makes *folder* and those above it, each on the disk before anything lies in it."""
+    """Makes *folder* and those above it, each on the disk before anything is in it."""
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
     except FileNotFoundError:

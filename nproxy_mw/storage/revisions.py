@@ -25,7 +25,7 @@ _ENTRY = 600  # bytes of an entry itself: the key, the tuple, the revision and t
 
 
 @dataclass(frozen=True, slots=True)
-class CachedObject(Generic[T]):
+class _CachedObject(Generic[T]):
     """A decoded object, and the revision it was decoded from."""
 
     value: T
@@ -69,7 +69,7 @@ class RevisionCache(Generic[T]):
             Missing: there is no such object.
             StorageUnavailable: the object cannot be read, or whatever *decode* raises.
         """
-        entry: CachedObject[T] | None = self._memory.get((self._owner, key))
+        entry: _CachedObject[T] | None = self._memory.get((self._owner, key))
         storage = self._strict if current else self._storage
         try:
             stored = storage.read_if_changed(key, entry.revision) if entry else storage.read(key)
@@ -86,7 +86,7 @@ class RevisionCache(Generic[T]):
     def put(self, key: str, value: T, stored: Stored) -> None:
         """Keeps *value*, which is what *stored* decodes to: what was just written needs no reading."""
         weight = _ENTRY + held_bytes(stored.data)
-        self._memory.put((self._owner, key), CachedObject(value, stored.revision), weight)
+        self._memory.put((self._owner, key), _CachedObject(value, stored.revision), weight)
 
 
 def held_bytes(data: bytes) -> int:

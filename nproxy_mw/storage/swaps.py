@@ -18,7 +18,7 @@ from nproxy_mw.storage.port import Revision, Storage, Stored
 T = TypeVar("T")
 
 ATTEMPTS = 3
-"""How often a change is tried before its caller is told to come again."""
+"""How often a change is tried before it is Busy."""
 
 
 @dataclass(slots=True)
@@ -42,8 +42,8 @@ class Swap(Generic[T]):
     def run(self, remembered: tuple[T | None, Revision | None] | None = None) -> None:
         """Makes the change.
 
-        *remembered* is a state that may be a little old, and its revision. The first attempt stands on it, but nothing
-        is refused because of it: a refusal is decided on a state that was read.
+        *remembered* is a state that may be a little old, and its revision. The first attempt starts from it, but
+        nothing is refused because of it: a refusal is decided on a state that was read.
 
         Raises:
             Busy: every attempt lost its race. Nothing is written.
@@ -68,7 +68,7 @@ class Swap(Generic[T]):
             return False
 
     def _attempt(self, before: T | None, revision: Revision | None) -> bool:
-        """Computes the next state and writes it; returns whether that is settled."""
+        """Computes the next state and writes it; returns whether the change is over."""
         after = self.next(before)
         if after is None:
             return True

@@ -1,10 +1,21 @@
-"""For tests of your own: doubles, documents and contracts."""
+"""For tests of your own: doubles, documents and contracts. Only the contracts need pytest."""
 
-import pytest
+from __future__ import annotations
 
-# Before the modules are imported: their assertions then say what differed.
-pytest.register_assert_rewrite("nproxy_mw.testing.storage", "nproxy_mw.testing.storage_races")
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from nproxy_mw.testing.storage import StorageContract  # noqa: E402
+if TYPE_CHECKING:
+    from nproxy_mw.testing.storage import StorageContract
 
 __all__ = ["StorageContract"]
+
+_CONTRACTS = {"StorageContract": "nproxy_mw.testing.storage"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _CONTRACTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Before the modules are imported: their assertions then say what differed.
+    import_module("pytest").register_assert_rewrite(*_CONTRACTS.values(), "nproxy_mw.testing.storage_races")
+    return getattr(import_module(_CONTRACTS[name]), name)

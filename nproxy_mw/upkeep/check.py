@@ -75,10 +75,10 @@ def check(
                 accounts.append_pending(key)
             yield from accounts.findings(key)
     for org in wanted or sorted(found):
-        yield from check_organization(storage, org, repair=repair, progress=progress)
+        yield from _check_organization(storage, org, repair=repair, progress=progress)
 
 
-def check_organization(storage: Storage, org: str, *, repair: bool, progress: Progress) -> Iterator[Finding]:
+def _check_organization(storage: Storage, org: str, *, repair: bool, progress: Progress) -> Iterator[Finding]:
     """Yields everything that is wrong in the home of one organization."""
     own = home(storage, org)
     trail = Trail(own, org=org)

@@ -65,15 +65,15 @@ def _checked(storage: Storage, name: str, data: bytes) -> CheckedPackage:
 
 
 def _findings(storage: Storage, name: Name, record: Record) -> Iterator[Finding]:
-    yield from (Finding(RECORD.key(name), sentence) for sentence in check_record(name, record))
+    yield from (Finding(RECORD.key(name), sentence) for sentence in _check_record(name, record))
     versions = record.packument["versions"] if record.packument else {}
     for version, entry in record.tarballs.items():
         key = TARBALL.key(name, entry["key"])
-        for sentence in check_tarball(storage, key, entry, versions.get(version, {})):
+        for sentence in _check_tarball(storage, key, entry, versions.get(version, {})):
             yield Finding(key, f"version {version}: {sentence}")
 
 
-def check_record(name: Name, record: Record) -> Iterator[str]:
+def _check_record(name: Name, record: Record) -> Iterator[str]:
     """Yields a sentence for everything in *record* that contradicts the rest of it."""
     published = _published(record)
     present = record.packument["versions"].keys() if record.packument else frozenset()
@@ -100,7 +100,7 @@ def check_record(name: Name, record: Record) -> Iterator[str]:
         yield f"no event records that {version} was published"
 
 
-def check_tarball(storage: Storage, key: str, entry: Json, manifest: Json) -> Iterator[str]:
+def _check_tarball(storage: Storage, key: str, entry: Json, manifest: Json) -> Iterator[str]:
     """Yields a sentence for everything that is wrong with a version's bytes, or with its manifest against them.
 
     *entry* is what the record says of the tarball under *key*.

@@ -78,7 +78,7 @@ def recorded_in(storage: Storage, key: str) -> Sequence[Json]:
 
 def check_states(trail: Trail, progress: Progress) -> Iterator[Finding]:
     """Yields what is wrong with the settings, keys, requests and tokens of *trail*'s organization."""
-    history = history_of(trail)
+    history = _history_of(trail)
 
     def checked(key: str) -> list[Finding]:
         return check_state(trail.storage, key, trail, history)
@@ -98,21 +98,21 @@ class AccountCheck:
 
     def findings(self, key: str) -> Iterator[Finding]:
         """Yields what is wrong with the object under *key*."""
-        trail = self.trail_of(key)
+        trail = self._trail_of(key)
         if trail is not self.system:
-            yield from check_state(self.storage, key, trail, history_of(trail))
+            yield from check_state(self.storage, key, trail, _history_of(trail))
             return
-        self._history = self._history or history_of(trail)
+        self._history = self._history or _history_of(trail)
         yield from check_state(self.storage, key, trail, self._history)
 
     def append_pending(self, key: str) -> None:
         """Appends the pending events of the object under *key*. A damaged one is left as it is."""
         try:
-            self.trail_of(key).append_pending(recorded_in(self.storage, key))
+            self._trail_of(key).append_pending(recorded_in(self.storage, key))
         except DAMAGE_ERRORS:
             return
 
-    def trail_of(self, key: str) -> Trail:
+    def _trail_of(self, key: str) -> Trail:
         """Returns the trail that records changes of the object under *key*."""
         parts = ORGANIZATION.parse(key)
         if parts is None:
@@ -121,7 +121,7 @@ class AccountCheck:
         return Trail(home(self.storage, org), org=org)
 
 
-def history_of(trail: Trail) -> History | None:
+def _history_of(trail: Trail) -> History | None:
     """Returns what a trail records; None when its chain is damaged, which is a finding of its own."""
     try:
         return History(trail.chain())
@@ -136,7 +136,7 @@ def check_state(storage: Storage, key: str, trail: Trail, history: History | Non
     """
     sentences = _sentences(storage, key, history)
     if sentences:
-        sentences = _sentences(storage, key, history_of(trail))
+        sentences = _sentences(storage, key, _history_of(trail))
     return [Finding(key, sentence) for sentence in sentences]
 
 

@@ -3,6 +3,7 @@
 import logging
 from datetime import datetime, timedelta
 
+import orjson
 import pytest
 from support.events import recorded
 
@@ -294,6 +295,22 @@ def test_last_use_is_never_written_over_a_revocation(storage, trail, clock, acto
     assert tokens.find(secret)
     assert tokens.find(secret) is None
     assert tokens.list() == []
+
+
+def test_fields_of_a_newer_version_are_kept(tokens, storage, clock, actor):
+    """What another version added to a token's record survives its last use and its revocation."""
+    secret, record = tokens.create("ci", BOTH, actor=actor)
+    key = f"tokens/{record.hash}.json"
+    stored = storage.read(key)
+    storage.replace(key, orjson.dumps(orjson.loads(stored.data) | {"added": [1]}), stored.revision)
+    assert tokens.find(secret)
+    tokens.revoke(record.id, actor=actor)
+    document = orjson.loads(storage.read(key).data)
+    assert (document["added"], document["lastUsedAt"] is not None, document["revokedAt"] is not None) == (
+        [1],
+        True,
+        True,
+    )
 
 
 def test_moved_record_opens_nothing(tokens, storage, actor):

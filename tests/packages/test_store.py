@@ -159,3 +159,14 @@ def test_versions_from_before_the_keys_are_signed_later(storage):
     record = packages.record(NAME)
     assert packages.sign(NAME, ANN) == []
     assert packages.record(NAME) == record
+
+
+@pytest.mark.parametrize("data", [b"{", b'{"format":2}'], ids=["damaged", "newer"])
+def test_one_unreadable_record_hides_no_other(packages, storage, data, caplog):
+    """A list goes on past a record that cannot be read, and the log names it."""
+    for name in ("a", "b", "c"):
+        packages.publish(publication(name=Name("@acme", name)), ANN)
+    key = RECORD.key("@acme/b")
+    storage.replace(key, data, storage.read(key).revision)
+    assert [name.base for name in packages.names()] == ["a", "c"]
+    assert "@acme/b is left out" in caplog.text
