@@ -16,11 +16,6 @@ STORED = {
     "dist-tags": {"latest": "1.0.0"},
     "versions": {"1.0.0": MANIFEST},
 }
-    "name": "@acme/utils",
-    "_id": "@acme/utils",
-    "versions": {"1.0.0": {"name": "@acme/utils", "version": "1.0.0"}},
-    "dist-tags": {"latest": "1.0.0"},
-}
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,10 @@ class Script:
                 if self.script:
                     connection.sendall(self.script.pop(0))
                     continue
-                name = head.split(b" ")[1]
+                _, _, target = head.partition(b" ")
+                if not target:  # the body of a request whose head came before
+                    continue
+                name = target.split(b" ")[0]
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(name), name))
 
     def close(self) -> None:
