@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 import pytest
 from support.packages import ANN, NAME, keys, packages_on, publication, recorded
 
