@@ -13,7 +13,7 @@ from nproxy_mw import Urllib3Transport, layers, organization_at, stack
 from nproxy_mw.access import Actor
 from nproxy_mw.errors import Forbidden
 from nproxy_mw.npm.source import Blob, ByteRange, Document, Name, PackageSource, Route
-from nproxy_mw.stack import front_page, source_of
+from nproxy_mw.stack import front_page, gateway_to
 
 
 class AllowList:
@@ -48,6 +48,7 @@ class AllowList:
 acme = organization_at(os.environ.get("NPROXY_STORAGE", "nproxy-data"))
 acme.settings.ensure_scopes(["@acme"], actor=Actor(name="examples"))
 transport = Urllib3Transport(os.environ.get("NPROXY_UPSTREAM", "https://upstream.example"))
-listed = AllowList(source_of(transport), os.environ.get("ALLOWED", "react react-dom").split())
+gateway = gateway_to(transport, cache=None)
+listed = AllowList(gateway.firewall(acme).source, os.environ.get("ALLOWED", "react react-dom").split())
 
-application = stack(*layers(acme, transport, source=listed), on=front_page)
+application = stack(*layers(acme, gateway, source=listed), on=front_page)

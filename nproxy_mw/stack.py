@@ -20,20 +20,26 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from nproxy_mw.access import Actor, Tokens
+from nproxy_mw.firewall.gateway import Gateway, open_gateway
 from nproxy_mw.http.messages import json_response, send
 from nproxy_mw.http.sites import base_url
 from nproxy_mw.http.views import Views
+from nproxy_mw.intelligence.port import Intelligence
 from nproxy_mw.middleware.authenticate import Authenticate
 from nproxy_mw.middleware.error_responses import ErrorResponses
 from nproxy_mw.middleware.forwarder import Forwarder
 from nproxy_mw.middleware.internal_store import InternalStore
 from nproxy_mw.middleware.no_upstream import NoUpstream
+from nproxy_mw.middleware.record_installs import RecordInstalls
 from nproxy_mw.middleware.scope_router import ScopeRouter
 from nproxy_mw.npm.source import PackageSource
 from nproxy_mw.orgs.organization import DEFAULT_ORG, Organization, Organizations
 from nproxy_mw.orgs.seal import Seal
 from nproxy_mw.rules.catalog import Catalog
 from nproxy_mw.rules.shipped import SHIPPED
+from nproxy_mw.upstream.cache import default_cache, open_cache
+from nproxy_mw.upstream.eviction import DEFAULT_BOUND
+from nproxy_mw.upstream.guarded import WAITING
 from nproxy_mw.upstream.remote import Remote
 from nproxy_mw.upstream.transport import Transport, Urllib3Transport
 
@@ -106,17 +112,9 @@ class Layers:
             raise ValueError(f"There is no layer named {name}: there are {', '.join(self.by_name)}.")
 
 
-def source_of(transport: Transport) -> PackageSource:
-    """Returns what public packages are read from: the registry behind *transport*.
-
-    Here components are put before it, each a source with the next one inside (`nproxy_mw.npm.source`).
-    """
-    return Remote(transport)
-
-
 def layers(
     organization: Organization,
-    transport: Transport | None,
+    upstream: Gateway | Transport | None,
     *,
     source: PackageSource | None = None,
     tokens: Tokens | None = None,
@@ -125,19 +123,22 @@ def layers(
 ) -> Layers:
     """Returns the standard stack of one organization, for a host that puts layers of its own between them.
 
-    The names are ``error_responses``, ``authenticate``, ``scope_router``, ``internal_store`` and ``forwarder``. If
-    *transport* is None, there are internal packages only, and NoUpstream stands in the place of Forwarder. *source* is
-    what public packages are read from; if it is None, it is `source_of` *transport*. If *tokens* is None, they are the
-    organization's own. If *public_url* is None, URLs in answers follow the request. If *views* is None, finished
-    answers are kept in 64 MiB for internal packages and in as much for public ones.
+    The names are ``error_responses``, ``authenticate``, ``scope_router``, ``record_installs``, ``internal_store`` and
+    ``forwarder``. *upstream* is a gateway, or a transport alone, which is asked at each read and judged by no rule. If
+    it is None, there are internal packages only, and NoUpstream stands in the place of Forwarder. *source* is what
+    public packages are read from; if it is None, it is the gateway with the organization's rules. If *tokens* is None,
+    they are the organization's own. If *public_url* is None, URLs in answers follow the request. If *views* is None,
+    finished answers are kept in 64 MiB for internal packages and in as much for public ones.
     """
-    if transport is not None and source is None:
-        source = source_of(transport)
+    transport = upstream.transport if isinstance(upstream, Gateway) else upstream
+    if source is None and upstream is not None:
+        source = upstream.firewall(organization).source if isinstance(upstream, Gateway) else Remote(upstream)
     return Layers(
         {
             "error_responses": ErrorResponses,
             "authenticate": partial(Authenticate, tokens=tokens or organization.tokens),
             "scope_router": partial(ScopeRouter, settings=organization.settings.get),
+            "record_installs": partial(RecordInstalls, ledger=organization.ledger),
             "internal_store": partial(
                 InternalStore,
                 packages=organization.packages,
@@ -186,6 +187,8 @@ def registry(
     ca_file: str | None = None,
     tokens: Tokens | None = None,
     public_url: str | None = None,
+    cache: str | None = None,
+    intelligence: Intelligence | None = None,
     freshness: float = 1.0,
     seal: Seal | None = None,
     catalog: Catalog = SHIPPED,
@@ -199,7 +202,9 @@ def registry(
     stored settings. *upstream* is a registry's URL; if it is None, there are internal packages only. It is asked with
     *upstream_token*, if there is one, as a Bearer token. *allowed_origins* are further places that its tarballs may lie
     at, such as ``https://files.example``. *ca_file* has certificate authorities in PEM that are trusted in addition to
-    the system's. It is reached through the proxies that ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` name. If
+    the system's. It is reached through the proxies that ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` name. What it
+    says is kept at *cache*, an fsspec URL or a folder; if it is None, that is `default_cache` of *storage*, and nowhere
+    for an organization that is given. *intelligence* is what the security rules know beyond packuments. If
     *tokens* is None, they are those made by ``nproxy-mw token create``. *public_url* is where clients reach the
     registry; if it is None, URLs in answers follow the request. *freshness*, in seconds, *seal* and
     *catalog* are those of `Organizations.at`; an organization that is given brings its own. *views* keeps finished
@@ -222,9 +227,34 @@ def registry(
     scopes = list(internal_scopes)
     if scopes:
         organization.settings.ensure_scopes(scopes, actor=DEPLOYMENT)
+    url = cache or (default_cache(storage) if isinstance(storage, str) else None)
+    gateway = gateway_to(transport, url, intelligence=intelligence, catalog=catalog) if transport else None
     return stack(
-        *layers(organization, transport, tokens=tokens, public_url=public_url, views=views),
+        *layers(organization, gateway, tokens=tokens, public_url=public_url, views=views),
         on=on or partial(front_page, public_url=public_url),
+    )
+
+
+def gateway_to(
+    transport: Transport,
+    cache: str | None,
+    *,
+    intelligence: Intelligence | None = None,
+    catalog: Catalog = SHIPPED,
+    waiting: int = WAITING,
+    offline: bool = False,
+    bound: int = DEFAULT_BOUND,
+) -> Gateway:
+    """Returns the way to the upstream behind *transport*, kept at *cache*; nothing is kept when that is None.
+
+    For the rest see `nproxy_mw.firewall.gateway.open_gateway` and `nproxy_mw.upstream.cache.open_cache`.
+
+    Raises:
+        ValueError: *cache* is of a kind that is not supported.
+    """
+    opened = open_cache(cache, transport.upstream_url, bound=bound) if cache else None
+    return open_gateway(
+        transport, cache=opened, intelligence=intelligence, catalog=catalog, waiting=waiting, offline=offline
     )
 
 

@@ -14,7 +14,7 @@ from nproxy_mw.cli.command import Command, Parsed
 from nproxy_mw.cli.options import Option
 from nproxy_mw.cli.stores import CONFIG, ORG, ORGS, SEAL_KEY, STORAGE, org_of
 from nproxy_mw.cli.tenancy import check_domain
-from nproxy_mw.cli.values import decimal, scope, whole
+from nproxy_mw.cli.values import decimal, scope, size, whole
 from nproxy_mw.middleware.tenants import FixedOrg
 
 MAX_FRESHNESS = 5  # seconds: settings and revoked tokens must hold on every host within this
@@ -41,6 +41,7 @@ over the file, the file over the default. The file is TOML; its keys are the fla
 """
 
 _WHERE, _UPSTREAM, _PROXIES, _PROCESSES = "the registry", "the upstream", "proxies before this server", "processes"
+_CACHE = "what is kept of the upstream, and known about it"
 
 _REGISTRY = (
     Option("bind", "where to listen; :PORT listens on every address", "HOST:PORT", parse=parse_bind,
@@ -63,6 +64,16 @@ _OF_UPSTREAM = (
     Option("upstream-ca", "certificate authorities for the upstream, in PEM, besides those of the system", "FILE",
            section=_UPSTREAM),
 )  # fmt: skip
+_OF_CACHE = (
+    Option("cache", "where what the upstream said is kept: a folder or a URL, or none", "URL", quoted=False,
+           otherwise="a folder next to the storage", section=_CACHE),
+    Option("cache-size", "bytes that the cache may have on this disk, like 20G", "SIZE", parse=size, default="20G",
+           section=_CACHE),
+    Option("offline", "ask nothing of the upstream: serve what is kept", section=_CACHE),
+    Option("osv", "the database of advisories that 'nproxy-mw osv update' writes", "FILE", section=_CACHE),
+    Option("blocklist", "a file of names and versions that count as malware; repeat it for several", "FILE", many=True,
+           section=_CACHE),
+)  # fmt: skip
 _OF_PROXIES = (
     Option("trusted-proxies", "how many there are, whose X-Forwarded-For and -Proto are believed", "N",
            parse=whole(0, 16), default="0", section=_PROXIES),
@@ -74,7 +85,19 @@ _OF_PROCESSES = (
     Option("threads", "threads of each process", "N", parse=whole(1, MAX_PROCESSES), default="8", section=_PROCESSES),
 )  # fmt: skip
 
-OPTIONS = (CONFIG, STORAGE, ORG, ORGS, SEAL_KEY, *_REGISTRY, *_OF_UPSTREAM, *_OF_PROXIES, *_OF_PROCESSES, *logs.OPTIONS)
+OPTIONS = (
+    CONFIG,
+    STORAGE,
+    ORG,
+    ORGS,
+    SEAL_KEY,
+    *_REGISTRY,
+    *_OF_UPSTREAM,
+    *_OF_CACHE,
+    *_OF_PROXIES,
+    *_OF_PROCESSES,
+    *logs.OPTIONS,
+)
 """All that a configuration file can say."""
 
 

@@ -6,6 +6,7 @@ import ssl
 from dataclasses import dataclass
 from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fsspec.core import split_protocol
@@ -16,9 +17,17 @@ from nproxy_mw.cli.command import Parsed
 from nproxy_mw.cli.options import UsageError
 from nproxy_mw.cli.stores import ACTOR, about_storage, no_such_organization, open_organizations
 from nproxy_mw.errors import NproxyError, StorageUnavailable
+from nproxy_mw.firewall.gateway import Gateway
 from nproxy_mw.hosting import Platform
+from nproxy_mw.intelligence.combined import Combined
+from nproxy_mw.intelligence.lists import ListFile
+from nproxy_mw.intelligence.osv_database import OsvDatabase
+from nproxy_mw.intelligence.port import Intelligence
 from nproxy_mw.middleware.tenants import Resolve
 from nproxy_mw.orgs.organization import Organizations
+from nproxy_mw.rules.catalog import Catalog
+from nproxy_mw.stack import gateway_to
+from nproxy_mw.upstream.cache import default_cache
 from nproxy_mw.upstream.transport import Transport, Urllib3Transport
 
 try:
@@ -56,6 +65,27 @@ class Serving:
             ssl_context=_ssl_context(self.options.upstream_ca),
         )
 
+    def gateway(self, catalog: Catalog) -> Gateway | None:
+        """Returns the way to the upstream with what is kept of it, and what is known; None when there is none.
+
+        Half of a worker's threads may wait for the upstream at a time.
+        """
+        options, transport = self.options, self.transport()
+        if transport is None:
+            return None
+        sources: list[Intelligence] = [ListFile(Path(path)) for path in options.blocklist]
+        if options.osv is not None:
+            sources.append(OsvDatabase(Path(options.osv)))
+        return gateway_to(
+            transport,
+            None if options.cache == "none" else options.cache or default_cache(options.storage),
+            intelligence=Combined(sources) if sources else None,
+            catalog=catalog,
+            waiting=max(options.threads // 2, 1),
+            offline=options.offline,
+            bound=options.cache_size,
+        )
+
     def application(self) -> WSGIApplication:
         """Returns the whole server, with administrators and ``npm login``, as one WSGI application."""
         options = self.options
@@ -64,7 +94,7 @@ class Serving:
         platform = Platform(
             organizations,
             resolve=self.resolve,
-            upstream=self.transport(),
+            upstream=self.gateway(organizations.catalog),
             public_url=options.public_url,
             users=users,
             administrators=users.administrators,

@@ -94,3 +94,16 @@ def scope(text: str) -> str:
     if not is_internal_scope(text):
         raise ValueError("is not an npm scope that packages can be published under: one looks like @acme")
     return text
+
+
+def size(text: str) -> int:
+    """Parses a number of bytes such as ``500M`` or ``20G``: K, M, G and T are powers of 1,024.
+
+    Raises:
+        ValueError: *text* is none.
+    """
+    units = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+    number, unit = (text[:-1], units.get(text[-1:].upper())) if text[-1:].isalpha() else (text, 1)
+    if unit is None or not (number.isascii() and number.isdigit() and len(number) < 16):
+        raise ValueError("is not a number of bytes such as 500M or 20G")
+    return int(number) * unit

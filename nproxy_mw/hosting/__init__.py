@@ -20,7 +20,10 @@ from typing import TYPE_CHECKING
 
 from nproxy_mw.access import Administrators, Tokens
 from nproxy_mw.errors import NotFound
+from nproxy_mw.firewall.firewall import Firewall
+from nproxy_mw.firewall.gateway import Gateway
 from nproxy_mw.http.views import Views
+from nproxy_mw.intelligence.port import Intelligence
 from nproxy_mw.lru import Lru
 from nproxy_mw.middleware.error_responses import ErrorResponses
 from nproxy_mw.middleware.login import Login
@@ -31,7 +34,8 @@ from nproxy_mw.orgs.organization import Organization, Organizations
 from nproxy_mw.orgs.seal import Seal
 from nproxy_mw.rules.catalog import Catalog
 from nproxy_mw.rules.shipped import SHIPPED
-from nproxy_mw.stack import DEPLOYMENT, Layer, front_page, layers, stack, transport_to
+from nproxy_mw.stack import DEPLOYMENT, Layer, front_page, gateway_to, layers, stack, transport_to
+from nproxy_mw.upstream.cache import default_cache
 from nproxy_mw.upstream.transport import Transport
 
 if TYPE_CHECKING:
@@ -57,7 +61,7 @@ class Platform:
         organizations: Organizations,
         *,
         resolve: Resolve,
-        upstream: str | Transport | None = None,
+        upstream: str | Transport | Gateway | None = None,
         public_url: str | None = None,
         users: Authenticator | None = None,
         administrators: Administrators | None = None,
@@ -65,7 +69,7 @@ class Platform:
     ) -> None:
         self.organizations = organizations.directory
         self.resolve = resolve
-        self.transport = transport_to(upstream)
+        self.gateway = _gateway(upstream, organizations.catalog)
         self.public_url = public_url
         self.administrators = administrators
         self.catalog = organizations.catalog
@@ -73,6 +77,7 @@ class Platform:
         self._open = partial(organizations.open, is_made=True)
         self._organizations: Lru[str, Organization] = Lru(max_items=CAPACITY)
         self._registries: Lru[str, WSGIApplication] = Lru(max_items=CAPACITY)
+        self._firewalls: Lru[str, Firewall] = Lru(max_items=CAPACITY)
         self._views = Views()
         self._app = stack(*self._outer(users), on=no_registry)
 
@@ -88,6 +93,13 @@ class Platform:
     def organization(self, org: str) -> Organization:
         """Returns the parts of the organization *org*, which is known to exist."""
         return self._organizations.get(org) or self._organizations.setdefault(org, self._open(org))
+
+    def firewall(self, org: str) -> Firewall | None:
+        """Returns the security rules of the organization *org* over the upstream; None when there is no upstream."""
+        if self.gateway is None:
+            return None
+        found = self._firewalls.get(org)
+        return found or self._firewalls.setdefault(org, self.gateway.firewall(self.organization(org)))
 
     def public_url_of(self, org: str) -> str | None:
         """Where clients reach the registry of *org*, or None when that follows the request."""
@@ -110,9 +122,11 @@ class Platform:
     def _built(self, org: str) -> WSGIApplication:
         organization, public_url = self.organization(org), self.public_url_of(org)
         # ErrorResponses stands above all organizations already.
+        firewall = self.firewall(org)
         own = layers(
             organization,
-            self.transport,
+            self.gateway,
+            source=firewall.source if firewall else None,
             tokens=self.tokens(org) if self.tokens else None,
             public_url=public_url,
             views=self._views,
@@ -140,6 +154,8 @@ def platform(
     upstream_token: str | None = None,
     allowed_origins: Iterable[str] = (),
     ca_file: str | None = None,
+    cache: str | None = None,
+    intelligence: Intelligence | None = None,
     public_url: str | None = None,
     users: Authenticator | None = None,
     administrators: Administrators | None = None,
@@ -151,8 +167,8 @@ def platform(
     """Returns the organizations on the storage at *url*, inside a host application whose own *users* manage them.
 
     The storage is tried at once, and a fixed organization is created when it does not exist. *upstream_token*,
-    *allowed_origins* and *ca_file* are as for `nproxy_mw.stack.registry`. *freshness*, *seal* and *catalog* are those
-    of `Organizations.at`, the rest those of `Platform`.
+    *allowed_origins*, *ca_file*, *cache* and *intelligence* are as for `nproxy_mw.stack.registry`. *freshness*, *seal*
+    and *catalog* are those of `Organizations.at`, the rest those of `Platform`.
 
     Raises:
         ValueError: *url*, *upstream* or an option of it is not of a kind that is supported; or the storage lets writers
@@ -162,6 +178,8 @@ def platform(
             exist.
     """
     transport = transport_to(upstream, token=upstream_token, allowed_origins=allowed_origins, ca_file=ca_file)
+    kept_at = cache or default_cache(url)
+    gateway = gateway_to(transport, kept_at, intelligence=intelligence, catalog=catalog) if transport else None
     organizations = Organizations.at(url, freshness=freshness, seal=seal, catalog=catalog)
     if resolve.fixed_org is not None:
         organizations.ensure(resolve.fixed_org, actor=DEPLOYMENT)
@@ -170,12 +188,19 @@ def platform(
     return Platform(
         organizations,
         resolve=resolve,
-        upstream=transport,
+        upstream=gateway,
         public_url=public_url,
         users=users,
         administrators=administrators,
         tokens=tokens,
     )
+
+
+def _gateway(upstream: str | Transport | Gateway | None, catalog: Catalog) -> Gateway | None:
+    if upstream is None or isinstance(upstream, Gateway):
+        return upstream
+    transport = transport_to(upstream)
+    return gateway_to(transport, None, catalog=catalog) if transport else None
 
 
 def no_registry(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -68,6 +68,11 @@ class RoutingSettings(Protocol):
         ...
 
     @property
+    def slim_packuments(self) -> bool:
+        """Whether npm's installer gets packuments without what it does not read."""
+        ...
+
+    @property
     def version_unpublish(self) -> bool:
         """Whether single versions of internal packages can be unpublished."""
         ...

@@ -46,7 +46,7 @@ class Renderer:
 
     def packument(self, request: Request) -> Response:
         """Returns the packument in the form and encoding that the client asks for."""
-        form = form_wanted(request.environ, slim=self.views.slim)
+        form = form_wanted(request.environ, slim=self.views.slim and request.settings.slim_packuments)
         return self._of_packument(
             request, form.value, lambda document, base: written(document.packument, form, base), _CONTENT_TYPES[form]
         )

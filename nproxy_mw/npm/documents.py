@@ -61,6 +61,20 @@ class Document:
         """
         return _place_for_a_large_one if len(self.raw) > LARGE else nullcontext()
 
+    def at(self, revision: str, packument: Packument | None = None) -> Document:
+        """Returns this document at another *revision*: with *packument* in the place of its own, when one is given."""
+        other = Document(
+            self.raw,
+            revision,
+            name=self.name,
+            gzipped=self.gzipped if packument is None else None,
+            etag=self.etag,
+            last_modified=self.last_modified,
+        )
+        if packument is not None:
+            other.__dict__["packument"] = packument  # where a cached property keeps its value
+        return other
+
     @cached_property
     def members(self) -> dict[str, Raw]:
         """The members of the object. Raises as `nproxy_mw.npm.slices.outline`."""

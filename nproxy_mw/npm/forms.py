@@ -66,6 +66,8 @@ def written_version(packument: Packument, version_or_tag: str, base_url: str) ->
     """
     version = packument.tags.get(version_or_tag, version_or_tag)
     manifest = packument.versions.get(version)
+    if version in packument.withheld:
+        raise packument.withheld[version]()
     if manifest is None:
         raise NotFound("The package has no such version or dist-tag.", code="version-not-found")
     return _encode({**manifest, "dist": _Places(packument.name, base_url).dist(version, manifest["dist"])})

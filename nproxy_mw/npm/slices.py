@@ -20,15 +20,15 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Raw
 
-from nproxy_mw.errors import UpstreamUnavailable
+from nproxy_mw.errors import NproxyError, UpstreamUnavailable
 from nproxy_mw.times import parse_time
 
 T = TypeVar("T")
@@ -76,6 +76,7 @@ class Packument:
     members: Members
     versions: Mapping[str, Members]
     tags: Mapping[str, str]
+    withheld: Mapping[str, Callable[[], NproxyError]] = field(default_factory=dict)
 
 
 class Scripts(msgspec.Struct, omit_defaults=True, gc=False):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from nproxy_mw.access import Actor
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import StorageUnavailable
+from nproxy_mw.ledger.recorder import Ledger
 from nproxy_mw.orgs.directory import OrganizationDirectory, is_slug
 from nproxy_mw.orgs.exception_requests import ExceptionRequestStore
 from nproxy_mw.orgs.keys import KeyStore
@@ -47,6 +48,7 @@ class Organization:
     tokens: TokenStore
     keys: KeyStore
     packages: PackageStore
+    ledger: Ledger
 
     def is_new(self) -> bool:
         """Returns whether no token was ever created for it, so that it cannot be used yet."""
@@ -87,6 +89,7 @@ def open_organization(
         tokens=TokenStore(own, trail=trail, settings=settings, clock=clock),
         keys=keys,
         packages=PackageStore(own, trail=trail, locks=locks, signers=keys.signers),
+        ledger=Ledger(own),
     )
 
 

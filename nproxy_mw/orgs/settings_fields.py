@@ -79,14 +79,12 @@ class Settings:
         SHIPPED.defaults(),
         Rules(),
         "What each security rule does with upstream packages. Null sets a rule to its defaults.",
-        not_applied="No rule is applied yet, so nothing from the upstream is blocked.",
     )
     exceptions: Exceptions = row(
         "exceptions",
         Exceptions(),
         ExceptionList(),
         "Packages that the rules let through, each with a reason and an end.",
-        not_applied="No rule is applied yet, so no exception is needed.",
     )
     rate_limit: Json | None = row(
         "rateLimit",
@@ -106,14 +104,12 @@ class Settings:
         90,
         Simple(number(1, MAX_DAYS, whole=True)),
         "How many days the record of installs is kept.",
-        not_applied="Installs are not recorded yet.",
     )
     slim_packuments: bool = row(
         "slimPackuments",
         True,
         Simple(FLAG),
         "Whether npm's installer gets packuments that leave out what it does not read.",
-        not_applied="Every packument is still whole.",
     )
     audit_without_advisories: str = row(
         "auditWithoutAdvisories",

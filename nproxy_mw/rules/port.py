@@ -54,7 +54,7 @@ class Knowledge:
 
     *now* is aware UTC. *alerts* are those of this package; None when intelligence cannot be asked just now. *score* is
     the package's, from 0 to 1; None when unknown. *withdrawn* are versions that the upstream took away after this
-    registry held them. *held_dependencies* maps a version to a sentence per new dependency that has no allowed
+    registry held them. *held_dependencies* are the verdicts on versions whose new dependency has no allowed
     version here. *mismatches* maps a version to what its tarball says otherwise than the packument. *flagged_by*
     returns the versions that another rule flags, whatever its mode. *revision* names the state of all of it: the same
     history judged with the same revision gives the same decision.
@@ -64,7 +64,7 @@ class Knowledge:
     alerts: tuple[Alert, ...] | None = ()
     score: float | None = None
     withdrawn: frozenset[str] = frozenset()
-    held_dependencies: Mapping[str, str] = field(default_factory=dict)
+    held_dependencies: tuple[Verdict, ...] = ()
     mismatches: Mapping[str, str] = field(default_factory=dict)
     flagged_by: Callable[[str], frozenset[str]] = _no_flags
     revision: str = ""

@@ -130,6 +130,12 @@ INDEX = ObjectKind(
 )
 """One event in the derived index: its day, then its time, id and kind."""
 
+INSTALLS = ObjectKind(
+    "installs", _ORGANIZATION, "installs/{}/{}.json", (r"([0-9]{4}/[0-9]{2}/[0-9]{2})", _NAME), Stage.REST,
+    care=Care.IGNORED,
+)  # fmt: skip
+"""Part of the ledger of installs: its day, then the hour and process that wrote it."""
+
 CHECKPOINT = ObjectKind("checkpoint", _ORGANIZATION, "audit/checkpoints/{:08}.json", ("([0-9]+)",), Stage.REST)
 LOGIN = ObjectKind("login", _ORGANIZATION, "logins/{}.json", (_NAME,), passing=True, care=Care.IGNORED)
 ORPHANS = ObjectKind("orphans", _ORGANIZATION, "upkeep/orphans.json", care=Care.IGNORED)
@@ -153,8 +159,8 @@ UNKNOWN = ObjectKind("unknown", _STORE, "", (), Stage.REST, care=Care.REPORTED)
 """What is none of the kinds above."""
 
 KINDS = (
-    RECORD, TARBALL, SETTINGS, KEYS, TOKEN, EXCEPTION_REQUESTS, CHAIN, SEGMENT, INDEX, CHECKPOINT, LOGIN, ORPHANS,
-    ORGANIZATION, ADMINISTRATOR, SESSION, ATTEMPTS, PROBE, COPY,
+    RECORD, TARBALL, SETTINGS, KEYS, TOKEN, EXCEPTION_REQUESTS, CHAIN, SEGMENT, INDEX, INSTALLS, CHECKPOINT, LOGIN,
+    ORPHANS, ORGANIZATION, ADMINISTRATOR, SESSION, ATTEMPTS, PROBE, COPY,
 )  # fmt: skip
 
 

@@ -33,8 +33,9 @@ _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 class LocalStorage:
     """A folder that holds one file per object."""
 
-    def __init__(self, root: str | Path) -> None:
+    def __init__(self, root: str | Path, *, durable: bool = True) -> None:
         self.root = Path(root).absolute()
+        self.durable = durable
         self._locks = FileLocks(self.root / ".locks" / "writes", names=256)
 
     def __repr__(self) -> str:
@@ -56,22 +57,29 @@ class LocalStorage:
         # Not by the Path: what cannot be looked at cannot be written either, and then the write says why.
         if os.path.exists(target):  # noqa: PTH110
             raise Exists("The key is taken.")
-        with _written_beside(target, data) as (temporary, new):
-            try:
-                target.hardlink_to(temporary)
-            except FileExistsError as error:
-                raise Exists("The key is taken.") from error
-            _sync_folder(target.parent)
+        with _written_beside(target, data, durable=self.durable) as (temporary, new):
+            self._link(temporary, target)
             return new
+
+    def adopt(self, key: str, path: Path) -> None:
+        """Makes the file at *path*, on the same file system, a new object by a second name. It is not written again.
+
+        Raises:
+            Exists: the key is taken.
+        """
+        target = self.root / check_key(key)
+        with translated():
+            _make_folder(target.parent)
+            self._link(path, target)
 
     def replace(self, key: str, data: bytes, revision: Revision) -> Revision:
         target = self.root / check_key(key)
         self._check_revision(key, revision)
-        with _written_beside(target, data) as (temporary, new):
+        with _written_beside(target, data, durable=self.durable) as (temporary, new):
             with self._locked(key):
                 self._check_revision(key, revision)
                 temporary.replace(target)
-            _sync_folder(target.parent)
+            self._sync(target.parent)
             return new
 
     def delete(self, key: str) -> None:
@@ -82,7 +90,7 @@ class LocalStorage:
                 target.unlink()
             except _ABSENT as error:
                 raise Missing("There is no such object.") from error
-            _sync_folder(target.parent)
+            self._sync(target.parent)
 
     def list(self, prefix: str = "") -> Iterator[str]:
         folder = self.root / check_key(prefix) if prefix else self.root
@@ -105,6 +113,17 @@ class LocalStorage:
                     file.unlink(missing_ok=True)
                 swept += 1
         return swept
+
+    def _link(self, file: Path, target: Path) -> None:
+        try:
+            target.hardlink_to(file)
+        except FileExistsError as error:
+            raise Exists("The key is taken.") from error
+        self._sync(target.parent)
+
+    def _sync(self, folder: Path) -> None:
+        if self.durable:
+            _sync_folder(folder)
 
     def _opened(self, key: str) -> BinaryIO:
         """The object's file. What was opened stays whole: its bytes are never written again."""
@@ -148,7 +167,7 @@ def _revision_of(status: os.stat_result) -> Revision:
 
 
 @contextmanager
-def _written_beside(target: Path, data: bytes) -> Iterator[tuple[Path, Revision]]:
+def _written_beside(target: Path, data: bytes, *, durable: bool) -> Iterator[tuple[Path, Revision]]:
     """A temporary file in *target*'s folder that holds *data* and is on the disk; gone at the end of the block.
 
     An ``OSError`` of the block comes out as `StorageUnavailable`.
@@ -161,7 +180,8 @@ def _written_beside(target: Path, data: bytes) -> Iterator[tuple[Path, Revision]
                 file.flush()
                 now = time.time_ns()
                 os.utime(file.fileno(), ns=(now, now))
-                os.fsync(file.fileno())
+                if durable:
+                    os.fsync(file.fileno())
                 revision = _revision_of(os.fstat(file.fileno()))
             yield temporary, revision
         finally:

@@ -129,10 +129,10 @@ def locks_for(url: str, folder: Path | None = None) -> Locks:
     local = local_folder(url)
     if local is not None:
         return FileLocks(local / ".locks" / "names")
-    return FileLocks(_own_folder() / sha256(url.encode()).hexdigest()[:32])
+    return FileLocks(folder_of_user() / sha256(url.encode()).hexdigest()[:32])
 
 
-def _own_folder() -> Path:
+def folder_of_user() -> Path:
     """A folder for locks that no other user of this machine may write to."""
     folder = Path(tempfile.gettempdir()) / f"nproxy-locks-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)

@@ -31,7 +31,6 @@ from nproxy_mw.npm.source import PackageSource
 from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.orgs.tokens import TokenStore
 from nproxy_mw.packages.source import StoredPackages
-from nproxy_mw.stack import source_of
 from nproxy_mw.storage import FsspecStorage, LocalStorage, Storage
 from nproxy_mw.upstream.remote import Remote
 from nproxy_mw.upstream.responses import UpstreamResponse
@@ -133,7 +132,7 @@ def ports_are_kept(acme: Organization, local: LocalStorage, memory: FsspecStorag
     storages: list[Storage] = [local, memory, acme.storage]
     tokens: list[Tokens] = [acme.tokens, StaticTokens({}), OwnTokens()]
     transports: list[Transport] = [Urllib3Transport("https://upstream.example"), OwnTransport()]
-    sources: list[PackageSource] = [Remote(transports[0]), StoredPackages(acme.packages), source_of(transports[1])]
+    sources: list[PackageSource] = [Remote(transports[0]), StoredPackages(acme.packages), Remote(transports[1])]
     assert_type(acme.settings, SettingsStore)
     assert_type(acme.tokens, TokenStore)
     assert_type(organization_at("memory://"), Organization)

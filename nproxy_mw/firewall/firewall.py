@@ -1,0 +1,81 @@
+"""The firewall as one object: the source that public packages are read from, and the questions about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+
+from nproxy_mw.errors import NproxyError
+from nproxy_mw.firewall.policies import Policies
+from nproxy_mw.npm.names import Name, parse_name
+from nproxy_mw.npm.source import PackageSource
+from nproxy_mw.orgs.settings_fields import Settings
+from nproxy_mw.rules.decisions import Decision
+from nproxy_mw.rules.engine import judge
+from nproxy_mw.rules.explain import explain_package, explain_version
+from nproxy_mw.rules.replay import Change, changes
+from nproxy_mw.times import Clock, utc_now
+from nproxy_mw.upstream.judged import Judged, Judgments
+from nproxy_mw.upstream.ruled import Ruled
+
+
+class DecisionLog(Protocol):
+    """Where decisions are recorded."""
+
+    def decided(self, decision: Decision, before: Decision | None) -> None:
+        """Takes a new decision, and the one before it about the same package. Raises nothing."""
+        ...
+
+
+class Firewall:
+    """Reads public packages from *inner* through the rules of *policies*.
+
+    *judgments* keep decisions; if it is None, this process keeps its own. *log* records them; if it is None, nobody
+    does.
+    """
+
+    def __init__(
+        self,
+        inner: PackageSource,
+        policies: Policies,
+        *,
+        judgments: Judgments | None = None,
+        log: DecisionLog | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
+        self.policies = policies
+        self.judgments = judgments or Judgments()
+        self.log = log
+        self.clock = clock
+        self.source = Ruled(inner, policy=policies, judgments=self.judgments, decided=self._decided, clock=clock)
+
+    def explain(self, name: Name, version: str = "") -> dict[str, Any]:
+        """Returns why a version is allowed or held, or what holds for the whole package when *version* is empty.
+
+        Raises:
+            NotFound, Forbidden, UpstreamUnavailable, UpstreamTimeout, Busy: as the source's packument.
+        """
+        history, policy = self.source.history(name), self.policies()
+        if not version:
+            return explain_package(self.source.decision(name), history)
+        version = history.tags.get(version, version)
+        knowledge = policy.knowledge(history, self.clock(), self.source.held_dependencies(history, policy))
+        return explain_version(history, policy.rules, knowledge, policy.covers(str(name)), version)
+
+    def replay(self, settings: Settings, packages: Mapping[str, Any] | list[str]) -> Iterator[Change]:
+        """Yields what would change for *packages* if the organization had *settings*. Absent packages are left out."""
+        present, other = self.policies(), self.policies.of(settings)
+        for package in packages:
+            try:
+                history = self.source.history(parse_name(package))
+            except NproxyError:
+                continue
+            knowledge = present.knowledge(history, self.clock(), self.source.held_dependencies(history, present))
+            before = judge(history, present.rules, knowledge, present.covers(package))
+            after = judge(history, other.rules, replace(knowledge), other.covers(package))
+            yield from changes(before, after)
+
+    def _decided(self, judged: Judged, before: Judged | None) -> None:
+        if self.log is not None:
+            self.log.decided(judged.decision, before.decision if before else None)

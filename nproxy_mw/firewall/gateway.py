@@ -1,0 +1,64 @@
+"""The way to the upstream, as all organizations of a process share it: guarded, cached, and judged for each of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nproxy_mw.firewall.events import RuleEvents
+from nproxy_mw.firewall.firewall import Firewall
+from nproxy_mw.firewall.policies import Policies
+from nproxy_mw.intelligence.port import Intelligence
+from nproxy_mw.npm.source import PackageSource
+from nproxy_mw.orgs.organization import Organization
+from nproxy_mw.rules.catalog import Catalog
+from nproxy_mw.rules.shipped import SHIPPED
+from nproxy_mw.upstream.cache import Cache
+from nproxy_mw.upstream.cached import Cached
+from nproxy_mw.upstream.guarded import WAITING, Guarded
+from nproxy_mw.upstream.judged import Judgments
+from nproxy_mw.upstream.remote import Remote
+from nproxy_mw.upstream.transport import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """*source* is what the rules are laid over: *cached*, or *guarded* where nothing is kept."""
+
+    transport: Transport
+    guarded: Guarded
+    cached: Cached | None
+    cache: Cache | None
+    catalog: Catalog = SHIPPED
+    intelligence: Intelligence | None = None
+
+    @property
+    def source(self) -> PackageSource:
+        """The upstream's packages before any rule."""
+        return self.cached or self.guarded
+
+    def firewall(self, organization: Organization) -> Firewall:
+        """Returns the rules of *organization* over the upstream's packages. Nothing is asked yet."""
+        return Firewall(
+            self.source,
+            Policies(organization.settings.get, catalog=self.catalog, intelligence=self.intelligence),
+            judgments=Judgments(self.cache.storage, f"decisions/{organization.id}") if self.cache else None,
+            log=RuleEvents(organization.trail),
+        )
+
+
+def open_gateway(
+    transport: Transport,
+    *,
+    cache: Cache | None = None,
+    intelligence: Intelligence | None = None,
+    catalog: Catalog = SHIPPED,
+    waiting: int = WAITING,
+    offline: bool = False,
+) -> Gateway:
+    """Returns the way to the upstream behind *transport*.
+
+    If *cache* is None, nothing is kept. If *intelligence* is None, nothing is known but packuments. At most *waiting*
+    requests wait for the upstream at a time. *offline*, it is not asked at all.
+    """
+    guarded = Guarded(Remote(transport), waiting=waiting, offline=offline)
+    return Gateway(transport, guarded, cache.of(guarded) if cache else None, cache, catalog, intelligence)

@@ -1,0 +1,102 @@
+"""Asking the ledger: who fetched what between two moments; and keeping it small."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import date, datetime, timedelta
+
+from nproxy_mw.errors import Missing, StorageUnavailable
+from nproxy_mw.ledger.facts import Counts, Install, Key, Part, decode, encode, installs, merge
+from nproxy_mw.storage.layout import INSTALLS
+from nproxy_mw.storage.port import Storage
+
+MAX_DAYS = 3660
+"""Days that one question may span."""
+
+
+def find(
+    storage: Storage, since: datetime, until: datetime, wanted: Callable[[Key], bool] = lambda key: True
+) -> Iterator[Install]:
+    """Yields the facts between *since* and *until* (aware) for which *wanted* holds, oldest day first.
+
+    A fact counts one day. It is yielded when the span from its first fetch to its last touches the asked one.
+
+    Raises:
+        ValueError: the span is longer than `MAX_DAYS`.
+        StorageUnavailable: the storage cannot be read, or an object of the ledger is damaged.
+    """
+    if until - since > timedelta(days=MAX_DAYS):
+        raise ValueError(f"Ask for at most {MAX_DAYS} days at once.")
+    for day in _days(since.date(), until.date()):
+        counts = {key: count for key, count in read_day(storage, day).items() if wanted(key)}
+        for install in installs(counts):
+            if install.first <= until and install.last >= since:
+                yield install
+
+
+def read_day(storage: Storage, day: date) -> Counts:
+    """Returns all facts of one day. Raises `StorageUnavailable` for a damaged object."""
+    whole: Counts = {}
+    for part in _counted(_parts(storage, day)).values():
+        merge(whole, part.counts)
+    return whole
+
+
+def compact(storage: Storage, day: date) -> int:
+    """Merges the objects of *day*, which must be over, into one. Returns how many objects that saves.
+
+    The merged object names those that it stands for. Until they are removed, readers pass over them, so that a crash
+    in between counts nothing twice.
+    """
+    parts = _parts(storage, day)
+    counted = _counted(parts)
+    if len(counted) > 1:
+        whole: Counts = {}
+        for part in counted.values():
+            merge(whole, part.counts)
+        storage.create(INSTALLS.key(f"{day:%Y/%m/%d}", f"day-{secrets.token_hex(8)}"), encode(whole, parts))
+    over = set(parts) if len(counted) > 1 else set(parts) - set(counted)
+    for key in over:
+        with suppress(Missing):
+            storage.delete(key)
+    return max(len(parts) - 1, 0)
+
+
+def prune(storage: Storage, before: date) -> int:
+    """Removes every object of days before *before*. Returns how many there were."""
+    old = [key for key in INSTALLS.keys(storage) if _day_of(key) < before]
+    for key in old:
+        storage.delete(key)
+    return len(old)
+
+
+def _parts(storage: Storage, day: date) -> dict[str, Part]:
+    found: dict[str, Part] = {}
+    for key in list(storage.list(f"{INSTALLS.folder}/{day:%Y/%m/%d}")):
+        try:
+            found[key] = decode(storage.read(key).data)
+        except Missing:  # compacted meanwhile: its facts are in an object that the next look finds
+            return _parts(storage, day)
+        except ValueError as error:
+            raise StorageUnavailable(_DAMAGED, code="damaged-object", retry_after=60) from error
+    return found
+
+
+def _counted(parts: dict[str, Part]) -> dict[str, Part]:
+    replaced = {name for part in parts.values() for name in part.of}
+    return {key: part for key, part in parts.items() if key not in replaced}
+
+
+def _days(first: date, last: date) -> Iterator[date]:
+    while first <= last:
+        yield first
+        first += timedelta(days=1)
+
+
+def _day_of(key: str) -> date:
+    return date.fromisoformat("-".join(key.removeprefix(f"{INSTALLS.folder}/").split("/")[:3]))
+
+
+_DAMAGED = "A part of the ledger of installs is damaged: run 'nproxy-mw check' to see which, and restore it."

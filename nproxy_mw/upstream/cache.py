@@ -1,0 +1,78 @@
+"""Where a cache lies, opened: its storage, its spool folder, its locks, and what keeps it within its bound."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from fsspec.core import split_protocol
+from fsspec.implementations.local import LocalFileSystem
+
+from nproxy_mw.npm.source import PackageSource
+from nproxy_mw.storage import LocalStorage, open_storage
+from nproxy_mw.storage.locks import FileLocks, folder_of_user
+from nproxy_mw.storage.port import Storage
+from nproxy_mw.storage.prefixed import Prefixed
+from nproxy_mw.upstream.cached import NEGATIVE_TTL, TTL, Cached
+from nproxy_mw.upstream.eviction import DEFAULT_BOUND, Eviction
+from nproxy_mw.upstream.flights import Flights
+from nproxy_mw.upstream.kept_tarballs import Tarballs
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """An opened cache of one upstream. *eviction* is None where its storage keeps itself within a bound."""
+
+    storage: Storage
+    spool: Path
+    flights: Flights
+    eviction: Eviction | None = None
+    ttl: float = TTL
+    negative_ttl: float = NEGATIVE_TTL
+
+    def of(self, source: PackageSource) -> Cached:
+        """Returns *source* as it is kept here."""
+        return Cached(
+            source,
+            self.storage,
+            tarballs=Tarballs(self.storage, self.spool, grown=self.eviction.soon if self.eviction else lambda: None),
+            flights=self.flights,
+            ttl=self.ttl,
+            negative_ttl=self.negative_ttl,
+        )
+
+
+def default_cache(storage: str) -> str:
+    """Returns where a cache lies unless somebody says otherwise: next to the folder or in the memory of *storage*.
+
+    For a storage on the network that is a folder of this user, because the network is what a cache saves.
+    """
+    scheme, _ = split_protocol(storage)
+    if scheme == "memory":
+        return f"{storage.rstrip('/')}-cache"
+    if scheme in (None, "file", "local"):
+        return f"{LocalFileSystem._strip_protocol(storage)}-cache"
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return str(Path(home) / "nproxy-mw" / sha256(storage.encode()).hexdigest()[:16])
+
+
+def open_cache(url: str, upstream: str, *, bound: int = DEFAULT_BOUND, ttl: float = TTL) -> Cache:
+    """Opens the cache at *url*, an fsspec URL or a folder, for the registry at *upstream*.
+
+    *bound* is how many bytes it may have on a disk of this host; on another storage, a rule of its bucket has to say
+    so. Each upstream has a part of its own, so that no two ever answer for each other. Nothing is written yet.
+
+    Raises:
+        ValueError: *url* is of a kind that is not supported.
+    """
+    part = sha256(upstream.encode()).hexdigest()[:16]
+    storage = open_storage(url)
+    if isinstance(storage, LocalStorage):
+        root = storage.root / part
+        own = LocalStorage(root, durable=False)
+        spool = root / ".spool"
+        return Cache(own, spool, Flights(FileLocks(spool / "flights")), Eviction(root, spool, bound=bound), ttl)
+    spool = folder_of_user() / f"cache-{sha256(f'{url} {upstream}'.encode()).hexdigest()[:16]}"
+    return Cache(Prefixed(storage, part), spool, Flights(FileLocks(spool / "flights")), None, ttl)

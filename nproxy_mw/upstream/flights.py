@@ -1,0 +1,37 @@
+"""One fetch per object and host: whoever asks for the same thing at the same time waits for the first, and gets its."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from nproxy_mw.storage.locks import Locks, ThreadLocks
+
+PATIENCE = 60.0
+"""Seconds that a follower waits for its leader before it is told that the upstream is busy."""
+
+
+class Flights:
+    """Lets one holder of a key in at a time: of all threads of the process, then of all processes of the host.
+
+    The followers look into the cache again before they ask the upstream, so the upstream is asked once. *host* is the
+    lock between processes; if it is None, there is only this one.
+    """
+
+    def __init__(self, host: Locks | None = None) -> None:
+        self._threads = ThreadLocks()
+        self._host = host
+
+    @contextmanager
+    def hold(self, key: str) -> Iterator[None]:
+        """Holds *key* for a ``with`` block.
+
+        Raises:
+            Busy: it was not free in time.
+        """
+        with self._threads.hold(key, PATIENCE):
+            if self._host is None:
+                yield
+            else:
+                with self._host.hold(key, PATIENCE):
+                    yield

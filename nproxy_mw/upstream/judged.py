@@ -1,0 +1,88 @@
+"""Decisions that are kept, so that each is made once: in the process, and for the processes of the host."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from hashlib import blake2b
+
+import msgspec
+
+from nproxy_mw.errors import Changed, Exists, Missing, StorageUnavailable
+from nproxy_mw.lru import Lru
+from nproxy_mw.rules.decisions import Decision
+from nproxy_mw.storage.port import Storage
+
+FORMAT = 1
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision and what it was made from: the packument's revision, the state of the policy, and when."""
+
+    format: int = FORMAT
+    revision: str
+    policy: str
+    made: datetime
+    decision: Decision
+
+    def holds(self, policy: str, now: datetime) -> bool:
+        """Whether the policy is the same, and nothing has matured since."""
+        until = self.decision.valid_until
+        return self.policy == policy and (until is None or now < until)
+
+    @property
+    def state(self) -> str:
+        """Names the filtered packument: the same text for the same bytes."""
+        until = self.decision.valid_until
+        text = f"{self.policy}\0{until.isoformat() if until else ''}"
+        return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+class Judgments:
+    """The decisions of one organization: the last ones in memory, and all on *storage*, below *folder*.
+
+    If *storage* is None, each process decides for itself.
+    """
+
+    def __init__(self, storage: Storage | None = None, folder: str = "decisions", *, max_items: int = 20_000) -> None:
+        self.storage = storage
+        self.folder = folder
+        self._memory: Lru[str, Judged] = Lru(max_items=max_items)
+
+    def find(self, package: str) -> Judged | None:
+        """Returns the last decision about a package, whether it still holds or not; None when none is kept."""
+        found = self._memory.get(package)
+        return found if found is not None else self.stored(package)
+
+    def stored(self, package: str) -> Judged | None:
+        """Returns the decision that some process of the host stored last, and remembers it."""
+        if self.storage is None:
+            return None
+        try:
+            found = _DECODER.decode(self.storage.read(self._key(package)).data)
+        except (Missing, StorageUnavailable, msgspec.DecodeError):
+            return None
+        if found.format != FORMAT:
+            return None
+        self._memory.put(package, found)
+        return found
+
+    def keep(self, package: str, judged: Judged) -> None:
+        """Remembers a decision and stores it. That it cannot be stored is no reason to refuse a request."""
+        self._memory.put(package, judged)
+        if self.storage is None:
+            return
+        key, data = self._key(package), _ENCODER.encode(judged)
+        try:
+            try:
+                self.storage.create(key, data)
+            except Exists:
+                self.storage.replace(key, data, self.storage.read(key).revision)
+        except (Missing, Changed, StorageUnavailable):
+            return
+
+    def _key(self, package: str) -> str:
+        return f"{self.folder}/{package}/decision"
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Judged)

@@ -1,0 +1,247 @@
+"""The tarballs of the cache: found, or fetched, verified, kept, and streamed to clients while they come in.
+
+*Strategy:* one process of the host leads the fetch of a tarball: the one that gets its lock. A small tarball is read
+whole, verified and kept before it is served. A large one is written to a file in the spool folder by a thread of its
+own, and every client that asks for it, of any process, follows that growing file; the last bytes are held back until
+the whole is verified. Then the file is moved into the storage in one step, so nobody ever finds half a tarball there.
+A leader that is killed gives its lock up; whoever finds it free, and the tarball not kept, leads anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import BinaryIO
+
+from msgspec import Raw
+
+from nproxy_mw.errors import Busy, Exists, Missing, NproxyError, RangeNotSatisfiable, StorageUnavailable
+from nproxy_mw.npm.documents import Blob, ByteRange, Part
+from nproxy_mw.npm.names import Name
+from nproxy_mw.npm.slices import as_text, members_of
+from nproxy_mw.storage import LocalStorage
+from nproxy_mw.storage.port import Storage, is_key
+from nproxy_mw.upstream.growing import Growing, HostLock
+from nproxy_mw.upstream.verifying import Digest, Verifier, digest_of, verified
+
+INLINE = 1024 * 1024
+"""Bytes up to which a tarball is read whole before it is served."""
+
+CHUNK = 256 * 1024
+PATIENCE = 60.0  # seconds that a follower waits for the first byte
+_log = logging.getLogger(__name__)
+
+OpenUpstream = Callable[[], Blob]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A tarball that is asked for, and what it must be by the packument. Without a *digest* it is not kept."""
+
+    name: Name
+    filename: str
+    digest: Digest | None
+
+    @property
+    def key(self) -> str:
+        """Where the tarball is kept."""
+        return key_of(self.name, self.filename)
+
+
+def wanted(name: Name, filename: str, dist: Raw) -> Wanted:
+    """Returns the tarball that the ``dist`` of a manifest describes."""
+    members = members_of(dist)
+    return Wanted(name, filename, digest_of(as_text(members.get("integrity")), as_text(members.get("shasum"))))
+
+
+def key_of(name: Name, filename: str) -> str:
+    """Returns where a tarball is kept. What no storage can hold under its own name is kept under a digest of it."""
+    key = f"tarballs/{name}/{filename}"
+    return key if is_key(key) else f"tarballs/-/{blake2b(key.encode(), digest_size=32).hexdigest()}.tgz"
+
+
+class Tarballs:
+    """Tarballs on *storage*. *spool* is a folder of this host for what is under way. *grown* is called after each one
+    that was kept.
+    """
+
+    def __init__(self, storage: Storage, spool: Path, *, grown: Callable[[], None] = lambda: None) -> None:
+        self.storage = storage
+        self.spool = spool
+        self.grown = grown
+
+    def find(self, name: Name, filename: str, part: ByteRange | None) -> Blob | None:
+        """Opens a kept tarball, or returns None.
+
+        Raises:
+            RangeNotSatisfiable: it has no such part.
+            StorageUnavailable: the storage cannot be read just now.
+        """
+        try:
+            return self._opened(key_of(name, filename), part)
+        except Missing:
+            return None
+
+    def fetch(self, tarball: Wanted, open_upstream: OpenUpstream, part: ByteRange | None) -> Blob:
+        """Fetches a tarball and keeps it, or follows whoever is fetching it.
+
+        Raises:
+            UpstreamUnavailable: the upstream failed, or its bytes are not what the packument promises.
+            Busy: another process has been fetching it for long, and nothing came.
+        """
+        if tarball.digest is None:
+            return self._passed(tarball, open_upstream())
+        file = self.spool / blake2b(tarball.key.encode(), digest_size=16).hexdigest()  # its lock is one of 4096
+        try:
+            lock = self._lead_or_follow(tarball, file)
+        except OSError as error:  # a full or read-only disk keeps nothing, and serves all the same
+            _log.warning("the cache's spool folder cannot be used: %s", error)
+            return self._passed(tarball, open_upstream())
+        if isinstance(lock, HostLock):
+            return self._led(tarball, open_upstream, part, file, lock)
+        return lock if part is None else self._part_of(tarball, lock, part)
+
+    def _lead_or_follow(self, tarball: Wanted, file: Path) -> HostLock | Blob:
+        """The lock, when this request is to lead; otherwise the blob that comes of following."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            with suppress(Missing):
+                return self._opened(tarball.key, None)
+            lock = HostLock.take(self.spool / "locks" / f"{int(file.name[:3], 16):03x}")
+            if lock is not None:
+                return lock
+            growing = Growing.follow(file)
+            if growing is not None:
+                return growing.blob(tarball.digest)
+            time.sleep(0.01)
+        raise Busy("Another request has been fetching this tarball for long: try again.", code="upstream-busy")
+
+    def _led(
+        self, tarball: Wanted, open_upstream: OpenUpstream, part: ByteRange | None, file: Path, lock: HostLock
+    ) -> Blob:
+        try:
+            blob = self._opened_or_none(tarball.key, part)  # kept between the first look and the lock
+            if blob is not None:
+                lock.release()
+                return blob
+            upstream = open_upstream()
+        except BaseException:
+            lock.release()
+            raise
+        if upstream.size is not None and upstream.size <= INLINE:
+            return self._read_whole(tarball, upstream, part, lock)
+        growing = Growing.begin(file, upstream.size)
+        blob = growing.blob(tarball.digest)  # before the writer, which closes the file, can be done
+        threading.Thread(target=self._write, args=(tarball, upstream, growing, lock), name="fetch", daemon=True).start()
+        return blob if part is None else self._part_of(tarball, blob, part)
+
+    def _read_whole(self, tarball: Wanted, upstream: Blob, part: ByteRange | None, lock: HostLock) -> Blob:
+        try:
+            verifier = Verifier(tarball.digest, upstream.size)
+            with upstream:
+                data = b"".join(verified(upstream, verifier))
+            try:
+                self._create(tarball.key, data)
+            except StorageUnavailable as error:  # a full disk: served all the same
+                _log.warning("a tarball was not kept: %s", error)
+        finally:
+            lock.release()
+        return in_memory(data, tarball.digest, part)
+
+    def _write(self, tarball: Wanted, upstream: Blob, growing: Growing, lock: HostLock) -> None:
+        """Runs in a thread of its own: writes the growing file, verifies it, and moves it into the storage."""
+        try:
+            verifier = Verifier(tarball.digest, upstream.size)
+            with upstream:
+                for chunk in upstream:
+                    verifier.feed(chunk)
+                    growing.write(chunk)
+            verifier.finish()
+            self._adopt(tarball.key, growing.path)
+            growing.finish()
+        except (NproxyError, OSError) as error:
+            _log.warning("the tarball %s of %s was not kept: %s", tarball.filename, tarball.name, error)
+            growing.fail(str(error))
+        finally:
+            lock.release()
+
+    def _adopt(self, key: str, path: Path) -> None:
+        """Moves the file at *path* into the storage."""
+        with suppress(Exists):
+            if isinstance(self.storage, LocalStorage):
+                self.storage.adopt(key, path)
+            else:
+                self.storage.create(key, path.read_bytes())
+        self.grown()
+
+    def _create(self, key: str, data: bytes) -> None:
+        with suppress(Exists):
+            self.storage.create(key, data)
+        self.grown()
+
+    def _passed(self, tarball: Wanted, upstream: Blob) -> Blob:
+        """Streams a tarball through without keeping it; verified all the same where its digest is known."""
+        verifier = Verifier(tarball.digest, upstream.size)
+        return Blob(verified(upstream, verifier), size=upstream.size, etag=upstream.etag, close=upstream.close)
+
+    def _part_of(self, tarball: Wanted, whole: Blob, part: ByteRange) -> Blob:
+        """Reads a tarball that is being fetched to its end, and opens the part: it is kept then."""
+        with whole:
+            for _ in whole:
+                pass
+        return self._opened(tarball.key, part)
+
+    def _opened_or_none(self, key: str, part: ByteRange | None) -> Blob | None:
+        try:
+            return self._opened(key, part)
+        except Missing:
+            return None
+
+    def _opened(self, key: str, part: ByteRange | None) -> Blob:
+        file = self.storage.open(key)
+        size = _size_of(file)
+        etag = f'"{blake2b(f"{key} {size}".encode(), digest_size=16).hexdigest()}"'
+        if part is None:
+            return Blob(_chunks(file, size), size=size, etag=etag, file=file, close=file.close)
+        place = part.within(size)
+        if place is None:
+            file.close()
+            raise RangeNotSatisfiable("The tarball has no such range.", content_range=f"bytes */{size}")
+        first, last = place
+        file.seek(first)
+        length = last - first + 1
+        return Blob(_chunks(file, length), size=length, part=Part(first, last, size), etag=etag, close=file.close)
+
+
+def in_memory(data: bytes, digest: Digest | None, part: ByteRange | None) -> Blob:
+    """Returns a blob of *data*, or of a part of it."""
+    if part is None:
+        return Blob(iter([data]), size=len(data), integrity=str(digest or ""))
+    place = part.within(len(data))
+    if place is None:
+        raise RangeNotSatisfiable("The tarball has no such range.", content_range=f"bytes */{len(data)}")
+    first, last = place
+    return Blob(iter([data[first : last + 1]]), size=last - first + 1, part=Part(first, last, len(data)))
+
+
+def _chunks(file: BinaryIO, size: int) -> Iterator[bytes]:
+    left = size
+    while left and (chunk := file.read(min(CHUNK, left))):
+        left -= len(chunk)
+        yield chunk
+
+
+def _size_of(file: BinaryIO) -> int:
+    try:
+        return os.fstat(file.fileno()).st_size
+    except OSError:  # no file of the operating system
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        return size

@@ -1,0 +1,58 @@
+"""What an organization wants judged: its rules, its exceptions, and what is known; as one value that changes whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from nproxy_mw.intelligence.port import Alert, Intelligence, IntelligenceUnavailable
+from nproxy_mw.intelligence.score import score
+from nproxy_mw.npm.facts import History
+from nproxy_mw.rules.engine import Configured, Covers
+from nproxy_mw.rules.port import Knowledge, Verdict
+
+
+def _no_exceptions(package: str) -> Covers:
+    return lambda version, rule: None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """*rules* with their modes; *covers* returns the exceptions of a package; *revision* names this state of both.
+
+    If *intelligence* is None, nothing is known beyond the packument. *popular* are names that others are confused with.
+    """
+
+    rules: Sequence[Configured]
+    revision: str
+    covers: Callable[[str], Covers] = _no_exceptions
+    intelligence: Intelligence | None = None
+    popular: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def state(self) -> str:
+        """Names the state of the rules, the exceptions and the knowledge."""
+        return f"{self.revision}/{self.intelligence.revision if self.intelligence else ''}"
+
+    def mode_of(self, rule: str) -> str:
+        """The mode of a rule; ``off`` for one that is not configured."""
+        return next((one.mode for one in self.rules if one.rule.id == rule), "off")
+
+    def knowledge(self, history: History, now: datetime, held: tuple[Verdict, ...] = ()) -> Knowledge:
+        """Returns what the rules may know about a package. *held* are the verdicts on held dependencies."""
+        wants_score = self.mode_of("score") != "off"
+        return Knowledge(
+            now=now,
+            alerts=self._alerts(history),
+            score=score(history, now, self.popular) if wants_score and history.releases else None,
+            held_dependencies=held,
+        )
+
+    def _alerts(self, history: History) -> tuple[Alert, ...] | None:
+        if self.intelligence is None:
+            return ()
+        try:
+            return self.intelligence.alerts(history.name, history.releases)
+        except IntelligenceUnavailable:
+            return None

@@ -1,0 +1,225 @@
+"""A source that is ruled: versions that an organization's security rules hold are not there.
+
+One decision is made about a package, once per revision of its packument, state of the policy and maturity moment, and
+every route lives by it: packuments in all forms, single versions, dist-tags, and tarballs by any verb. A tarball asks
+for the decision alone; its packument is split again only when a new decision is due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import msgspec
+from msgspec import Raw
+
+from nproxy_mw.errors import Held, NotFound, NproxyError
+from nproxy_mw.npm.documents import Blob, ByteRange, Document
+from nproxy_mw.npm.facts import History, Release
+from nproxy_mw.npm.names import Name, parse_name
+from nproxy_mw.npm.routes import Route
+from nproxy_mw.npm.slices import Packument, members_of
+from nproxy_mw.npm.source import PackageSource
+from nproxy_mw.rules.decisions import Decision
+from nproxy_mw.rules.engine import judge
+from nproxy_mw.rules.port import Verdict
+from nproxy_mw.rules.sentences import finding_document, held_package, held_version
+from nproxy_mw.times import Clock, utc_now
+from nproxy_mw.upstream.dependencies import asked_for, new_dependencies, verdict_on
+from nproxy_mw.upstream.judged import Judged, Judgments
+from nproxy_mw.upstream.policy import Policy
+from nproxy_mw.upstream.targets import version_of_tarball
+
+TRUST = timedelta(minutes=30)
+"""How old a decision may be when a tarball lives by it without a look at the packument."""
+
+MAX_RESTRICTED = 200
+"""Held versions that a packument tells npm of."""
+
+Decided = Callable[[Judged, Judged | None], None]
+"""Told of each new decision, and of the one before it about the same package."""
+
+
+class Ruled:
+    """Leaves out what *policy* holds. *policy* is asked at each request; *decided* is told of new decisions."""
+
+    def __init__(
+        self,
+        source: PackageSource,
+        *,
+        policy: Callable[[], Policy],
+        judgments: Judgments | None = None,
+        decided: Decided = lambda judged, before: None,
+        clock: Clock = utc_now,
+    ) -> None:
+        self.source = source
+        self.policy = policy
+        self.judgments = judgments or Judgments()
+        self.decided = decided
+        self.clock = clock
+
+    def packument(self, name: Name, *, unless: str = "", for_write: bool = False) -> Document | None:
+        """Returns the packument without held versions. See `PackageSource`.
+
+        Raises:
+            Held: every version is held.
+        """
+        inner, _, state = unless.rpartition("\r")
+        policy, now = self.policy(), self.clock()
+        judged = self.judgments.find(str(name))
+        is_current = judged is not None and judged.revision == inner and judged.holds(policy.state, now)
+        known = inner if is_current and judged is not None and judged.state == state else ""
+        document = self.source.packument(name, unless=known, for_write=for_write)
+        if document is None:
+            return None
+        judged = self._judged(name, document, policy, now)
+        revision = f"{document.revision}\r{judged.state}"
+        if revision == unless:
+            return None
+        if judged.decision.blocks_everything:
+            raise _held(judged.decision, held_package(judged.decision))
+        return ruled_document(document, judged.decision, revision)
+
+    def dist_tags(self, name: Name) -> Mapping[str, str]:
+        """Returns the dist-tags, repaired. Raises as `packument`."""
+        decision = self.decision(name)
+        if decision.blocks_everything:
+            raise _held(decision, held_package(decision))
+        return decision.tags
+
+    def document(self, route: Route, *, unless: str = "") -> Document | None:
+        """Hands keys and attestations on."""
+        return self.source.document(route, unless=unless)
+
+    def tarball(self, name: Name, filename: str, part: ByteRange | None = None) -> Blob:
+        """Opens the tarball of a version that is not held. See `PackageSource`.
+
+        Raises:
+            Held: the version is held, or the upstream took it away.
+        """
+        version = version_of_tarball(name, filename)
+        decision = self.decision(name)
+        if version not in decision.allowed and version not in decision.blocked:
+            decision = self.decision(name, past=True)
+        if version in decision.blocked:
+            raise _held(decision, held_version(decision, version), version)
+        if version not in decision.allowed:
+            raise NotFound("The upstream registry has no such tarball.", code="tarball-not-found")
+        return self.source.tarball(name, filename, part)
+
+    def decision(self, name: Name, *, past: bool = False) -> Decision:
+        """Returns the decision about a package; *past* looks at the upstream first. Raises as `packument`."""
+        policy, now = self.policy(), self.clock()
+        judged = self.judgments.find(str(name))
+        if judged is not None and not past and judged.holds(policy.state, now) and now - judged.made < TRUST:
+            return judged.decision
+        known = judged.revision if judged is not None and judged.holds(policy.state, now) else ""
+        document = self.source.packument(name, unless=known, for_write=past)
+        if document is None and judged is not None:
+            self.judgments.keep(str(name), msgspec.structs.replace(judged, made=now))
+            return judged.decision
+        assert document is not None  # noqa: S101 - no condition was set
+        return self._judged(name, document, policy, now).decision
+
+    def history(self, name: Name) -> History:
+        """Returns the history of a package, held versions included, for explanations. Raises as `packument`."""
+        document = self.source.packument(name)
+        assert document is not None  # noqa: S101 - no condition was set
+        with document.alone():
+            return document.history
+
+    def held_dependencies(self, history: History, policy: Policy) -> tuple[Verdict, ...]:
+        """Returns verdicts on those versions whose new dependencies have no allowed version."""
+        if policy.mode_of("held_dependency") == "off":
+            return ()
+        return tuple(
+            verdict
+            for release, dependencies in new_dependencies(history)
+            for verdict in self._verdicts_on(release, dependencies, policy)
+        )
+
+    def _verdicts_on(self, release: Release, dependencies: Mapping[str, str], policy: Policy) -> list[Verdict]:
+        found: list[Verdict] = []
+        for name, specifier in dependencies.items():
+            asked = asked_for(name, specifier)
+            decision = self._of_dependency(asked[0], policy) if asked else None
+            verdict = verdict_on(release, *asked, decision) if asked and decision else None
+            if verdict is not None:
+                found.append(verdict)
+        return found
+
+    def _of_dependency(self, dependency: str, policy: Policy) -> Decision | None:
+        """The decision about a dependency, by all rules but `held_dependency`; None when it cannot be had."""
+        try:
+            name = parse_name(dependency)
+            document = self.source.packument(name)
+            assert document is not None  # noqa: S101 - no condition was set
+            with document.alone():
+                history = document.history
+        except NproxyError:  # absent, refused, or the upstream is away: the install will tell
+            return None
+        knowledge = policy.knowledge(history, self.clock())
+        return judge(history, policy.rules, knowledge, policy.covers(dependency))
+
+    def _judged(self, name: Name, document: Document, policy: Policy, now: datetime) -> Judged:
+        """Returns the decision about *document*: one that is kept, or a new one."""
+        before = self.judgments.find(str(name))
+        for kept in (before, self.judgments.stored(str(name))):
+            if kept is not None and kept.revision == document.revision and kept.holds(policy.state, now):
+                return kept
+        with document.alone():
+            history = document.history
+        held = self.held_dependencies(history, policy)
+        knowledge = policy.knowledge(history, now, held)
+        decision = judge(history, policy.rules, knowledge, policy.covers(str(name)))
+        judged = Judged(revision=document.revision, policy=policy.state, made=now, decision=decision)
+        self.judgments.keep(str(name), judged)
+        self.decided(judged, before)
+        return judged
+
+
+def ruled_document(document: Document, decision: Decision, revision: str) -> Document:
+    """Returns *document* without what *decision* blocks, at *revision*."""
+    if not decision.blocked and not decision.moved:
+        return document.at(revision)
+    with document.alone():
+        return document.at(revision, stripped(document.packument, decision))
+
+
+def stripped(packument: Packument, decision: Decision) -> Packument:
+    """Returns *packument* without blocked versions: ``versions``, ``time`` and ``dist-tags`` are pruned together.
+
+    npm is told of them in ``policyRestrictions``, which it reads when nothing else satisfies what it was asked for
+    (npm-pick-manifest): it prints the message then. Other clients ignore it.
+    """
+    blocked = decision.blocked
+    members = dict(packument.members)
+    if "time" in members:
+        times = members_of(members["time"])
+        members["time"] = Raw(msgspec.json.encode({key: raw for key, raw in times.items() if key not in blocked}))
+    members["policyRestrictions"] = Raw(msgspec.json.encode(_restrictions(packument, decision)))
+    return replace(
+        packument,
+        members=members,
+        versions={version: one for version, one in packument.versions.items() if version not in blocked},
+        tags=decision.tags,
+        withheld={version: _refusal_of(decision, version) for version in blocked},
+    )
+
+
+def _refusal_of(decision: Decision, version: str) -> Callable[[], Held]:
+    return lambda: _held(decision, held_version(decision, version), version)
+
+
+def _restrictions(packument: Packument, decision: Decision) -> Mapping[str, object]:
+    held = [version for version in packument.versions if version in decision.blocked][-MAX_RESTRICTED:]
+    newest = held[-3:]
+    manifests = {version: {"name": packument.name, "version": version, "dist": {}} for version in held}
+    return {"message": "\n".join(held_version(decision, version) for version in newest), "versions": manifests}
+
+
+def _held(decision: Decision, sentence: str, version: str | None = None) -> Held:
+    versions = [version] if version is not None else list(decision.blocked)[-20:]
+    rules = [finding_document(one, finding) for one in versions for finding in decision.blocked[one]]
+    return Held(sentence, package=decision.package, version=version or "", rules=rules)

@@ -1,0 +1,90 @@
+"""Bytes that are verified on their way: the last of them are held back until all of them have the right digest."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from nproxy_mw.errors import UpstreamUnavailable
+
+HELD = 64 * 1024
+"""Bytes at the end that no client sees before the whole is verified."""
+
+_SHASUM = re.compile(r"[0-9a-fA-F]{40}", re.ASCII)
+_STRENGTHS = ("sha512", "sha384", "sha256", "sha1")
+_WRONG = "The upstream registry sent other bytes than its packument promises (dist.integrity): nothing of it is kept."
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """What bytes must hash to: an algorithm of `hashlib`, and the raw digest."""
+
+    algorithm: str
+    value: bytes
+
+    def __str__(self) -> str:
+        return f"{self.algorithm}-{base64.b64encode(self.value).decode()}"
+
+
+def digest_of(integrity: str | None, shasum: str | None) -> Digest | None:
+    """Returns the strongest digest that a manifest's ``dist`` gives; None when it gives none that can be read.
+
+    *integrity* is in the form of https://www.w3.org/TR/SRI/: one or more hashes, separated by spaces. *shasum* is SHA-1
+    in hexadecimal.
+    """
+    found: dict[str, bytes] = {}
+    for word in (integrity or "")[:4096].split():
+        algorithm, _, text = word.partition("?")[0].partition("-")
+        try:
+            value = base64.b64decode(text, validate=True)
+        except binascii.Error:
+            continue
+        if algorithm in _STRENGTHS and len(value) == hashlib.new(algorithm).digest_size:
+            found.setdefault(algorithm, value)
+    if not found and _SHASUM.fullmatch(shasum or ""):
+        found["sha1"] = bytes.fromhex(shasum or "")
+    return next((Digest(algorithm, found[algorithm]) for algorithm in _STRENGTHS if algorithm in found), None)
+
+
+class Verifier:
+    """Hashes what it is fed, and tells at the end whether it was right."""
+
+    def __init__(self, digest: Digest | None, size: int | None = None) -> None:
+        self.digest = digest
+        self.size = size
+        self.taken = 0
+        self._hash = hashlib.new(digest.algorithm, usedforsecurity=False) if digest else None
+
+    def feed(self, data: bytes) -> None:
+        """Takes the next bytes."""
+        self.taken += len(data)
+        if self._hash is not None:
+            self._hash.update(data)
+
+    def finish(self) -> None:
+        """Passes when everything was there and right.
+
+        Raises:
+            UpstreamUnavailable: it was not.
+        """
+        if self.size is not None and self.taken != self.size:
+            raise UpstreamUnavailable("The upstream registry's tarball broke off.")
+        if self.digest is not None and self._hash is not None and self._hash.digest() != self.digest.value:
+            raise UpstreamUnavailable(_WRONG, code="integrity-mismatch")
+
+
+def verified(chunks: Iterable[bytes], verifier: Verifier) -> Iterator[bytes]:
+    """Yields *chunks*, the last `HELD` bytes only when *verifier* is content. Raises as it does."""
+    held = b""
+    for chunk in chunks:
+        verifier.feed(chunk)
+        held += chunk
+        if len(held) > HELD:
+            yield held[:-HELD]
+            held = held[-HELD:]
+    verifier.finish()
+    yield held

@@ -1,0 +1,359 @@
+"""Cached: what is kept, for how long, and what is served while the upstream is away."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.sources import ScriptedSource
+
+from nproxy_mw.errors import Forbidden, NotFound, StorageUnavailable, UpstreamUnavailable
+from nproxy_mw.npm.documents import ByteRange
+from nproxy_mw.npm.names import parse_name
+from nproxy_mw.npm.routes import Kind, Route
+from nproxy_mw.storage import LocalStorage, open_storage
+from nproxy_mw.storage.locks import FileLocks
+from nproxy_mw.storage.port import Storage
+from nproxy_mw.upstream.cached import RECHECK, STALE, TTL, Cached
+from nproxy_mw.upstream.flights import Flights
+from nproxy_mw.upstream.kept_tarballs import INLINE, Tarballs
+
+LODASH = parse_name("lodash")
+FILE = "lodash-1.0.0.tgz"
+DOWN = UpstreamUnavailable("The upstream registry did not answer.")
+
+
+class Time:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def source() -> ScriptedSource:
+    source = ScriptedSource()
+    source.publish("lodash", "1.0.0")
+    return source
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture(params=["memory", "local"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    if request.param == "memory":
+        return open_storage(f"memory://{uuid.uuid4().hex}")
+    return LocalStorage(tmp_path / "cache", durable=False)
+
+
+@pytest.fixture
+def make(source: ScriptedSource, storage: Storage, time: Time, tmp_path: Path) -> Any:
+    def make(**options: Any) -> Cached:
+        """A cache as one process has it: several of them share the storage."""
+        spool = tmp_path / "cache" / ".spool"
+        flights = Flights(FileLocks(tmp_path / "locks"))
+        return Cached(source, storage, tarballs=Tarballs(storage, spool), flights=flights, now=time, **options)
+
+    return make
+
+
+@pytest.fixture
+def cached(make: Any) -> Cached:
+    built: Cached = make()
+    return built
+
+
+def raw(cached: Cached) -> bytes:
+    document = cached.packument(LODASH)
+    assert document is not None
+    return document.raw
+
+
+def test_second_read_asks_nobody(cached: Cached, source: ScriptedSource) -> None:
+    """A packument is fetched once and given with the same bytes."""
+    assert raw(cached) == raw(cached)
+    assert source.asked["packument lodash"] == 1
+    assert cached.counts == {"miss": 1, "hit": 1}
+
+
+def test_unchanged_since_a_revision_is_none(cached: Cached) -> None:
+    """Who has the revision is told so, fresh or fetched."""
+    document = cached.packument(LODASH)
+    assert document is not None
+    assert cached.packument(LODASH, unless=document.revision) is None
+
+
+def test_other_processes_and_restarts_find_it(make: Any, source: ScriptedSource) -> None:
+    """What one process fetched is there for the next one."""
+    assert raw(make()) == raw(make())
+    assert source.asked["packument lodash"] == 1
+
+
+def test_old_one_is_asked_for_again(cached: Cached, source: ScriptedSource, time: Time) -> None:
+    """After its time the upstream is asked whether it changed; all processes learn that it did not."""
+    before = raw(cached)
+    time.now += TTL
+    assert raw(cached) == before
+    assert raw(cached) == before
+    assert source.asked["packument lodash"] == 2
+    assert cached.counts["revalidated"] == 1
+
+
+def test_change_is_seen_after_the_time(make: Any, source: ScriptedSource, time: Time) -> None:
+    """A new version appears everywhere when the time is over."""
+    first, second = make(), make()
+    raw(first), raw(second)
+    source.publish("lodash", "1.1.0")
+    assert b"1.1.0" not in raw(first)
+    time.now += TTL
+    assert b"1.1.0" in raw(first)
+    assert b"1.1.0" in raw(second)
+    assert source.asked["packument lodash"] == 2
+
+
+def test_write_asks_past_what_is_kept_but_not_twice_at_once(cached: Cached, source: ScriptedSource, time: Time) -> None:
+    """What is about to be changed is asked for anew, unless that was just done."""
+    raw(cached)
+    cached.packument(LODASH, for_write=True)
+    assert source.asked["packument lodash"] == 1
+    time.now += RECHECK
+    cached.packument(LODASH, for_write=True)
+    assert source.asked["packument lodash"] == 2
+
+
+def test_stale_is_served_while_the_upstream_is_away(make: Any, source: ScriptedSource, time: Time) -> None:
+    """However old: what is kept is better than an error. The upstream is tried again a little later."""
+    before = raw(make())
+    time.now += 30 * 86_400
+    source.fail = DOWN
+    cached = make()
+    assert [raw(cached), raw(cached)] == [before, before]
+    assert source.asked["packument lodash"] == 2
+    assert cached.counts["stale"] == 1
+    source.fail = None
+    source.publish("lodash", "1.1.0")
+    time.now += STALE
+    assert b"1.1.0" in raw(cached)
+
+
+def test_nothing_kept_and_the_upstream_away_is_an_error(cached: Cached, source: ScriptedSource) -> None:
+    """Never a 404."""
+    source.fail = DOWN
+    with pytest.raises(UpstreamUnavailable):
+        cached.packument(LODASH)
+
+
+def test_refusal_is_kept_for_a_minute(make: Any, source: ScriptedSource, time: Time) -> None:
+    """An absent package is asked for once a minute, by all processes together."""
+    for cached in (make(), make()):
+        for _ in range(2):
+            with pytest.raises(NotFound):
+                cached.packument(parse_name("absent"))
+    assert source.asked["packument absent"] == 1
+    time.now += 60
+    source.publish("absent", "1.0.0")
+    assert make().packument(parse_name("absent")) is not None
+
+
+def test_negative_time_is_at_most_a_minute(make: Any) -> None:
+    """A longer one would hide a new package."""
+    assert make(negative_ttl=3600).negative_ttl == 60
+
+
+def test_refusal_keeps_its_words(make: Any, source: ScriptedSource) -> None:
+    """Another process answers with the same error."""
+    source.fail = Forbidden("The upstream registry does not hand out this package: ask legal.", code="upstream-refused")
+    for cached in (make(), make()):
+        with pytest.raises(Forbidden, match="ask legal") as refused:
+            cached.packument(LODASH)
+        assert refused.value.code == "upstream-refused"
+
+
+def test_documents_are_kept_like_packuments(cached: Cached, source: ScriptedSource) -> None:
+    """Keys are fetched once."""
+    for _ in range(2):
+        document = cached.document(Route(Kind.KEYS))
+        assert document is not None
+    assert source.asked["document KEYS"] == 1
+
+
+def test_damaged_body_is_fetched_again(make: Any, source: ScriptedSource, storage: Storage) -> None:
+    """A power cut may leave a body short: it counts as absent."""
+    before = raw(make())
+    (key,) = (key for key in storage.list("packuments") if not key.endswith("/entry"))
+    storage.replace(key, before[:10], storage.read(key).revision)
+    assert raw(make()) == before
+    assert raw(make()) == before
+    assert source.asked["packument lodash"] == 2
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"\xff", b'{"format":99,"checked":0}'])
+def test_damaged_entry_is_written_anew(make: Any, source: ScriptedSource, storage: Storage, data: bytes) -> None:
+    """What cannot be read is asked for again, never an error."""
+    before = raw(make())
+    storage.replace("packuments/lodash/entry", data, storage.read("packuments/lodash/entry").revision)
+    assert raw(make()) == before
+
+
+def test_many_at_once_ask_once(make: Any, source: ScriptedSource) -> None:
+    """Threads of several processes want the same package: the upstream is asked once."""
+    processes = [make() for _ in range(3)]
+    found: list[bytes] = []
+    threads = [threading.Thread(target=lambda one=one: found.append(raw(one))) for one in processes * 4]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 12
+    assert source.asked["packument lodash"] == 1
+
+
+def test_full_disk_keeps_nothing_and_serves_all_the_same(
+    cached: Cached, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cache that cannot write is no reason to refuse a package."""
+
+    def full(*_: object) -> None:
+        raise StorageUnavailable("The disk is full.")
+
+    monkeypatch.setattr(storage, "create", full)
+    assert b"lodash" in raw(cached)
+    with cached.tarball(LODASH, FILE) as blob:
+        assert b"".join(blob)
+
+
+def read(cached: Cached, part: ByteRange | None = None, file: str = FILE) -> bytes:
+    with cached.tarball(LODASH, file, part) as blob:
+        return b"".join(blob)
+
+
+def collect(cached: Cached, seen: list[bytes]) -> None:
+    with cached.tarball(LODASH, FILE) as blob:
+        seen.extend(blob)
+
+
+def test_tarball_is_fetched_once(make: Any, source: ScriptedSource) -> None:
+    """Every process serves the kept bytes."""
+    data = source.tarballs[FILE]
+    assert [read(make()), read(make())] == [data, data]
+    assert source.asked[f"tarball {FILE}"] == 1
+
+
+def test_tarball_needs_no_upstream_once_it_is_kept(make: Any, source: ScriptedSource) -> None:
+    """Kept tarballs keep flowing, and nothing is asked of the packument."""
+    data = read(make())
+    source.fail = DOWN
+    source.asked.clear()
+    assert read(make()) == data
+    assert not source.asked
+
+
+@pytest.mark.parametrize("size", [100, INLINE + 1, 3 * INLINE])
+def test_wrong_bytes_are_never_whole_and_never_kept(
+    make: Any, source: ScriptedSource, storage: Storage, size: int
+) -> None:
+    """Bytes that the packument does not promise end in an error before the last of them, and nothing is kept."""
+    right = source.publish("lodash", "1.0.0", data=bytes(size))
+    source.tarballs[FILE] = right[:-1] + b"x"
+    seen: list[bytes] = []
+    with pytest.raises(UpstreamUnavailable):
+        collect(make(), seen)
+    assert len(b"".join(seen)) < size
+    assert not [key for key in storage.list() if key.startswith("tarballs/")]
+    source.tarballs[FILE] = right
+    assert read(make()) == right
+
+
+def test_large_tarball_flows_while_it_comes(make: Any, source: ScriptedSource, storage: Storage) -> None:
+    """The first bytes of a large tarball reach the client before the last ones have arrived."""
+    data = source.publish("lodash", "1.0.0", data=bytes(range(256)) * (3 * INLINE // 256))
+    go_on = threading.Event()
+
+    def slowly(whole: bytes) -> Any:
+        yield whole[: 2 * INLINE]
+        assert go_on.wait(10)
+        yield whole[2 * INLINE :]
+
+    source.chunks = slowly
+    leader, follower = make(), make()
+    with leader.tarball(LODASH, FILE) as first, follower.tarball(LODASH, FILE) as second:
+        both = [iter(first), iter(second)]
+        begun = [next(chunks) for chunks in both]
+        assert not [key for key in storage.list() if key.startswith("tarballs/")]
+        go_on.set()
+        assert [head + b"".join(rest) for head, rest in zip(begun, both, strict=True)] == [data, data]
+    assert source.asked[f"tarball {FILE}"] == 1
+    assert read(make()) == data
+
+
+def test_tarball_that_breaks_off_fails_every_follower(make: Any, source: ScriptedSource) -> None:
+    """A cut connection is an error for who leads and who follows; the next request begins anew."""
+    data = source.publish("lodash", "1.0.0", data=bytes(3 * INLINE))
+
+    def cut(whole: bytes) -> Any:
+        yield whole[: 2 * INLINE]
+        raise DOWN
+
+    source.chunks = cut
+    with pytest.raises(UpstreamUnavailable):
+        read(make())
+    source.chunks = lambda whole: iter([whole])
+    assert read(make()) == data
+
+
+@pytest.mark.parametrize("size", [5000, 2 * INLINE])
+@pytest.mark.parametrize("part", [ByteRange(10, 19), ByteRange(100, None), ByteRange(None, 7)], ids=str)
+def test_parts_of_kept_and_fetched_tarballs(make: Any, source: ScriptedSource, size: int, part: ByteRange) -> None:
+    """A part is the same whether the tarball was kept before or not."""
+    data = source.publish("lodash", "1.0.0", data=bytes(number % 251 for number in range(size)))
+    found = part.within(size)
+    assert found is not None
+    first, last = found
+    cached = make()
+    for _ in range(2):
+        assert read(cached, part) == data[first : last + 1]
+    assert source.asked[f"tarball {FILE}"] == 1
+
+
+def test_version_that_the_packument_lacks_makes_it_asked_for_again(
+    make: Any, source: ScriptedSource, time: Time
+) -> None:
+    """A version published a moment ago is found although the packument is fresh."""
+    cached = make()
+    raw(cached)
+    data = source.publish("lodash", "1.1.0")
+    time.now += RECHECK
+    assert read(cached, file="lodash-1.1.0.tgz") == data
+
+
+def test_tarball_that_no_version_has_is_not_asked_for(cached: Cached, source: ScriptedSource) -> None:
+    """What the packument does not list is absent, and its bytes are never fetched."""
+    source.tarballs["lodash-6.6.6.tgz"] = b"?"
+    with pytest.raises(NotFound):
+        cached.tarball(LODASH, "lodash-6.6.6.tgz")
+    assert source.asked["tarball lodash-6.6.6.tgz"] == 0
+
+
+def test_tarball_without_a_digest_passes_and_is_not_kept(
+    cached: Cached, source: ScriptedSource, storage: Storage
+) -> None:
+    """A mirror that gives neither integrity nor shasum: nothing to verify by, nothing to keep."""
+    data = source.publish("lodash", "1.0.0", dist={})
+    assert read(cached) == data
+    assert not [key for key in storage.list() if key.startswith("tarballs/")]
+
+
+def test_shasum_alone_is_verified(cached: Cached, source: ScriptedSource) -> None:
+    """Old packages have a SHA-1 only."""
+    source.publish("lodash", "1.0.0", dist={"shasum": "0" * 40})
+    with pytest.raises(UpstreamUnavailable):
+        read(cached)

@@ -1,0 +1,131 @@
+"""Guarded: retries, the bulkhead, the breaker, offline."""
+
+from __future__ import annotations
+
+import pytest
+from support.sources import ScriptedSource
+
+from nproxy_mw.errors import Busy, NotFound, UpstreamTimeout, UpstreamUnavailable
+from nproxy_mw.npm.names import parse_name
+from nproxy_mw.npm.routes import Kind, Route
+from nproxy_mw.upstream.guarded import ATTEMPTS, Guarded
+
+LODASH = parse_name("lodash")
+DOWN = UpstreamUnavailable("The upstream registry did not answer.")
+
+
+@pytest.fixture
+def source() -> ScriptedSource:
+    source = ScriptedSource()
+    source.publish("lodash", "1.0.0")
+    return source
+
+
+@pytest.fixture
+def pauses() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def guarded(source: ScriptedSource, pauses: list[float]) -> Guarded:
+    return Guarded(source, waiting=2, sleep=pauses.append)
+
+
+def test_answers_pass(guarded: Guarded) -> None:
+    """What the source says comes through all four verbs."""
+    assert guarded.packument(LODASH) is not None
+    assert guarded.dist_tags(LODASH) == {"latest": "1.0.0"}
+    assert guarded.document(Route(Kind.KEYS)) is not None
+    with guarded.tarball(LODASH, "lodash-1.0.0.tgz") as blob:
+        assert b"".join(blob).startswith(b"\x1f\x8b")
+
+
+def test_failure_at_once_is_tried_again(guarded: Guarded, source: ScriptedSource, pauses: list[float]) -> None:
+    """A reset connection costs the client nothing but a short pause."""
+    source.fail = DOWN
+
+    def recover(seconds: float) -> None:
+        pauses.append(seconds)
+        source.fail = None
+
+    guarded.sleep = recover
+    assert guarded.packument(LODASH) is not None
+    assert source.asked["packument lodash"] == 2
+    assert len(pauses) == 1
+
+
+def test_failures_end_after_a_few_attempts(guarded: Guarded, source: ScriptedSource) -> None:
+    """What fails again and again comes out as it is."""
+    source.fail = DOWN
+    with pytest.raises(UpstreamUnavailable, match="did not answer"):
+        guarded.packument(LODASH)
+    assert source.asked["packument lodash"] == ATTEMPTS
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(UpstreamTimeout("slow"), id="timeout"),
+        pytest.param(NotFound("none"), id="absent"),
+        pytest.param(Busy("busy", retry_after=60), id="busy for long"),
+    ],
+)
+def test_some_failures_are_not_tried_again(guarded: Guarded, source: ScriptedSource, error: Exception) -> None:
+    """Who waited once does not wait twice, and an answer is an answer."""
+    source.fail = error
+    with pytest.raises(type(error)):
+        guarded.packument(LODASH)
+    assert source.asked["packument lodash"] == 1
+
+
+def test_failed_late_is_not_tried_again(source: ScriptedSource) -> None:
+    """After some seconds somebody has waited long enough."""
+    source.fail = DOWN
+    times = iter([0.0, 5.0, 5.0, 5.0])
+    guarded = Guarded(source, sleep=lambda _: None, monotonic=lambda: next(times))
+    with pytest.raises(UpstreamUnavailable):
+        guarded.packument(LODASH)
+    assert source.asked["packument lodash"] == 1
+
+
+def test_upstream_that_fails_is_left_alone(guarded: Guarded, source: ScriptedSource) -> None:
+    """Once the breaker is open, requests are refused without a question, and the sentence says when to try again."""
+    source.fail = DOWN
+    for name in ("a", "b", "c"):
+        with pytest.raises(UpstreamUnavailable):
+            guarded.packument(parse_name(name))
+    asked = source.asked.total()
+    with pytest.raises(UpstreamUnavailable, match=r"try again in \d+ seconds"):
+        guarded.packument(LODASH)
+    assert source.asked.total() == asked
+
+
+def test_no_more_than_some_wait(guarded: Guarded) -> None:
+    """The third request for a busy upstream is told at once to come again; a closed blob makes place."""
+    first, second = (guarded.tarball(LODASH, "lodash-1.0.0.tgz") for _ in range(2))
+    with pytest.raises(Busy) as refused:
+        guarded.packument(LODASH)
+    assert refused.value.retry_after == 1
+    first.close()
+    first.close()  # twice gives one place free
+    assert guarded.packument(LODASH) is not None
+    third = guarded.tarball(LODASH, "lodash-1.0.0.tgz")
+    with pytest.raises(Busy):
+        guarded.packument(LODASH)
+    second.close()
+    third.close()
+
+
+def test_refused_tarball_gives_its_place_free(guarded: Guarded) -> None:
+    """An error takes no place for ever."""
+    for _ in range(5):
+        with pytest.raises(NotFound):
+            guarded.tarball(LODASH, "lodash-9.9.9.tgz")
+
+
+def test_offline_asks_nothing(source: ScriptedSource) -> None:
+    """Offline, the source is not asked, and the sentence says so."""
+    with pytest.raises(UpstreamUnavailable, match="offline") as refused:
+        Guarded(source, offline=True).packument(LODASH)
+    assert refused.value.code == "offline"
+    assert not source.asked
