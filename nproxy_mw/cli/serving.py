@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import dataclass
 from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.request import getproxies_environment
 
 from fsspec.core import split_protocol
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -55,15 +55,24 @@ class Serving:
         """Returns the way to the upstream; None when there is none.
 
         Raises:
-            UsageError: the file of certificate authorities cannot be read.
+            UsageError: the URL has a password and there is a token, too; or the file of certificate authorities cannot
+                be read.
         """
         if self.upstream.url is None:
             return None
-        return Urllib3Transport(
-            self.upstream.url,
-            allowed_origins=self.options.allowed_origin,
-            ssl_context=_ssl_context(self.options.upstream_ca),
-        )
+        options = self.options
+        try:
+            return Urllib3Transport(
+                self.upstream.url,
+                token=options.upstream_token,
+                allowed_origins=options.allowed_origin,
+                ca_file=options.upstream_ca,
+                proxies=_proxies(options.upstream_proxy),
+            )
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        except OSError as error:
+            raise UsageError(f"--upstream-ca: {options.upstream_ca} cannot be read: {error.strerror}.") from error
 
     def gateway(self, catalog: Catalog) -> Gateway | None:
         """Returns the way to the upstream with what is kept of it, and what is known; None when there is none.
@@ -182,17 +191,6 @@ def _report(serving: Serving, sender: Connection) -> None:
         sender.send("Interrupted.")
 
 
-def _ssl_context(path: str | None) -> ssl.SSLContext | None:
-    """Returns a context that trusts the authorities in a PEM file besides those of the system.
-
-    Raises:
-        UsageError: the file cannot be read, or holds none.
-    """
-    if path is None:
-        return None
-    context = ssl.create_default_context()
-    try:
-        context.load_verify_locations(path)
-    except (OSError, ssl.SSLError) as error:
-        raise UsageError(f"--upstream-ca: {path} cannot be read as certificates in PEM ({error.strerror}).") from error
-    return context
+def _proxies(url: str | None) -> dict[str, str] | None:
+    """Returns the proxy at *url* for every scheme, with the exceptions of ``NO_PROXY``; None for the environment's."""
+    return None if url is None else {**getproxies_environment(), "http": url, "https": url}

@@ -54,9 +54,10 @@ def listening(address="127.0.0.1"):
         pytest.param(["--org", "../x"], "--org '../x' is not an organization's id", id="organization"),
         pytest.param(["--upstream", ""], "--upstream is empty: give URL, or leave it out.", id="empty upstream"),
         pytest.param(["--allowed-origin", "x"], "--allowed-origin is not an origin like", id="origin"),
+        pytest.param(["--upstream-proxy", "ftp://x"], "--upstream-proxy is not a URL like", id="proxy"),
         pytest.param(
             ["--upstream-ca", "none.pem", "--upstream", "https://upstream.example"],
-            "--upstream-ca: none.pem cannot be read as certificates",
+            "--upstream-ca: none.pem cannot be read: No such file or directory.",
             id="authorities",
         ),
         pytest.param(["--trusted-proxies", "-1"], "'-1' is not a whole number from 0 to 16.", id="no proxies"),

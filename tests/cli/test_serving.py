@@ -16,11 +16,12 @@ from nproxy_mw.cli.addresses import Bind, Upstream
 from nproxy_mw.cli.options import UsageError
 from nproxy_mw.cli.serving import Serving, prepare
 from nproxy_mw.cli.stores import open_organizations
-from nproxy_mw.errors import StorageUnavailable
+from nproxy_mw.errors import StorageUnavailable, UpstreamUnavailable
 from nproxy_mw.hosting.administration import administrators_of
 from nproxy_mw.middleware.tenants import ByHost, ByPath, FixedOrg
 from nproxy_mw.orgs.seal import Seal
 from nproxy_mw.orgs.settings_fields import Settings
+from nproxy_mw.testing.upstream import RecordingUpstream, Reply
 
 NONE = Upstream(None, "Internal packages only.")
 URL = "http://127.0.0.1:4874"
@@ -109,21 +110,67 @@ def test_each_forwarded_header_is_believed_by_its_own_option(store, given, url):
     assert Client(one.application(), environ=FORWARDED).get("/").json["registry"] == url
 
 
-def test_transport_is_as_the_options_say(store, tmp_path):
-    """Origins, and authorities besides the system's."""
+def test_authorities_are_read_before_the_start(store, tmp_path):
+    """A file that is missing, empty or something else is said, and not at the first request."""
     upstream = Upstream("https://upstream.example/npm")
-    transport = serving(store, upstream=upstream, allowed_origin=("https://cdn.example",)).transport()
-    assert transport.upstream_url == "https://upstream.example/npm"
-    assert serving(store).transport() is None
     pem = tmp_path / "ca.pem"
-    for text in (None, "", "nonsense"):
+    for text, said in ((None, "ca.pem cannot be read: No such file"), ("", "certificates in PEM"), ("x", "in PEM")):
         if text is not None:
             pem.write_text(text)
-        with pytest.raises(UsageError, match=r"--upstream-ca: .*ca\.pem"):
+        with pytest.raises(UsageError, match=said):
             prepare(serving(store, upstream=upstream, upstream_ca=str(pem)))
     authorities = ssl.get_default_verify_paths().cafile
     if authorities:
         assert serving(store, upstream=upstream, upstream_ca=authorities).transport() is not None
+    assert serving(store).transport() is None
+
+
+def test_upstream_gets_one_kind_of_credentials(store):
+    """A password in the URL and a token contradict each other; neither is quoted."""
+    upstream = Upstream("https://ann:hush@upstream.example")
+    with pytest.raises(UsageError, match="leave one of them out") as caught:
+        prepare(serving(store, upstream=upstream, upstream_token="hushed"))
+    assert "hush" not in str(caught.value)
+
+
+@pytest.fixture
+def upstreams():
+    with RecordingUpstream() as one, RecordingUpstream() as other:
+        yield one, other
+
+
+def test_token_goes_to_the_upstream(store, upstreams):
+    """With reads, as a Bearer token."""
+    upstream, _ = upstreams
+    serving(store, upstream=Upstream(upstream.url), upstream_token="a-token").transport().send("GET", "/x").close()
+    (request,) = upstream.asked("/x")
+    assert request.headers["authorization"] == "Bearer a-token"
+
+
+@pytest.mark.parametrize("is_allowed", [True, False])
+def test_tarballs_may_lie_at_an_allowed_origin(store, upstreams, is_allowed):
+    """And at no other."""
+    upstream, other = upstreams
+    other.on("GET", "/x.tgz", Reply(200, b"there"))
+    allowed = (other.url,) if is_allowed else ()
+    transport = serving(store, upstream=Upstream(upstream.url), allowed_origin=allowed).transport()
+    if not is_allowed:
+        with pytest.raises(UpstreamUnavailable):
+            transport.fetch("GET", f"{other.url}/x.tgz")
+        return
+    with transport.fetch("GET", f"{other.url}/x.tgz") as response:
+        assert response.read(10) == b"there"
+
+
+@pytest.mark.parametrize("how", ["option", "variable"])
+def test_upstream_is_asked_through_a_proxy(store, upstreams, monkeypatch, how):
+    """The one that is given, else that of the environment."""
+    proxy, _ = upstreams
+    if how == "variable":
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+    given = {"upstream_proxy": proxy.url} if how == "option" else {}
+    serving(store, upstream=Upstream("http://upstream.invalid"), **given).transport().send("GET", "/x").close()
+    assert [request.path for request in proxy.requests] == ["http://upstream.invalid/x"]
 
 
 def test_operator_reads_what_to_do_next(store):
