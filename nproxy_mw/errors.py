@@ -9,8 +9,7 @@ into an answer. The message is a whole sentence a developer at a terminal can ac
     ├── ClientError              the request must change
     │   ├── BadRequest           400  not a name, not a publish document, a mismatch
     │   ├── Unauthenticated      401  no token where one is needed, or a wrong one
-    │   ├── Forbidden            403  the token lacks the scope
-    │   │   └── Held             403  a security rule holds the version
+    │   ├── Forbidden            403  the token lacks the scope; a rule says no
     │   ├── NotFound             404  no such package, version, tarball or route
     │   ├── MethodNotAllowed     405  the verb is not offered here
     │   ├── Conflict             409  the version exists already; a stale revision
@@ -33,7 +32,6 @@ Outside the tree: ``MissingLayer`` is a mistake in the host's composition, and a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 
@@ -96,26 +94,6 @@ class Forbidden(ClientError):
 
     status = 403
     code = "forbidden"
-
-
-class Held(Forbidden):
-    """403: security rules hold the version, or every version of the package. *rules* has a document per finding."""
-
-    code = "held-by-rule"
-
-    def __init__(self, message: str, *, package: str, version: str, rules: Sequence[Mapping[str, Any]]) -> None:
-        super().__init__(message)
-        self.package = package
-        self.version = version
-        self.rules = rules
-
-    def headers(self) -> list[tuple[str, str]]:
-        names = sorted({str(rule["rule"]) for rule in self.rules})
-        versions = len({rule["version"] for rule in self.rules})
-        return [("X-NProxy-Blocked", str(versions)), ("X-NProxy-Rules", ", ".join(names))]
-
-    def details(self) -> dict[str, Any]:
-        return {"rules": list(self.rules)}
 
 
 class NotFound(ClientError, LookupError):

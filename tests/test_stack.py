@@ -43,7 +43,7 @@ def built():
     acme = RegistryFixture()
     client = acme.client()
     assert publish(client).status == 201
-    return acme, dict(zip(ORDER, acme.layers, strict=True)), client.token
+    return acme, dict(zip(ORDER, acme.layers.without("record_installs"), strict=True)), client.token
 
 
 def ask(app, token, method, path):

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import msgspec
 from msgspec import Raw
 
-from nproxy_mw.errors import Held, NotFound, NproxyError
+from nproxy_mw.errors import NotFound, NproxyError
 from nproxy_mw.npm.documents import Blob, ByteRange, Document
 from nproxy_mw.npm.facts import History, Release
 from nproxy_mw.npm.names import Name, parse_name
@@ -23,6 +23,7 @@ from nproxy_mw.npm.slices import Packument, members_of
 from nproxy_mw.npm.source import PackageSource
 from nproxy_mw.rules.decisions import Decision
 from nproxy_mw.rules.engine import judge
+from nproxy_mw.rules.held import Held
 from nproxy_mw.rules.port import Verdict
 from nproxy_mw.rules.sentences import finding_document, held_package, held_version
 from nproxy_mw.times import Clock, utc_now

@@ -28,6 +28,7 @@ EXAMPLES: dict[ObjectKind, tuple[tuple[object, ...], str]] = {
         ("2026/11/22", "20261122T120000.000Z-0f-x"),
         "audit/events/2026/11/22/20261122T120000.000Z-0f-x.json",
     ),
+    layout.INSTALLS: (("2026/11/22", "12-0f1a"), "installs/2026/11/22/12-0f1a.json"),
     layout.CHECKPOINT: ((12,), "audit/checkpoints/00000012.json"),
     layout.LOGIN: (("6b-0f",), "logins/6b-0f.json"),
     layout.ORPHANS: ((), "upkeep/orphans.json"),

@@ -18,6 +18,7 @@ class FixedSettings:
         self.internal_scopes = tuple(internal_scopes)
         self.public_reads = public_reads
         self.version_unpublish = version_unpublish
+        self.slim_packuments = True
 
     def __call__(self) -> FixedSettings:
         return self

@@ -73,6 +73,7 @@ class OwnSettings:
     internal_scopes: Collection[str] = ("@acme",)
     public_reads = True
     version_unpublish = False
+    slim_packuments = True
 
 
 class OwnTokens:

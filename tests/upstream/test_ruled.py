@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from support.sources import ScriptedSource
 
-from nproxy_mw.errors import Held, NotFound
+from nproxy_mw.errors import NotFound
 from nproxy_mw.npm.documents import ByteRange
 from nproxy_mw.npm.forms import Form, written, written_version
 from nproxy_mw.npm.names import parse_name
 from nproxy_mw.rules.engine import Configured
+from nproxy_mw.rules.held import Held
 from nproxy_mw.rules.held_dependency import HeldDependency
 from nproxy_mw.rules.port import Verdict
 from nproxy_mw.rules.removed_upstream import RemovedUpstream
