@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from nproxy_mw.cli.npm_config import configured_registry
 from nproxy_mw.cli.options import UsageError
-from nproxy_mw.upstream.origins import Origin, parse_origin, parse_upstream
+from nproxy_mw.upstream.origins import Origin, check_proxies, parse_origin, parse_upstream
 
 _BIND = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]*)):(?P<port>[0-9]{1,5})", re.ASCII)
 NONE = "none"
@@ -97,6 +97,19 @@ def parse_allowed_origin(text: str) -> str:
         parse_origin(text)
     except ValueError as error:
         raise ValueError("is not an origin like https://cdn.example: a scheme, a host, and perhaps a port") from error
+    return text
+
+
+def parse_proxy(text: str) -> str:
+    """Returns the proxy's URL as it was given.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        check_proxies({"http": text})
+    except ValueError as error:
+        raise ValueError("is not a URL like http://proxy.example:3128") from error
     return text
 
 

@@ -7,6 +7,7 @@ from nproxy_mw.cli.addresses import (
     check_upstream,
     parse_allowed_origin,
     parse_bind,
+    parse_proxy,
     parse_public_url,
     parse_upstream_url,
 )
@@ -58,7 +59,7 @@ _OF_UPSTREAM = (
     Option("upstream-token", "is sent to the upstream as a Bearer token, with reads", "TOKEN", secret=True),
     Option("allowed-origin", "another place of the upstream's tarballs, like https://cdn.example; repeat it for "
            "several", "ORIGIN", parse=parse_allowed_origin, many=True, quoted=False, section=_UPSTREAM),
-    Option("upstream-proxy", "the proxy on the way to the upstream", "URL", quoted=False,
+    Option("upstream-proxy", "the proxy on the way to the upstream", "URL", parse=parse_proxy, quoted=False,
            otherwise="as HTTP_PROXY, HTTPS_PROXY and NO_PROXY say", section=_UPSTREAM),
     Option("upstream-ca", "certificate authorities for the upstream, in PEM, besides those of the system", "FILE",
            section=_UPSTREAM),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import dataclass
 from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection
@@ -46,15 +45,24 @@ class Serving:
         """Returns the way to the upstream; None when there is none.
 
         Raises:
-            UsageError: the file of certificate authorities cannot be read.
+            UsageError: the file of certificate authorities cannot be read; or there is a token, and the upstream's URL
+                has credentials, too.
         """
         if self.upstream.url is None:
             return None
-        return Urllib3Transport(
-            self.upstream.url,
-            allowed_origins=self.options.allowed_origin,
-            ssl_context=_ssl_context(self.options.upstream_ca),
-        )
+        options, proxy = self.options, self.options.upstream_proxy
+        try:
+            return Urllib3Transport(
+                self.upstream.url,
+                token=options.upstream_token,
+                allowed_origins=options.allowed_origin,
+                ca_file=options.upstream_ca,
+                proxies={"http": proxy, "https": proxy} if proxy else None,
+            )
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        except OSError as error:
+            raise UsageError(f"--upstream-ca: {options.upstream_ca} cannot be read ({error.strerror}).") from error
 
     def application(self) -> WSGIApplication:
         """Returns the whole server, with administrators and ``npm login``, as one WSGI application."""
@@ -150,19 +158,3 @@ def _report(serving: Serving, sender: Connection) -> None:
         sender.send(str(error))
     except KeyboardInterrupt:
         sender.send("Interrupted.")
-
-
-def _ssl_context(path: str | None) -> ssl.SSLContext | None:
-    """Returns a context that trusts the authorities in a PEM file besides those of the system.
-
-    Raises:
-        UsageError: the file cannot be read, or holds none.
-    """
-    if path is None:
-        return None
-    context = ssl.create_default_context()
-    try:
-        context.load_verify_locations(path)
-    except (OSError, ssl.SSLError) as error:
-        raise UsageError(f"--upstream-ca: {path} cannot be read as certificates in PEM ({error.strerror}).") from error
-    return context

@@ -21,6 +21,7 @@ from nproxy_mw.hosting.administration import administrators_of
 from nproxy_mw.middleware.tenants import ByHost, ByPath, FixedOrg
 from nproxy_mw.orgs.seal import Seal
 from nproxy_mw.orgs.settings_fields import Settings
+from nproxy_mw.testing.upstream import RecordingUpstream
 
 NONE = Upstream(None, "Internal packages only.")
 URL = "http://127.0.0.1:4874"
@@ -116,14 +117,31 @@ def test_transport_is_as_the_options_say(store, tmp_path):
     assert transport.upstream_url == "https://upstream.example/npm"
     assert serving(store).transport() is None
     pem = tmp_path / "ca.pem"
-    for text in (None, "", "nonsense"):
+    for text, said in [(None, r"--upstream-ca: .*ca\.pem"), ("", r"ca\.pem .* PEM"), ("nonsense", r"ca\.pem .* PEM")]:
         if text is not None:
             pem.write_text(text)
-        with pytest.raises(UsageError, match=r"--upstream-ca: .*ca\.pem"):
+        with pytest.raises(UsageError, match=said):
             prepare(serving(store, upstream=upstream, upstream_ca=str(pem)))
     authorities = ssl.get_default_verify_paths().cafile
     if authorities:
         assert serving(store, upstream=upstream, upstream_ca=authorities).transport() is not None
+
+
+def test_upstream_is_asked_through_the_proxy_with_the_token(store):
+    """What stands in for a proxy here sees the whole URL and the token."""
+    with RecordingUpstream() as proxy:
+        given = {"upstream_proxy": proxy.url, "upstream_token": "npm_of_upstream"}
+        with serving(store, upstream=Upstream("http://upstream.invalid"), **given).transport().send("GET", "/x"):
+            pass
+        [request] = proxy.requests
+    assert request.path == "http://upstream.invalid/x"
+    assert request.headers["authorization"] == "Bearer npm_of_upstream"
+
+
+def test_token_and_credentials_are_one_too_many(store):
+    """Nobody guesses which of them is meant."""
+    with pytest.raises(UsageError, match="a token is given too"):
+        prepare(serving(store, upstream=Upstream("http://me:secret@upstream.invalid"), upstream_token="npm_x"))
 
 
 def test_operator_reads_what_to_do_next(store):
