@@ -56,7 +56,7 @@ def listening(address="127.0.0.1"):
         pytest.param(["--allowed-origin", "x"], "--allowed-origin is not an origin like", id="origin"),
         pytest.param(
             ["--upstream-ca", "none.pem", "--upstream", "https://upstream.example"],
-            "--upstream-ca: none.pem cannot be read as certificates",
+            "--upstream-ca: none.pem cannot be read (No such file or directory).",
             id="authorities",
         ),
         pytest.param(["--trusted-proxies", "-1"], "'-1' is not a whole number from 0 to 16.", id="no proxies"),
