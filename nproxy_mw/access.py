@@ -98,7 +98,7 @@ def require(principal: Principal, grant: Grant) -> None:
         Unauthenticated: no API token was given.
         Forbidden: the token lacks the grant.
     """
-    if principal.is_anonymous:
+    if not principal.token_hash:
         raise Unauthenticated(
             f"This needs an API token of this registry with the scope '{grant}': "
             "put //<registry>/:_authToken=nproxy_... into .npmrc."

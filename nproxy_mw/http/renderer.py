@@ -46,16 +46,25 @@ class Renderer:
 
     def packument(self, request: Request) -> Response:
         """Returns the packument in the form and encoding that the client asks for."""
-        form = form_wanted(request.environ, slim=self.views.slim and request.settings.slim_packuments)
-        return self._of_packument(
-            request, form.value, lambda document, base: written(document.packument, form, base), _CONTENT_TYPES[form]
+        environ, route = request.environ, request.route
+        form = form_wanted(environ, slim=self.views.slim and request.settings.slim_packuments)
+        for_write = bool(environ.get("QUERY_STRING")) and is_for_write(environ)
+        return self._answer(
+            request,
+            form.value,
+            partial(self.source.packument, route.name or route.package, for_write=for_write),
+            lambda document, base: written(document.packument, form, base),
+            _CONTENT_TYPES[form],
         )
 
     def manifest(self, request: Request) -> Response:
         """Returns one version, named by number or tag."""
-        version = request.route.version
-        return self._of_packument(
-            request, "version", lambda document, base: written_version(document.packument, version, base)
+        package, version = request.route.package, request.route.version
+        return self._answer(
+            request,
+            "version",
+            partial(self.source.packument, package, for_write=is_for_write(request.environ)),
+            lambda document, base: written_version(document.packument, version, base),
         )
 
     def dist_tags(self, request: Request) -> Response:
@@ -75,18 +84,6 @@ class Renderer:
             partial(self.source.document, request.route),
             lambda document, _: written_members(document.members),
         )
-
-    def _of_packument(
-        self,
-        request: Request,
-        form: str,
-        render: Callable[[Document, str], bytes],
-        content_type: str = JSON,
-    ) -> Response:
-        environ, route = request.environ, request.route
-        for_write = bool(environ.get("QUERY_STRING")) and is_for_write(environ)
-        read = partial(self.source.packument, route.name or route.package, for_write=for_write)
-        return self._answer(request, form, read, render, content_type)
 
     def _answer(
         self,

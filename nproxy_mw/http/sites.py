@@ -28,7 +28,8 @@ def base_url(environ: WSGIEnvironment, public_url: str | None = None) -> str:
     """
     if public_url is not None:
         return public_url.rstrip("/")
-    return _base(environ["wsgi.url_scheme"], _authority(environ), environ.get("SCRIPT_NAME", ""))
+    host = environ.get("HTTP_HOST") or _authority(environ)
+    return _base(environ["wsgi.url_scheme"], host, environ.get("SCRIPT_NAME", ""))
 
 
 @lru_cache(maxsize=256)

@@ -45,23 +45,21 @@ class ErrorResponses:
         self.app = app
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        inner, context = opened(environ)
+        environ, context = opened(environ)
         request_id = context.request_id = context.request_id or uuid.uuid4().hex
         token = REQUEST.set(request_id)
-        body = self._answer(inner, _with_id(start_response, request_id), request_id)
-        if isinstance(body, list):  # of what is still to be sent, the log may have something to say
-            REQUEST.reset(token)
-        return body
-
-    def _answer(self, environ: WSGIEnvironment, start: StartResponse, request_id: str) -> Iterable[bytes]:
+        start = _with_id(start_response, request_id)
         counted: CountedInput | None = None
         try:
             counted = count_input(environ)
-            return self.app(environ, start)
+            body = self.app(environ, start)
         except Exception as error:
             if counted is not None:
                 drain(counted)
-            return send(environ, start, _response(error, environ, request_id))
+            body = send(environ, start, _response(error, environ, request_id))
+        if isinstance(body, list):  # of what is still to be sent, the log may have something to say
+            REQUEST.reset(token)
+        return body
 
 
 def _with_id(start_response: StartResponse, request_id: str) -> StartResponse:

@@ -43,10 +43,10 @@ class LocalStorage:
 
     def read(self, key: str) -> Stored:
         with translated(), self._opened(key) as file:
-            return Stored(data=file.read(), revision=_revision_of(os.fstat(file.fileno())))
+            return Stored(data=file.read(), revision=_revision_of(file.fileno()))
 
     def read_if_changed(self, key: str, revision: Revision) -> Stored | None:
-        return None if self._revision(key) == revision else self.read(key)
+        return None if _revision_of(f"{self.root}/{check_key(key)}") == revision else self.read(key)
 
     def open(self, key: str) -> BinaryIO:
         with translated():
@@ -132,20 +132,10 @@ class LocalStorage:
         except _ABSENT as error:
             raise Missing("There is no such object.") from error
 
-    def _revision(self, key: str) -> Revision:
-        """The revision an object is at now."""
-        try:
-            # Not by a Path, which takes longer than the look itself: this line runs several times in each request.
-            return _revision_of(os.stat(f"{self.root}/{check_key(key)}"))  # noqa: PTH116
-        except _ABSENT as error:
-            raise Missing("There is no such object.") from error
-        except OSError as error:
-            raise unavailable(error) from error
-
     def _check_revision(self, key: str, revision: Revision) -> None:
         """Passes when the object is at *revision*; raises `Changed`."""
         try:
-            found = self._revision(key)
+            found = _revision_of(f"{self.root}/{check_key(key)}")
         except Missing as error:
             raise Changed("The object is gone.") from error
         if found != revision:
@@ -161,8 +151,14 @@ class LocalStorage:
             raise StorageUnavailable("The storage did not get to writing in time: its disk is slow.") from error
 
 
-def _revision_of(status: os.stat_result) -> Revision:
-    """The revision of a file."""
+def _revision_of(file: str | int) -> Revision:
+    """The revision that *file* is at now, a path or the descriptor of an open file."""
+    try:
+        status = os.stat(file)  # noqa: PTH116 - a Path takes longer than the look, and each request looks several times
+    except _ABSENT as error:
+        raise Missing("There is no such object.") from error
+    except OSError as error:
+        raise unavailable(error) from error
     return Revision(f"{status.st_mtime_ns:x}-{status.st_ino:x}-{status.st_size:x}")
 
 
@@ -182,7 +178,7 @@ def _written_beside(target: Path, data: bytes, *, durable: bool) -> Iterator[tup
                 os.utime(file.fileno(), ns=(now, now))
                 if durable:
                     os.fsync(file.fileno())
-                revision = _revision_of(os.fstat(file.fileno()))
+                revision = _revision_of(file.fileno())
             yield temporary, revision
         finally:
             temporary.unlink(missing_ok=True)

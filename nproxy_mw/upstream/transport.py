@@ -210,7 +210,7 @@ def _trusting(ca_file: str) -> ssl.SSLContext:
     try:
         context.load_verify_locations(ca_file)
     except ssl.SSLError as error:
-        raise ValueError("The file of certificate authorities holds none: it must have certificates in PEM.") from error
+        raise ValueError(f"{ca_file} holds no certificate authorities: it must have certificates in PEM.") from error
     return context
 
 

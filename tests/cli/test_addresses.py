@@ -12,6 +12,7 @@ from nproxy_mw.cli.addresses import (
     check_upstream,
     parse_allowed_origin,
     parse_bind,
+    parse_proxy,
     parse_public_url,
     parse_upstream_url,
 )
@@ -99,6 +100,14 @@ def test_origin_has_no_path():
     assert parse_allowed_origin("https://cdn.example:8443") == "https://cdn.example:8443"
     with pytest.raises(ValueError, match="is not an origin"):
         parse_allowed_origin("https://cdn.example/npm")
+
+
+@pytest.mark.parametrize("text", ["ftp://proxy.example", "http://", "http://proxy.example:port"])
+def test_proxy_is_a_url(text):
+    """With or without its scheme, as in HTTPS_PROXY."""
+    assert parse_proxy("proxy.example:3128") == "proxy.example:3128"
+    with pytest.raises(ValueError, match="is not a URL"):
+        parse_proxy(text)
 
 
 def test_public_url_with_a_password_is_refused():

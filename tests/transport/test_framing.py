@@ -7,6 +7,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from http.client import parse_headers
 
 import pytest
 from support.wire import read
@@ -45,15 +46,13 @@ class Script:
                 threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
 
     def serve(self, connection: socket.socket) -> None:
-        with connection, suppress(OSError):
-            while head := connection.recv(65536):
+        with connection, connection.makefile("rb") as requests, suppress(OSError):
+            while line := requests.readline():
+                requests.read(int(parse_headers(requests).get("Content-Length", 0)))
                 if self.script:
                     connection.sendall(self.script.pop(0))
                     continue
-                _, _, target = head.partition(b" ")
-                if not target:  # the body of a request whose head came before
-                    continue
-                name = target.split(b" ")[0]
+                name = line.split(b" ")[1]
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(name), name))
 
     def close(self) -> None:
