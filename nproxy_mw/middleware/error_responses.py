@@ -24,7 +24,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nproxy_mw.errors import ClientError, MissingLayer, NotFound, NproxyError, StorageError
-from nproxy_mw.http.bodies import CountedInput, count_input, drain
+from nproxy_mw.http.bodies import CountedInput, count_input, finish
 from nproxy_mw.http.context import opened
 from nproxy_mw.http.messages import NO_STORE, Headers, Response, json_response, send
 from nproxy_mw.observability.logs import REQUEST
@@ -36,6 +36,7 @@ _log = logging.getLogger(__name__)
 
 LONGEST_NOTICE = 500  # characters
 LONGEST_REASON = 200
+_STRANGERS = (401, 403, 429)  # statuses of clients for whose uploads nobody waits
 
 
 class ErrorResponses:
@@ -60,7 +61,7 @@ class ErrorResponses:
             return self.app(environ, start)
         except Exception as error:
             if counted is not None:
-                drain(counted)
+                finish(environ, counted, stranger=getattr(error, "status", 500) in _STRANGERS)
             return send(environ, start, _response(error, environ, request_id))
 
 
