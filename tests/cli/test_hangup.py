@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -80,10 +80,8 @@ def terminal():
     name = os.ttyname(slave)
     os.close(slave)
     yield master, name
-    try:
+    with suppress(OSError):
         os.close(master)
-    except OSError:
-        pass
 
 
 def test_hangup_reloads_while_the_terminal_is_open(tmp_path, terminal):

@@ -94,7 +94,7 @@ class Impatient:
         sockets = 0
         for link in Path(f"/proc/{worker}/fd").iterdir():
             with suppress(FileNotFoundError):
-                sockets += os.readlink(link).startswith("socket:")
+                sockets += str(link.readlink()).startswith("socket:")
         return sockets - 1  # the one that listens
 
     def stop(self):

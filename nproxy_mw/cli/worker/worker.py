@@ -25,6 +25,7 @@ from nproxy_mw.http.bodies import LINGER
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+    from types import FrameType
 
 _SWEEP = 1.0  # seconds between two looks at all deadlines
 _LOGGED = 10  # refused requests of which each is logged, between two sweeps
@@ -43,6 +44,7 @@ class Worker(ThreadWorker):
         self.keep_alive = float(self.cfg.keepalive)
         self.accept_at = self.notify_at = self.sweep_at = 0.0  # on time.monotonic's clock
         self.ready: list[socket.socket] = []  # listeners on which a connection waits
+        self.quits = False
         self.refused = 0  # requests that no thread saw, since the last sweep
 
     @classmethod
@@ -90,6 +92,15 @@ class Worker(ThreadWorker):
         super().init_signals()
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        """Ends after this turn of the poller. gunicorn would end at once, also in the middle of giving a request to a
+        thread, and wait for ever then: for a lock that it holds itself, or for a thread that nobody tells to end.
+        """
+        if not self.booted:
+            super().handle_quit(sig, frame)
+        self.quits = True
+        self.method_queue.defer(lambda: None)  # wakes the poller
+
     def load_wsgi(self) -> None:
         """Offers the application to take what a client still sends when it is answered."""
         super().load_wsgi()
@@ -113,8 +124,10 @@ class Worker(ThreadWorker):
         self.ready.append(listener)
 
     def wait_for_and_dispatch_events(self, timeout: float | None) -> None:
-        """Takes connections last: the requests that came before them may hold all threads."""
+        """Ends if that was asked for; and takes connections last: requests before them may hold all threads."""
         super().wait_for_and_dispatch_events(timeout)
+        if self.quits:
+            super().handle_quit(signal.SIGQUIT, None)
         while self.ready:
             self.take(self.ready.pop())
 

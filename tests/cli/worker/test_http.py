@@ -1,4 +1,4 @@
-"""What the server makes of requests before the registry sees them: what is not HTTP, and what clients say of themselves."""
+"""What the server makes of a request before the registry sees it: what is no HTTP, what clients say of themselves."""
 
 from __future__ import annotations
 
