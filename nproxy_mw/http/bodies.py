@@ -28,8 +28,8 @@ STRANGER_DRAIN_LIMIT = 1024 * 1024  # the same, for a client that may not do wha
 STRANGER_DRAIN_SECONDS = 2.0
 
 LINGER = "nproxy.linger"
-"""The environ's name for a call that a server offers which takes by itself a little of what a client still sends when
-it is answered. Called, it takes as much as `drain` would."""
+"""The environ key of a function, offered by a server that reads a little of a request's rest by itself after the
+response. Once called, the server reads as much as `drain` would."""
 
 PUBLISH_LIMIT = 52_428_800
 """Bytes of a publish request's body, after any Content-Encoding is undone: 50 MB."""
@@ -113,7 +113,10 @@ def count_input(environ: WSGIEnvironment) -> CountedInput | None:
 
 
 def finish(environ: WSGIEnvironment, counted: CountedInput, *, stranger: bool) -> None:
-    """Sees to it that an answer arrives although the client may still send. No thread waits where the server can."""
+    """Makes sure that an error response arrives while the client may still send; leaves that to a server that can.
+
+    A *stranger* is a client without the right to what it asks for: only a little of its body is read.
+    """
     linger = environ.get(LINGER)
     if linger is None:
         drain(counted, stranger=stranger)
@@ -122,7 +125,7 @@ def finish(environ: WSGIEnvironment, counted: CountedInput, *, stranger: bool) -
 
 
 def drain(counted: CountedInput, *, stranger: bool = False) -> None:
-    """Reads the rest of a body and discards it, bounded in bytes and time; only a little from a *stranger*.
+    """Reads the rest of a body and discards it, bounded in bytes and time. For *stranger*, see `finish`.
 
     npm shows a broken pipe instead of an answer that arrives while it still sends.
     """

@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 LONGEST_NOTICE = 500  # characters
 LONGEST_REASON = 200
-_STRANGERS = (401, 403, 429)  # statuses of clients for whose uploads nobody waits
+_STRANGERS = (401, 403, 429)  # statuses of clients whose uploads are not read to the end
 
 
 class ErrorResponses:

@@ -1,4 +1,4 @@
-"""What a client may take of a worker: every number in one place. docs/servers.md promises them."""
+"""Bounds: how much of a worker one client can use. Every number is here; docs/servers.md promises them."""
 
 from __future__ import annotations
 
@@ -13,55 +13,55 @@ MIB = 1024 * KIB
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Times are in seconds, sizes in bytes, paces in bytes a second."""
+    """Times are in seconds, sizes in bytes, paces in bytes per second."""
 
     head_seconds: float = 10.0
-    """From the connection, or from the first byte on a kept one, to the end of the head. Apache gives 20 to 40."""
+    """From the connection, or the first byte of a later request, to the end of the head. Apache allows 20 to 40."""
 
     head_size: int = 32 * KIB
     """All headers together. Node's limit is 16 KiB, nginx's 32 KiB."""
 
     body_patience: float = 20.0
-    """Silence within a body. Longer than any pause of a network that still works."""
+    """Silence within a body. It is longer than any pause of a network that still works."""
 
     send_patience: float = 60.0
-    """How long a client may take nothing of its answer."""
+    """Silence of a client that does not take its response. nginx allows 60."""
 
     slowest: int = KIB
-    """A pace below which bytes do not count as progress. Apache's mod_reqtimeout asks for 500, Kestrel for 240."""
+    """Bytes below this pace do not count as progress. Apache's mod_reqtimeout asks for 500, Kestrel for 240."""
 
     brisk: int = 32 * KIB
-    """The same while the worker is crowded: half of its room for waiting bytes, or of its connections, is taken."""
+    """The same while the worker is crowded: half of its disk budget, or of its connections, is taken."""
 
     memory: int = 64 * MIB
-    """Bodies and answers that wait for their clients in memory; what is more goes to disk."""
+    """Request bodies and responses that wait for clients in memory. What exceeds it goes to disk."""
 
     disk: int = 1024 * MIB
-    """Bodies and answers that wait for their clients in temporary files."""
+    """Request bodies and responses that wait for clients in temporary files."""
 
     small_body: int = 64 * KIB
-    """Up to this size a body is kept in memory, and never gets a thread before it is whole."""
+    """A body up to this size stays in memory, and gets a thread only when it is whole."""
 
     stored_body: int = 128 * MIB
-    """Up to this size a body is stored when no thread can read it; a larger or a chunked one is answered 503 then."""
+    """A body up to this size is stored while no thread can read it. A larger or a chunked one gets 503 instead."""
 
     direct_wait: float = 0.5
-    """How long a large body waits for one of the threads that read bodies themselves, before it is stored."""
+    """How long a large body waits for a thread that can read it."""
 
     direct_share: int = 4
-    """One of so many threads may read a body itself; at least one may."""
+    """One in so many threads may read a body from its client; at least one may."""
 
     linger_seconds: float = 2.0
-    """How long a connection stays open behind its last answer, so that the answer arrives."""
+    """How long a connection stays open after its last response, so that the response arrives."""
 
     linger_size: int = 256 * KIB
-    """How much of a refused body is read and thrown away meanwhile."""
+    """How much of a refused body is read and discarded meanwhile."""
 
     per_address: float = 0.5
     """The share of a worker's connections that one client address may hold."""
 
     accept_pause: float = 0.5
-    """How long no connection is accepted after the system had no room for one."""
+    """How long the worker accepts no connections after the system ran out of room for them."""
 
 
 RESERVED_FILES = 128
@@ -72,7 +72,10 @@ _FILES_EACH = 2
 
 
 def raised_file_limit(connections: int) -> int:
-    """Raises this process's limit of open files as far as *connections* need it and the system lets it; returns it."""
+    """Raises this process's limit of open files as far as *connections* need it and the system allows it.
+
+    Returns the limit that holds now.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return sys.maxsize
@@ -90,9 +93,8 @@ def connections_allowed(configured: int, file_limit: int) -> int:
 
 
 def extended(deadline: float, now: float, *, patience: float, size: int, pace: int) -> float:
-    """Returns the deadline of a transfer that just moved *size* bytes.
+    """Returns the new deadline of a transfer that just moved *size* bytes.
 
-    Waiting uses patience up, and each byte gives a little of it back. So one rule holds for silence, and for a byte now
-    and then.
+    Waiting uses up patience, and each byte restores a little of it. So one rule covers silence and a trickle alike.
     """
     return min(now + patience, deadline + size / pace)

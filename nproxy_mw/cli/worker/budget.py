@@ -1,4 +1,4 @@
-"""Budget: how many bytes a worker keeps for clients that are slow to send or to take them."""
+"""Budget: how many bytes a worker keeps for clients that are slow to send or to receive them."""
 
 from __future__ import annotations
 
@@ -10,61 +10,61 @@ from threading import Lock
 
 
 class Budget:
-    """Room in *memory* and on *disk*, in bytes, shared by all connections of a worker and by its threads."""
+    """Room in *memory* and on *disk*, in bytes, shared by all connections and all threads of a worker."""
 
     def __init__(self, memory: int, disk: int) -> None:
         self.memory = memory
         self.disk = disk
-        self._pinned: Counter[int] = Counter()  # id of bytes -> how many connections wait with them
-        self._in_memory = 0
-        self._on_disk = 0
+        self.memory_used = 0
+        self.disk_used = 0
+        self._pins: Counter[int] = Counter()  # id of a bytes object -> how many connections wait with it
         self._lock = Lock()
 
     @property
     def is_half_full(self) -> bool:
-        """Whether slow clients have taken half of the room on disk."""
-        return self._on_disk > self.disk // 2
+        """Whether slow clients take more than half of the room on disk."""
+        return self.disk_used > self.disk // 2
 
     def pin(self, data: bytes) -> bool:
-        """Takes memory for *data*, which the caller keeps alive; an object that several wait with counts once.
+        """Takes memory for *data* and returns True, or returns False when there is not enough.
 
-        Returns whether there was room.
+        The caller keeps *data* alive. An object that many connections wait with counts once.
         """
         with self._lock:
-            if not self._pinned[id(data)]:
-                if self._in_memory + len(data) > self.memory:
+            if not self._pins[id(data)]:
+                if self.memory_used + len(data) > self.memory:
                     return False
-                self._in_memory += len(data)
-            self._pinned[id(data)] += 1
+                self.memory_used += len(data)
+            self._pins[id(data)] += 1
             return True
 
     def unpin(self, data: bytes) -> None:
-        """Gives the memory of one `pin` back."""
+        """Gives back the memory of one `pin`."""
         with self._lock:
-            self._pinned[id(data)] -= 1
-            if not self._pinned[id(data)]:
-                del self._pinned[id(data)]
-                self._in_memory -= len(data)
+            self._pins[id(data)] -= 1
+            if not self._pins[id(data)]:
+                del self._pins[id(data)]
+                self.memory_used -= len(data)
 
     def take_disk(self, size: int) -> None:
         """Takes room on disk.
 
         Raises:
-            OSError: there is none left, as a full disk would say it.
+            OSError: there is not enough left; the error is that of a full disk.
         """
         with self._lock:
-            if self._on_disk + size > self.disk:
+            if self.disk_used + size > self.disk:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            self._on_disk += size
+            self.disk_used += size
 
     def give_disk(self, size: int) -> None:
-        """Gives room on disk back."""
+        """Gives back room on disk."""
         with self._lock:
-            self._on_disk -= size
+            self.disk_used -= size
 
 
 class BudgetFile:
-    """A temporary file without a name, written at its end and read from its beginning, whose size a budget pays."""
+    """A temporary file without a name, appended to and read from the start. A budget pays for its size."""
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
@@ -78,22 +78,21 @@ class BudgetFile:
             OSError: the budget is used up, or the disk is full.
         """
         self.budget.take_disk(len(data))
-        self.size += len(data)
-        at = self.size - len(data)
+        at, self.size = self.size, self.size + len(data)
         while data:
             written = os.pwrite(self._file.fileno(), data, at)
             data, at = data[written:], at + written
 
     def fileno(self) -> int:
-        """The descriptor."""
+        """Returns the descriptor."""
         return self._file.fileno()
 
     def read(self, size: int) -> bytes:
-        """The next *size* bytes, fewer only at the end."""
+        """Returns the next *size* bytes; fewer only at the end."""
         return self._file.read(size)
 
     def close(self) -> None:
-        """Removes the file and gives its room back. Does nothing the second time."""
+        """Removes the file and gives back its room. A second call does nothing."""
         if not self._file.closed:
             self._file.close()
             self.budget.give_disk(self.size)

@@ -1,4 +1,4 @@
-"""Connection: one client's connection, as the poller and gunicorn's ThreadWorker handle it."""
+"""Connection: one client's connection, and the request that is being read from it or handled."""
 
 from __future__ import annotations
 
@@ -11,47 +11,46 @@ from gunicorn.http.errors import LimitRequestHeaders
 from gunicorn.workers.gthread import TConn
 
 from nproxy_mw.cli.worker.bounds import Bounds
-from nproxy_mw.cli.worker.outlet import Outlet
+from nproxy_mw.cli.worker.output import OutputBuffer
 from nproxy_mw.cli.worker.request import ClientRequest, check_partial, head_end
 
 
 class Connection(TConn):
-    """What is known of a client's connection.
-
-    For gunicorn's `ThreadWorker.handle` it is also the parser: it yields the request that the poller has read.
+    """A client's connection. It is also its own parser for gunicorn's `ThreadWorker.handle`: it yields the request
+    that the poller has read.
     """
 
     def __init__(
-        self, cfg: Any, stream: socket.socket, client: Any, server: Any, *, bounds: Bounds, outlet: Outlet
+        self, cfg: Any, stream: socket.socket, client: Any, server: Any, *, bounds: Bounds, output: OutputBuffer
     ) -> None:
         super().__init__(cfg, stream, client, server)  # makes it non-blocking
         self.stream = stream
-        self.outlet = outlet
+        self.output = output
         self.bounds = bounds
-        # What `ThreadWorker.handle` looks at.
-        self.sock: Any = self.outlet
+        # For `ThreadWorker.handle`.
+        self.sock: Any = self.output
         self.parser: Any = self
         self.initialized = self.data_ready = True
-        # The poller's.
+        # For the poller.
         self.when_ready: Callable[[Connection], None] = nothing
         self.callback: Callable[[Any], None]
-        self.events = 0  # what the poller waits for
-        self.deadline = math.inf  # on time.monotonic's clock; infinite while a thread has the request
+        self.events = 0  # those that the poller waits for
+        self.deadline = math.inf  # by time.monotonic; infinite while a thread has the request
         self.address: object = None
         self.keeps = False  # whether another request may follow
         self.is_direct = False  # whether a thread reads the body
-        self.wasted = 0  # bytes read behind the last answer
-        # The request that is being read or answered.
-        self.held = b""  # received, and not yet part of a request
-        self.searched = 0  # bytes of it in which no end of a head was found
+        self.discarded = 0  # bytes read after the last response
+        # The request.
+        self.held = b""  # bytes received that belong to no request yet
+        self.searched = 0  # how many of them have been searched for the end of a head
         self.request: ClientRequest | None = None
         self.requests = 0
 
     def take_head(self) -> ClientRequest | None:
-        """Parses the next request when its head is whole.
+        """Returns the next request, or None while its head is not whole.
 
         Raises:
-            ParseException: it is no HTTP.
+            ParseException: the head is not HTTP, or too large.
         """
         end = head_end(self.held, self.searched)
         self.searched = len(self.held)
@@ -66,33 +65,33 @@ class Connection(TConn):
         return self.request
 
     def take(self, size: int) -> bytes:
-        """Returns the next *size* bytes that came, fewer when no more are there."""
+        """Returns the next *size* bytes that were received, or fewer."""
         taken, self.held = self.held[:size], self.held[size:]
         return taken
 
     def __next__(self) -> ClientRequest | None:
-        self.outlet.begin()
+        self.output.begin()
         return self.request
 
     def finish_body(self, deadline: float | None = None, max_bytes: int | None = None) -> bool:
-        """Whether nothing of the body is left in the connection; gunicorn would read and wait for it."""
-        self.outlet.flush()
+        """Returns whether nothing of the body is still to come. gunicorn's own parser would wait for it here."""
+        self.output.flush()
         return self.request is not None and not self.request.is_unread
 
     def forget_request(self) -> None:
-        """Makes ready for the next one."""
+        """Releases the request, so that the next one can be read."""
         if self.request is not None:
-            self.held = self.request.incoming.close() + self.held
+            self.held = self.request.reader.close() + self.held
             self.request = None
 
     def close(self, graceful: bool = False) -> None:
-        """Closes the connection, whatever waits."""
+        """Closes the connection and discards everything that waits."""
         self.forget_request()
-        self.outlet.discard()
+        self.output.clear()
         self.stream.close()
-        self.parser = None  # these two would keep the connection in memory, as parts of a circle
+        self.parser = None  # these references form cycles, which would delay freeing the memory
         self.when_ready, self.callback = nothing, nothing
 
 
 def nothing(connection: Connection) -> None:
-    """Nobody waits for anything of a connection that is not registered."""
+    """Does nothing: no step is due on this connection."""

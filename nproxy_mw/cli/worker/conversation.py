@@ -1,4 +1,4 @@
-"""Conversation: how the poller reads requests from a connection and sends the answers."""
+"""Conversation: how the poller reads requests from a connection and sends responses."""
 
 from __future__ import annotations
 
@@ -7,49 +7,51 @@ import time
 from collections.abc import Callable
 from selectors import EVENT_READ, EVENT_WRITE
 
+from nproxy_mw.cli.worker.bodies import PIECE
 from nproxy_mw.cli.worker.bounds import Bounds, extended
 from nproxy_mw.cli.worker.budget import Budget
 from nproxy_mw.cli.worker.connection import Connection
-from nproxy_mw.cli.worker.dispatch import Dispatch
-from nproxy_mw.cli.worker.incoming import PIECE
+from nproxy_mw.cli.worker.dispatcher import Dispatcher
 from nproxy_mw.cli.worker.poller import Poller
 from nproxy_mw.cli.worker.refusals import Overloaded
 from nproxy_mw.cli.worker.request import ClientRequest
 from nproxy_mw.http.bodies import DRAIN_LIMIT, DRAIN_SECONDS
 
-_TURN = 1024 * 1024  # bytes sent to one client before the others have their turn
+_TURN = 1024 * 1024  # bytes sent to one client before the next client's turn
 
-Answer = Callable[[Connection, Exception], None]
-"""Writes the answer for a request that no thread gets to see."""
+Refuse = Callable[[Connection, Exception], None]
+"""Writes the response to a request that no thread gets."""
 
 
 class Conversation:
-    """A connection is in one of five states: its ``when_ready`` is `read`, `Dispatch.read_ahead`, `send`, `waste`, or
-    nothing. *keep_alive* says for how many seconds a connection waits for its next request.
+    """Reads requests from connections and sends responses. Only the poller's thread calls it.
+
+    ``connection.when_ready`` is the state of a connection: `read`, `Dispatcher.read_ahead`, `send`, `discard` or
+    nothing. *keep_alive* returns how many seconds a connection may wait for its next request.
     """
 
     def __init__(
         self,
         poller: Poller,
-        dispatch: Dispatch,
+        dispatcher: Dispatcher,
         bounds: Bounds,
         budget: Budget,
         *,
-        answer: Answer,
+        write_refusal: Refuse,
         keep_alive: Callable[[], float],
     ) -> None:
         self.poller = poller
-        self.dispatch = dispatch
+        self.dispatcher = dispatcher
         self.bounds = bounds
         self.budget = budget
-        self.answer = answer
+        self.write_refusal = write_refusal
         self.keep_alive = keep_alive
         self.pace = bounds.slowest
 
     # Reading
 
     def read(self, connection: Connection) -> None:
-        """Takes what a client sent."""
+        """Reads what a client sent."""
         request = connection.request
         data = connection.stream.recv(min(request.missing, PIECE) if request else PIECE)
         if not data:
@@ -61,7 +63,7 @@ class Conversation:
             self.read_body(connection, request, data)
 
     def read_head(self, connection: Connection) -> None:
-        """Goes on with a request whose head may be whole."""
+        """Parses a head as soon as it is whole."""
         is_first = not connection.searched
         try:
             request = connection.take_head()
@@ -74,17 +76,17 @@ class Conversation:
             connection.deadline = time.monotonic() + self.bounds.head_seconds
 
     def find_place(self, connection: Connection, request: ClientRequest) -> None:
-        """Decides where the body goes: nowhere, into the store, or to a thread as it comes."""
+        """Decides where the body goes: nowhere, to the poller's store, or to a thread as it comes."""
         length = request.length
         if length == 0:
-            self.dispatch.hand_over(connection)
+            self.dispatcher.hand_over(connection)
         elif length is not None and length <= max(self.bounds.small_body, len(connection.held)):
             self.store(connection, request, length)
         else:
-            self.dispatch.hand_over_unread(connection, request)
+            self.dispatcher.hand_over_unread(connection, request)
 
     def store(self, connection: Connection, request: ClientRequest, length: int) -> None:
-        """Begins to store a body."""
+        """Begins to store a body, and hands the request over when the body is whole."""
         connection.deadline = time.monotonic() + self.bounds.body_patience
         try:
             request.store(connection.take(length), length, self.budget, self.bounds.small_body)
@@ -92,12 +94,12 @@ class Conversation:
             self.refuse(connection, Overloaded())
             return
         if not request.missing:
-            self.dispatch.hand_over(connection)
+            self.dispatcher.hand_over(connection)
         else:
             request.say_continue(connection.stream)
 
     def read_body(self, connection: Connection, request: ClientRequest, data: bytes) -> None:
-        """Stores a piece of a body."""
+        """Stores a piece of a body, and hands the request over after the last one."""
         try:
             request.add(data)
         except OSError:
@@ -105,10 +107,10 @@ class Conversation:
             return
         self._extend(connection, self.bounds.body_patience, len(data))
         if not request.missing:
-            self.dispatch.hand_over(connection)
+            self.dispatcher.hand_over(connection)
 
-    def wait_no_longer(self, connection: Connection, request: ClientRequest) -> None:
-        """Stores a body that no thread could read in time, or refuses one that is too large for that."""
+    def store_overdue(self, connection: Connection, request: ClientRequest) -> None:
+        """Stores a body that no thread could read in time. Refuses one that is too large, or of unknown length."""
         self.poller.watch(connection, EVENT_READ)
         if request.length is not None and request.length <= self.bounds.stored_body:
             self.store(connection, request, request.length)
@@ -116,30 +118,30 @@ class Conversation:
             self.refuse(connection, Overloaded())
 
     def give_up(self, connection: Connection) -> None:
-        """Ends what a client does not go on with. Half a body is the application's to answer."""
+        """Closes a connection on which the client does not go on. The application answers half a body."""
         request = connection.request
         if request is not None and request.missing:
             request.missing = 0
             request.force_close()
-            self.dispatch.hand_over(connection)
+            self.dispatcher.hand_over(connection)
         else:
             self.poller.drop(connection)
 
     def refuse(self, connection: Connection, error: Exception) -> None:
-        """Answers a request that no thread gets to see; the last answer of its connection."""
-        connection.outlet.begin()
-        self.answer(connection, error)
+        """Responds to a request that no thread gets; the last response on its connection."""
+        connection.output.begin()
+        self.write_refusal(connection, error)
         connection.keeps = False
         self.send_rest(connection)
 
     # Sending
 
     def send_rest(self, connection: Connection) -> None:
-        """Sends what the client did not take at once."""
-        connection.outlet.flush()
-        if connection.outlet.is_cut:
+        """Begins to send what the client did not take at once."""
+        connection.output.flush()
+        if connection.output.is_cut:
             self.poller.drop(connection)
-        elif connection.outlet.is_waiting:
+        elif connection.output.is_waiting:
             connection.when_ready = self.send
             connection.deadline = time.monotonic() + self.bounds.send_patience
             self.poller.watch(connection, EVENT_WRITE)
@@ -147,13 +149,13 @@ class Conversation:
             self.go_on(connection)
 
     def send(self, connection: Connection) -> None:
-        """Sends a piece."""
-        self._extend(connection, self.bounds.send_patience, connection.outlet.push(_TURN))
-        if not connection.outlet.is_waiting:
+        """Sends as much as the client takes."""
+        self._extend(connection, self.bounds.send_patience, connection.output.push(_TURN))
+        if not connection.output.is_waiting:
             self.go_on(connection)
 
     def go_on(self, connection: Connection) -> None:
-        """Waits for the next request, or ends the connection: its answer has been sent."""
+        """Waits for the next request after a response, or ends the connection."""
         connection.forget_request()
         if not connection.keeps:
             self.linger(connection)
@@ -165,20 +167,20 @@ class Conversation:
             self.read_head(connection)
 
     def linger(self, connection: Connection) -> None:
-        """Half-closes a connection (RFC 9112 section 9.6): closed at once, unread bytes would take the answer back."""
+        """Half-closes a connection (RFC 9112 section 9.6): a reset, upon unread bytes, would destroy the response."""
         connection.stream.shutdown(socket.SHUT_WR)
-        connection.when_ready = self.waste
-        lingers = connection.outlet.lingers
+        connection.when_ready = self.discard
+        lingers = connection.output.lingers
         connection.deadline = time.monotonic() + (DRAIN_SECONDS if lingers else self.bounds.linger_seconds)
         self.poller.watch(connection, EVENT_READ)
 
-    def waste(self, connection: Connection) -> None:
-        """Throws away what comes behind the last answer; beyond a little, leaves it to the system to hold back."""
+    def discard(self, connection: Connection) -> None:
+        """Discards what comes after the last response. Beyond a little, the client has to keep it."""
         data = connection.stream.recv(PIECE)
-        connection.wasted += len(data)
+        connection.discarded += len(data)
         if not data:
             self.poller.drop(connection)
-        elif connection.wasted > (DRAIN_LIMIT if connection.outlet.lingers else self.bounds.linger_size):
+        elif connection.discarded > (DRAIN_LIMIT if connection.output.lingers else self.bounds.linger_size):
             self.poller.watch(connection, 0)
 
     def _extend(self, connection: Connection, patience: float, size: int) -> None:

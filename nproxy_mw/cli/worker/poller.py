@@ -1,4 +1,4 @@
-"""Poller: which connections a worker has, and what it waits for of each."""
+"""Poller: waits for what clients do, and takes the next step on their connections."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from selectors import EVENT_READ, BaseSelector
 from typing import Any
 
 from nproxy_mw.cli.worker.connection import Connection, nothing
-from nproxy_mw.cli.worker.crowd import Crowd
+from nproxy_mw.cli.worker.connections import Connections
 
 
 class Poller:
-    """The worker's selector and its crowd of connections. What goes wrong with one ends that one and nothing else."""
+    """A worker's selector and connections. An error on a connection closes that connection and affects nothing else."""
 
-    def __init__(self, selector: BaseSelector, crowd: Crowd, log: Any) -> None:
+    def __init__(self, selector: BaseSelector, connections: Connections, log: Any) -> None:
         self.selector = selector
-        self.crowd = crowd
+        self.connections = connections
         self.log = log
 
     def add(self, connection: Connection, step: Callable[[Connection], None], deadline: float) -> None:
-        """Does *step* when a new connection has bytes, which may be at once."""
+        """Adds a new connection and takes *step* as soon as it has bytes, which may be at once."""
         connection.callback = partial(self._on_ready, connection)
         connection.when_ready = step
         connection.deadline = deadline
-        self.crowd.add(connection)
+        self.connections.add(connection)
         self.attempt(self._begin, connection)
 
     def watch(self, connection: Connection, events: int) -> None:
-        """Waits for *events* of a connection; 0 for none."""
+        """Waits for *events* of a connection from now on; for none of them when it is 0."""
         if connection.events == events:
             return
         if not connection.events:
@@ -41,7 +41,7 @@ class Poller:
         connection.events = events
 
     def attempt(self, step: Callable[[Connection], None], connection: Connection) -> None:
-        """Does *step*."""
+        """Takes *step* on a connection."""
         try:
             step(connection)
         except BlockingIOError:
@@ -53,13 +53,13 @@ class Poller:
             self.drop(connection)
 
     def drop(self, connection: Connection) -> None:
-        """Closes a connection; one that a thread has, when it comes back."""
-        if connection not in self.crowd:
+        """Closes a connection. One whose request a thread has is only ignored until the thread is done."""
+        if connection not in self.connections:
             return
         self.watch(connection, 0)
         if connection.deadline < math.inf:
             connection.when_ready = nothing
-            self.crowd.remove(connection)
+            self.connections.remove(connection)
             connection.close()
 
     def _on_ready(self, connection: Connection, _: Any) -> None:

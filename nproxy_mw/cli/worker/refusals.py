@@ -1,4 +1,4 @@
-"""How the server answers what it does not hand to the application, in the registry's form of an error."""
+"""Refusal: a response that the server gives by itself, in the registry's form of an error."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from gunicorn.http import errors
 
 
 class Overloaded(Exception):
-    """There is no room for this request just now."""
+    """There is no room for this request now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A status line without its version, an error code, a sentence, and more headers."""
+    """*status* is a status line without its version; *headers* are whole lines."""
 
     status: str
     code: str
@@ -26,15 +26,15 @@ class Refusal:
         """Whether the server is to blame."""
         return self.status.startswith("500")
 
-    def answer(self, request_id: str) -> bytes:
-        """The whole answer."""
+    def response(self, request_id: str) -> bytes:
+        """Returns the whole response."""
         body = orjson.dumps({"error": self.sentence, "code": self.code, "requestId": request_id})
         head = f"HTTP/1.1 {self.status}\r\nConnection: close\r\nContent-Type: application/json\r\n{self.headers}"
         return f"{head}X-Request-Id: {request_id}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-def refusal_of(error: BaseException) -> Refusal:
-    """Returns the answer for what the server could not read, or could not do."""
+def refusal_for(error: BaseException) -> Refusal:
+    """Returns the response to a request that the server could not read or handle."""
     for kind, refusal in _REFUSALS.items():
         if isinstance(error, kind):
             return refusal
@@ -46,7 +46,7 @@ _OUR_FAULT: list[type[BaseException]] = [
     getattr(errors, name) for name in ("InvalidResponseHeader", "InvalidResponseHeaderName", "ConfigurationProblem")
 ]
 _REFUSALS: dict[type[BaseException], Refusal] = {
-    **dict.fromkeys(_OUR_FAULT, _BUG),  # first: some are subclasses of what clients do wrong
+    **dict.fromkeys(_OUR_FAULT, _BUG),  # first, because some are subclasses of what clients do wrong
     errors.LimitRequestLine: Refusal("414 URI Too Long", "uri-too-long", "The path of the request is too long."),
     errors.LimitRequestHeaders: Refusal(
         "431 Request Header Fields Too Large",
@@ -67,7 +67,7 @@ _REFUSALS: dict[type[BaseException], Refusal] = {
     Overloaded: Refusal(
         "503 Service Unavailable",
         "server-busy",
-        "The server receives too many large requests just now: send this one again in a few seconds.",
+        "The server is receiving too many large requests: send this one again in a few seconds.",
         "Retry-After: 10\r\n",
     ),
 }

@@ -1,4 +1,4 @@
-"""Worker: gunicorn's ThreadWorker, whose poller reads requests and sends answers."""
+"""Worker: gunicorn's ThreadWorker, whose poller reads requests and sends responses."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from gunicorn.workers.gthread import ThreadWorker
 from nproxy_mw.cli.worker.bounds import Bounds, connections_allowed, raised_file_limit
 from nproxy_mw.cli.worker.budget import Budget
 from nproxy_mw.cli.worker.connection import Connection
+from nproxy_mw.cli.worker.connections import Connections, network_of
 from nproxy_mw.cli.worker.conversation import Conversation
-from nproxy_mw.cli.worker.crowd import Crowd, network_of
-from nproxy_mw.cli.worker.dispatch import Dispatch
-from nproxy_mw.cli.worker.outlet import UNSENT, Outlet, limit_unsent
+from nproxy_mw.cli.worker.dispatcher import Dispatcher
+from nproxy_mw.cli.worker.output import UNSENT, OutputBuffer, limit_unsent
 from nproxy_mw.cli.worker.poller import Poller
-from nproxy_mw.cli.worker.refusals import refusal_of
+from nproxy_mw.cli.worker.refusals import refusal_for
 from nproxy_mw.http.bodies import LINGER
 
 if TYPE_CHECKING:
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _SWEEP = 1.0  # seconds between two looks at all deadlines
-_LOGGED = 10  # refused requests of which each is logged, between two sweeps
+_LOGGED = 10  # refused requests that are logged one by one, between two sweeps
 _LINGER_AT_END = 2.0  # seconds that a kept connection lives on in a worker that ends, as gunicorn has it
 _NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class Worker(ThreadWorker):
-    """Serves the registry. `bounds` says what one client may take of it."""
+    """Serves a WSGI application. `bounds` says how much of the worker one client can use."""
 
     bounds = Bounds()
 
@@ -42,59 +42,61 @@ class Worker(ThreadWorker):
         super().__init__(*args, **how)
         self.budget = Budget(self.bounds.memory, self.bounds.disk)
         self.keep_alive = float(self.cfg.keepalive)
-        self.accept_at = self.notify_at = self.sweep_at = 0.0  # on time.monotonic's clock
-        self.ready: list[socket.socket] = []  # listeners on which a connection waits
+        self.accept_at = self.notify_at = self.sweep_at = 0.0  # by time.monotonic
+        self.ready: list[socket.socket] = []  # listeners that have a connection
         self.quits = False
-        self.refused = 0  # requests that no thread saw, since the last sweep
+        self.refused = 0  # requests since the last sweep that no thread got
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
-        """Refuses, as a `RuntimeError`, what a proxy does better."""
+        """Raises `RuntimeError`, which gunicorn prints, for a setting that this worker does not support."""
         if cfg.is_ssl or cfg.proxy_protocol != "off" or cfg.protocol != "http" or "h2" in cfg.http_protocols:
             raise RuntimeError(
                 "This worker speaks plain HTTP/1.1: leave TLS, HTTP/2, uWSGI and the PROXY protocol to a proxy."
             )
 
     def init_process(self) -> None:
-        """Called in the new process; runs until it ends."""
+        """Runs the worker; called in its new process."""
         capacity = connections_allowed(self.worker_connections, raised_file_limit(self.worker_connections))
-        self.worker_connections = capacity + 1  # gunicorn would stop accepting; the crowd makes room
-        self.crowd = Crowd(capacity, max(1, int(capacity * self.bounds.per_address)))
+        self.worker_connections = capacity + 1  # gunicorn would stop accepting there; `take` makes room instead
+        self.connections = Connections(capacity, max(1, int(capacity * self.bounds.per_address)))
         for listener in self.sockets:
             limit_unsent(listener, UNSENT)
         super().init_process()
 
     def run(self) -> None:
-        """Composes the parts, and serves."""
-        self.connections = Poller(self.poller, self.crowd, self.log)
-        self.dispatch = Dispatch(self.connections, self.bounds, int(self.cfg.threads), self.enqueue_req)
+        """Composes the parts and serves."""
+        self.polling = Poller(self.poller, self.connections, self.log)
+        self.dispatcher = Dispatcher(self.polling, self.bounds, int(self.cfg.threads), self.enqueue_req)
         self.conversation = Conversation(
-            self.connections,
-            self.dispatch,
+            self.polling,
+            self.dispatcher,
             self.bounds,
             self.budget,
-            answer=self.answer,
+            write_refusal=self.write_refusal,
             keep_alive=lambda: self.keep_alive if self.alive else _LINGER_AT_END,
         )
         super().run()
 
     @property
     def nr_conns(self) -> int:
-        """How many connections there are; gunicorn counts them itself."""
-        return len(self.crowd)
+        """The number of connections, which gunicorn would count itself."""
+        return len(self.connections)
 
     @nr_conns.setter
     def nr_conns(self, number: int) -> None:
         """Does nothing."""
 
     def init_signals(self) -> None:
-        """SIGHUP, which reaches all processes of a terminal that is closed, is for the main process."""
+        """Leaves SIGHUP, which a closing terminal sends to all its processes, to the main process."""
         super().init_signals()
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
-        """Ends after this turn of the poller. gunicorn would end at once, also in the middle of giving a request to a
-        thread, and wait for ever then: for a lock that it holds itself, or for a thread that nobody tells to end.
+        """Ends the worker after this turn of the poller.
+
+        gunicorn ends it in the signal handler. When the signal arrives while a request is given to a thread, it waits
+        forever: for a lock that it holds itself, or for a thread that is never told to end.
         """
         if not self.booted:
             super().handle_quit(sig, frame)
@@ -102,7 +104,7 @@ class Worker(ThreadWorker):
         self.method_queue.defer(lambda: None)  # wakes the poller
 
     def load_wsgi(self) -> None:
-        """Offers the application to take what a client still sends when it is answered."""
+        """Offers the application `nproxy_mw.http.bodies.LINGER`."""
         super().load_wsgi()
         app: Any = self.wsgi
 
@@ -115,16 +117,16 @@ class Worker(ThreadWorker):
     # Connections come
 
     def set_accept_enabled(self, enabled: bool | None) -> None:
-        """Accepts no connection while all threads are held, or after the system had no room for one."""
-        may_accept = self.dispatch.may_accept() and time.monotonic() >= self.accept_at
+        """Accepts no connections while all threads are held, or after the system ran out of room."""
+        may_accept = self.dispatcher.may_accept() and time.monotonic() >= self.accept_at
         super().set_accept_enabled(bool(enabled) and may_accept)
 
     def accept(self, listener: socket.socket) -> None:
-        """Notes that a connection may be taken; called by the poller."""
+        """Notes that a listener has a connection; called by the selector's loop."""
         self.ready.append(listener)
 
     def wait_for_and_dispatch_events(self, timeout: float | None) -> None:
-        """Ends if that was asked for; and takes connections last: requests before them may hold all threads."""
+        """Accepts connections after everything else: the requests that came before them may hold all threads."""
         super().wait_for_and_dispatch_events(timeout)
         if self.quits:
             super().handle_quit(signal.SIGQUIT, None)
@@ -132,97 +134,97 @@ class Worker(ThreadWorker):
             self.take(self.ready.pop())
 
     def take(self, listener: socket.socket) -> None:
-        """Takes a connection, unless all threads are held or the system has no room for it."""
-        if not self.dispatch.may_accept():
+        """Accepts a connection, unless all threads are held or the system has no room for it."""
+        if not self.dispatcher.may_accept():
             self.set_accept_enabled(False)
             return
         try:
             stream, client = listener.accept()
         except OSError as error:
-            # Linux also tells of errors that the new connection had: accept(2) says to go on as after EAGAIN.
+            # Linux also reports errors of the new connection itself: accept(2) says to treat them like EAGAIN.
             if error.errno in _NO_ROOM:
                 self.pause(error)
             return
-        self.dispatch.accepted()
+        self.dispatcher.accepted()
         address = network_of(client)
-        for other in self.crowd.in_the_way(address):
-            self.connections.drop(other)
-        if self.crowd.is_full_for(address):
+        for other in self.connections.in_the_way(address):
+            self.polling.drop(other)
+        if self.connections.is_full_for(address):
             stream.close()
             return
-        outlet = Outlet(stream, self.budget)
-        connection = Connection(self.cfg, stream, client, listener.getsockname(), bounds=self.bounds, outlet=outlet)
+        output = OutputBuffer(stream, self.budget)
+        connection = Connection(self.cfg, stream, client, listener.getsockname(), bounds=self.bounds, output=output)
         connection.address = address
-        self.connections.add(connection, self.conversation.read, time.monotonic() + self.bounds.head_seconds)
+        self.polling.add(connection, self.conversation.read, time.monotonic() + self.bounds.head_seconds)
 
     def pause(self, error: OSError) -> None:
-        """Makes room and accepts nothing for a moment: a listener that stays ready would be asked at once again."""
-        self.log.warning("no connection can be accepted just now: %s", error.strerror)
-        for other in self.crowd.nearest_to_deadline(list(self.crowd)):
-            self.connections.drop(other)
+        """Makes room, and accepts nothing for a moment, because the listener stays ready all the time."""
+        self.log.warning("no connection can be accepted now: %s", error.strerror)
+        for other in self.connections.nearest_to_deadline(list(self.connections)):
+            self.polling.drop(other)
         self.accept_at = time.monotonic() + self.bounds.accept_pause
         self.set_accept_enabled(False)
 
     # Threads are done
 
     def finish_request(self, conn: Any, fs: Future[bool]) -> None:
-        """Takes a connection back from its thread; called by the poller."""
+        """Takes back a connection from its thread; called in the poller's thread."""
         conn.deadline = 0.0
         conn.keeps = not fs.cancelled() and fs.exception() is None and bool(fs.result())
-        self.dispatch.finished(conn)
-        self.connections.attempt(self.conversation.send_rest, conn)
+        self.dispatcher.finished(conn)
+        self.polling.attempt(self.conversation.send_rest, conn)
 
-    def answer(self, connection: Connection, error: Exception) -> None:
-        """Writes the answer for what no thread gets to see."""
-        self.handle_error(connection.request, connection.outlet, connection.client, error)
+    def write_refusal(self, connection: Connection, error: Exception) -> None:
+        """Writes the response to a request that no thread gets."""
+        self.handle_error(connection.request, connection.output, connection.client, error)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """Answers what could not be read or done, in the registry's own form, unless an answer was begun."""
-        refusal = refusal_of(exc)
+        """Writes an error response in the registry's own form, unless a response has begun."""
+        refusal = refusal_for(exc)
         request_id = uuid.uuid4().hex
         self.refused += 1
         if refusal.is_bug:
             self.log.error("request %s failed in the server", request_id, exc_info=exc)
         elif self.refused <= _LOGGED:
-            self.log.warning("what %s sent was answered %s", addr[0] if addr else "a client", refusal.status)
+            self.log.warning("what %s sent was refused: %s", addr[0] if addr else "a client", refusal.status)
         if not client.has_begun:
-            client.sendall(refusal.answer(request_id))
+            client.sendall(refusal.response(request_id))
 
     # Time passes
 
     def notify(self) -> None:
-        """Tells the main process that this one is alive; gunicorn would do so after each event."""
+        """Tells the main process once a second that this one is alive; gunicorn would do so after each event."""
         if time.monotonic() >= self.notify_at:
             self.notify_at = time.monotonic() + _SWEEP
             super().notify()
 
     def murder_pending(self) -> None:
-        """Ends what took too long; gunicorn calls it after each turn of the poller."""
+        """Ends what takes too long; gunicorn calls it after each turn of its loop."""
         now = time.monotonic()
-        for connection, request in self.dispatch.waited_too_long(now):
-            self.connections.attempt(partial(self.conversation.wait_no_longer, request=request), connection)
+        for connection, request in self.dispatcher.overdue(now):
+            self.polling.attempt(partial(self.conversation.store_overdue, request=request), connection)
         if now >= self.sweep_at:
             self.sweep_at = now + _SWEEP
             self.look_around()
-            for connection in self.crowd.late(now):
-                self.connections.attempt(self.conversation.give_up, connection)
+            for connection in self.connections.late(now):
+                self.polling.attempt(self.conversation.give_up, connection)
 
     def look_around(self) -> None:
-        """Asks clients for a better pace while there are many, and says in the log what was not said."""
-        is_crowded = self.budget.is_half_full or self.crowd.is_half_full
+        """Demands a better pace while the worker is crowded, and sums up the refusals that were not logged."""
+        is_crowded = self.budget.is_half_full or self.connections.is_half_full
         self.conversation.pace = self.bounds.brisk if is_crowded else self.bounds.slowest
         if self.refused > _LOGGED:
             self.log.warning("%d more requests were refused", self.refused - _LOGGED)
         self.refused = 0
 
     def murder_keepalived(self, force: bool = False) -> None:
-        """Ends all connections when the worker ends."""
+        """Closes all connections when the worker ends."""
         if force:
-            for connection in self.crowd:
-                self.connections.drop(connection)
+            for connection in self.connections:
+                self.polling.drop(connection)
 
     def _cap_keepalive(self, deadline: float) -> None:
-        """Gives connections without a request no more time than to *deadline*: the worker ends."""
-        for connection in self.crowd:
+        """Limits the time of connections without a request to *deadline*, because the worker ends."""
+        for connection in self.connections:
             if connection.request is None:
                 connection.deadline = min(connection.deadline, deadline)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from gunicorn.http import errors
 
-from nproxy_mw.cli.worker.refusals import Overloaded, refusal_of
+from nproxy_mw.cli.worker.refusals import Overloaded, refusal_for
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,6 @@ from nproxy_mw.cli.worker.refusals import Overloaded, refusal_of
 )
 def test_status_says_whose_fault_it_is(error, status):
     """And what kind of fault."""
-    refusal = refusal_of(error)
+    refusal = refusal_for(error)
     assert refusal.status.split()[0] == status
     assert refusal.is_bug == (status == "500")

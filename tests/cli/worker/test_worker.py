@@ -29,7 +29,7 @@ class Log:
 
 
 class Client:
-    """An outlet."""
+    """An output."""
 
     def __init__(self, *, has_begun=False):
         self.has_begun, self.sent = has_begun, b""
@@ -41,7 +41,7 @@ class Client:
 @pytest.fixture
 def worker():
     worker = Worker(1, 0, [], None, 30, Config(), Log())
-    worker.crowd = SimpleNamespace(is_half_full=False)
+    worker.connections = SimpleNamespace(is_half_full=False)
     worker.conversation = SimpleNamespace(pace=0)
     yield worker
     worker.tmp.close()
@@ -73,11 +73,11 @@ def test_refusals_do_not_flood_the_log(worker):
     """Ten of them each second, and how many there were besides; a client of a Unix socket has no address."""
     for _ in range(25):
         worker.handle_error(None, Client(), "", errors.InvalidRequestLine("x"))
-    assert worker.log.lines == ["what a client sent was answered 400 Bad Request"] * 10
+    assert worker.log.lines == ["what a client sent was refused: 400 Bad Request"] * 10
     worker.look_around()
     assert worker.log.lines[10:] == ["15 more requests were refused"]
     worker.handle_error(None, Client(), ("192.0.2.1", 1), Overloaded())
-    assert worker.log.lines[11:] == ["what 192.0.2.1 sent was answered 503 Service Unavailable"]
+    assert worker.log.lines[11:] == ["what 192.0.2.1 sent was refused: 503 Service Unavailable"]
     worker.look_around()
     assert len(worker.log.lines) == 12
 
@@ -86,10 +86,10 @@ def test_refusals_do_not_flood_the_log(worker):
 def test_crowded_worker_asks_for_a_better_pace(worker, crowded, full):
     """Until it is not crowded any more: half of its connections, or of its room on disk."""
     worker.budget = SimpleNamespace(is_half_full=full)
-    worker.crowd.is_half_full = crowded
+    worker.connections.is_half_full = crowded
     worker.look_around()
     assert worker.conversation.pace == worker.bounds.brisk
-    worker.budget.is_half_full = worker.crowd.is_half_full = False
+    worker.budget.is_half_full = worker.connections.is_half_full = False
     worker.look_around()
     assert worker.conversation.pace == worker.bounds.slowest
 

@@ -9,9 +9,9 @@ from gunicorn.http.errors import NoMoreData
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nproxy_mw.cli.worker.bodies import CONTINUE, DirectBody, RequestReader, SpooledBody
 from nproxy_mw.cli.worker.bounds import Bounds
 from nproxy_mw.cli.worker.budget import Budget
-from nproxy_mw.cli.worker.incoming import CONTINUE, Direct, Incoming, Stored
 
 PATIENCE = Bounds().body_patience
 
@@ -24,7 +24,7 @@ PATIENCE = Bounds().body_patience
 def test_stored_body_is_read_as_it_came(pieces, memory, sizes):
     """In whatever pieces, from memory or a file; and all room is given back."""
     budget = Budget(memory, 1000)
-    body = Stored(budget, small=100)
+    body = SpooledBody(budget, small=100)
     for piece in pieces:
         body.write(bytes(bytearray(piece)))
     whole = b"".join(pieces)
@@ -33,31 +33,31 @@ def test_stored_body_is_read_as_it_came(pieces, memory, sizes):
     assert got + body.read(1000) == whole
     assert body.read() == b""
     body.close()
-    assert (budget._in_memory, budget._on_disk) == (0, 0)
+    assert (budget.memory_used, budget.disk_used) == (0, 0)
 
 
 def test_small_body_stays_in_memory_and_a_larger_one_does_not():
     """All of a larger one is in the file, what came before too."""
     budget = Budget(1000, 1000)
-    body = Stored(budget, small=100)
+    body = SpooledBody(budget, small=100)
     body.write(b"x" * 100)
-    assert (budget._in_memory, budget._on_disk) == (100, 0)
+    assert (budget.memory_used, budget.disk_used) == (100, 0)
     body.write(b"y")
-    assert (budget._in_memory, budget._on_disk) == (0, 101)
+    assert (budget.memory_used, budget.disk_used) == (0, 101)
     body.close()
     body.close()
-    assert budget._on_disk == 0
+    assert budget.disk_used == 0
 
 
 def test_body_without_room_is_an_error_of_the_disk():
     """And what was stored of it is given back when it is closed."""
     budget = Budget(0, 150)
-    body = Stored(budget, small=100)
+    body = SpooledBody(budget, small=100)
     body.write(b"x" * 100)
     with pytest.raises(OSError, match="No space left"):
         body.write(b"x" * 100)
     body.close()
-    assert budget._on_disk == 0
+    assert budget.disk_used == 0
 
 
 class Drip:
@@ -86,7 +86,7 @@ class Drip:
 
 
 def direct(drip, **how):
-    return Direct(drip, Bounds(), monotonic=drip.monotonic, **how)
+    return DirectBody(drip, Bounds(), monotonic=drip.monotonic, **how)
 
 
 @pytest.mark.parametrize(("size", "pause"), [(65536, 19.0), (8192, 7.9), (1024, 0.9), (100_000, 0.0)])
@@ -121,7 +121,7 @@ def test_large_pieces_are_read_at_once():
 def test_client_is_asked_to_go_on_once():
     """When the application asks for the body; what is there already needs no asking."""
     drip = Drip(10, 0.0)
-    body = direct(drip, held=b"held", expects=True)
+    body = direct(drip, held=b"held", expects_continue=True)
     assert (body.read(4), drip.sent) == (b"held", [])
     assert (body.read(10), drip.sent) == (b"x" * 10, [CONTINUE])
     assert (body.read(10), drip.sent) == (b"x" * 10, [CONTINUE])
@@ -129,11 +129,11 @@ def test_client_is_asked_to_go_on_once():
 
 def test_parser_gets_the_head_and_then_the_body():
     """And an error when it looks for more of the head."""
-    incoming = Incoming(b"head")
+    incoming = RequestReader(b"head")
     assert incoming.read() == b"head"
     with pytest.raises(NoMoreData):
         incoming.read()
-    incoming.source = Stored(Budget(100, 0), small=100)
+    incoming.source = SpooledBody(Budget(100, 0), small=100)
     incoming.source.write(b"body")
     assert incoming.read(2, read_ahead=4) == b"bo"
     incoming.unread(b"nothing of a stored body")
@@ -142,10 +142,10 @@ def test_parser_gets_the_head_and_then_the_body():
 
 def test_bytes_behind_a_body_are_handed_back():
     """Those that the parser gives back, and those that it never took."""
-    incoming = Incoming(b"head")
+    incoming = RequestReader(b"head")
     incoming.source = direct(Drip(1, 0.0), held=b"bodynext")
     incoming.read()
     assert incoming.read(4) == b"body"
     incoming.unread(b"the ")
     assert incoming.close() == b"the next"
-    assert Incoming(b"head").close() == b""
+    assert RequestReader(b"head").close() == b""

@@ -1,4 +1,4 @@
-"""Dispatch: which request gets a thread, and whether the worker takes more connections."""
+"""Dispatcher: which request gets a thread, and whether the worker takes more connections."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import pytest
 
 from nproxy_mw.cli.worker.bounds import Bounds
-from nproxy_mw.cli.worker.dispatch import Dispatch
+from nproxy_mw.cli.worker.dispatcher import Dispatcher
 
 
 class Conn:
@@ -35,7 +35,7 @@ class FakePoller:
     """What is waited for."""
 
     def __init__(self):
-        self.crowd, self.watched = [], []
+        self.connections, self.watched = [], []
 
     def watch(self, connection, events):
         self.watched.append((connection, events))
@@ -46,14 +46,14 @@ class Desk:
 
     def __init__(self, threads):
         self.poller, self.submitted = FakePoller(), []
-        self.dispatch = Dispatch(self.poller, Bounds(), threads, self.submitted.append)
+        self.dispatch = Dispatcher(self.poller, Bounds(), threads, self.submitted.append)
 
     def whole(self, address="a"):
         self.dispatch.hand_over(Conn(address))
 
     def unread(self):
         connection, request = Conn(), Request()
-        self.poller.crowd.append(connection)
+        self.poller.connections.append(connection)
         self.dispatch.hand_over_unread(connection, request)
         return connection, request
 
@@ -108,21 +108,21 @@ def test_quarter_of_the_threads_reads_bodies(threads, at_once):
     assert desk.poller.watched == [(connection, 0) for connection, _ in asked]
 
 
-def test_who_waited_too_long_for_such_a_thread_is_taken_back():
+def test_who_overdue_for_such_a_thread_is_taken_back():
     """And who left meanwhile is forgotten."""
     desk = Desk(threads=4)
     _, late, gone, last = [desk.unread() for _ in range(4)]
-    desk.poller.crowd.remove(gone[0])
-    assert list(desk.dispatch.waited_too_long(0.0)) == []
-    assert list(desk.dispatch.waited_too_long(math.inf)) == [late, last]
-    assert list(desk.dispatch.waited_too_long(math.inf)) == []
+    desk.poller.connections.remove(gone[0])
+    assert list(desk.dispatch.overdue(0.0)) == []
+    assert list(desk.dispatch.overdue(math.inf)) == [late, last]
+    assert list(desk.dispatch.overdue(math.inf)) == []
 
 
 def test_who_left_while_waiting_gets_no_thread():
     """The next one does."""
     desk = Desk(threads=4)
     _, gone, last = [desk.unread() for _ in range(3)]
-    desk.poller.crowd.remove(gone[0])
+    desk.poller.connections.remove(gone[0])
     desk.finish()
     assert desk.submitted == [last[0]]
 

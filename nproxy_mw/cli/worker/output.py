@@ -1,4 +1,4 @@
-"""Outlet: where gunicorn writes an answer. Sends what the client takes at once; keeps the rest for the poller."""
+"""OutputBuffer: where gunicorn writes a response. What the client does not take at once waits for the poller."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import IO, Any
 
 from nproxy_mw.cli.worker.budget import Budget, BudgetFile
 
-UNSENT = 256 * 1024  # bytes; less than most packuments
+UNSENT = 256 * 1024
+"""Bytes of a response that the system may hold for a client, beyond what is on its way. Most packuments are larger."""
 
 
 def limit_unsent(sock: socket.socket, size: int) -> None:
-    """Lets the system take at most *size* bytes more of an answer than the client reads.
+    """Limits the bytes that the system holds for a client to *size*. A connection inherits the limit of its listener.
 
-    Linux would take up to 4 MB for each connection, in memory that nobody counts. A connection starts with what its
-    listener has.
+    Without a limit, Linux holds up to 4 MB for each connection, in memory that counts for no process.
     """
     if hasattr(socket, "TCP_NOTSENT_LOWAT") and sock.family != socket.AF_UNIX:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, size)
@@ -39,18 +39,18 @@ class InMemory:
         return len(self.data)
 
     def send(self, stream: socket.socket, limit: int) -> int:
-        """Sends at most *limit* bytes and returns how many; raises `BlockingIOError` when the client takes none."""
+        """Sends at most *limit* bytes and returns how many. Raises `BlockingIOError` when the client takes none."""
         sent = stream.send(self.data[:limit])
         self.data = self.data[sent:]
         return sent
 
     def close(self) -> None:
-        """Gives the memory back."""
+        """Gives back the memory."""
         self.budget.unpin(self.whole)
 
 
 class InFile:
-    """A part of an open file that waits; *file* has ``fileno`` and ``close``."""
+    """Part of an open file that waits. *file* has ``fileno`` and ``close``."""
 
     def __init__(self, file: Any, start: int, end: int) -> None:
         self.file = file
@@ -63,8 +63,13 @@ class InFile:
         return self.end - self.start
 
     def send(self, stream: socket.socket, limit: int) -> int:
-        """Sends at most *limit* bytes and returns how many; raises `BlockingIOError` when the client takes none."""
-        sent = _sent_of_file(stream, self.file.fileno(), self.start, min(limit, self.left))
+        """Sends at most *limit* bytes and returns how many.
+
+        Raises:
+            BlockingIOError: the client takes none.
+            OSError: the client is gone, or the file has become shorter.
+        """
+        sent = _send_file(stream, self.file.fileno(), self.start, min(limit, self.left))
         if not sent:
             raise OSError(errno.EPIPE, "The file is shorter than it was.")
         self.start += sent
@@ -75,22 +80,22 @@ class InFile:
         self.file.close()
 
 
-class Outlet:
-    """Stands in the place of a client's socket in gunicorn's Response. Never waits.
+class OutputBuffer:
+    """Takes the place of the client's socket in gunicorn's `Response`, and never blocks.
 
-    What the client does not take at once waits in order: bytes in memory as far as the budget allows, then in a
-    temporary file; a file of the application as an open file. `push` sends of it.
+    What the client does not take at once waits in order, and `push` sends it: bytes in memory as far as the budget
+    allows, then in a temporary file; the application's file as an open file.
     """
 
     def __init__(self, stream: socket.socket, budget: Budget) -> None:
         self.stream = stream
         self.budget = budget
         self.has_begun = False
-        self.is_cut = False  # an answer was given up
-        self.lingers = False  # whether much may be read behind the last answer
-        self._head = b""  # the first piece of an answer, which goes out together with the second
+        self.is_cut = False  # whether a response was given up
+        self.lingers = False  # whether the rest of a request may be long
+        self._head = b""  # the first piece of a response, which is sent together with the second
         self._waiting: deque[InMemory | InFile] = deque()
-        self._taken = 0  # bytes sent after waiting
+        self._taken = 0  # bytes that waited and have been sent
         self._unsent = UNSENT
 
     @property
@@ -99,15 +104,15 @@ class Outlet:
         return bool(self._waiting)
 
     def begin(self) -> None:
-        """A new answer begins."""
+        """Begins a new response."""
         self.has_begun = self.lingers = False
 
     def linger(self) -> None:
-        """Lets the poller take more than a little of what the client still sends."""
+        """Makes the poller read more than a little of what the client still sends after the response."""
         self.lingers = True
 
     def sendall(self, data: Any) -> None:
-        """Sends *data* or keeps it.
+        """Sends *data*, or lets it wait.
 
         Raises:
             OSError: the client is gone, or there is no room for what it does not take.
@@ -120,13 +125,13 @@ class Outlet:
         self._send(head, data)
 
     def flush(self) -> None:
-        """Sends what was kept to go out together with something else, when nothing else came. Raises as `sendall`."""
+        """Sends the first piece of a response when no second one follows. Raises as `sendall`."""
         if self._head:
             head, self._head = self._head, b""
             self._send(head, b"")
 
     def sendfile(self, file: IO[bytes], offset: int = 0, count: int | None = None) -> int:
-        """Sends *count* bytes of *file* from *offset* on, or keeps the file. Raises as `sendall`."""
+        """Sends *count* bytes of *file* from *offset* on, or lets them wait. Raises as `sendall`."""
         self.flush()
         size = os.fstat(file.fileno()).st_size - offset if count is None else count
         part = InFile(file, offset, offset + size)
@@ -138,7 +143,7 @@ class Outlet:
         return size
 
     def push(self, limit: int) -> int:
-        """Sends at most *limit* bytes of what waits, and returns how many. Raises `OSError` when the client is gone."""
+        """Sends at most *limit* of the waiting bytes and returns how many. Raises `OSError` when the client is gone."""
         sent = 0
         while self._waiting and sent < limit:
             first = self._waiting[0]
@@ -150,14 +155,14 @@ class Outlet:
         return sent
 
     def _trust(self, sent: int) -> None:
-        """Lets the system take as much at once as the client has taken so far: a fast one is served faster so."""
+        """Lets the system hold as much as the client has taken so far, which serves fast clients faster."""
         self._taken += sent
         if self._taken > 2 * self._unsent:
             self._unsent = self._taken
             limit_unsent(self.stream, self._unsent)
 
-    def discard(self) -> None:
-        """Forgets everything that waits."""
+    def clear(self) -> None:
+        """Discards everything that waits."""
         self._head = b""
         while self._waiting:
             self._waiting.popleft().close()
@@ -191,28 +196,28 @@ class Outlet:
             self.is_cut = True
             raise BrokenPipeError(errno.EPIPE, "No room for what a slow client does not take.") from error
 
-    # What gunicorn does with a socket besides sending. The poller alone changes and closes the real one.
+    # What else gunicorn does with a socket. Only the poller changes and closes the real one.
 
     def setblocking(self, flag: bool) -> None:
         """Does nothing."""
 
     def shutdown(self, how: int) -> None:
-        """Raises `OSError`: gunicorn then leaves the end of the connection to the poller."""
-        raise OSError(errno.ENOTSUP, "The poller ends connections.")
+        """Raises `OSError`, upon which gunicorn leaves closing the connection to the poller."""
+        raise OSError(errno.ENOTSUP, "The poller closes connections.")
 
     def close(self) -> None:
         """Does nothing."""
 
 
 def _advance(part: InMemory | InFile, stream: socket.socket, limit: int) -> int:
-    """Sends of *part* what the client takes now, at most *limit* bytes, and returns how many."""
+    """Sends what the client takes of *part* now, at most *limit* bytes, and returns how many."""
     try:
         return part.send(stream, limit)
     except BlockingIOError:
         return 0
 
 
-def _sent_of_file(stream: socket.socket, file: int, start: int, size: int) -> int:
+def _send_file(stream: socket.socket, file: int, start: int, size: int) -> int:
     try:
         return os.sendfile(stream.fileno(), file, start, size)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Outlet: what a client does not take at once waits in order, and is given back."""
+"""OutputBuffer: what a client does not take at once waits in order, and is given back."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nproxy_mw.cli.worker.budget import Budget
-from nproxy_mw.cli.worker.outlet import Outlet, limit_unsent
+from nproxy_mw.cli.worker.output import OutputBuffer, limit_unsent
 
 MIB = 1024 * 1024
 
 
 @contextmanager
 def pair(budget):
-    """An outlet and the client's end of its connection; the system takes little of an answer."""
+    """An output and the client's end of its connection; the system takes little of an answer."""
     ours, theirs = socket.socketpair()
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     ours.setblocking(False)
-    outlet = Outlet(ours, budget)
+    output = OutputBuffer(ours, budget)
     with ours, theirs:
         theirs.setblocking(False)
-        yield outlet, theirs
-        outlet.discard()
+        yield output, theirs
+        output.clear()
 
 
 def taken(client):
@@ -40,11 +40,11 @@ def taken(client):
     return b"".join(pieces)
 
 
-def drained(outlet, client, limit=MIB):
+def drained(output, client, limit=MIB):
     """Everything, as a client reads it that the poller serves."""
     pieces = [taken(client)]
-    while outlet.is_waiting:
-        outlet.push(limit)
+    while output.is_waiting:
+        output.push(limit)
         pieces.append(taken(client))
     return b"".join(pieces)
 
@@ -59,30 +59,30 @@ def test_bytes_arrive_whole_and_in_order(pieces, memory, read_at, limit):
     """However slowly they are read, and wherever they waited; and all room is given back."""
     budget = Budget(memory, MIB)
     sent = [os.urandom(size) for size in pieces]
-    with pair(budget) as (outlet, client):
+    with pair(budget) as (output, client):
         got = b""
         for number, piece in enumerate(sent):
-            outlet.sendall(piece)
+            output.sendall(piece)
             got += taken(client) if number in read_at else b""
-        outlet.flush()
-        got += drained(outlet, client, limit)
+        output.flush()
+        got += drained(output, client, limit)
     assert got == b"".join(sent)
-    assert (budget._in_memory, budget._on_disk) == (0, 0)
+    assert (budget.memory_used, budget.disk_used) == (0, 0)
 
 
 def test_head_goes_out_with_what_follows():
     """In one packet, or alone when nothing follows."""
-    with pair(Budget(MIB, MIB)) as (outlet, client):
-        outlet.sendall(b"head ")
+    with pair(Budget(MIB, MIB)) as (output, client):
+        output.sendall(b"head ")
         assert taken(client) == b""
-        outlet.sendall(b"body")
+        output.sendall(b"body")
         assert taken(client) == b"head body"
-        outlet.sendall(b" more")
+        output.sendall(b" more")
         assert taken(client) == b" more"
-        outlet.begin()
-        outlet.sendall(b"second")
-        outlet.flush()
-        outlet.flush()
+        output.begin()
+        output.sendall(b"second")
+        output.flush()
+        output.flush()
         assert taken(client) == b"second"
 
 
@@ -90,13 +90,13 @@ def test_file_waits_open(tmp_path):
     """The application may close it: it is sent from where it was, to where it was to end."""
     content = os.urandom(300_000)
     (tmp_path / "file").write_bytes(content)
-    with pair(Budget(0, 0)) as (outlet, client):
+    with pair(Budget(0, 0)) as (output, client):
         with (tmp_path / "file").open("rb") as file:
-            assert outlet.sendfile(file, 1000, 250_000) == 250_000
-        assert drained(outlet, client) == content[1000:251_000]
+            assert output.sendfile(file, 1000, 250_000) == 250_000
+        assert drained(output, client) == content[1000:251_000]
         with (tmp_path / "file").open("rb") as file:
-            assert outlet.sendfile(file, 299_000) == 1000
-        assert drained(outlet, client) == content[299_000:]
+            assert output.sendfile(file, 299_000) == 1000
+        assert drained(output, client) == content[299_000:]
 
 
 def test_file_on_a_system_without_sendfile(tmp_path, monkeypatch):
@@ -107,48 +107,48 @@ def test_file_on_a_system_without_sendfile(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "sendfile", sendfile)
     (tmp_path / "file").write_bytes(b"x" * 300_000)
-    with pair(Budget(0, 0)) as (outlet, client), (tmp_path / "file").open("rb") as file:
-        outlet.sendfile(file, 0, 300_000)
-        assert len(drained(outlet, client)) == 300_000
+    with pair(Budget(0, 0)) as (output, client), (tmp_path / "file").open("rb") as file:
+        output.sendfile(file, 0, 300_000)
+        assert len(drained(output, client)) == 300_000
 
 
 def test_file_that_became_shorter_ends_the_answer(tmp_path):
     """Nothing is made up for the rest."""
     (tmp_path / "file").write_bytes(b"x" * 300_000)
-    with pair(Budget(0, 0)) as (outlet, client), (tmp_path / "file").open("r+b") as file:
-        outlet.sendfile(file, 0, 300_000)
+    with pair(Budget(0, 0)) as (output, client), (tmp_path / "file").open("r+b") as file:
+        output.sendfile(file, 0, 300_000)
         file.truncate(100_000)
         with pytest.raises(BrokenPipeError):
-            drained(outlet, client)
+            drained(output, client)
 
 
 def test_bytes_follow_a_file_that_waits(tmp_path):
     """In order, as trailers of a chunked answer do."""
     (tmp_path / "file").write_bytes(b"f" * 200_000)
-    with pair(Budget(MIB, MIB)) as (outlet, client):
+    with pair(Budget(MIB, MIB)) as (output, client):
         with (tmp_path / "file").open("rb") as file:
-            outlet.sendfile(file, 0, 200_000)
-        outlet.sendall(b"head")
-        outlet.sendall(b"tail")
-        assert drained(outlet, client) == b"f" * 200_000 + b"headtail"
+            output.sendfile(file, 0, 200_000)
+        output.sendall(b"head")
+        output.sendall(b"tail")
+        assert drained(output, client) == b"f" * 200_000 + b"headtail"
 
 
 def test_no_room_ends_the_answer():
     """The client gets no more of it, and the application need not go on."""
-    with pair(Budget(0, 100_000)) as (outlet, _):
-        outlet.sendall(b"head")
+    with pair(Budget(0, 100_000)) as (output, _):
+        output.sendall(b"head")
         with pytest.raises(BrokenPipeError):
-            outlet.sendall(b"x" * 300_000)
-        assert outlet.is_cut
+            output.sendall(b"x" * 300_000)
+        assert output.is_cut
 
 
 def test_client_that_is_gone_ends_the_answer():
     """As gunicorn expects it of a socket."""
-    with pair(Budget(MIB, MIB)) as (outlet, client):
+    with pair(Budget(MIB, MIB)) as (output, client):
         client.close()
-        outlet.sendall(b"head")
+        output.sendall(b"head")
         with pytest.raises(BrokenPipeError):
-            outlet.sendall(b"body")
+            output.sendall(b"body")
 
 
 def test_fast_client_may_have_more_on_its_way():
@@ -159,22 +159,22 @@ def test_fast_client_may_have_more_on_its_way():
             client.setblocking(False)
             ours.setblocking(False)
             before = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
-            outlet = Outlet(ours, Budget(8 * MIB, 0))
-            outlet.sendall(b"head")
-            outlet.sendall(bytes(6 * MIB))
+            output = OutputBuffer(ours, Budget(8 * MIB, 0))
+            output.sendall(b"head")
+            output.sendall(bytes(6 * MIB))
             waiting = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
-            assert len(drained(outlet, client)) > 0
+            assert len(drained(output, client)) > 0
             assert before == waiting == 256 * 1024
             assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) > MIB
 
 
 def test_gunicorn_leaves_the_end_to_the_poller():
     """Its way to close a connection does nothing here."""
-    with pair(Budget(MIB, MIB)) as (outlet, client):
-        outlet.setblocking(True)
+    with pair(Budget(MIB, MIB)) as (output, client):
+        output.setblocking(True)
         with pytest.raises(OSError, match="poller"):
-            outlet.shutdown(socket.SHUT_WR)
-        outlet.close()
-        outlet.sendall(b"head")
-        outlet.flush()
+            output.shutdown(socket.SHUT_WR)
+        output.close()
+        output.sendall(b"head")
+        output.flush()
         assert taken(client) == b"head"

@@ -1,4 +1,4 @@
-"""Where gunicorn's parser reads a request from: its head, and its body from memory, a file or the client."""
+"""Where gunicorn's parser reads a request from: the head, then a body in memory, in a file, or from the client."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from gunicorn.http.unreader import SocketUnreader
 from nproxy_mw.cli.worker.bounds import Bounds, extended
 from nproxy_mw.cli.worker.budget import Budget, BudgetFile
 
-PIECE = 64 * 1024  # bytes read from a client at once
+PIECE = 64 * 1024  # bytes that the poller reads from a client at once
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_READ_AHEAD = 1024 * 1024  # the same, of a body that a thread reads
-_MOMENT = 0.001  # seconds; no patience left: what is there already is still taken
+_READ_AHEAD = 1024 * 1024  # bytes that another thread reads from a client at once
+_MOMENT = 0.001  # seconds; with no patience left, what has already arrived is still read
 
 
-class Stored:
-    """A body on its way in: pieces in memory while they are few, a temporary file when they are more."""
+class SpooledBody:
+    """A body that the poller stores: in memory up to *small* bytes, beyond that in a temporary file."""
 
     def __init__(self, budget: Budget, small: int) -> None:
         self.budget = budget
@@ -45,11 +45,11 @@ class Stored:
             self._file = BudgetFile(self.budget)
             for piece in self._pieces:
                 self._file.append(memoryview(piece))
-            self._forget()
+            self._unpin()
         self._file.append(memoryview(data))
 
     def read(self, size: int | None = None, read_ahead: int | None = None) -> bytes:
-        """The next *size* bytes, fewer only at the end; gunicorn's parser asks for no more than the body has."""
+        """Returns the next *size* bytes; fewer only at the end."""
         wanted = PIECE if size is None else size
         if self._file is not None:
             return self._file.read(wanted)
@@ -58,19 +58,19 @@ class Stored:
         return self._joined.read(wanted)
 
     def close(self) -> None:
-        """Gives the room back."""
-        self._forget()
+        """Gives back the room."""
+        self._unpin()
         if self._file is not None:
             self._file.close()
 
-    def _forget(self) -> None:
+    def _unpin(self) -> None:
         for piece in self._pieces:
             self.budget.unpin(piece)
         self._pieces.clear()
 
 
-class Direct(SocketUnreader):
-    """A body that a thread reads from the client, of which *held* is there, until the client's patience is used up."""
+class DirectBody(SocketUnreader):
+    """A body that a thread reads from the client, as long as the client keeps its pace. *held* has come already."""
 
     def __init__(
         self,
@@ -78,13 +78,13 @@ class Direct(SocketUnreader):
         bounds: Bounds,
         *,
         held: bytes = b"",
-        expects: bool = False,
+        expects_continue: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(sock)
         self.buf.write(held)
         self.bounds = bounds
-        self.expects = expects  # 100-continue, which is said when the application asks for the body
+        self.expects_continue = expects_continue
         self.monotonic = monotonic
         self.deadline = monotonic() + bounds.body_patience
 
@@ -93,9 +93,13 @@ class Direct(SocketUnreader):
         def read(self, size: int | None = None, read_ahead: int | None = None) -> bytes: ...
 
     def chunk(self, size_hint: int | None = None) -> bytes:
-        """The next piece. Raises `NoMoreData`, as for a client that went away, when patience is used up."""
-        if self.expects:
-            self.expects = False
+        """Returns the next piece.
+
+        Raises:
+            NoMoreData: patience is used up. gunicorn raises it for a client that disconnected.
+        """
+        if self.expects_continue:
+            self.expects_continue = False
             self.sock.send(CONTINUE)
         self.sock.settimeout(max(self.deadline - self.monotonic(), _MOMENT))
         try:
@@ -104,28 +108,23 @@ class Direct(SocketUnreader):
             raise NoMoreData from error
         finally:
             self.sock.setblocking(False)
-        self.deadline = extended(
-            self.deadline,
-            self.monotonic(),
-            patience=self.bounds.body_patience,
-            size=len(data),
-            pace=self.bounds.slowest,
-        )
+        now, patience, pace = self.monotonic(), self.bounds.body_patience, self.bounds.slowest
+        self.deadline = extended(self.deadline, now, patience=patience, size=len(data), pace=pace)
         return data
 
 
-class Incoming:
-    """What the parser reads one request from: the head, then the body from its *source*."""
+class RequestReader:
+    """What gunicorn's parser reads one request from: the head, then the body from *source*."""
 
     def __init__(self, head: bytes) -> None:
         self.head = head
-        self.source: Stored | Direct | None = None
+        self.source: SpooledBody | DirectBody | None = None
 
     def read(self, size: int | None = None, read_ahead: int | None = None) -> bytes:
-        """The whole head first; after that, the body.
+        """Returns the whole head first, then the body.
 
         Raises:
-            NoMoreData: the parser finds that the head is not whole.
+            NoMoreData: the parser looks for more of the head.
         """
         if self.head:
             head, self.head = self.head, b""
@@ -135,13 +134,13 @@ class Incoming:
         return self.source.read(size, read_ahead)
 
     def unread(self, data: bytes) -> None:
-        """Takes back what the parser read too much of: the bytes behind a chunked body."""
-        if data and isinstance(self.source, Direct):
+        """Takes back bytes behind a chunked body, which the parser reads with it."""
+        if data and isinstance(self.source, DirectBody):
             self.source.unread(data)
 
     def close(self) -> bytes:
-        """Forgets the body. Returns the bytes behind it, which a thread read with it."""
-        if isinstance(self.source, Direct):
+        """Releases the body. Returns the bytes behind it that a thread has read with it."""
+        if isinstance(self.source, DirectBody):
             return self.source.take_buffered()
         if self.source is not None:
             self.source.close()

@@ -1,4 +1,4 @@
-"""Crowd: who has to go when there are too many."""
+"""Connections: who has to go when there are too many."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from nproxy_mw.cli.worker.crowd import Crowd, network_of
+from nproxy_mw.cli.worker.connections import Connections, network_of
 
 
 class Conn:
@@ -20,7 +20,7 @@ class Conn:
 
 
 def crowd_of(capacity, per_address, *connections):
-    crowd = Crowd(capacity, per_address)
+    crowd = Connections(capacity, per_address)
     for address, deadline in connections:
         crowd.add(Conn(address, deadline))
     return crowd

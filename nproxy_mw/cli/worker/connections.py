@@ -1,4 +1,4 @@
-"""Crowd: all connections of a worker, how many one client may have, and which go first when there are too many."""
+"""Connections: all connections of a worker, how many one client may have, and which are closed first."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import math
 import socket
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from nproxy_mw.cli.worker.connection import Connection
+from nproxy_mw.cli.worker.connection import Connection
 
 _MAPPED = b"\0" * 10 + b"\xff\xff"  # an IPv4 address in IPv6, RFC 4291 section 2.5.5.2
-_AT_ONCE = 8  # connections closed together, so that a flood does not pay a search for each
+_AT_ONCE = 8  # connections closed together, so that a flood does not pay for a search each time
 
 
-class Crowd:
+class Connections:
     """At most *capacity* connections, and *per_address* of one client."""
 
     def __init__(self, capacity: int, per_address: int) -> None:
@@ -36,37 +35,37 @@ class Crowd:
 
     @property
     def is_half_full(self) -> bool:
-        """Whether half of the connections are taken."""
+        """Whether more than half of the capacity is used."""
         return len(self._all) > self.capacity // 2
 
     def add(self, connection: Connection) -> None:
-        """Counts a new connection."""
+        """Adds a connection."""
         self._all[connection] = None
         self._by_address[connection.address] += 1
 
     def remove(self, connection: Connection) -> None:
-        """Counts one less."""
+        """Removes a connection."""
         del self._all[connection]
         self._by_address[connection.address] -= 1
         if not self._by_address[connection.address]:
             del self._by_address[connection.address]
 
     def is_full_for(self, address: object) -> bool:
-        """Whether no connection of *address* fits any more."""
-        return len(self._all) >= self.capacity or self._has_enough(address)
+        """Whether there is no room for another connection of *address*."""
+        return len(self._all) >= self.capacity or self._has_share(address)
 
     def in_the_way(self, address: object) -> list[Connection]:
-        """Returns what to close so that one more connection of *address* fits: those nearest to their deadline.
+        """Returns the connections to close so that another one of *address* fits: those nearest to their deadline.
 
-        They are of that address when it has enough, so that a client that takes too many loses its own.
+        When the address has its share already, they are its own.
         """
         if not self.is_full_for(address):
             return []
-        has_enough = self._has_enough(address)
-        return self.nearest_to_deadline([one for one in self._all if not has_enough or one.address == address])
+        has_share = self._has_share(address)
+        return self.nearest_to_deadline([one for one in self._all if not has_share or one.address == address])
 
     def nearest_to_deadline(self, connections: list[Connection]) -> list[Connection]:
-        """Returns the few of *connections* that have the least time left; none that a thread has."""
+        """Returns the few of *connections* with the least time left; never one whose request a thread has."""
         waiting = [one for one in connections if one.deadline < math.inf]
         return heapq.nsmallest(_AT_ONCE, waiting, key=lambda one: one.deadline)
 
@@ -74,12 +73,15 @@ class Crowd:
         """Returns the connections whose deadline has passed."""
         return [one for one in self._all if one.deadline < now]
 
-    def _has_enough(self, address: object) -> bool:
+    def _has_share(self, address: object) -> bool:
         return address is not None and self._by_address[address] >= self.per_address
 
 
 def network_of(client: Any) -> object:
-    """Returns whom a connection counts for: an IPv4 address, the /64 of an IPv6 address, None for a Unix socket."""
+    """Returns what a client's connections are counted by: its IPv4 address, or the /64 of its IPv6 address.
+
+    None is returned for a Unix socket: all its clients are the proxy in front.
+    """
     if not isinstance(client, tuple):
         return None
     host = str(client[0])
