@@ -14,8 +14,8 @@ import pytest
 from gunicorn.config import Config
 from support.publications import ACTOR
 
+from nproxy_mw import organization_at, registry
 from nproxy_mw.cli import gunicorn_conf
-from nproxy_mw.orgs.organization import made_organization_at
 from nproxy_mw.testing.documents import publish_document
 
 _SITE = """
@@ -34,8 +34,8 @@ def test_every_setting_is_one_of_gunicorn():
 @pytest.mark.e2e
 def test_large_publish_passes_under_gunicorn_itself(tmp_path):
     """And what is not HTTP is answered as everywhere."""
-    tokens = made_organization_at(str(tmp_path / "store"), "default", actor=ACTOR).tokens
-    token = tokens.create("ann", ["proxy", "publish"], actor=ACTOR)[0]
+    registry(str(tmp_path / "store"), internal_scopes=["@acme"])
+    token = organization_at(str(tmp_path / "store")).tokens.create("ann", ["proxy", "publish"], actor=ACTOR)[0]
     (tmp_path / "site_of_a_host.py").write_text(_SITE)
     command = [sys.executable, "-m", "gunicorn", "--config", "python:nproxy_mw.cli.gunicorn_conf"]
     command += ["--bind", "127.0.0.1:0", "--workers", "1", "site_of_a_host:application"]

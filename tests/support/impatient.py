@@ -13,7 +13,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from threading import Event
 
-from nproxy_mw.orgs.organization import organization_at
+from nproxy_mw import organization_at
 from support.publications import ACTOR
 
 _PROGRAM = """
