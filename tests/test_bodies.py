@@ -12,13 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nproxy_mw.errors import BadRequest, LengthRequired, PayloadTooLarge
+from nproxy_mw.http import bodies
 from nproxy_mw.http.bodies import (
     CHUNK,
+    LINGER,
     PUBLISH_LIMIT,
     CountedInput,
     content_length,
     count_input,
     drain,
+    finish,
     read_body,
 )
 
@@ -260,6 +263,41 @@ def test_drain_reads_what_is_left():
     assert input_ is not None
     environ["wsgi.input"].read(CHUNK)
     drain(input_)
+    assert input_.remaining == 0
+
+
+def test_little_is_read_of_what_a_stranger_sends():
+    """A megabyte of a body that nobody let in."""
+    input_ = count_input(by_length(Zeros(10_000_000), 10_000_000))
+    drain(input_, stranger=True)
+    assert 10_000_000 - input_.remaining == 1024 * 1024
+    drain(input_)
+    assert input_.remaining == 0
+
+
+def test_strangers_time_is_short(monkeypatch):
+    """It is over before the body of one who is known would be."""
+    monkeypatch.setattr(bodies, "STRANGER_DRAIN_SECONDS", -1.0)
+    input_ = count_input(by_length(Zeros(CHUNK), CHUNK))
+    drain(input_, stranger=True)
+    assert input_.remaining == CHUNK
+
+
+@pytest.mark.parametrize(("stranger", "asked"), [(False, 1), (True, 0)])
+def test_server_that_can_takes_the_rest_by_itself(stranger, asked):
+    """No thread reads it; and the server takes little from a stranger."""
+    calls = []
+    environ = by_length(Zeros(CHUNK), CHUNK)
+    input_ = count_input(environ)
+    finish({**environ, LINGER: lambda: calls.append(1)}, input_, stranger=stranger)
+    assert (input_.remaining, len(calls)) == (CHUNK, asked)
+
+
+def test_server_that_cannot_has_the_rest_read():
+    """Before the answer."""
+    environ = by_length(Zeros(CHUNK), CHUNK)
+    input_ = count_input(environ)
+    finish(environ, input_, stranger=True)
     assert input_.remaining == 0
 
 

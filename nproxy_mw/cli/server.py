@@ -7,7 +7,7 @@ import socket
 import sys
 from typing import Any
 
-from nproxy_mw.cli import greeting, repair
+from nproxy_mw.cli import greeting, gunicorn_conf, repair
 from nproxy_mw.cli.addresses import Bind
 from nproxy_mw.cli.options import UsageError
 from nproxy_mw.cli.serving import Serving
@@ -18,16 +18,11 @@ try:
 
     from nproxy_mw.cli.arbiter import TerminalArbiter
     from nproxy_mw.cli.server_log import ServerLog
-    from nproxy_mw.cli.worker import Worker
 except ImportError as error:
     raise UsageError("The server needs gunicorn: pip install 'nproxy_mw[server]'.") from error
 
-KEEP_ALIVE = 30  # seconds; longer than npm keeps an idle connection, so that it never writes to one just closed
-
 _MEMORY = "/dev/shm"  # noqa: S108 - gunicorn makes a file of its own there, under a random name
 """Where workers show that they are alive: in memory, so that a full or read-only disk stops no start."""
-
-GRACE = 10  # seconds that a request under way has to end in, after Ctrl-C or SIGTERM
 
 
 def check_port(bind: Bind) -> None:
@@ -56,25 +51,18 @@ class Server(BaseApplication):
         """gunicorn's own settings; called by its constructor."""
         options = self.serving.options
         settings = {
+            **vars(gunicorn_conf),
             "bind": str(options.bind),
             "workers": options.workers,
             "threads": options.threads,
-            "worker_class": Worker,
             "logger_class": ServerLog,
-            # gunicorn would believe what clients on this machine say of themselves, and of where they want to go.
-            # Whom to believe is said by --trusted-proxies alone.
-            "forwarded_allow_ips": "",
-            "forwarder_headers": "",
-            "keepalive": KEEP_ALIVE,
-            "control_socket_disable": True,  # it would lie in HOME, which a service may not have
             "worker_tmp_dir": _MEMORY if os.access(_MEMORY, os.W_OK) else None,
             "proc_name": "nproxy-mw",
-            "graceful_timeout": GRACE,
             "post_worker_init": self.begin,
             "on_exit": lambda arbiter: say("Stopped.", sys.stderr),
         }
-        for name, value in settings.items():
-            self.cfg.set(name, value)
+        for name in settings.keys() & self.cfg.settings.keys():
+            self.cfg.set(name, settings[name])
 
     def load(self) -> Any:
         """The WSGI application; called in each worker."""

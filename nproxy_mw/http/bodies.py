@@ -24,6 +24,12 @@ DRAIN_LIMIT = 2 * 52_428_800  # bytes read and thrown away before an error is an
 DRAIN_SECONDS = 30.0
 _MAX_DIGITS = 18  # of a Content-Length
 _EMPTY = frozenset({None, "", "0"})  # lengths of requests without a body
+STRANGER_DRAIN_LIMIT = 1024 * 1024  # the same, for a client that may not do what it asks for
+STRANGER_DRAIN_SECONDS = 2.0
+
+LINGER = "nproxy.linger"
+"""The environ key of a function, offered by a server that reads a little of a request's rest by itself after the
+response. Once called, the server reads as much as `drain` would."""
 
 PUBLISH_LIMIT = 52_428_800
 """Bytes of a publish request's body, after any Content-Encoding is undone: 50 MB."""
@@ -106,15 +112,28 @@ def count_input(environ: WSGIEnvironment) -> CountedInput | None:
     return counted
 
 
-def drain(counted: CountedInput) -> None:
-    """Reads the rest of a body and discards it, bounded in bytes and time.
+def finish(environ: WSGIEnvironment, counted: CountedInput, *, stranger: bool) -> None:
+    """Makes sure that an error response arrives while the client may still send; leaves that to a server that can.
+
+    A *stranger* is a client without the right to what it asks for: only a little of its body is read.
+    """
+    linger = environ.get(LINGER)
+    if linger is None:
+        drain(counted, stranger=stranger)
+    elif not stranger:
+        linger()
+
+
+def drain(counted: CountedInput, *, stranger: bool = False) -> None:
+    """Reads the rest of a body and discards it, bounded in bytes and time. For *stranger*, see `finish`.
 
     npm shows a broken pipe instead of an answer that arrives while it still sends.
     """
-    deadline = time.monotonic() + DRAIN_SECONDS
+    limit = STRANGER_DRAIN_LIMIT if stranger else DRAIN_LIMIT
+    deadline = time.monotonic() + (STRANGER_DRAIN_SECONDS if stranger else DRAIN_SECONDS)
     buffer = bytearray(CHUNK)
     drained = 0
-    while drained < DRAIN_LIMIT and time.monotonic() < deadline:
+    while drained < limit and time.monotonic() < deadline:
         try:
             size = counted.readinto(buffer)
         except BadRequest:  # the client went away

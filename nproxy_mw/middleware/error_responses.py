@@ -24,7 +24,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nproxy_mw.errors import ClientError, MissingLayer, NotFound, NproxyError, StorageError
-from nproxy_mw.http.bodies import CountedInput, count_input, drain
+from nproxy_mw.http.bodies import CountedInput, count_input, finish
 from nproxy_mw.http.context import opened
 from nproxy_mw.http.messages import NO_STORE, Headers, Response, json_response, send
 from nproxy_mw.observability.logs import REQUEST
@@ -36,6 +36,7 @@ _log = logging.getLogger(__name__)
 
 LONGEST_NOTICE = 500  # characters
 LONGEST_REASON = 200
+_STRANGERS = (401, 403, 429)  # statuses of clients whose uploads are not read to the end
 
 
 class ErrorResponses:
@@ -55,7 +56,7 @@ class ErrorResponses:
             body = self.app(environ, start)
         except Exception as error:
             if counted is not None:
-                drain(counted)
+                finish(environ, counted, stranger=getattr(error, "status", 500) in _STRANGERS)
             body = send(environ, start, _response(error, environ, request_id))
         if isinstance(body, list):  # of what is still to be sent, the log may have something to say
             REQUEST.reset(token)

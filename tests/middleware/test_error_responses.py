@@ -163,6 +163,23 @@ def test_body_is_drained_before_the_error():
     assert source.tell() == 300_000
 
 
+@pytest.mark.parametrize(
+    ("error", "drained"),
+    [
+        (Unauthenticated("No."), 1024 * 1024),
+        (Forbidden("No."), 1024 * 1024),
+        (NotFound("No."), 3 * 1024 * 1024),
+        (RuntimeError("bug"), 3 * 1024 * 1024),
+    ],
+    ids=["401", "403", "404", "500"],
+)
+def test_little_is_drained_of_who_may_not_send_it(error, drained):
+    """Nobody waits for the upload of a client that has no right to it."""
+    source = io.BytesIO(bytes(3 * 1024 * 1024))
+    failing(error).put("/x", environ={"wsgi.input": source, "CONTENT_LENGTH": str(3 * 1024 * 1024)})
+    assert source.tell() == drained
+
+
 def test_draining_stops_at_its_bound(monkeypatch):
     """Nobody can make a worker read for ever."""
     monkeypatch.setattr(bodies, "DRAIN_LIMIT", 3 * bodies.CHUNK)

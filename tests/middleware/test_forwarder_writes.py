@@ -14,6 +14,7 @@ import pytest
 from support.forwarding import BASE, INTERNAL_TOKEN, Client
 from support.layers import FixedSettings
 
+from nproxy_mw.http.bodies import LINGER
 from nproxy_mw.testing.documents import publish_document
 from nproxy_mw.testing.upstream import RecordingUpstream, Reply, json_reply
 
@@ -216,8 +217,9 @@ def test_large_publish_is_streamed(upstream: RecordingUpstream, client: Client) 
     assert upstream.requests[-1].body == body
 
 
-def test_upstream_that_refuses_early_is_heard() -> None:
-    """It need not take the whole body to say no; the client's is read to its end all the same."""
+@pytest.mark.parametrize("lingers", [False, True], ids=["plain server", "server that lingers"])
+def test_upstream_that_refuses_early_is_heard(lingers: bool) -> None:
+    """It need not take the whole body to refuse it. The rest is read all the same, by us or by a server that can."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def refuse() -> None:
@@ -238,12 +240,15 @@ def test_upstream_that_refuses_early_is_heard() -> None:
         }
         environ |= {"CONTENT_LENGTH": str(30 * 2**20), "wsgi.input": source, "HTTP_AUTHORIZATION": "Bearer npm_x"}
         setup_testing_defaults(environ)
+        lingered: list[bool] = []
+        environ |= {LINGER: lambda: lingered.append(True)} if lingers else {}
         seen: list[str] = []
         chunks = client.app(environ, lambda status, headers, exc_info=None: seen.append(status))
         chunks.close()
         thread.join()
     assert seen[0][:3] in {"403", "502"}  # the kernel may drop an answer whose connection is reset
-    assert source.read() == b""
+    assert (source.read() == b"") is not lingers
+    assert bool(lingered) is lingers
 
 
 def test_too_large_publish_is_refused_before_the_upstream_hears_of_it(upstream: RecordingUpstream) -> None:

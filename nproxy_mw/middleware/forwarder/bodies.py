@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from nproxy_mw.errors import BadRequest, NproxyError
-from nproxy_mw.http.bodies import content_length, raw_chunks, too_large
+from nproxy_mw.http.bodies import LINGER, content_length, raw_chunks, too_large
 from nproxy_mw.json_values import parse_object
 from nproxy_mw.npm.names import Name
 from nproxy_mw.upstream.responses import UpstreamResponse
@@ -36,6 +36,7 @@ class Upload:
 
     def __init__(self, environ: WSGIEnvironment, limit: int, rewriter: UrlRewriter, name: Name | None = None) -> None:
         self.length = content_length(environ)
+        self._linger = environ.get(LINGER)
         # Said here, before the upstream hears of the request.
         if self.length is not None and self.length > limit:
             raise too_large(limit)
@@ -67,6 +68,9 @@ class Upload:
 
     def drain(self) -> None:
         """Reads what is left: a client that is answered while it still sends shows a broken pipe, not the answer."""
+        if self._linger is not None:
+            self._linger()
+            return
         try:
             for _ in self._chunks:
                 pass
