@@ -16,5 +16,4 @@ class HeldDependency:
 
     def check(self, history: History, parameters: Mapping[str, Any], knowledge: Knowledge) -> Iterator[Verdict]:
         """Yields a verdict per version that is held with its dependency."""
-        for version, reason in knowledge.held_dependencies.items():
-            yield Verdict(version, reason)
+        yield from knowledge.held_dependencies
