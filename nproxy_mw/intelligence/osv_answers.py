@@ -34,7 +34,10 @@ _DECODER = msgspec.msgpack.Decoder(tuple[Advisory, ...])
 
 
 class Answers:
-    """The kept answers, in the file at *path*; if it is None, in the memory of this process. Safe for threads, forks."""
+    """The kept answers, in the file at *path*; if it is None, in the memory of this process.
+
+    At most *most* are kept. Safe for threads and forks.
+    """
 
     def __init__(self, path: Path | None = None, *, most: int = MAX_ANSWERS) -> None:
         self.path = path

@@ -115,7 +115,8 @@ class OsvApi:
         try:
             found = self._pages(name)
         except FetchFailed as error:
-            self._set_failing(now)
+            if error.answered is None or error.answered >= 500 or error.answered == 429:
+                self._set_failing(now)
             _log.warning("the OSV API cannot be asked: %s", error)
             raise IntelligenceUnavailable(f"The OSV API cannot be asked: {error}") from error
         if failed_at is not None:

@@ -34,9 +34,13 @@ _RETRY = urllib3.Retry(
 
 
 class FetchFailed(NproxyError):
-    """What is at a URL cannot be had. The message says why."""
+    """What is at a URL cannot be had. The message says why; *answered* is the status of HTTP, if there was one."""
 
     code = "fetch-failed"
+
+    def __init__(self, message: str, *, answered: int | None = None) -> None:
+        super().__init__(message)
+        self.answered = answered
 
 
 class Web:
@@ -118,7 +122,7 @@ def checked(url: str) -> SplitResult:
 
 def _spooled(response: urllib3.BaseHTTPResponse, url: str, limit: int, end: float) -> BinaryIO:
     if response.status != 200:
-        raise FetchFailed(f"{_shown(url)} cannot be had: the answer is {response.status}.")
+        raise FetchFailed(f"{_shown(url)} cannot be had: the answer is {response.status}.", answered=response.status)
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise FetchFailed(f"{_shown(url)} is encoded although it was asked for as it is.")
     file = cast(BinaryIO, tempfile.SpooledTemporaryFile(IN_MEMORY))  # noqa: SIM115 - returned open
