@@ -132,8 +132,8 @@ def _run(configured: Configured, history: History, knowledge: Knowledge, outcome
 def _hear(word: Word, rule: str, outcome: Outcome) -> None:
     """Takes a word of a rule down. Raises for what is none: a rule of a host may yield anything."""
     if isinstance(word, Verdict):
-        if word.until is not None and word.until.tzinfo is None:
-            raise ValueError("The moment of a verdict needs its time zone.")
+        if not isinstance(word.version, str) or (word.until is not None and word.until.tzinfo is None):
+            raise ValueError("A verdict has a version, and perhaps a moment with its time zone.")
         reason = plain(word.reason, LONGEST_REASON)
         outcome.verdicts.append(word if reason == word.reason else msgspec.structs.replace(word, reason=reason))
     elif isinstance(word, CannotTell):
