@@ -98,12 +98,12 @@ def parse_record(data: bytes | msgspec.Raw) -> Parsed:
         raise ValueError(f"An OSV record has more than {MAX_RECORD} bytes.")
     try:
         record = _DECODER.decode(data)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError("This is not an OSV record.") from error
-    if not is_id(record.id):
-        raise ValueError("An OSV record has an id of letters, digits and '-'.")
-    modified = timestamp(parse_time(record.modified))
-    return Parsed(record.id, modified, () if record.withdrawn else tuple(_advisories(record)))
+    modified = _moment(record.modified)
+    if not is_id(record.id) or modified is None:
+        raise ValueError("An OSV record has an id of letters, digits and '-', and a time when it was modified.")
+    return Parsed(record.id, timestamp(modified), () if record.withdrawn else tuple(_advisories(record)))
 
 
 def is_id(text: str) -> bool:
