@@ -99,7 +99,7 @@ def update(database: Path, source: str = "", *, changes: bool = False, now: date
     except Timeout as error:
         raise BadArchive("Another update of this database is under way: wait for it.") from error
     except (sqlite3.Error, OSError) as error:
-        raise BadArchive(f"The database cannot be written: {error}.") from error
+        raise BadArchive(f"The update broke off, and nothing was changed: {error}.") from error
 
 
 def _update(database: Path, place: str, *, changes: bool, now: datetime, web: Web) -> Report:
