@@ -123,6 +123,8 @@ class ListFile:
         state = self.path.stat()
         identity = f"{state.st_ino:x}-{state.st_mtime_ns:x}-{state.st_size:x}"
         if identity != self._seen:
+            if state.st_size > MAX_BYTES:
+                raise ValueError(f"It has more than {MAX_BYTES} bytes.")
             data = _bytes_of(self.path)
             self._seen = identity
             self._good = identity, parse_list(data.decode("utf-8"))
@@ -136,10 +138,7 @@ class ListFile:
 
 def _bytes_of(path: Path) -> bytes:
     with path.open("rb") as file:
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise ValueError(f"It has more than {MAX_BYTES} bytes.")
-    return data
+        return file.read(MAX_BYTES)
 
 
 def _parse_entry(text: str) -> tuple[str, Range | None]:
