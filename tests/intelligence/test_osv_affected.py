@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from functools import cmp_to_key
 from typing import Any
 
 import pytest
@@ -211,11 +212,10 @@ def _full(at: str) -> str:
     return "0.0.0" if at == "0" else at
 
 
-def _place(found: tuple[str, str]) -> int:
+def _place(found: tuple[str, str]) -> Any:
     event, at = found
-    if at == "0" and event == "introduced":
-        return -1
-    return sum(compare(_full(at), version) > 0 for version in VERSIONS)
+    is_beginning = at == "0" and event == "introduced"
+    return not is_beginning, cmp_to_key(compare)(_full(at))
 
 
 @given(ranges=st.lists(EVENTS, max_size=3), versions=st.lists(NUMBERS, max_size=3))
