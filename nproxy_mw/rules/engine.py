@@ -24,15 +24,12 @@ from nproxy_mw.rules.wording import plain
 Covers = Callable[[str, str], datetime | None]
 """Returns when the exception ends that covers a version (first) from a rule (second); None when none does."""
 
-BLOCKING = ("block", "on")
-"""Modes in which a verdict holds its version back."""
-
 LONGEST_REASON = 500  # characters
 
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """A rule with its mode (``block``, ``warn``, ``off``; or ``on``, which blocks) and its parameters."""
+    """A rule with its mode (``block``, ``warn`` or ``off``) and its parameters."""
 
     rule: Rule
     mode: str
@@ -96,7 +93,7 @@ def merge(
     for configured, outcome in heard:
         for verdict in outcome.verdicts:
             exempt_until = covers(verdict.version, configured.rule.id)
-            blocks = configured.mode in BLOCKING and not verdict.only_warns
+            blocks = configured.mode == "block" and not verdict.only_warns
             place = excepted if exempt_until else blocked if blocks else warned
             finding = Finding(configured.rule.id, verdict.reason, verdict.until)
             place.setdefault(verdict.version, []).append(finding)

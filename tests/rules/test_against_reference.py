@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.histories import NOW, flagged, history_of, said
+from support.histories import NOW, flagged, history_of, rules_of, said
 from support.packument_strategies import packuments
 from support.rule_reference import Answer, Reference, repaired_tags
 
@@ -22,7 +22,6 @@ from nproxy_mw.rules.port import Knowledge, Rule
 from nproxy_mw.rules.publisher_change import PublisherChange
 from nproxy_mw.rules.removed_upstream import RemovedUpstream
 from nproxy_mw.rules.script_added import ScriptAdded
-from nproxy_mw.rules.standard import configured
 from nproxy_mw.rules.tags import repaired
 from nproxy_mw.rules.trust_downgrade import TrustDowngrade
 from nproxy_mw.rules.unexpected_deps import UnexpectedDeps
@@ -124,7 +123,7 @@ def test_version_age_with_fixes(document: Any, data: st.DataObject, hours: int) 
         "exotic_dependency": {"mode": "warn"},
         "trust_downgrade": {"mode": "warn", "ignoreAfterDays": 365},
     }
-    rules = [one for one in configured(settings) if one.rule.id in settings]
+    rules = [one for one in rules_of(settings) if one.rule.id in settings]
     found = outcomes(history_of(document), rules, Knowledge(now=NOW, alerts=alerts))["version_age"]
     expected = reference.version_age(hours, "allow", reference.urgent_fixes(hours, known))
     assert found.versions == expected.keys()

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import pytest
-from support.attacks import ATTACKS, DEFAULTS, SEVEN, Attack
+from support.attacks import ATTACKS, SEVEN, Attack
 from support.histories import NOW, history_of
 
 from nproxy_mw.intelligence.score import score
 from nproxy_mw.rules.decisions import Decision
 from nproxy_mw.rules.engine import judge
 from nproxy_mw.rules.port import Knowledge
-from nproxy_mw.rules.standard import configured
+from nproxy_mw.rules.shipped import SHIPPED
 
 
 def decide(attack: Attack) -> Decision:
     history = history_of(attack.document)
     knowledge = Knowledge(now=NOW, score=score(history, NOW), mismatches=attack.mismatches)
-    return judge(history, configured(DEFAULTS), knowledge)
+    return judge(history, SHIPPED.configured(SHIPPED.defaults()), knowledge)
 
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())

@@ -61,7 +61,6 @@ def decide(*rules: tuple[Saying, str], covers: Callable[[str, str], datetime | N
     [
         pytest.param("block", flag("2.0.0"), "blocked", id="block"),
         pytest.param("warn", flag("2.0.0"), "warned", id="warn"),
-        pytest.param("on", flag("2.0.0"), "blocked", id="on blocks"),
         pytest.param("off", flag("2.0.0"), None, id="off"),
         pytest.param("block", flag("2.0.0", only_warns=True), "warned", id="a verdict that only warns"),
         pytest.param("warn", flag("2.0.0", only_warns=True), "warned", id="a warning stays one"),

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from support.histories import NOW, ago, history_of, packument
+from support.histories import NOW, ago, history_of, packument, rules_of
 
 from nproxy_mw.intelligence.port import Alert
 from nproxy_mw.rules.decisions import Decision, Finding
@@ -14,7 +14,6 @@ from nproxy_mw.rules.engine import judge
 from nproxy_mw.rules.explain import explain_package, explain_version
 from nproxy_mw.rules.port import Knowledge
 from nproxy_mw.rules.replay import Change, changes
-from nproxy_mw.rules.standard import configured
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "malware": {"mode": "block"},
@@ -23,7 +22,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "install_scripts": {"mode": "warn"},
     "script_added": {"mode": "off"},
 }
-RULES = [one for one in configured(SETTINGS) if one.rule.id in SETTINGS]
+RULES = [one for one in rules_of(SETTINGS) if one.rule.id in SETTINGS]
 HISTORY = history_of(
     packument(
         versions={
@@ -109,7 +108,7 @@ def test_replay() -> None:
     """Versions whose verdict differs, with the rules of the stricter side; what stays is left out."""
     before = judge(HISTORY, RULES, KNOWLEDGE)
     after = judge(
-        HISTORY, configured({**SETTINGS, "version_age": {"mode": "off"}, "malware": {"mode": "warn"}}), KNOWLEDGE
+        HISTORY, rules_of({**SETTINGS, "version_age": {"mode": "off"}, "malware": {"mode": "warn"}}), KNOWLEDGE
     )
     assert list(changes(before, after)) == [
         Change("left-pad", "1.0.0", "held", "warned", {"malware": "MAL-1 reports this version as malware"}),

@@ -6,14 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from support.histories import NOW, ago, flagged, history_of, packument, said
+from support.histories import NOW, ago, flagged, history_of, packument, rules_of, said
 from support.rule_reference import Reference
 
 from nproxy_mw.intelligence.port import Alert
 from nproxy_mw.rules.decisions import Decision
 from nproxy_mw.rules.engine import judge, outcomes
 from nproxy_mw.rules.port import Knowledge, Recheck
-from nproxy_mw.rules.standard import configured
 from nproxy_mw.rules.version_age import VersionAge
 
 HOUR = 3600
@@ -136,7 +135,7 @@ def test_vulnerable_package_stays_installable() -> None:
         "version_age": {"mode": "block", "hours": 48, "unknown": "allow", "fixes": True},
     }
     alerts = (alert("1.0.0"), alert("1.1.0"), alert("1.2.0-rc.1"))
-    decision: Decision = judge(history_of(FIXED), configured(settings), Knowledge(now=NOW, alerts=alerts))
+    decision: Decision = judge(history_of(FIXED), rules_of(settings), Knowledge(now=NOW, alerts=alerts))
     assert decision.allowed == ("1.1.1",)
 
 
@@ -148,5 +147,5 @@ def decide(document: Any, alerts: list[Alert]) -> Any:
         "exotic_dependency": {"mode": "warn"},
         "trust_downgrade": {"mode": "warn", "ignoreAfterDays": 365},
     }
-    rules = [one for one in configured(settings) if one.mode != "off" or one.rule.id == "script_added"]
+    rules = [one for one in rules_of(settings) if one.mode != "off" or one.rule.id == "script_added"]
     return outcomes(history_of(document), rules, Knowledge(now=NOW, alerts=tuple(alerts)))["version_age"]

@@ -15,24 +15,6 @@ SEVEN = frozenset(
     {"malware", "vulnerability", "first_seen", "unexpected_deps", "publisher_change", "install_scripts", "score"}
 )
 
-DEFAULTS: dict[str, dict[str, Any]] = {
-    "malware": {"mode": "block"},
-    "vulnerability": {"mode": "block", "severity": "high", "unknown": "block"},
-    "first_seen": {"mode": "block", "days": 7, "unknown": "allow"},
-    "unexpected_deps": {"mode": "warn"},
-    "publisher_change": {"mode": "warn"},
-    "install_scripts": {"mode": "warn"},
-    "score": {"mode": "warn", "threshold": 0.4},
-    "version_age": {"mode": "block", "hours": 48, "fixes": True, "unknown": "allow"},
-    "script_added": {"mode": "warn"},
-    "exotic_dependency": {"mode": "block"},
-    "trust_downgrade": {"mode": "warn", "ignoreAfterDays": 365},
-    "patch_new_dependency": {"mode": "warn"},
-    "removed_upstream": {"mode": "block"},
-    "held_dependency": {"mode": "on"},
-    "manifest_mismatch": {"mode": "block"},
-}
-
 PROVENANCE = {"attestations": {"url": "https://upstream.example/-/npm/v1/attestations/x", "provenance": {"x": "slsa"}}}
 ROBOT = {"name": "GitHub Actions", "trustedPublisher": {"id": "github"}}
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from nproxy_mw.npm.facts import NO_EVIDENCE, PROVENANCE, STAGED, TRUSTED_PUBLISHER, History, Release
+from nproxy_mw.npm.facts import History, Release
+from nproxy_mw.npm.history import read_history
+from nproxy_mw.npm.slices import outline, split
+from nproxy_mw.rules.engine import Configured
 from nproxy_mw.rules.port import CannotTell, Knowledge, Rule, Verdict
-from nproxy_mw.times import parse_time, timestamp
+from nproxy_mw.rules.shipped import SHIPPED
+from nproxy_mw.times import timestamp
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
-
-_NOT_VERSIONS = {"created", "modified", "unpublished"}
 
 
 def ago(**how: float) -> str:
@@ -32,22 +35,15 @@ def packument(name: str = "left-pad", versions: Mapping[str, Mapping[str, Any]] 
     return {"name": name, "dist-tags": tags, "versions": manifests, "time": times | members.pop("time", {}), **members}
 
 
+def rules_of(settings: Mapping[str, Mapping[str, Any]]) -> tuple[Configured, ...]:
+    """The rules of *settings*; all others are off."""
+    off = {rule: {**values, "mode": "off"} for rule, values in SHIPPED.defaults().items()}
+    return SHIPPED.configured({**off, **settings})
+
+
 def history_of(document: Any) -> History:
-    """The history that a packument tells."""
-    times = {key: moment for key, text in document["time"].items() if (moment := _moment(text)) is not None}
-    dated = [moment for key, moment in times.items() if key not in _NOT_VERSIONS]
-    tells = any("_npmUser" in one or "attestations" in one.get("dist", {}) for one in document["versions"].values())
-    return History(
-        name=document["name"],
-        releases=tuple(
-            _release(version, one, times.get(version), tells=tells) for version, one in document["versions"].items()
-        ),
-        tags=document["dist-tags"],
-        created=times.get("created") or min(dated, default=None),
-        modified=times.get("modified"),
-        removed=frozenset(document["time"].keys() - document["versions"].keys() - _NOT_VERSIONS),
-        maintainers=tuple(one["name"] for one in document.get("maintainers", ())),
-    )
+    """The history that a packument tells, read as one of the upstream is."""
+    return read_history(split(outline(json.dumps(document).encode()), document["name"]))
 
 
 def said(
@@ -71,38 +67,3 @@ def releases(versions: Iterable[str], every: timedelta = timedelta(days=10), **f
     texts = list(versions)
     first = NOW - timedelta(days=100) - every * (len(texts) - 1)
     return tuple(Release(version=text, published=first + every * place, **facts) for place, text in enumerate(texts))
-
-
-def _release(version: str, manifest: Mapping[str, Any], published: datetime | None, *, tells: bool) -> Release:
-    dist, user = manifest.get("dist", {}), manifest.get("_npmUser", {})
-    scripts = manifest.get("scripts", {})
-    return Release(
-        version=version,
-        published=published,
-        dependencies=manifest.get("dependencies", {}),
-        optional_dependencies=manifest.get("optionalDependencies", {}),
-        scripts={
-            name: scripts[name] for name in ("preinstall", "install", "postinstall", "prepare") if scripts.get(name)
-        },
-        gypfile=bool(manifest.get("gypfile")),
-        publisher=user.get("name"),
-        evidence=_evidence(dist, user) if tells else None,
-        integrity=dist.get("integrity"),
-        unpacked_size=dist.get("unpackedSize"),
-        deprecated=bool(manifest.get("deprecated")),
-    )
-
-
-def _evidence(dist: Mapping[str, Any], user: Mapping[str, Any]) -> int:
-    if user.get("approver"):
-        return STAGED
-    if not dist.get("attestations", {}).get("provenance"):
-        return NO_EVIDENCE
-    return TRUSTED_PUBLISHER if user.get("trustedPublisher") else PROVENANCE
-
-
-def _moment(text: Any) -> datetime | None:
-    try:
-        return parse_time(str(text))
-    except ValueError:
-        return None
