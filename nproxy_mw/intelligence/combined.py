@@ -23,15 +23,16 @@ class Combined:
         """Returns the alerts of all sources.
 
         Raises:
-            IntelligenceUnavailable: a source cannot be asked, and no other knows anything against the package.
+            IntelligenceUnavailable: a source cannot be asked. The error has the alerts of the others.
         """
         found: list[Alert] = []
-        missing: IntelligenceUnavailable | None = None
+        missing: list[str] = []
         for source in self.sources:
             try:
                 found.extend(source.alerts(name, releases))
             except IntelligenceUnavailable as error:
-                missing = error
-        if missing is not None and not found:
-            raise missing
+                found.extend(error.known)
+                missing.append(str(error))
+        if missing:
+            raise IntelligenceUnavailable(" ".join(missing), tuple(found))
         return tuple(found)

@@ -1,20 +1,20 @@
-"""Lists of bad versions in files: one ``name``, ``name@version`` or ``name@range`` a line, and perhaps why.
+"""Lists of bad versions in files: one ``name``, ``name@version`` or ``name@range`` a line, and behind ``#`` why.
 
 ::
 
     # our own findings
-    left-padd                   typosquatting of left-pad
-    axios@1.14.1                hijacked on 31 March
+    left-padd                   # typosquatting of left-pad
+    axios@1.14.1                # hijacked on 31 March
     @scope/tool@>=2.0.0 <2.3.1
 
-A line about a name condemns every version. A list is read anew when its file changes. One that cannot be read any more
-keeps its last good state, and the log says so: a list must never become empty by a typing error.
+A line about a name condemns every version. Ranges are npm's; prereleases take part in them like other versions. A list
+is read anew when its file changes. One that cannot be read any more keeps its last good state, and the log says so: a
+list must never become empty by a typing error.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +34,6 @@ MAX_BYTES = 16 * 2**20
 LOOK = 5.0
 """Seconds after which a list's file is looked at again."""
 
-_LINE = re.compile(r"(?P<name>@?[^@\s]+)(?:@(?P<range>(?:\S+(?: +(?=[<>=~^|\d])|(?<=\|) +)?)+))?(?:\s+(?P<why>\S.*))?")
 _log = logging.getLogger(__name__)
 
 
@@ -45,55 +44,67 @@ class Entry(NamedTuple):
     why: str
 
 
-def parse_list(text: str) -> Mapping[str, Sequence[Entry]]:
-    """Returns the entries of a list by package.
+Entries = Mapping[str, Sequence[Entry]]
+"""Entries by package."""
+
+
+def parse_list(text: str) -> Entries:
+    """Returns the entries of a list.
 
     Raises:
         ValueError: a line is none of the forms above; the message names it by its number.
     """
     found: dict[str, list[Entry]] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        content = line.partition("#")[0].strip()
-        if content:
-            name, entry = _parse_line(content, number)
-            found.setdefault(name, []).append(entry)
+    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
+        entry, _, why = line.partition("#")
+        if entry.strip():
+            try:
+                name, versions = _parse_entry(entry.strip())
+            except BadRequest as error:
+                raise ValueError(f"Line {number}: {error}") from error
+            found.setdefault(name, []).append(Entry(versions, " ".join(why.split())))
     return found
 
 
 class ListFile:
-    """The `Intelligence` of one list. Its alerts are of the kind ``malware``, and bear the list's name as their id."""
+    """The `Intelligence` of one list. Its alerts are of the kind ``malware``, and bear the list's name as their id.
+
+    The file is read when the object is made, so that the first question has an answer. *monotonic* counts seconds.
+    """
 
     def __init__(self, path: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.path = path
         self.monotonic = monotonic
         self._guard = threading.Lock()
         self._looked_at = float("-inf")
-        self._identity = ""
-        self._entries: Mapping[str, Sequence[Entry]] | None = None
+        self._seen = ""  # the identity of the file when it was read last, well or not
+        self._complaint = ""
+        self._good: tuple[str, Entries] | None = None
+        self._look()
 
     @property
     def revision(self) -> str:
         """The identity of the file's last good state; empty while there was none."""
         self._look()
-        return self._identity
+        return self._good[0] if self._good else ""
 
     def alerts(self, name: str, releases: Sequence[Release]) -> tuple[Alert, ...]:
         """Returns an alert per listed version. Raises `IntelligenceUnavailable` while the list was never readable."""
         self._look()
-        if self._entries is None:
+        if self._good is None:
             raise IntelligenceUnavailable(f"The list {self.path.name} cannot be read.")
-        return tuple(
-            Alert(
-                version=release.version,
-                kind=MALWARE,
-                id=self.path.name,
-                summary=entry.why,
-                every_version=entry.versions is None,
-                affected=str(entry.versions) if entry.versions else "*",
-            )
-            for entry in self._entries.get(name, ())
-            for release in releases
-            if _covers(entry, release.version)
+        entries = self._good[1].get(name, ())
+        covered = ((release, entry) for entry in entries for release in releases if _covers(entry, release))
+        return tuple(self._alert(release, entry) for release, entry in covered)
+
+    def _alert(self, release: Release, entry: Entry) -> Alert:
+        return Alert(
+            version=release.version,
+            kind=MALWARE,
+            id=self.path.name,
+            summary=entry.why,
+            every_version=entry.versions is None,
+            affected=str(entry.versions) if entry.versions else "*",
         )
 
     def _look(self) -> None:
@@ -103,34 +114,51 @@ class ListFile:
         with self._guard:
             self._looked_at = now
             try:
-                state = self.path.stat()
-                identity = f"{state.st_ino:x}-{state.st_mtime_ns:x}-{state.st_size:x}"
-                if identity != self._identity:
-                    self._entries, self._identity = _read(self.path), identity
+                self._read()
+                self._complaint = ""
             except (OSError, ValueError) as error:
-                _log.error("the list %s cannot be read, its last good state stays in force: %s", self.path, error)
+                self._complain(str(error))
+
+    def _read(self) -> None:
+        state = self.path.stat()
+        identity = f"{state.st_ino:x}-{state.st_mtime_ns:x}-{state.st_size:x}"
+        if identity != self._seen:
+            if state.st_size > MAX_BYTES:
+                raise ValueError(f"It has more than {MAX_BYTES} bytes.")
+            data = _bytes_of(self.path)
+            self._seen = identity
+            self._good = identity, parse_list(data.decode("utf-8"))
+
+    def _complain(self, complaint: str) -> None:
+        if complaint != self._complaint:
+            self._complaint = complaint
+            state = "its last good state stays in force" if self._good else "nothing is known from it"
+            _log.error("the list %s cannot be read, %s: %s", self.path, state, complaint)
 
 
-def _read(path: Path) -> Mapping[str, Sequence[Entry]]:
+def _bytes_of(path: Path) -> bytes:
     with path.open("rb") as file:
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise ValueError(f"It has more than {MAX_BYTES} bytes.")
-    return parse_list(data.decode("utf-8"))
+        return file.read(MAX_BYTES)
 
 
-def _parse_line(content: str, number: int) -> tuple[str, Entry]:
-    match = _LINE.fullmatch(content)
-    if match is None:
-        raise ValueError(f"Line {number} is not a name, a name@version or a name@range.")
-    try:
-        name = str(parse_name(match["name"]))
-        versions = parse_range(match["range"].strip(), loose=True) if match["range"] else None
-    except BadRequest as error:
-        raise ValueError(f"Line {number}: {error}") from error
-    return name, Entry(versions, (match["why"] or "").strip())
+def _parse_entry(text: str) -> tuple[str, Range | None]:
+    name, at, versions = text.partition("@") if not text.startswith("@") else _scoped(text)
+    if at and not versions.strip():
+        raise BadRequest("Write a version or a range behind the '@', or leave it out.")
+    return str(parse_name(name.strip())), _parse_versions(versions.strip()) if at else None
 
 
-def _covers(entry: Entry, version: str) -> bool:
-    parsed = parse_loose(version)
-    return entry.versions is None or (parsed is not None and entry.versions.matches(parsed, include_prerelease=True))
+def _parse_versions(text: str) -> Range:
+    # An old number such as 3.0.0rc5 can be listed; in a range, npm's loose reading skips what it cannot read.
+    return parse_range(text, loose=parse_loose(text) is not None)
+
+
+def _scoped(text: str) -> tuple[str, str, str]:
+    scope, at, versions = text[1:].partition("@")
+    return f"@{scope}", at, versions
+
+
+def _covers(entry: Entry, release: Release) -> bool:
+    if entry.versions is None:
+        return True
+    return release.number is not None and entry.versions.matches(release.number, include_prerelease=True)

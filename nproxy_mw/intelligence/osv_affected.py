@@ -2,42 +2,58 @@
 
 A version is affected when it is listed, or when any range holds it. A range is walked in the order of its events'
 versions: ``introduced`` turns it on from its version, ``fixed`` off from its version, ``last_affected`` off above its
-version; with ``limit`` events, versions at or above all of them are out. Prereleases take part in plain order.
+version. What is introduced where something is fixed is introduced. With ``limit`` events, only versions below one of
+them are in. Prereleases take part in plain order.
 
-Source: https://ossf.github.io/osv-schema/#evaluation.
+Source: https://ossf.github.io/osv-schema/#evaluation. Where a database does not keep to it, more is affected rather
+than less: an ``introduced`` that is no version counts as the beginning, and any other such event as absent.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
-from nproxy_mw.intelligence.osv_records import Advisory
+from nproxy_mw.intelligence.advisories import Advisory, Events
 from nproxy_mw.intelligence.port import Alert
 from nproxy_mw.npm.facts import Release
-from nproxy_mw.npm.versions import Precedence, parse_loose
+from nproxy_mw.npm.versions import Precedence, Version, parse_loose
 
-_ORDER = {"fixed": 0, "introduced": 1, "last_affected": 2, "limit": 3}
-Events = Sequence[tuple[str, str]]
-_Bound = tuple[Precedence | tuple[()], int, str]
+_WALKED = ("fixed", "introduced", "last_affected")
+_UNLIMITED = "*"
+_PARTIAL = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
+_Place = Precedence | tuple[()]  # () is before every version, prereleases of 0.0.0 included
 
 
-def affects(advisory: Advisory, version: str, integrity: str | None = None) -> bool:
-    """Whether *advisory* is about *version*, or about the tarball with *integrity*."""
-    return matcher(advisory)(version, integrity)
+class Bound(NamedTuple):
+    """An event of a range at its place. *text* is its version as npm writes it."""
+
+    place: _Place
+    rank: int
+    event: str
+    text: str
+
+
+class Bounds(NamedTuple):
+    """A range: what is walked, in order, and the highest of its limits; None when there is none."""
+
+    walk: Sequence[Bound]
+    limit: Bound | None
 
 
 def matcher(advisory: Advisory) -> Callable[[str, str | None], bool]:
-    """Returns `affects` for one advisory, prepared for a package with thousands of versions."""
+    """Returns whether *advisory* is about a version, or the tarball of that integrity; made for thousands of calls."""
     listed, condemned = frozenset(advisory.versions), frozenset(advisory.integrities)
-    ranges = [_sorted(events) for events in advisory.ranges]
+    ranges = [bounds_of(events) for events in advisory.ranges]
 
-    def affects(version: str, integrity: str | None) -> bool:
-        if version in listed or integrity in condemned:
+    def affects(version: str, integrity: str | None = None) -> bool:
+        if version in listed or (condemned and integrity and not condemned.isdisjoint(integrity.split())):
             return True
         parsed = parse_loose(version)
         if parsed is None:
             return advisory.every_version
-        return any(_holds(bounds, parsed.precedence) for bounds in ranges)
+        return any(_holds(bounds, parsed) for bounds in ranges)
 
     return affects
 
@@ -47,10 +63,27 @@ def alerts_of(advisories: Iterable[Advisory], releases: Sequence[Release]) -> tu
     return tuple(alert for advisory in advisories for alert in _alerts(advisory, releases))
 
 
+def npm_range(advisory: Advisory) -> str:
+    """Returns the affected versions as a range in npm's words, for ``npm audit``: prereleases must take part in it."""
+    ranges = [bounds_of(events) for events in advisory.ranges]
+    parts = [part for bounds in ranges for part in _intervals(bounds)]
+    listed = (version for version in map(parse_loose, advisory.versions) if version is not None)
+    parts += [str(version) for version in listed if not any(_holds(bounds, version) for bounds in ranges)]
+    return " || ".join(dict.fromkeys(parts)) or "*"
+
+
+def bounds_of(events: Events) -> Bounds:
+    """Returns the range of *events*, sorted."""
+    bounds = [bound for event, version in events if (bound := _bound(event, version)) is not None]
+    limits = [bound for bound in bounds if bound.event == "limit"]
+    is_limited = limits and ("limit", _UNLIMITED) not in events
+    return Bounds(sorted(bound for bound in bounds if bound.event != "limit"), max(limits) if is_limited else None)
+
+
 def _alerts(advisory: Advisory, releases: Sequence[Release]) -> Iterator[Alert]:
     is_affected = matcher(advisory)
     versions = [release.version for release in releases if is_affected(release.version, release.integrity)]
-    text = npm_range(advisory) if versions else ""
+    affected = npm_range(advisory) if versions else ""
     for version in versions:
         yield Alert(
             version=version,
@@ -61,7 +94,8 @@ def _alerts(advisory: Advisory, releases: Sequence[Release]) -> Iterator[Alert]:
             fixed=advisory.fixed,
             published=advisory.published,
             every_version=advisory.every_version,
-            affected=text,
+            affected=affected,
+            url=advisory.url,
             aliases=advisory.aliases,
             cwes=advisory.cwes,
             vector=advisory.vector,
@@ -69,56 +103,50 @@ def _alerts(advisory: Advisory, releases: Sequence[Release]) -> Iterator[Alert]:
         )
 
 
-def npm_range(advisory: Advisory) -> str:
-    """Returns the affected versions as a range in npm's words, for ``npm audit``."""
-    parts = [part for events in advisory.ranges for part in _intervals(_sorted(events))]
-    parts += [version for version in advisory.versions if parse_loose(version)]
-    return " || ".join(dict.fromkeys(parts)) or "*"
+def _bound(event: str, version: str) -> Bound | None:
+    if event not in (*_WALKED, "limit"):
+        return None
+    parsed = None if version == "0" and event == "introduced" else _parsed(version)
+    if parsed is None and event != "introduced":
+        return None
+    rank = _WALKED.index(event) if event in _WALKED else 0
+    return Bound(parsed.precedence if parsed else (), rank, event, _text(parsed) if parsed else "0.0.0-0")
 
 
-def _holds(bounds: Sequence[_Bound], version: Precedence) -> bool:
-    limits = [at for at, _, event in bounds if event == "limit"]
-    if limits and not any(version < limit for limit in limits):
+def _parsed(version: str) -> Version | None:
+    """The version as npm reads it; ``1.2`` is 1.2.0."""
+    return parse_loose(f"{version}{'.0' * (2 - version.count('.'))}" if _PARTIAL.fullmatch(version) else version)
+
+
+def _text(version: Version) -> str:
+    return str(Version(version.release, version.prerelease, ()))
+
+
+def _holds(bounds: Bounds, version: Version) -> bool:
+    place = version.precedence
+    if bounds.limit is not None and place >= bounds.limit.place:
         return False
     is_in = False
-    for at, _, event in bounds:
-        if event == "introduced" and version >= at:
-            is_in = True
-        elif (event == "fixed" and version >= at) or (event == "last_affected" and version > at):
+    for at, _, event, _ in bounds.walk:
+        if event == "introduced":
+            is_in = is_in or place >= at
+        elif place > at or (event == "fixed" and place == at):
             is_in = False
     return is_in
 
 
-def _sorted(events: Events) -> list[_Bound]:
-    known = ((event, version) for event, version in events if event in _ORDER and (event, version) != ("limit", "*"))
-    return sorted((_at(version), _ORDER[event], event) for event, version in known)
-
-
-def _at(version: str) -> Precedence | tuple[()]:
-    """The place of an event's version; "0" is before every version, prereleases of 0.0.0 included."""
-    parsed = None if version == "0" else parse_loose(version)
-    return parsed.precedence if parsed else ()
-
-
-def _intervals(bounds: Sequence[_Bound]) -> list[str]:
+def _intervals(bounds: Bounds) -> list[str]:
     found: list[str] = []
     start: str | None = None
-    for at, _, event in bounds:
-        if event == "introduced" and start is None:
-            start = f">={_text(at)}" if at else ""
-        elif event in ("fixed", "last_affected") and start is not None:
-            end = f"<{_text(at)}" if event == "fixed" else f"<={_text(at)}"
-            found.append(f"{start} {end}".strip())
+    for place, _, event, text in bounds.walk:
+        if event == "introduced":
+            start = start if start is not None else f">={text}" if place else ""
+        elif start is not None:
+            found.append(f"{start} {'<' if event == 'fixed' else '<='}{text}".strip())
             start = None
     if start is not None:
         found.append(start or "*")
-    return found
-
-
-def _text(at: Precedence | tuple[()]) -> str:
-    if not at:
-        return "0.0.0-0"
-    (major, minor, patch), is_stable, prerelease = at
-    text = f"{major}.{minor}.{patch}"
-    words = ".".join(f"{int(value)}" if rank == 0 else str(value) for rank, value in prerelease)
-    return text if is_stable else f"{text}-{words}"
+    if bounds.limit is None:
+        return found
+    below = f"<{bounds.limit.text}"
+    return [below if interval == "*" else f"{interval} {below}" for interval in found]

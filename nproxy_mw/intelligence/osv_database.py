@@ -1,8 +1,9 @@
 """A local database of OSV records: one SQLite file per host, read by every worker, swapped whole at an update.
 
-*Strategy:* a build writes a new file beside the old one and renames it over it, so that a reader sees the old database
-or the new one, whole. A reader looks at the file's identity at most every `LOOK` seconds, and opens it anew when it was
-swapped. The file is derived: when it is lost or damaged, the next update makes it again.
+*Strategy:* a build writes a new file beside the old one and renames it over it (`nproxy_mw.intelligence.osv_build`), so
+that a reader sees the old database or the new one, whole. A reader looks at the file's identity at most every `LOOK`
+seconds, and opens it anew when it was swapped. The file is derived: when it is lost or damaged, an update makes it
+again.
 """
 
 from __future__ import annotations
@@ -11,42 +12,33 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
+from nproxy_mw.intelligence.advisories import Advisory
 from nproxy_mw.intelligence.osv_affected import alerts_of
-from nproxy_mw.intelligence.osv_records import Advisory
 from nproxy_mw.intelligence.port import Alert, IntelligenceUnavailable
 from nproxy_mw.npm.facts import Release
 
 LOOK = 5.0
 """Seconds after which a reader asks whether the file was swapped."""
 
-SCHEMA = 1
-_TABLES = """
-CREATE TABLE advisory (package TEXT NOT NULL, id TEXT NOT NULL, place INTEGER NOT NULL, body BLOB NOT NULL,
-    PRIMARY KEY (package, id, place)) WITHOUT ROWID;
-CREATE INDEX advisory_id ON advisory (id);
-CREATE TABLE record (id TEXT PRIMARY KEY, modified TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-"""
-
-
-class Parsed(NamedTuple):
-    """One record as `parse_record` returns it. No advisories: it was withdrawn, or is about no npm package."""
-
-    id: str
-    modified: str
-    advisories: list[Advisory]
+SCHEMA = 2
+"""The version of the tables, which the file keeps as its ``user_version``. A file of another version is not read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a database holds, and from when. *built* and *newest* are times as text; *newest* is a record's."""
+    """What a database holds, and from when.
+
+    *records* are those that say something about an npm package, *malware* those of them that report malware. *built*
+    and *newest* are times in the form of `timestamp`; *newest* is when the youngest record was modified. *source* is
+    the URL or path that the records came from.
+    """
 
     records: int
     packages: int
@@ -56,47 +48,48 @@ class Summary:
     source: str
 
 
-def build(path: Path, records: Iterable[Parsed], *, built: str, source: str, base: Path | None = None) -> Summary:
-    """Writes a database to *path*, in place of an earlier one, once all of it is there.
-
-    *records* replace those of the same id in *base*, an existing database to begin from; if it is None, they are all.
-    """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.unlink(missing_ok=True)
-    try:
-        with _writable(partial, base) as database:
-            for record in records:
-                _put(database, record)
-            summary = _finish(database, built, source)
-        database.close()
-        _sync(partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return summary
-
-
 def summary_of(path: Path) -> Summary | None:
-    """Returns what the database at *path* holds; None when there is none, or one of another version."""
+    """Returns what the database at *path* holds; None when there is none, or one that cannot be read."""
     try:
-        with _readable(path) as database:
+        with closing(readable(path)) as database:
             facts = dict(database.execute("SELECT name, value FROM fact"))
-            return _summary(database, facts) if facts.get("schema") == str(SCHEMA) else None
-    except sqlite3.Error:
+        records, packages, malware = (int(facts[name]) for name in ("records", "packages", "malware"))
+        return Summary(records, packages, malware, facts["built"], facts["newest"], facts["source"])
+    except (sqlite3.Error, KeyError, ValueError):
         return None
+
+
+def readable(path: Path) -> sqlite3.Connection:
+    """Opens the database at *path* for reading.
+
+    Raises:
+        sqlite3.Error: there is none, it is damaged, or its tables are of another version.
+    """
+    quoted = str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    # immutable: a file is replaced, never changed, so that SQLite needs no locks on it.
+    database = sqlite3.connect(f"file:{quoted}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+    try:
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        if version != SCHEMA:
+            raise sqlite3.DatabaseError("The database was written by another version.")
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database
 
 
 class OsvDatabase:
     """The `Intelligence` of the database at *path*. Safe for threads and forks.
 
-    *monotonic* counts seconds. While there is no sound database, every question raises
-    `IntelligenceUnavailable`.
+    *monotonic* counts seconds. While there is no sound database, every question raises `IntelligenceUnavailable`.
     """
 
     def __init__(self, path: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.path = path
         self.monotonic = monotonic
-        self._local = threading.local()
+        self._guard = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._opened_for: tuple[int, str] | None = None  # the process and the file
         self._looked_at = float("-inf")
         self._identity = ""
 
@@ -118,71 +111,41 @@ class OsvDatabase:
 
     def advisories(self, name: str) -> list[Advisory]:
         """Returns all advisories about the package *name*. Raises `IntelligenceUnavailable`."""
-        rows = self._ask("SELECT body FROM advisory WHERE package = ? ORDER BY id, place", name)
-        return [_DECODER.decode(body) for (body,) in rows]
+        return self._ask("SELECT body FROM advisory WHERE package = ? ORDER BY id, place", name)
 
     def by_id(self, record: str) -> list[Advisory]:
         """Returns what the record *record* says about each package. Raises `IntelligenceUnavailable`."""
-        rows = self._ask("SELECT body FROM advisory WHERE id = ? ORDER BY package, place", record)
-        return [_DECODER.decode(body) for (body,) in rows]
+        return self._ask("SELECT body FROM advisory WHERE id = ? ORDER BY package, place", record)
 
-    def _ask(self, question: str, *values: str) -> list[tuple[bytes]]:
-        try:
-            return self._connection().execute(question, values).fetchall()
-        except sqlite3.Error as error:
-            raise IntelligenceUnavailable("The OSV database cannot be read: run 'nproxy-mw osv update'.") from error
+    def close(self) -> None:
+        """Closes the file. The next question opens it again."""
+        with self._guard:
+            self._close()
 
-    def _connection(self) -> sqlite3.Connection:
+    def _ask(self, question: str, value: str) -> list[Advisory]:
         wanted = (os.getpid(), self.revision)
         if not wanted[1]:
             raise IntelligenceUnavailable("There is no OSV database yet: run 'nproxy-mw osv update'.")
-        if getattr(self._local, "opened_for", None) != wanted:
-            self._local.connection, self._local.opened_for = _readable(self.path), wanted
-        return self._local.connection  # type: ignore[no-any-return]
+        try:
+            with self._guard:
+                rows = self._opened(wanted).execute(question, (value,)).fetchall()
+            return [_DECODER.decode(body) for (body,) in rows]
+        except (sqlite3.Error, msgspec.DecodeError) as error:
+            raise IntelligenceUnavailable("The OSV database cannot be read: run 'nproxy-mw osv update'.") from error
+
+    def _opened(self, wanted: tuple[int, str]) -> sqlite3.Connection:
+        if self._connection is None or self._opened_for != wanted:
+            self._close()
+            self._connection, self._opened_for = readable(self.path), wanted
+        return self._connection
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
-_ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Advisory)
-
-
-def _writable(path: Path, base: Path | None) -> sqlite3.Connection:
-    database = sqlite3.connect(path)
-    database.execute("PRAGMA synchronous = OFF")  # the file is synced as a whole before it is renamed
-    if base is None:
-        database.executescript(_TABLES)
-    else:
-        source = _readable(base)
-        source.backup(database)
-        source.close()
-    return database
-
-
-def _readable(path: Path) -> sqlite3.Connection:
-    quoted = str(path).replace("?", "%3f").replace("#", "%23")
-    return sqlite3.connect(f"file:{quoted}?mode=ro", uri=True, timeout=5.0)
-
-
-def _put(database: sqlite3.Connection, record: Parsed) -> None:
-    database.execute("DELETE FROM advisory WHERE id = ?", (record.id,))
-    database.execute("INSERT OR REPLACE INTO record VALUES (?, ?)", (record.id, record.modified))
-    database.executemany(
-        "INSERT INTO advisory VALUES (?, ?, ?, ?)",
-        [(one.package, record.id, place, _ENCODER.encode(one)) for place, one in enumerate(record.advisories)],
-    )
-
-
-def _finish(database: sqlite3.Connection, built: str, source: str) -> Summary:
-    (newest,) = database.execute("SELECT coalesce(max(modified), '') FROM record").fetchone()
-    malware = sum(_DECODER.decode(body).kind == "malware" for (body,) in database.execute("SELECT body FROM advisory"))
-    facts = {"schema": str(SCHEMA), "built": built, "source": source, "newest": newest, "malware": str(malware)}
-    database.executemany("INSERT OR REPLACE INTO fact VALUES (?, ?)", facts.items())
-    return _summary(database, facts)
-
-
-def _summary(database: sqlite3.Connection, facts: dict[str, str]) -> Summary:
-    (records,) = database.execute("SELECT count(DISTINCT id) FROM advisory").fetchone()
-    (packages,) = database.execute("SELECT count(DISTINCT package) FROM advisory").fetchone()
-    return Summary(records, packages, int(facts["malware"]), facts["built"], facts["newest"], facts["source"])
 
 
 def _identity(path: Path) -> str:
@@ -191,8 +154,3 @@ def _identity(path: Path) -> str:
     except OSError:
         return ""
     return f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}"
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

@@ -21,14 +21,17 @@ from nproxy_mw.npm.facts import Release
 
 MALWARE, VULNERABILITY = "malware", "vulnerability"
 
+MALWARE_KINDS = (MALWARE, "typosquatting", "protestware", "troll")
+"""Kinds of alerts that condemn a version whatever their severity. The shipped sources use the first."""
+
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """What is known against one version.
 
-    *kind* is ``malware`` or ``vulnerability``. *id* is the record's (``MAL-2026-1``, ``GHSA-...``). *severity* is
-    ``low``, ``moderate``, ``high``, ``critical``, or None when nobody said. *fixed* are versions that the record names
-    as fixes. *published* is when the record was published. *every_version* is true when the record condemns the whole
-    package. *affected* is the range of affected versions in npm's words.
+    *kind* is ``vulnerability`` or one of `MALWARE_KINDS`. *id* is the record's (``MAL-2026-1``, ``GHSA-...``).
+    *severity* is ``info``, ``low``, ``moderate``, ``high``, ``critical``, or None when nobody said. *fixed* are
+    versions that the record names as fixes. *published* is when the record was published. *every_version* is true when
+    the record condemns the whole package. *affected* is the range of affected versions in npm's words.
     """
 
     version: str
@@ -48,7 +51,14 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IntelligenceUnavailable(Exception):
-    """Intelligence cannot be asked just now. Rules fail open then, and the audit trail says so."""
+    """Intelligence cannot be asked just now. Rules fail open then, and the audit trail says so.
+
+    *known* are the alerts of those sources that could be asked.
+    """
+
+    def __init__(self, message: str, known: tuple[Alert, ...] = ()) -> None:
+        super().__init__(message)
+        self.known = known
 
 
 class Intelligence(Protocol):

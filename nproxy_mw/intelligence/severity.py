@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from cvss import CVSS2, CVSS3, CVSS4, CVSSError
 
 _LEVELS = {"LOW": "low", "MODERATE": "moderate", "MEDIUM": "moderate", "HIGH": "high", "CRITICAL": "critical"}
-_FROM = ((9.0, "critical"), (7.0, "high"), (4.0, "moderate"), (0.1, "low"))
-"""From which base score on a level holds: https://www.first.org/cvss/v4.0/specification-document, section 6."""
+_FROM = ((9.0, "critical"), (7.0, "high"), (4.0, "moderate"), (0.1, "low"), (0.0, "info"))
+"""From which base score on a level holds: https://www.first.org/cvss/v4.0/specification-document, section 6.
+
+Scores of version 2 are read with the same table. FIRST calls a score of 0 "none", npm calls it "info".
+"""
 
 _CLASSES = {"CVSS_V2": CVSS2, "CVSS_V3": CVSS3, "CVSS_V4": CVSS4}
+_MAX_VECTOR = 512  # characters
 
 
 class Severity(NamedTuple):
@@ -22,10 +27,16 @@ class Severity(NamedTuple):
     score: float = 0.0
 
 
-def severity_of(scores: Iterable[Mapping[str, str]], *documents: Mapping[str, Any] | None) -> Severity:
-    """Returns the severity that an OSV ``severity`` list and the database's own documents give."""
+def severity_of(
+    scores: Iterable[Iterable[Mapping[str, str]]], documents: Iterable[Mapping[str, Any] | None]
+) -> Severity:
+    """Returns the severity of one affected package.
+
+    *scores* are OSV's ``severity`` lists: the first that has a readable score counts. *documents* are what databases
+    say in their own words: the first ``severity`` among them decides about the level.
+    """
     said = next((level for document in documents if (level := _said(document))), None)
-    rated = max((_rated(score) for score in scores), key=lambda severity: severity.score, default=Severity())
+    rated = next((found for several in scores if (found := _highest(several)).level), Severity())
     return rated._replace(level=said) if said else rated
 
 
@@ -34,14 +45,19 @@ def _said(document: Mapping[str, Any] | None) -> str | None:
     return _LEVELS.get(value.upper()) if isinstance(value, str) else None
 
 
-def _rated(entry: Mapping[str, str]) -> Severity:
-    vector = entry.get("score", "")
-    made = _CLASSES.get(entry.get("type", ""))
-    if made is None or len(vector) > 512:
+def _highest(scores: Iterable[Mapping[str, str]]) -> Severity:
+    given = [(score.get("type", ""), score.get("score", "")) for score in scores]
+    rated = [_rated(kind, vector) for kind, vector in given if len(vector) <= _MAX_VECTOR]
+    return max((found for found in rated if found.level), key=lambda found: found.score, default=Severity())
+
+
+@lru_cache(maxsize=4096)
+def _rated(kind: str, vector: str) -> Severity:
+    made = _CLASSES.get(kind)
+    if made is None:
         return Severity()
     try:
-        score = float(made(vector).scores()[0]) if made is not CVSS4 else float(made(vector).base_score)
+        score = float(made(vector).scores()[0])
     except (CVSSError, ValueError, TypeError):
         return Severity()
-    level = next((level for least, level in _FROM if score >= least), None)
-    return Severity(level, vector, score)
+    return Severity(next(level for least, level in _FROM if score >= least), vector, score)

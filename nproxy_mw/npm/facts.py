@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import accumulate, groupby, islice
+from operator import itemgetter
 
 import msgspec
 
-from nproxy_mw.npm.versions import parse_loose, sort_key
+from nproxy_mw.npm.versions import Precedence, Version, parse_loose
 
 NO_EVIDENCE, PROVENANCE, TRUSTED_PUBLISHER, STAGED = 0, 1, 2, 3
 """How well a release says who built it: not at all; by a provenance attestation; by one of a trusted publisher; by a
@@ -26,7 +28,7 @@ INSTALL_SCRIPTS = ("preinstall", "install", "postinstall")
 _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 
-class Release(msgspec.Struct, frozen=True, kw_only=True):
+class Release(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One version, as the packument describes it.
 
     *published* is an aware UTC time. *scripts* holds ``preinstall``, ``install``, ``postinstall`` and ``prepare``
@@ -47,19 +49,22 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     file_count: int | None = None
     deprecated: bool = False
 
+    @cached_property
+    def number(self) -> Version | None:
+        """The version as npm reads it, strictly or not; None for a text that is no version."""
+        return parse_loose(self.version)
+
     @property
     def major(self) -> int | None:
         """The first number of the version; None for a text that is no version even loosely."""
-        version = parse_loose(self.version)
-        return version.release[0] if version else None
+        return self.number.release[0] if self.number else None
 
     @property
     def is_stable(self) -> bool:
         """Whether it is a version, and no prerelease."""
-        version = parse_loose(self.version)
-        return version is not None and version.is_stable
+        return self.number is not None and self.number.is_stable
 
-    @property
+    @cached_property
     def install_scripts(self) -> Mapping[str, str]:
         """What npm runs at an install, ``node-gyp rebuild`` included, which ``gypfile`` stands for."""
         scripts = {name: self.scripts[name] for name in INSTALL_SCRIPTS if self.scripts.get(name)}
@@ -72,8 +77,9 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
 class History:
     """A package as its packument describes it: every version that the upstream lists, strict semver or not.
 
-    *releases* keep the packument's order. *created* and *modified* are the packument's own times. *removed* are
-    versions that stand in ``time`` and no longer in ``versions``. *maintainers* are names, empty when there are none.
+    *releases* keep the packument's order. *created* is the packument's ``time.created``, else the earliest time that it
+    gives any version, removed ones included; *modified* is its ``time.modified``. *removed* are versions that stand in
+    ``time`` and no longer in ``versions``. *maintainers* are names, empty when there are none.
     """
 
     name: str
@@ -86,14 +92,15 @@ class History:
 
     @cached_property
     def by_number(self) -> tuple[Release, ...]:
-        """The releases in npm's order of versions, lowest first."""
-        return tuple(sorted(self.releases, key=lambda release: sort_key(release.version)))
+        """The releases in npm's order of versions, lowest first. A text that is no version is below all versions."""
+        return tuple(sorted(self.releases, key=_precedence))
 
     @cached_property
     def has_import_times(self) -> bool:
         """Whether the times are those at which a mirror imported the versions, and say nothing of their order.
 
-        That is so when more than a fifth of the neighbors of one major version are out of order.
+        That is so when, of all pairs of neighbors by number that have one major version and both a time, more than a
+        fifth have the lower version later.
         """
         last: dict[int | None, datetime] = {}
         neighbors = reversed_ = 0
@@ -101,26 +108,50 @@ class History:
             if release.published is None:
                 continue
             before = last.get(release.major)
-            neighbors += before is not None
-            reversed_ += before is not None and before > release.published
+            if before is not None:
+                neighbors += 1
+                reversed_ += before > release.published
             last[release.major] = release.published
         return reversed_ * 5 > neighbors
 
     @cached_property
+    def is_ordered_by_number(self) -> bool:
+        """Whether `by_publication` is `by_number`, because the times are a mirror's, or there are none."""
+        return self.has_import_times or not any(release.published for release in self.releases)
+
+    @cached_property
     def by_publication(self) -> tuple[Release, ...]:
-        """The releases in the order of their publication, oldest first; by number where the times are a mirror's."""
+        """The releases in the order of (time, number), oldest first; by number where the times are a mirror's.
+
+        A release without a time stands behind the one below it by number.
+        """
         if self.has_import_times:
             return self.by_number
-        return tuple(sorted(self.by_number, key=lambda release: release.published or _BEFORE_ALL))
+        times = accumulate((release.published for release in self.by_number), _filled, initial=_BEFORE_ALL)
+        pairs = zip(islice(times, 1, None), self.by_number, strict=True)
+        return tuple(release for _, release in sorted(pairs, key=itemgetter(0)))
 
     @cached_property
     def stable_below(self) -> Mapping[str, tuple[Release | None, Release | None]]:
-        """For each version, the highest lower stable release of its major version, and of any."""
+        """For each version, the highest lower stable release of its major version, and of any.
+
+        Versions of one precedence, such as 1.0.0 and 1.0.0+build, are not below each other.
+        """
         of_major: dict[int | None, Release] = {}
         of_any: Release | None = None
         found: dict[str, tuple[Release | None, Release | None]] = {}
-        for release in self.by_number:
-            found[release.version] = of_major.get(release.major), of_any
-            if release.is_stable:
-                of_major[release.major] = of_any = release
+        for _, group in groupby(self.by_number, key=_precedence):
+            equals = list(group)
+            for release in equals:
+                found[release.version] = of_major.get(release.major), of_any
+            if equals[-1].is_stable:
+                of_major[equals[-1].major] = of_any = equals[-1]
         return found
+
+
+def _filled(last: datetime, time: datetime | None) -> datetime:
+    return time or last
+
+
+def _precedence(release: Release) -> Precedence | tuple[()]:
+    return release.number.precedence if release.number else ()

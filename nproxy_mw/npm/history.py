@@ -57,6 +57,7 @@ _NO_DIST, _NO_USER, _NO_ATTESTATIONS = _Dist(), _User(), _Attestations()
 def read_history(packument: Packument) -> History:
     """Returns what *packument* tells about the releases of its package."""
     times = {key: as_time(raw) for key, raw in members_of(packument.members.get("time")).items()}
+    dated = [time for key, time in times.items() if time and key not in _NOT_VERSIONS]
     versions = packument.versions
     dists = {version: fields_of(_DIST, manifest["dist"], _NO_DIST) for version, manifest in versions.items()}
     tells = any("_npmUser" in manifest for manifest in versions.values()) or any(
@@ -69,7 +70,7 @@ def read_history(packument: Packument) -> History:
             for version, manifest in versions.items()
         ),
         tags=packument.tags,
-        created=times.get("created"),
+        created=times.get("created") or min(dated, default=None),
         modified=times.get("modified"),
         removed=frozenset(times.keys() - versions.keys() - _NOT_VERSIONS),
         maintainers=tuple(name for raw in list_of(packument.members.get("maintainers")) if (name := _person(raw))),

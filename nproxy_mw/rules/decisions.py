@@ -31,10 +31,10 @@ Findings = Mapping[str, tuple[Finding, ...]]
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """What holds for every version of a package until *valid_until*, or until facts, settings or knowledge change.
 
-    *blocked* versions are served nowhere. *warned* ones are served, and recorded. *excepted* would have been blocked or
-    warned of, were there no exception. *allowed* are the rest and the warned ones, lowest first. *tags* are the
-    repaired dist-tags; *moved* maps each tag that changed to where it pointed. *by_number* says that publish times were
-    a mirror's, so that versions were ordered by their numbers.
+    *blocked* versions are served nowhere. *warned* ones are served, and recorded, unless they are blocked too.
+    *excepted* would have been blocked or warned of, were there no exception. *allowed* are all listed versions that are
+    not blocked, lowest first. *tags* are the repaired dist-tags; *moved* maps each tag that changed to where it
+    pointed. *by_number* says that versions were ordered by number, because their times are missing or a mirror's.
     """
 
     package: str
@@ -50,7 +50,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def blocks_everything(self) -> bool:
-        """Whether the package has versions, and none of them may be served."""
+        """Whether versions are blocked, and none is left."""
         return bool(self.blocked) and not self.allowed
 
     def available_from(self, version: str) -> datetime | None:

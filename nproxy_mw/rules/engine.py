@@ -1,8 +1,9 @@
 """The engine: every rule looks at one history, and the results are merged into one decision. Pure.
 
-*Strategy:* each rule runs alone and yields its verdicts. A verdict counts as the rule's mode says, unless an exception
+*Strategy:* each rule runs alone and yields its words. A verdict counts as the rule's mode says, unless an exception
 covers it. Blocked versions are then taken out in one pass, and the dist-tags are repaired for what is left. A rule that
-raises never takes the registry down: it is left out, or holds every version where it says so, and a note tells of it.
+raises never takes the registry down: what it flagged before stands, or it flags every version where it says so, and a
+note tells of it.
 """
 
 from __future__ import annotations
@@ -12,13 +13,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from nproxy_mw.npm.facts import History
 from nproxy_mw.rules.decisions import Decision, Finding, Note
-from nproxy_mw.rules.port import CannotTell, Knowledge, Rule, Verdict
+from nproxy_mw.rules.port import CannotTell, Knowledge, Recheck, Rule, Verdict, Word
 from nproxy_mw.rules.tags import moved, repaired
+from nproxy_mw.rules.wording import plain
 
 Covers = Callable[[str, str], datetime | None]
 """Returns when the exception ends that covers a version (first) from a rule (second); None when none does."""
+
+LONGEST_REASON = 500  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +38,11 @@ class Configured:
 
 @dataclass(slots=True)
 class Outcome:
-    """What one rule said, in its own order."""
+    """What one rule said, in its own order. *rechecks* are moments from which it may say something else."""
 
     verdicts: list[Verdict] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    rechecks: list[datetime] = field(default_factory=list)
 
     @property
     def versions(self) -> frozenset[str]:
@@ -43,40 +50,48 @@ class Outcome:
         return frozenset(verdict.version for verdict in self.verdicts)
 
 
+def no_exceptions(version: str, rule: str) -> datetime | None:
+    """The `Covers` of a package without exceptions."""
+    return None
+
+
 def judge(
-    history: History, rules: Sequence[Configured], knowledge: Knowledge, covers: Covers = lambda version, rule: None
+    history: History, rules: Sequence[Configured], knowledge: Knowledge, covers: Covers = no_exceptions
 ) -> Decision:
     """Returns the decision about every version of *history*. *covers* looks up exceptions."""
-    return merge(history, rules, outcomes(history, rules, knowledge), covers)
+    return merge(history, rules, outcomes(history, rules, knowledge), covers, knowledge.now)
 
 
 def outcomes(history: History, rules: Sequence[Configured], knowledge: Knowledge) -> dict[str, Outcome]:
-    """Runs every rule that is not off, and returns what each said, by its id."""
+    """Runs every rule that is not off, and those that these ask for, and returns what each said, by its id."""
     by_id = {configured.rule.id: configured for configured in rules}
     found: dict[str, Outcome] = {}
 
-    def flagged_by(rule: str) -> frozenset[str]:
-        if rule not in found and rule in by_id:
-            found[rule] = _run(by_id[rule], history, knowing)
-        return found[rule].versions if rule in found else frozenset()
+    def run(rule: str) -> Outcome:
+        if rule not in found:
+            found[rule] = Outcome()  # before it runs: rules that ask about each other see what was flagged so far
+            if rule in by_id:
+                _run(by_id[rule], history, knowing, found[rule])
+        return found[rule]
 
-    knowing = replace(knowledge, flagged_by=flagged_by)
+    knowing = replace(knowledge, flagged_by=lambda rule: run(rule).versions)
     for configured in rules:
-        if configured.mode != "off" and configured.rule.id not in found:
-            found[configured.rule.id] = _run(configured, history, knowing)
+        if configured.mode != "off":
+            run(configured.rule.id)
     return found
 
 
-def merge(history: History, rules: Sequence[Configured], found: Mapping[str, Outcome], covers: Covers) -> Decision:
-    """Merges what the rules said into one decision."""
+def merge(
+    history: History, rules: Sequence[Configured], found: Mapping[str, Outcome], covers: Covers, now: datetime
+) -> Decision:
+    """Merges what the rules said at the moment *now* into one decision."""
     blocked: dict[str, list[Finding]] = {}
     warned: dict[str, list[Finding]] = {}
     excepted: dict[str, list[Finding]] = {}
-    ends: list[datetime] = []
-    for configured in rules:
-        if configured.mode == "off":
-            continue
-        for verdict in found[configured.rule.id].verdicts:
+    heard = [(configured, found[configured.rule.id]) for configured in rules if configured.mode != "off"]
+    ends = [moment for _, outcome in heard for moment in outcome.rechecks]
+    for configured, outcome in heard:
+        for verdict in outcome.verdicts:
             exempt_until = covers(verdict.version, configured.rule.id)
             blocks = configured.mode == "block" and not verdict.only_warns
             place = excepted if exempt_until else blocked if blocks else warned
@@ -91,30 +106,39 @@ def merge(history: History, rules: Sequence[Configured], found: Mapping[str, Out
         blocked=_frozen(blocked),
         warned=_frozen(warned),
         excepted=_frozen(excepted),
-        notes=tuple(
-            note for configured in rules if configured.mode != "off" for note in found[configured.rule.id].notes
-        ),
+        notes=tuple(dict.fromkeys(note for _, outcome in heard for note in outcome.notes)),
         tags=tags,
-        moved=moved(history.tags, tags, {release.version for release in history.releases}),
-        valid_until=min(ends, default=None),
-        by_number=history.has_import_times,
+        moved=moved(history.tags, tags),
+        valid_until=min((end for end in ends if end > now), default=None),
+        by_number=len(history.releases) > 1 and history.is_ordered_by_number,
     )
 
 
-def _run(configured: Configured, history: History, knowledge: Knowledge) -> Outcome:
-    rule, outcome = configured.rule, Outcome()
+def _run(configured: Configured, history: History, knowledge: Knowledge, outcome: Outcome) -> None:
+    rule = configured.rule
     try:
         for word in rule.check(history, configured.parameters, knowledge):
-            if isinstance(word, CannotTell):
-                outcome.notes.append(Note(rule.id, "cannot-tell", word.reason))
-            else:
-                outcome.verdicts.append(word)
+            _hear(word, rule.id, outcome)
     except Exception as error:  # a host's rule may raise anything
         reason = "the rule failed on this package"
         outcome.notes.append(Note(rule.id, "failed", f"{reason}: {type(error).__name__}"))
         if getattr(rule, "fails_closed", False):
             outcome.verdicts = [Verdict(release.version, reason) for release in history.releases]
-    return outcome
+
+
+def _hear(word: Word, rule: str, outcome: Outcome) -> None:
+    """Takes a word of a rule down. Raises for what is none: a rule of a host may yield anything."""
+    if isinstance(word, Verdict):
+        if not isinstance(word.version, str) or (word.until is not None and word.until.tzinfo is None):
+            raise ValueError("A verdict has a version, and perhaps a moment with its time zone.")
+        reason = plain(word.reason, LONGEST_REASON)
+        outcome.verdicts.append(word if reason == word.reason else msgspec.structs.replace(word, reason=reason))
+    elif isinstance(word, CannotTell):
+        outcome.notes.append(Note(rule, "cannot-tell", plain(word.reason, LONGEST_REASON)))
+    elif isinstance(word, Recheck):
+        outcome.rechecks.append(word.at)
+    else:
+        raise TypeError("A rule yields verdicts.")
 
 
 def _frozen(found: Mapping[str, Iterable[Finding]]) -> dict[str, tuple[Finding, ...]]:

@@ -21,7 +21,7 @@ def explain_version(
 ) -> dict[str, Any]:
     """Returns what each rule says of one version. *version* may be one that the upstream no longer lists."""
     found = outcomes(history, rules, knowledge)
-    decision = merge(history, rules, found, covers)
+    decision = merge(history, rules, found, covers, knowledge.now)
     release = next((one for one in history.releases if one.version == version), None)
     until = decision.available_from(version)
     return {
@@ -31,6 +31,7 @@ def explain_version(
         "availableFrom": timestamp(until) if until else None,
         "instead": instead_of(version, decision.allowed) if version in decision.blocked else None,
         "published": timestamp(release.published) if release and release.published else None,
+        "facts": _facts(history, release) if release else None,
         "rules": [_word(configured, found.get(configured.rule.id), version, covers) for configured in rules],
     }
 
@@ -46,6 +47,20 @@ def explain_package(decision: Decision, history: History) -> dict[str, Any]:
         "notes": [{"rule": note.rule, "kind": note.kind, "reason": note.reason} for note in decision.notes],
         "validUntil": timestamp(decision.valid_until) if decision.valid_until else None,
         "orderedBy": "version" if decision.by_number else "time",
+    }
+
+
+def _facts(history: History, release: Release) -> dict[str, Any]:
+    """What the rules looked at, of one version."""
+    of_major, of_any = history.stable_below[release.version]
+    before = of_major or of_any
+    return {
+        "publisher": release.publisher,
+        "evidence": release.evidence,
+        "scripts": dict(release.scripts),
+        "installScripts": dict(release.install_scripts),
+        "stableBefore": before.version if before else None,
+        "newDependencies": sorted(set(release.dependencies).difference(before.dependencies)) if before else [],
     }
 
 

@@ -8,10 +8,16 @@ from typing import Any
 
 from nproxy_mw.npm.facts import History
 from nproxy_mw.rules.port import CannotTell, Knowledge, Verdict
+from nproxy_mw.rules.wording import counted, later
+
+_TIMELESS = "the upstream does not say when the package was created"
 
 
 class FirstSeen:
-    """Flags a package created less than ``days`` ago. Without ``time.created``, its earliest version stands in."""
+    """Flags a package created less than ``days`` ago. Without ``time.created``, its earliest version stands in.
+
+    With 0 days it flags nothing.
+    """
 
     id = "first_seen"
 
@@ -20,15 +26,14 @@ class FirstSeen:
     ) -> Iterator[Verdict | CannotTell]:
         """Yields a verdict for all versions or for none; ``unknown`` decides when there is no time at all."""
         days = parameters["days"]
-        created = history.created or min((one.published for one in history.releases if one.published), default=None)
-        if not days:
+        if not days or not history.releases:
             return
-        if created is None and parameters["unknown"] == "allow":
-            yield CannotTell("the upstream does not say when the package was created")
-        elif created is None:
-            reason = "the upstream does not say when the package was created"
-            yield from (Verdict(release.version, reason) for release in history.releases)
+        created = history.created or min((one.published for one in history.releases if one.published), default=None)
+        if created is None:
+            yield CannotTell(_TIMELESS)
+            if parameters["unknown"] == "block":
+                yield from (Verdict(release.version, _TIMELESS) for release in history.releases)
         elif created > knowledge.now - timedelta(days=days):
-            reason = f"the package is new: its name appeared less than {days} days ago"
-            until = created + timedelta(days=days)
+            reason = f"the package is new: its name appeared less than {counted(days, 'day')} ago"
+            until = later(created, timedelta(days=days))
             yield from (Verdict(release.version, reason, until) for release in history.releases)

@@ -8,16 +8,19 @@ from typing import Any
 from nproxy_mw.npm.facts import History
 from nproxy_mw.rules.port import Knowledge, Verdict
 
+_ORDER = ("preinstall", "install", "postinstall", "prepare")
+_UNUSED = "it has a prepare script, which npm does not run for a package from a registry"
+
 
 class InstallScripts:
-    """Flags ``preinstall``, ``install``, ``postinstall`` and ``prepare``."""
+    """Flags ``preinstall``, ``install``, ``postinstall`` and ``prepare`` in ``scripts``."""
 
     id = "install_scripts"
 
     def check(self, history: History, parameters: Mapping[str, Any], knowledge: Knowledge) -> Iterator[Verdict]:
         """Yields a verdict per version with such a script."""
         for release in history.releases:
-            if list(release.scripts) == ["prepare"]:
-                yield Verdict(release.version, "it has a prepare script, which npm does not run for a registry package")
-            elif release.scripts:
-                yield Verdict(release.version, f"it runs {', '.join(release.scripts)} when it is installed")
+            if release.scripts:
+                names = [name for name in _ORDER if name in release.scripts]
+                reason = _UNUSED if names == ["prepare"] else f"it has install scripts: {', '.join(names)}"
+                yield Verdict(release.version, reason)

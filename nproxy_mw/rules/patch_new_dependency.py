@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nproxy_mw.npm.facts import History
-from nproxy_mw.npm.versions import parse_loose
 from nproxy_mw.rules.port import Knowledge, Verdict
+from nproxy_mw.rules.wording import listed
 
 
 class PatchNewDependency:
@@ -19,9 +19,10 @@ class PatchNewDependency:
         """Yields a verdict per such version. The first version has no earlier one, and is not flagged."""
         known: set[str] = set()
         for place, release in enumerate(history.by_publication):
-            version = parse_loose(release.version)
+            if known.issuperset(release.dependencies):
+                continue
             names = [name for name in release.dependencies if name not in known]
-            if place and names and version and version.release[2] > 0:
-                reason = f"it is a patch release and depends on {', '.join(names)}, as no earlier version does"
+            if place and release.number and release.number.release[2] > 0:
+                reason = f"it is a patch release and depends on {listed(names)}, as no earlier version does"
                 yield Verdict(release.version, reason)
             known.update(names)

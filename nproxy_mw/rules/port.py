@@ -7,7 +7,7 @@ A host's own rule is a class with an *id* and a `check`::
 
         def check(self, history, parameters, knowledge):
             for release in history.releases:
-                if "-" in release.version:
+                if not release.is_stable:
                     yield Verdict(release.version, "prereleases are not used here")
 """
 
@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
@@ -44,6 +44,15 @@ class CannotTell(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Recheck(msgspec.Struct, frozen=True):
+    """A rule's word that what it says may change at a moment, without a verdict that ends then."""
+
+    at: datetime
+
+
+Word: TypeAlias = Verdict | CannotTell | Recheck
+
+
 def _no_flags(rule: str) -> frozenset[str]:
     return frozenset()
 
@@ -52,29 +61,31 @@ def _no_flags(rule: str) -> frozenset[str]:
 class Knowledge:
     """What a rule may know beyond the packument, gathered before the rules run so that they stay pure.
 
-    *now* is aware UTC. *alerts* are those of this package; None when intelligence cannot be asked just now. *score* is
-    the package's, from 0 to 1; None when unknown. *withdrawn* are versions that the upstream took away after this
-    registry held them. *held_dependencies* are the verdicts on versions whose new dependency has no allowed
-    version here. *mismatches* maps a version to what its tarball says otherwise than the packument. *flagged_by*
-    returns the versions that another rule flags, whatever its mode. *revision* names the state of all of it: the same
-    history judged with the same revision gives the same decision.
+    *now* is aware UTC. *alerts* are those of this package; None when intelligence cannot be asked just now. With
+    *incomplete*, one of several sources could not be asked, and *alerts* are those of the others. *score* is the
+    package's, from 0 to 1; None when unknown. *withdrawn* are versions that the upstream took away after this registry
+    held them. *held_dependencies* are the verdicts on versions whose new dependency has no allowed version here.
+    *mismatches* maps a version to what its tarball says otherwise than the packument. *own_git* are the URLs below
+    which this registry serves git dependencies itself, such as ``https://npm.example/-/git/``. *flagged_by* returns the
+    versions that another rule flags, whatever its mode.
     """
 
     now: datetime
     alerts: tuple[Alert, ...] | None = ()
+    incomplete: bool = False
     score: float | None = None
     withdrawn: frozenset[str] = frozenset()
     held_dependencies: tuple[Verdict, ...] = ()
     mismatches: Mapping[str, str] = field(default_factory=dict)
+    own_git: tuple[str, ...] = ()
     flagged_by: Callable[[str], frozenset[str]] = _no_flags
-    revision: str = ""
 
 
 class Rule(Protocol):
     """One security rule. It reaches no clock, network or storage: everything it may know is handed to it.
 
-    A rule that raises is left out of the decision, and the audit trail says so. One with ``fails_closed = True`` flags
-    every version then.
+    When a rule raises, what it flagged before stands, and the audit trail says that it failed. One with ``fails_closed
+    = True`` flags every version then.
     """
 
     @property
@@ -82,8 +93,6 @@ class Rule(Protocol):
         """The name under which settings, responses and the audit trail know the rule, such as ``version_age``."""
         ...
 
-    def check(
-        self, history: History, parameters: Mapping[str, Any], knowledge: Knowledge
-    ) -> Iterable[Verdict | CannotTell]:
+    def check(self, history: History, parameters: Mapping[str, Any], knowledge: Knowledge) -> Iterable[Word]:
         """Yields a verdict for each version that the rule flags. *parameters* are its settings without the mode."""
         ...

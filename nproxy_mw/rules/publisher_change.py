@@ -22,12 +22,12 @@ class PublisherChange:
     ) -> Iterator[Verdict | CannotTell]:
         """Yields a verdict per version of a new publisher. Versions that name no publisher are left out."""
         named = [release for release in history.by_publication if release.publisher]
-        if history.releases and not named:
-            yield CannotTell("the upstream does not say who published the versions")
         if len(named) < FEWEST:
+            if len(history.releases) >= FEWEST:
+                yield CannotTell("the upstream does not say who published enough of the versions")
             return
         cut = len(named) * 4 // 5
         known = {release.publisher for release in named[:cut]}
         for release in named[cut:]:
             if release.publisher not in known:
-                yield Verdict(release.version, f"{release.publisher} published it, and none of the older versions")
+                yield Verdict(release.version, f"{release.publisher} published it, but none of the older versions")

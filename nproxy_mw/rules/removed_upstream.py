@@ -18,6 +18,7 @@ class RemovedUpstream:
     id = "removed_upstream"
 
     def check(self, history: History, parameters: Mapping[str, Any], knowledge: Knowledge) -> Iterator[Verdict]:
-        """Yields a verdict per removed version."""
-        for version in sorted(history.removed | knowledge.withdrawn):
+        """Yields a verdict per removed version. One that is listed again is not removed."""
+        listed = {release.version for release in history.releases}
+        for version in sorted((history.removed | knowledge.withdrawn) - listed):
             yield Verdict(version, "the upstream registry removed it")

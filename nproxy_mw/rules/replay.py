@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from nproxy_mw.npm.versions import sort_key
 from nproxy_mw.rules.decisions import Decision
 
 HELD, WARNED, ALLOWED = "held", "warned", "allowed"
@@ -25,8 +26,8 @@ class Change:
 
 
 def changes(before: Decision, after: Decision) -> Iterator[Change]:
-    """Yields every version on which the two decisions about one history differ."""
-    for version in sorted({*before.blocked, *before.warned, *after.blocked, *after.warned}):
+    """Yields every version on which the two decisions about one history differ, lowest first."""
+    for version in sorted({*before.blocked, *before.warned, *after.blocked, *after.warned}, key=sort_key):
         old, new = _verdict(before, version), _verdict(after, version)
         if old != new:
             stricter = before if _RANK[old] > _RANK[new] else after

@@ -12,7 +12,8 @@ from nproxy_mw.rules.port import Knowledge, Verdict
 class ScriptAdded:
     """Flags install scripts that differ from those of the highest lower stable version: of the same major, else of any.
 
-    The first version of a package is never flagged: there is nothing to compare it with.
+    A version without a lower stable version, as the first of a package, is never flagged: there is nothing to compare
+    it with. One that only lost all its scripts is not flagged either.
     """
 
     id = "script_added"
@@ -20,10 +21,16 @@ class ScriptAdded:
     def check(self, history: History, parameters: Mapping[str, Any], knowledge: Knowledge) -> Iterator[Verdict]:
         """Yields a verdict per version whose install scripts are new or changed."""
         for release in history.releases:
+            if not (release.scripts or release.gypfile) or not release.install_scripts:
+                continue
             of_major, of_any = history.stable_below[release.version]
             before = of_major or of_any
-            scripts = release.install_scripts
-            if before is not None and scripts and scripts != before.install_scripts:
-                changed = [name for name in scripts if scripts[name] != before.install_scripts.get(name)]
-                names = ", ".join(changed or scripts)
-                yield Verdict(release.version, f"its install scripts differ from those of {before.version}: {names}")
+            if before is not None and release.install_scripts != before.install_scripts:
+                difference = _difference(before.install_scripts, release.install_scripts)
+                yield Verdict(release.version, f"its install scripts are not those of {before.version}: {difference}")
+
+
+def _difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    other = [name for name in after if after[name] != before.get(name)]
+    words = [f"{name} is {'changed' if name in before else 'new'}" for name in other]
+    return ", ".join(words + [f"{name} is gone" for name in before if name not in after])

@@ -7,7 +7,7 @@ the tag is dropped. So ``latest`` is never a prerelease that it was not before, 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from nproxy_mw.npm.versions import Version, parse_loose
 
@@ -15,6 +15,8 @@ from nproxy_mw.npm.versions import Version, parse_loose
 def repaired(tags: Mapping[str, str], allowed: Sequence[str]) -> dict[str, str]:
     """Returns *tags* without dangling ones. *allowed* are the versions that are left, lowest first."""
     left = frozenset(allowed)
+    if left.issuperset(tags.values()):
+        return dict(tags)
     stable = [(text, version) for text in allowed if (version := parse_loose(text)) and version.is_stable]
     found = {tag: version if version in left else _stand_in(version, stable) for tag, version in tags.items()}
     return {tag: version for tag, version in found.items() if version is not None}
@@ -25,9 +27,9 @@ def instead_of(version: str, allowed: Sequence[str]) -> str | None:
     return repaired({"": version}, [one for one in allowed if one != version]).get("")
 
 
-def moved(before: Mapping[str, str], after: Mapping[str, str], known: Collection[str]) -> dict[str, str]:
-    """Returns, for each tag that changed or went, the version of *known* that it pointed at."""
-    return {tag: version for tag, version in before.items() if after.get(tag) != version and version in known}
+def moved(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:
+    """Returns, for each tag that changed or went, the version that it pointed at."""
+    return {tag: version for tag, version in before.items() if after.get(tag) != version}
 
 
 def _stand_in(old: str, stable: Sequence[tuple[str, Version]]) -> str | None:

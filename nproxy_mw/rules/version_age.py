@@ -3,55 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
+from nproxy_mw.intelligence.port import VULNERABILITY, Alert
 from nproxy_mw.npm.facts import History, Release
-from nproxy_mw.rules.port import CannotTell, Knowledge, Verdict
+from nproxy_mw.rules.port import CannotTell, Knowledge, Recheck, Verdict, Word
+from nproxy_mw.rules.wording import counted, later
 
 SUSPICIOUS = ("script_added", "exotic_dependency", "trust_downgrade")
 """Rules that take the exemption of an urgent fix away."""
 
+_TIMELESS = "the upstream does not say when it was published"
+
 
 class VersionAge:
-    """Flags versions younger than ``hours``.
+    """Flags versions younger than ``hours``; with 0 hours, nothing.
 
     With ``fixes``, a version is exempt that an advisory of high or critical severity names as its fix, when that
-    advisory affects the newest version that is old enough, is older than the fix, and none of `SUSPICIOUS` flags it.
+    advisory is older than the fix and affects what users would get without it: the highest stable version that is old
+    enough and no malware. A version that one of `SUSPICIOUS` flags is never exempt.
     """
 
     id = "version_age"
 
-    def check(
-        self, history: History, parameters: Mapping[str, Any], knowledge: Knowledge
-    ) -> Iterator[Verdict | CannotTell]:
+    def check(self, history: History, parameters: Mapping[str, Any], knowledge: Knowledge) -> Iterator[Word]:
         """Yields a verdict per young version; ``unknown`` decides about versions without a time."""
+        if not parameters["hours"]:
+            return
         age = timedelta(hours=parameters["hours"])
         young = [one for one in history.releases if one.published and one.published > knowledge.now - age]
-        exempt = _urgent_fixes(history, young, knowledge) if parameters["fixes"] and young else frozenset()
+        exempt = _urgent_fixes(history, young, knowledge) if parameters["fixes"] else frozenset()
+        reason = f"it is younger than {counted(parameters['hours'], 'hour')}"
         for release in young:
-            if release.version not in exempt and release.published:
-                reason = f"it is younger than {parameters['hours']} hours"
-                yield Verdict(release.version, reason, release.published + age)
-        timeless = [release.version for release in history.releases if release.published is None]
-        if timeless and parameters["unknown"] == "allow":
-            yield CannotTell("the upstream does not say when some versions were published")
-        elif timeless:
-            yield from (Verdict(version, "the upstream does not say when it was published") for version in timeless)
+            until = later(release.published, age) if release.published else None
+            if release.version not in exempt:
+                yield Verdict(release.version, reason, until)
+            elif until is not None:
+                yield Recheck(until)  # it is then the newest that is old enough, and others may lose their exemption
+        yield from _timeless(history, blocks=parameters["unknown"] == "block")
+
+
+def _timeless(history: History, *, blocks: bool) -> Iterator[Verdict | CannotTell]:
+    timeless = [release.version for release in history.releases if release.published is None]
+    if timeless:
+        yield CannotTell("the upstream does not say when some versions were published")
+    if blocks:
+        yield from (Verdict(version, _TIMELESS) for version in timeless)
 
 
 def _urgent_fixes(history: History, young: list[Release], knowledge: Knowledge) -> frozenset[str]:
-    held = {release.version for release in young}
-    mature = [release.version for release in history.by_number if release.is_stable and release.version not in held]
-    fixes: dict[str, list[datetime]] = {}
-    for alert in knowledge.alerts or ():
-        is_urgent = alert.kind == "vulnerability" and alert.severity in ("high", "critical")
-        if is_urgent and alert.published and mature and alert.version == mature[-1]:
-            for version in alert.fixed:
-                fixes.setdefault(version, []).append(alert.published)
-    named = {
-        one.version
-        for one in young
-        if one.published and any(time < one.published for time in fixes.get(one.version, ()))
-    }
-    return frozenset(named).difference(*map(knowledge.flagged_by, SUSPICIOUS)) if named else frozenset()
+    """Returns the versions of *young* that are exempt."""
+    if not young or not knowledge.alerts:
+        return frozenset()
+    held = {release.version for release in young} | knowledge.flagged_by("malware")
+    newest = next((one.version for one in reversed(history.by_number) if one.is_stable and one.version not in held), "")
+    urgent = [alert for alert in knowledge.alerts if alert.version == newest and _is_urgent(alert)]
+    named = frozenset(release.version for release in young if any(_is_fix(release, alert) for alert in urgent))
+    return named.difference(*map(knowledge.flagged_by, SUSPICIOUS)) if named else named
+
+
+def _is_urgent(alert: Alert) -> bool:
+    return alert.kind == VULNERABILITY and alert.severity in ("high", "critical")
+
+
+def _is_fix(release: Release, alert: Alert) -> bool:
+    if alert.published is None or release.published is None:
+        return False
+    return alert.published < release.published and release.version in alert.fixed

@@ -48,6 +48,14 @@ def test_history_is_what_the_packument_says() -> None:
     assert found.maintainers == ("ann", "bob")
 
 
+def test_created_has_a_stand_in() -> None:
+    """Without a time of creation, the earliest of any version stands in, of removed ones too."""
+    times = {"modified": "2019-01-01T00:00:00Z", "1.0.0": "2020-01-02T00:00:00Z", "2.0.0": "2021-01-01T00:00:00Z"}
+    assert history({"versions": {"2.0.0": {}}, "time": times}).created == MOMENT
+    assert history({"versions": {"2.0.0": {}}, "time": {**times, "created": "never"}}).created == MOMENT
+    assert history({"versions": {"2.0.0": {}}, "time": {"modified": "2019-01-01T00:00:00Z"}}).created is None
+
+
 def test_release_is_what_the_manifest_says() -> None:
     """Every field that is read, given as npm documents it."""
     assert release(
