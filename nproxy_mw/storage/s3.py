@@ -81,10 +81,13 @@ class S3Storage:
             self._requests.send("delete_object", Bucket=self.bucket, Key=self._path(key))
 
     def list(self, prefix: str = "") -> Iterator[str]:
+        return (key for key, _ in self.list_with_revisions(prefix))
+
+    def list_with_revisions(self, prefix: str = "") -> Iterator[tuple[str, Revision]]:
         return self._pages(f"{self._path(prefix)}/" if prefix else self.prefix)
 
-    def _pages(self, prefix: str) -> Iterator[str]:
-        """The keys of all objects whose names begin with *prefix*, page by page."""
+    def _pages(self, prefix: str) -> Iterator[tuple[str, Revision]]:
+        """The keys and revisions of all objects whose names begin with *prefix*, page by page."""
         more: dict[str, object] = {}
         while True:
             response = self._requests.send(
@@ -93,7 +96,7 @@ class S3Storage:
             for entry in response.get("Contents", ()):
                 key = entry["Key"][len(self.prefix) :]
                 if is_key(key):
-                    yield key
+                    yield key, Revision(entry["ETag"])
             if not response.get("IsTruncated"):
                 return
             more = {"ContinuationToken": response["NextContinuationToken"]}
