@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from nproxy_mw.access import Actor
 from nproxy_mw.audit.trail import Trail
@@ -22,6 +23,7 @@ from nproxy_mw.orgs.tokens import TokenStore
 from nproxy_mw.packages.store import PackageStore
 from nproxy_mw.rules.catalog import Catalog
 from nproxy_mw.rules.shipped import SHIPPED
+from nproxy_mw.search.index import SearchIndex, open_search_index
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.layout import home
 from nproxy_mw.storage.locks import Locks, locks_for
@@ -47,6 +49,7 @@ class Organization:
     tokens: TokenStore
     keys: KeyStore
     packages: PackageStore
+    search_index: SearchIndex
 
     def is_new(self) -> bool:
         """Returns whether no token was ever created for it, so that it cannot be used yet."""
@@ -61,13 +64,14 @@ def open_organization(
     is_made: bool = False,
     seal: Seal | None = None,
     catalog: Catalog = SHIPPED,
+    search_folder: Path | None = None,
     clock: Clock = utc_now,
 ) -> Organization:
     """Returns the organization *org* on *storage*, the whole one. Nothing is read or written yet.
 
     *is_made* says that the organization is known to exist. Then missing settings are an error; defaults are never
     assumed. If *seal* is None, private signing keys are stored as they are. *catalog* has the rules that its settings
-    can name.
+    can name. If *search_folder* is None, the search index is where this host keeps what belongs to the storage.
 
     Raises:
         ValueError: *org* is not an organization's id.
@@ -78,6 +82,7 @@ def open_organization(
     trail = Trail(own, org=org, clock=clock)
     settings = SettingsStore(own, trail=trail, is_made=is_made, catalog=catalog, clock=clock)
     keys = KeyStore(own, trail=trail, seal=seal, clock=clock)
+    search_index = open_search_index(storage, own, org, folder=search_folder, clock=clock)
     return Organization(
         id=org,
         storage=own,
@@ -86,7 +91,8 @@ def open_organization(
         exception_requests=ExceptionRequestStore(own, trail=trail, settings=settings, clock=clock),
         tokens=TokenStore(own, trail=trail, settings=settings, clock=clock),
         keys=keys,
-        packages=PackageStore(own, trail=trail, locks=locks, signers=keys.signers),
+        packages=PackageStore(own, trail=trail, locks=locks, signers=keys.signers, changed=search_index.changed),
+        search_index=search_index,
     )
 
 

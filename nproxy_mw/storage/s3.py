@@ -17,6 +17,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import suppress
@@ -41,6 +42,12 @@ class S3Storage:
 
     def __repr__(self) -> str:
         return f"S3Storage({self.bucket!r}, {self.prefix!r})"
+
+    @property
+    def address(self) -> str:
+        """Where the objects are: see `storage.places`."""
+        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", "")
+        return f"{endpoint}/{self.bucket}/{self.prefix}"
 
     def read(self, key: str) -> Stored:
         try:

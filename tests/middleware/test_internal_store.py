@@ -697,7 +697,7 @@ def shelf(acme):
         ("text=keywords:clock", ["@acme/alpha"]),
         ("text=scope:acme+not:deprecated&size=1", ["@acme/alpha"]),
         ("text=scope:other", []),
-        ("text=a%2e*b", []),
+        ("text=a%2e*x", []),
         ("text=%ff", []),
         ("text=acme&size=1", ["@acme/alpha"]),
         ("text=acme&from=1", ["@acme/beta"]),

@@ -1,0 +1,37 @@
+"""What the index keeps of one package, made from its record. Pure."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from nproxy_mw.json_values import Json
+from nproxy_mw.npm.summaries import summary
+from nproxy_mw.packages.record import Record
+from nproxy_mw.storage.port import Revision
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One package. *summary* is None when there is nothing to show of it.
+
+    *revision* names the stored state that this is made from; *generation* counts the changes up to it.
+    """
+
+    name: str
+    revision: Revision
+    generation: int = 0
+    summary: Json | None = None
+
+
+def entry_of(name: str, record: Record, revision: Revision) -> Entry:
+    """Returns the entry of a package. One that is unpublished, or holds what nobody can show, has no summary."""
+    if record.packument is None:
+        return Entry(name, revision, record.generation)
+    try:
+        return Entry(name, revision, record.generation, summary(record.packument))
+    except (KeyError, TypeError, ValueError, AttributeError, StopIteration):
+        _log.warning("%s is not found by searches: its packument is damaged", name, exc_info=True)
+        return Entry(name, revision, record.generation)
