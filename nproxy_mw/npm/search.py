@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-MAX_WORDS = 12
+MAX_WORDS = 8
 """Words of a query that are looked for. More would hardly narrow the results."""
 
 MAX_WORD = 64  # characters of a word that are compared

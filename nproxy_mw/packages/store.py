@@ -109,21 +109,19 @@ class PackageStore:
             changes.absent()
 
     def names(self) -> Iterator[Name]:
-        """Yields every package that can be read, in the order of their names."""
-        return (name for name, _ in self.all())
-
-    def all(self) -> Iterator[tuple[Name, Json]]:
-        """Yields every package that can be read, with its packument, in the order of their names.
+        """Yields every package that can be read, in the order of their names.
 
         One that cannot be read because its record is damaged is logged, and the others are listed all the same.
         """
         for name in sorted(map(parse_name, RECORD.names(self.storage))):
             try:
-                yield name, self.read(name)[0]
+                self.read(name)
             except NotFound:
                 continue
             except UnreadableObject as error:
                 _log.warning("%s is left out of a list: %s", name, error)
+                continue
+            yield name
 
     def open_tarball(self, name: Name, filename: str) -> OpenTarball:
         """Opens the tarball that *filename* (``utils-1.0.0.tgz``) names.

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import orjson
 
@@ -95,7 +96,8 @@ class Database:
 
     @contextmanager
     def _of_file(self, file: IndexFile, begin: str) -> Iterator[sqlite3.Connection]:
-        inode, connection = self._taken(file)
+        inode = self._begun(file)
+        connection = self._taken(file, inode)
         try:
             with _transaction(connection, begin):
                 if not schema.is_complete(connection, self.org):
@@ -103,33 +105,47 @@ class Database:
                 yield connection
         except (sqlite3.DatabaseError, orjson.JSONDecodeError, IndexGone) as error:
             connection.close()
-            if not _is_damage(error):
-                raise _unavailable() from error
-            _log.warning("the search index %s is damaged: a new one is begun", file.path)
-            if inode is not None:
-                file.remove(inode)
-            raise IndexGone from error
+            _replace(file, inode, error)
         except BaseException:
             connection.close()
             raise
-        else:
-            IDLE.put((file.path, inode), connection)
+        IDLE.put((file.path, inode), connection)
 
-    def _taken(self, file: IndexFile) -> tuple[int | None, sqlite3.Connection]:
-        """Returns a connection to the file, and which file that is."""
+    def _begun(self, file: IndexFile) -> int:
+        """Returns which file there is; begins one if there is none."""
         try:
-            if file.inode() is None:
+            while (inode := file.inode()) is None:
                 file.begin()
-            inode = file.inode()
-            return inode, IDLE.take((file.path, inode)) or connect(file.path)
         except (OSError, sqlite3.Error, NproxyError) as error:
-            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
-                raise StorageUnavailable(_NO_FTS5) from error
-            if _is_writable(file.folder):
-                raise _unavailable() from error
-            _log.warning("the folder %s cannot be written: this process keeps a search index in memory", file.folder)
-            self.file = None
-            raise IndexGone from error
+            self._leave(file, error)
+        return inode
+
+    def _taken(self, file: IndexFile, inode: int) -> sqlite3.Connection:
+        try:
+            return IDLE.take((file.path, inode)) or connect(file.path)
+        except sqlite3.OperationalError as error:
+            self._leave(file, error)
+        except sqlite3.DatabaseError as error:
+            _replace(file, inode, error)
+
+    def _leave(self, file: IndexFile, error: Exception) -> NoReturn:
+        """Goes over to memory where no file can be opened and none can be written."""
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
+            raise StorageUnavailable(_NO_FTS5) from error
+        if _is_writable(file.folder):
+            raise _unavailable() from error
+        _log.warning("the folder %s cannot be written: this process keeps a search index in memory", file.folder)
+        self.file = None
+        raise IndexGone from error
+
+
+def _replace(file: IndexFile, inode: int, error: Exception) -> NoReturn:
+    """Removes a file that is damaged; any other error is about using it just now."""
+    if not _is_damage(error):
+        raise _unavailable() from error
+    _log.warning("the search index %s is damaged: a new one is begun", file.path)
+    file.remove(inode)
+    raise IndexGone from error
 
 
 @contextmanager

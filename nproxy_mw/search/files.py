@@ -36,7 +36,7 @@ class IndexFile:
         """Returns what tells this file from an earlier one of its name; None when there is none."""
         try:
             return self.path.stat().st_ino
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
 
     def lock(self, work: str, timeout: float) -> AbstractContextManager[None]:

@@ -33,6 +33,7 @@ from nproxy_mw.times import Clock, utc_now
 FRESH = 1.0  # seconds
 LATE = 3.0  # seconds; with the time that a check takes, within the five that hosts may lag behind each other
 PATIENCE = 2.0  # seconds
+FIRST_PATIENCE = 5.0  # seconds, while there is no index yet
 COMPARE = 600.0  # seconds after which all packages are compared with the storage again
 TOGETHER = 60.0  # seconds within which the processes of a host start: one comparison is enough for all of them
 
@@ -104,7 +105,7 @@ class SearchIndex:
         if self._needs_comparison(state, now):
             self._comparison.start()
         if state.compared is None or age > GAP:
-            self._comparison.wait(PATIENCE)
+            self._comparison.wait(FIRST_PATIENCE)
             if state.compared is None and self._comparison.failure is not None:
                 raise self._comparison.failure
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -12,8 +13,12 @@ from nproxy_mw.errors import NproxyError
 _log = logging.getLogger(__name__)
 
 
+PAUSE = 2.0
+"""Seconds after a failure in which the work is not begun again."""
+
+
 class Job:
-    """*work*, which is started when somebody needs it, and not twice at once. A fork leaves it with the parent."""
+    """*work*, which is begun when somebody needs it, and not twice at once. A fork leaves it with the parent."""
 
     def __init__(self, name: str, work: Callable[[], None]) -> None:
         self.name = name
@@ -21,13 +26,14 @@ class Job:
         self._guard = threading.Lock()
         self._thread = threading.Thread()
         self._began = 0.0
+        self._failed = -math.inf
         self.failure: NproxyError | None = None
         """What the last run failed with, if it did."""
 
     def start(self) -> None:
-        """Begins the work, unless it is under way."""
+        """Begins the work, unless it is under way, or has just failed."""
         with self._guard:
-            if not self._thread.is_alive():
+            if not self._thread.is_alive() and time.monotonic() - self._failed > PAUSE:
                 self._began = time.monotonic()
                 self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
                 self._thread.start()
@@ -43,7 +49,9 @@ class Job:
             self.work()
             self.failure = None
         except NproxyError as error:
-            self.failure = error
+            self.failure, self._failed = error, time.monotonic()
             _log.warning("%s: %s", self.name, error)
         except Exception:
-            _log.exception("%s failed", self.name)
+            self._failed = time.monotonic()
+            if threading.main_thread().is_alive():  # else the process ends, and so do its pools of threads
+                _log.exception("%s failed", self.name)

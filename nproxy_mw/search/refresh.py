@@ -86,13 +86,15 @@ class Refresh:
 
     def _follow_listing(self) -> set[str]:
         """Reads the packages whose listed revisions are not those of the index; returns the names of all."""
-        listed, read, shown = set[str](), 0, time.monotonic()
+        listed, failed, read, shown = set[str](), set[str](), 0, time.monotonic()
         listing = self.records.revisions()
         while part := dict(islice(listing, BATCH)):
             with self.database.reading() as connection:
                 known = tables.revisions(connection, part)
             changed = [name for name, revision in part.items() if revision is None or known.get(name) != revision]
-            self._sync(changed)
+            failed |= self._sync(changed)
+            if len(failed) > MAX_FAILED:
+                raise StorageUnavailable("The storage does not answer: the search index is not up to date.")
             listed.update(part)
             read += len(changed)
             if time.monotonic() - shown > PROGRESS:
@@ -118,8 +120,6 @@ class Refresh:
                 known = tables.revisions(connection, rest)
             outcomes = self.records.read({name: known.get(name) for name in rest})
             failed |= {name for name, outcome in outcomes.items() if outcome is Outcome.FAILED}
-            if len(failed) > MAX_FAILED:
-                raise StorageUnavailable("The storage does not answer: the search index is not up to date.")
             rest = self._write(outcomes, known)
         return failed
 

@@ -21,7 +21,7 @@ CREATE TABLE packages (
 );
 CREATE INDEX by_name ON packages (name) WHERE summary IS NOT NULL;
 CREATE INDEX by_time ON packages (modified, name) WHERE summary IS NOT NULL;
-CREATE VIRTUAL TABLE terms USING fts5 (name, text, tags, tokenize='ascii', detail=column, prefix='1 2');
+CREATE VIRTUAL TABLE terms USING fts5 (name, text, tags, tokenize='ascii', detail=column, prefix='1 2 3 4');
 CREATE TABLE seen (event TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE state (org TEXT NOT NULL, checked REAL, compared REAL);
 """

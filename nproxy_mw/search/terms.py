@@ -9,7 +9,7 @@ A tag is one term for one exact value, such as a keyword or a scope. It begins w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from nproxy_mw.json_values import Json
 from nproxy_mw.npm.search import Query, fold, words_in
@@ -43,22 +43,39 @@ def base_of(name: str) -> str:
 
 def expression(query: Query) -> str:
     """Returns the expression that finds what *query* asks for; empty when that is everything."""
-    every = [f'"{word}" *' for word in query.words]
-    for kind, values in query.qualifiers:
-        every.append("(" + " OR ".join(f'"{_tag(kind, value)}"' for value in values) + ")")
-    return " AND ".join(every)
+    return _all_of([*_words(query), *_qualifiers(query)])
 
 
 def expression_in_names(query: Query) -> str:
     """Returns the expression for packages that have all words of *query* in their names; empty without words."""
-    words = " AND ".join(f'"{word}" *' for word in query.words)
-    return f"{{name}} : ({words}) AND {expression(query)}" if words else ""
+    return _all_of([f"{{name}} : ({_all_of(_words(query))})", *_qualifiers(query)]) if query.words else ""
 
 
-def expression_of_beginnings(query: Query) -> str:
-    """Returns the expression for packages whose names, within their scopes, begin with the phrase of *query*."""
-    base = base_of(query.phrase)
-    return f'"{_tag("base", base)}" * AND {expression(query)}' if base and query.words else ""
+def expression_of_name(query: Query, *, beginning: bool) -> str:
+    """Returns the expression for packages of the name that was typed; empty when no package can have it.
+
+    With *beginning*, for all whose names within the scope begin so.
+    """
+    scope, slash, base = query.phrase.rpartition("/")
+    if not query.words or not base or " " in query.phrase:
+        return ""
+    tags = [f'"{_tag("base", base)}"' + (" *" if beginning else "")]
+    if slash:
+        tags.append(f'"{_tag("scope", scope.removeprefix("@"))}"')
+    return _all_of([*tags, *_qualifiers(query)])
+
+
+def _all_of(expressions: Sequence[str]) -> str:
+    return " AND ".join(expressions)
+
+
+def _words(query: Query) -> list[str]:
+    return [f'"{word}" *' for word in query.words]
+
+
+def _qualifiers(query: Query) -> list[str]:
+    tags = ((_tag(kind, value) for value in values) for kind, values in query.qualifiers)
+    return ["(" + " OR ".join(f'"{tag}"' for tag in one) + ")" for one in tags]
 
 
 def _tags(summary: Json) -> Iterator[tuple[str, str]]:
