@@ -23,7 +23,7 @@ def summary(packument: Json) -> dict[str, Any]:
     Without the tag ``latest``, the newest version stands in.
 
     Raises:
-        KeyError, TypeError, ValueError, AttributeError: this is no packument of ours.
+        KeyError, TypeError, ValueError, AttributeError, StopIteration: this is no packument of ours.
     """
     versions, tags, times = packument["versions"], packument["dist-tags"], packument["time"]
     latest = tags.get("latest")

@@ -100,19 +100,34 @@ class Organizations:
     """The organizations on *storage*, the whole one: which there are, and each of them opened.
 
     *locks* are those that suit the storage. If *seal* is None, private signing keys are stored as they are. *catalog*
-    has the rules that settings can name.
+    has the rules that settings can name. *search_folder*: see `open_organization`.
     """
 
-    def __init__(self, storage: Storage, locks: Locks, *, seal: Seal | None = None, catalog: Catalog = SHIPPED) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        locks: Locks,
+        *,
+        seal: Seal | None = None,
+        catalog: Catalog = SHIPPED,
+        search_folder: Path | None = None,
+    ) -> None:
         self.storage = storage
         self.locks = locks
         self.seal = seal
         self.catalog = catalog
+        self.search_folder = search_folder
         self.directory = OrganizationDirectory(storage)
 
     @classmethod
     def at(
-        cls, url: str, *, freshness: float = 1.0, seal: Seal | None = None, catalog: Catalog = SHIPPED
+        cls,
+        url: str,
+        *,
+        freshness: float = 1.0,
+        seal: Seal | None = None,
+        catalog: Catalog = SHIPPED,
+        search_folder: Path | None = None,
     ) -> Organizations:
         """Returns the organizations on the storage at *url*. Nothing is asked of it yet.
 
@@ -123,11 +138,20 @@ class Organizations:
             ValueError: *url* is not a storage of a kind that is supported, or ``NPROXY_SEAL_KEY`` is not a key.
         """
         storage = open_storage(url, freshness=freshness)
-        return cls(storage, locks_for(url), seal=seal or seal_of_the_environment(), catalog=catalog)
+        seal = seal or seal_of_the_environment()
+        return cls(storage, locks_for(url), seal=seal, catalog=catalog, search_folder=search_folder)
 
     def open(self, org: str, *, is_made: bool = False) -> Organization:
         """Returns the organization *org*, as `open_organization` does."""
-        return open_organization(self.storage, self.locks, org, is_made=is_made, seal=self.seal, catalog=self.catalog)
+        return open_organization(
+            self.storage,
+            self.locks,
+            org,
+            is_made=is_made,
+            seal=self.seal,
+            catalog=self.catalog,
+            search_folder=self.search_folder,
+        )
 
     def has(self, org: str) -> bool:
         """Returns whether anything of the organization *org* is stored: its record, or an object of its own."""

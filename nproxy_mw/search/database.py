@@ -47,7 +47,7 @@ class _Memory:
     turn: threading.Lock = field(default_factory=threading.Lock)
 
 
-class Database:
+class SearchDatabase:
     """The index of the organization *org*: a file in *folder*, or in memory if *folder* is None."""
 
     def __init__(self, folder: Path | None, org: str) -> None:

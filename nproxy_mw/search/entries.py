@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PackageEntry:
     """One package. *summary* is None when there is nothing to show of it.
 
     *revision* names the stored state that this is made from; *generation* counts the changes up to it.
@@ -26,12 +26,17 @@ class Entry:
     summary: Json | None = None
 
 
-def entry_of(name: str, record: Record, revision: Revision) -> Entry:
-    """Returns the entry of a package. One that is unpublished, or holds what nobody can show, has no summary."""
-    if record.packument is None:
-        return Entry(name, revision, record.generation)
+def entry_of(name: str, record: Record, revision: Revision) -> PackageEntry:
+    """Returns the entry of a package. One that is unpublished, or whose packument is damaged, has no summary."""
+    return PackageEntry(name, revision, record.generation, _shown(name, record.packument) if record.packument else None)
+
+
+def _shown(name: str, packument: Json) -> Json | None:
     try:
-        return Entry(name, revision, record.generation, summary(record.packument))
+        shown = summary(packument)
+        if shown["name"] == name:
+            return shown
     except (KeyError, TypeError, ValueError, AttributeError, StopIteration):
-        _log.warning("%s is not found by searches: its packument is damaged", name, exc_info=True)
-        return Entry(name, revision, record.generation)
+        pass
+    _log.warning("%s is not found by searches: its packument is damaged", name)
+    return None

@@ -19,13 +19,13 @@ from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.search import Query
 from nproxy_mw.packages.record import Record
 from nproxy_mw.search import queries, tables
-from nproxy_mw.search.database import Database, IndexGone
+from nproxy_mw.search.database import IndexGone, SearchDatabase
 from nproxy_mw.search.entries import entry_of
 from nproxy_mw.search.jobs import Job
-from nproxy_mw.search.queries import Ask, Found, Position, Sort
-from nproxy_mw.search.records import Records
-from nproxy_mw.search.refresh import GAP, Refresh
-from nproxy_mw.search.tables import State
+from nproxy_mw.search.queries import FoundPackages, IndexQuestion, PackageSort, PagePosition
+from nproxy_mw.search.records import PackageRecords
+from nproxy_mw.search.refresh import GAP, IndexRefresh
+from nproxy_mw.search.tables import IndexState
 from nproxy_mw.storage.places import derived_folder, is_local
 from nproxy_mw.storage.port import Revision, Storage
 from nproxy_mw.times import Clock, utc_now
@@ -51,16 +51,18 @@ class SearchIndex:
 
     def __init__(self, storage: Storage, org: str, *, folder: Path | None = None, clock: Clock = utc_now) -> None:
         self.org = org
-        self.database = Database(folder, org)
+        self.database = SearchDatabase(folder, org)
         self.clock = clock
-        self._refresh = Refresh(self.database, Records(storage, threads=1 if is_local(storage) else THREADS), clock)
+        self._refresh = IndexRefresh(
+            self.database, PackageRecords(storage, threads=1 if is_local(storage) else THREADS), clock
+        )
         self._check = Job(f"check of the search index of {org}", self._run_check)
         self._comparison = Job(f"comparison of the search index of {org}", self._run_comparison)
         self._guard = threading.Lock()
         self._pending: set[str] = set()  # changed by this process, and not written to the index
         self._opened = math.inf
 
-    def search(self, query: Query, *, first: int, size: int) -> Found:
+    def search(self, query: Query, *, first: int, size: int) -> FoundPackages:
         """Returns *size* packages that fit *query*, the best first, from the number *first* on.
 
         Raises:
@@ -68,7 +70,7 @@ class SearchIndex:
         """
         return self._answer(lambda connection: queries.search(connection, query, first, size))
 
-    def page(self, *, sort: Sort, after: Position | None, text: str, size: int) -> Found:
+    def page(self, *, sort: PackageSort, after: PagePosition | None, text: str, size: int) -> FoundPackages:
         """Returns a page of the list of packages: see `queries.page`. Raises as `search`."""
         return self._answer(lambda connection: queries.page(connection, sort, after, text, size))
 
@@ -89,7 +91,7 @@ class SearchIndex:
         with self._guard:
             self._pending.add(str(name))
 
-    def _answer(self, ask: Ask) -> Found:
+    def _answer(self, ask: IndexQuestion) -> FoundPackages:
         for _ in range(2):  # an index that is found damaged is made again, once
             with suppress(IndexGone):
                 self._follow()
@@ -114,11 +116,11 @@ class SearchIndex:
         if age > LATE or self._pending:
             self._check.wait(PATIENCE)
 
-    def _state(self) -> tuple[State, float]:
+    def _state(self) -> tuple[IndexState, float]:
         with self.database.reading() as connection:
             return tables.state(connection), self.clock().timestamp()
 
-    def _needs_comparison(self, state: State, now: float) -> bool:
+    def _needs_comparison(self, state: IndexState, now: float) -> bool:
         return (
             _age(state.compared, now) > COMPARE
             or _age(state.checked, now) > GAP

@@ -31,14 +31,14 @@ _LISTED = "SELECT summary FROM packages WHERE summary IS NOT NULL"
 _COUNT = "SELECT count(*) FROM packages WHERE summary IS NOT NULL"
 
 
-class Position(NamedTuple):
+class PagePosition(NamedTuple):
     """Where a page begins: after the package *name*, which was changed last at *modified*."""
 
     name: str
     modified: str = ""
 
 
-class Sort(StrEnum):
+class PackageSort(StrEnum):
     """The orders of the list of packages."""
 
     NAME = "name"
@@ -47,7 +47,7 @@ class Sort(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundPackages:
     """A part of what was asked for, as summaries, and how many there are in all.
 
     *is_complete* is False while the index is made for the first time and lacks packages.
@@ -58,11 +58,11 @@ class Found:
     is_complete: bool
 
 
-Ask: TypeAlias = Callable[[sqlite3.Connection], Found]
+IndexQuestion: TypeAlias = Callable[[sqlite3.Connection], FoundPackages]
 """A question to an index."""
 
 
-def search(connection: sqlite3.Connection, query: Query, first: int, size: int) -> Found:
+def search(connection: sqlite3.Connection, query: Query, first: int, size: int) -> FoundPackages:
     """Returns *size* of the packages that fit *query*, from the number *first* on (0 is the best).
 
     The package of the name that was typed comes first, then names that begin so, then the others: rare words before
@@ -72,7 +72,7 @@ def search(connection: sqlite3.Connection, query: Query, first: int, size: int) 
     anywhere = expression(query)
     if not anywhere:
         # Marks alone are in no name; nothing at all asks for everything.
-        return Found([], 0, is_complete=True) if query.phrase else _everything(connection, first, size)
+        return FoundPackages([], 0, is_complete=True) if query.phrase else _everything(connection, first, size)
     total = _number(connection, "SELECT count(*) FROM terms WHERE terms MATCH :anywhere", anywhere=anywhere)
     values = {"base": base_of(query.phrase), "window": WINDOW, "size": size, "first": first}
     if total <= WINDOW:
@@ -88,15 +88,17 @@ def search(connection: sqlite3.Connection, query: Query, first: int, size: int) 
     return _found(connection, connection.execute(best, {**values, **expressions}), total)
 
 
-def _everything(connection: sqlite3.Connection, first: int, size: int) -> Found:
+def _everything(connection: sqlite3.Connection, first: int, size: int) -> FoundPackages:
     rows = connection.execute(f"{_LISTED} ORDER BY name LIMIT ? OFFSET ?", [size, first])
     return _found(connection, rows, _number(connection, _COUNT))
 
 
-def page(connection: sqlite3.Connection, sort: Sort, after: Position | None, text: str, size: int) -> Found:
+def page(
+    connection: sqlite3.Connection, sort: PackageSort, after: PagePosition | None, text: str, size: int
+) -> FoundPackages:
     """Returns the *size* packages that come after *after*; with *text*, of those that have it in their names."""
     has_text = r" AND name LIKE :pattern ESCAPE '\'" if text else ""
-    if sort is Sort.NAME:
+    if sort is PackageSort.NAME:
         rest, order = "name > :name", "name"
     else:
         rest, order = "(modified, name) < (:modified, :name)", "modified DESC, name DESC"
@@ -118,6 +120,6 @@ def _number(connection: sqlite3.Connection, statement: str, **values: str) -> in
     return number
 
 
-def _found(connection: sqlite3.Connection, rows: Iterable[tuple[str]], total: int) -> Found:
+def _found(connection: sqlite3.Connection, rows: Iterable[tuple[str]], total: int) -> FoundPackages:
     is_complete = tables.state(connection).compared is not None
-    return Found([orjson.loads(summary) for (summary,) in rows], total, is_complete=is_complete)
+    return FoundPackages([orjson.loads(summary) for (summary,) in rows], total, is_complete=is_complete)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from enum import Enum
-from typing import TypeAlias
+from dataclasses import dataclass
+from enum import Enum, auto
 
 from nproxy_mw.errors import Missing, StorageUnavailable
 from nproxy_mw.packages.record import decode
-from nproxy_mw.search.entries import Entry, entry_of
+from nproxy_mw.search.entries import PackageEntry, entry_of
 from nproxy_mw.storage.documents import UnreadableObject
 from nproxy_mw.storage.freshness import strict
 from nproxy_mw.storage.layout import RECORD
@@ -20,18 +20,23 @@ from nproxy_mw.storage.port import Revision, Storage
 _log = logging.getLogger(__name__)
 
 
-class Outcome(Enum):
+class _NoEntry(Enum):
     """What reading a package can come to, if it is no entry."""
 
-    UNCHANGED = "it is as the index knows it"
-    GONE = "it has no record"
-    FAILED = "it could not be read"
+    UNCHANGED = auto()
+    GONE = auto()
+    FAILED = auto()
 
 
-Read: TypeAlias = Entry | Outcome
+@dataclass(frozen=True, slots=True)
+class ReadPackages:
+    """What was read: *entries* of the packages that changed, None for one without a record; and those that *failed*."""
+
+    entries: Mapping[str, PackageEntry | None]
+    failed: frozenset[str]
 
 
-class Records:
+class PackageRecords:
     """The records on *storage*, an organization's own, read by *threads* at once."""
 
     def __init__(self, storage: Storage, threads: int) -> None:
@@ -48,26 +53,31 @@ class Records:
             if parts := RECORD.parse(key):
                 yield parts[0], revision
 
-    def read(self, known: Mapping[str, Revision | None]) -> dict[str, Read]:
-        """Returns for each name in *known* what its record says, if that is no longer at the known revision."""
+    def read(self, known: Mapping[str, Revision | None]) -> ReadPackages:
+        """Reads the packages in *known* whose records are no longer at the known revisions."""
         if self.threads == 1 or len(known) == 1:
-            return dict(zip(known, map(self._read, known, known.values()), strict=True))
-        with ThreadPoolExecutor(self.threads, thread_name_prefix="search-index") as pool:
-            return dict(zip(known, pool.map(self._read, known, known.values()), strict=True))
+            found = list(map(self._read, known, known.values()))
+        else:
+            with ThreadPoolExecutor(self.threads, thread_name_prefix="search-index") as pool:
+                found = list(pool.map(self._read, known, known.values()))
+        read = dict(zip(known, found, strict=True))
+        entries = {name: it for name, it in read.items() if isinstance(it, PackageEntry)}
+        gone = dict.fromkeys(name for name, it in read.items() if it is _NoEntry.GONE)
+        return ReadPackages(entries | gone, frozenset(name for name, it in read.items() if it is _NoEntry.FAILED))
 
-    def _read(self, name: str, known: Revision | None) -> Read:
+    def _read(self, name: str, known: Revision | None) -> PackageEntry | _NoEntry:
         key = RECORD.key(name)
         try:
             stored = self.storage.read(key) if known is None else self.storage.read_if_changed(key, known)
         except Missing:
-            return Outcome.GONE
+            return _NoEntry.GONE
         except StorageUnavailable as error:
             _log.warning("%s cannot be read for the search index: %s", name, error)
-            return Outcome.FAILED
+            return _NoEntry.FAILED
         if stored is None:
-            return Outcome.UNCHANGED
+            return _NoEntry.UNCHANGED
         try:
             return entry_of(name, decode(stored.data), stored.revision)
         except UnreadableObject as error:
             _log.warning("%s is not found by searches: %s", name, error)
-            return Entry(name, stored.revision)
+            return PackageEntry(name, stored.revision)

@@ -18,9 +18,9 @@ from itertools import islice
 from nproxy_mw.audit import index as events
 from nproxy_mw.errors import StorageUnavailable
 from nproxy_mw.search import tables
-from nproxy_mw.search.database import Database
-from nproxy_mw.search.entries import Entry
-from nproxy_mw.search.records import Outcome, Read, Records
+from nproxy_mw.search.database import SearchDatabase
+from nproxy_mw.search.entries import PackageEntry
+from nproxy_mw.search.records import PackageRecords
 from nproxy_mw.storage.port import Revision
 from nproxy_mw.times import Clock
 
@@ -38,10 +38,10 @@ MAX_FAILED = 20  # packages that cannot be read, before the storage is taken for
 PROGRESS = 10.0  # seconds between two lines of the log
 
 
-class Refresh:
+class IndexRefresh:
     """Brings the index in *database* up to date with *records*. *clock* tells the time that events are stamped with."""
 
-    def __init__(self, database: Database, records: Records, clock: Clock) -> None:
+    def __init__(self, database: SearchDatabase, records: PackageRecords, clock: Clock) -> None:
         self.database = database
         self.records = records
         self.clock = clock
@@ -51,7 +51,7 @@ class Refresh:
 
         Raises:
             StorageUnavailable: the storage, or the index, cannot be read or written just now.
-            IndexGone: see `Database.reading`.
+            IndexGone: see `SearchDatabase.reading`.
         """
         now = self.clock()
         with self.database.reading() as connection:
@@ -118,22 +118,14 @@ class Refresh:
                 break
             with self.database.reading() as connection:
                 known = tables.revisions(connection, rest)
-            outcomes = self.records.read({name: known.get(name) for name in rest})
-            failed |= {name for name, outcome in outcomes.items() if outcome is Outcome.FAILED}
-            rest = self._write(outcomes, known)
+            read = self.records.read({name: known.get(name) for name in rest})
+            failed |= read.failed
+            rest = self._write(read.entries, known)
         return failed
 
-    def _write(self, outcomes: Mapping[str, Read], known: Mapping[str, Revision]) -> list[str]:
+    def _write(self, entries: Mapping[str, PackageEntry | None], known: Mapping[str, Revision]) -> list[str]:
         """Writes what was read; returns the names that others wrote meanwhile."""
-        changed = {name: outcome for name, outcome in outcomes.items() if outcome not in _NOTHING}
-        if not changed:
+        if not entries:
             return []
         with self.database.writing() as connection:
-            return [
-                name
-                for name, outcome in changed.items()
-                if not tables.put(connection, name, outcome if isinstance(outcome, Entry) else None, known.get(name))
-            ]
-
-
-_NOTHING = (Outcome.UNCHANGED, Outcome.FAILED)
+            return [name for name, entry in entries.items() if not tables.put(connection, name, entry, known.get(name))]

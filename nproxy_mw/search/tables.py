@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import orjson
 
-from nproxy_mw.search.entries import Entry
+from nproxy_mw.search.entries import PackageEntry
 from nproxy_mw.search.terms import base_of, name_terms, tag_terms, text_terms
 from nproxy_mw.storage.port import Revision
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class IndexState:
     """When the index was last known to say what the storage says: Unix times, None for never.
 
     *compared* is about all packages, *checked* about those that audit events are about.
@@ -24,9 +24,9 @@ class State:
     compared: float | None
 
 
-def state(connection: sqlite3.Connection) -> State:
+def state(connection: sqlite3.Connection) -> IndexState:
     """Returns how far the index follows the storage."""
-    return State(*connection.execute("SELECT checked, compared FROM state").fetchone())
+    return IndexState(*connection.execute("SELECT checked, compared FROM state").fetchone())
 
 
 def set_compared(connection: sqlite3.Connection, moment: float) -> None:
@@ -64,7 +64,7 @@ def revisions(connection: sqlite3.Connection, names: Collection[str]) -> dict[st
     )
 
 
-def put(connection: sqlite3.Connection, name: str, entry: Entry | None, known: Revision | None) -> bool:
+def put(connection: sqlite3.Connection, name: str, entry: PackageEntry | None, known: Revision | None) -> bool:
     """Writes *entry*, or removes the package if it is None, unless the index no longer holds the revision *known*.
 
     Two threads that read one package may write in either order; this keeps the first from overwriting the second.
@@ -82,7 +82,7 @@ def put(connection: sqlite3.Connection, name: str, entry: Entry | None, known: R
     return True
 
 
-def put_newer(connection: sqlite3.Connection, entry: Entry) -> None:
+def put_newer(connection: sqlite3.Connection, entry: PackageEntry) -> None:
     """Writes *entry*, which this process has just stored, unless the index holds a later state."""
     row, generation = connection.execute(
         "SELECT id, generation FROM packages WHERE name = ?", [entry.name]
@@ -98,7 +98,7 @@ def _delete(connection: sqlite3.Connection, row: int | None) -> None:
         connection.execute("DELETE FROM packages WHERE id = ?", [row])
 
 
-def _insert(connection: sqlite3.Connection, entry: Entry, row: int | None) -> None:
+def _insert(connection: sqlite3.Connection, entry: PackageEntry, row: int | None) -> None:
     shown = entry.summary
     row = connection.execute(
         "INSERT INTO packages VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -31,7 +31,7 @@ from nproxy_mw.orgs.organization import Organization, organization_at
 from nproxy_mw.packages import record
 from nproxy_mw.packages.record import Record
 from nproxy_mw.search import index
-from nproxy_mw.search.queries import Position, Sort
+from nproxy_mw.search.queries import PackageSort, PagePosition
 from nproxy_mw.storage.layout import RECORD
 
 # fmt: off
@@ -126,7 +126,7 @@ def best(work: Callable[[], object], runs: int = 5) -> float:
 
 def build(acme: Organization) -> None:
     """Makes the index, as the first request does, and waits for it."""
-    while not acme.search_index.page(sort=Sort.NAME, after=None, text="", size=1).is_complete:
+    while not acme.search_index.page(sort=PackageSort.NAME, after=None, text="", size=1).is_complete:
         time.sleep(0.1)
 
 
@@ -138,11 +138,11 @@ def questions(acme: Organization) -> None:
         cost = best(lambda text=text: search(parse_query(text), first=0, size=20))
         print(f"  search {text!r:40} {cost:8.2f} ms CPU, {found.total} found")
     print(f"  search 'acme', size 250 {best(lambda: search(parse_query('acme'), first=0, size=250)):8.2f} ms CPU")
-    for sort, text in itertools.product(Sort, ["", "utils", "nothing"]):
+    for sort, text in itertools.product(PackageSort, ["", "utils", "nothing"]):
         cost = best(lambda s=sort, t=text: acme.search_index.page(sort=s, after=None, text=t, size=51))
         print(f"  page 1 by {sort} of {text!r:34} {cost:8.2f} ms CPU")
-    middle = Position("@acme/http-kit-1", "2026-05-14T10:00:00.500Z")
-    for sort in Sort:
+    middle = PagePosition("@acme/http-kit-1", "2026-05-14T10:00:00.500Z")
+    for sort in PackageSort:
         cost = best(lambda s=sort: acme.search_index.page(sort=s, after=middle, text="", size=51))
         print(f"  a page in the middle by {sort:26} {cost:8.2f} ms CPU")
 

@@ -18,7 +18,7 @@ from support.search import Host, SetClock
 from nproxy_mw.errors import Busy, StorageUnavailable
 from nproxy_mw.search import database, files, schema
 from nproxy_mw.search.connections import IDLE, IdleConnections
-from nproxy_mw.search.database import Database
+from nproxy_mw.search.database import SearchDatabase
 from nproxy_mw.search.files import connect
 from nproxy_mw.storage import LocalStorage
 from nproxy_mw.testing.races import in_processes
@@ -77,7 +77,7 @@ def garble_encoding(path: Path) -> None:
 
 def exchange(path: Path) -> None:
     """Puts another organization's index in the place of this one."""
-    other = Database(path.parent, "beta")
+    other = SearchDatabase(path.parent, "beta")
     with other.writing() as connection:
         connection.execute("UPDATE state SET compared = 9e9, checked = 9e9")
     IDLE.close()
@@ -299,7 +299,7 @@ def test_idle_connections_are_bounded(tmp_path):
 def test_writer_waits_a_little_for_another(tmp_path, monkeypatch):
     """Two writers come one after the other; one that comes too late is told."""
     monkeypatch.setattr(files, "BUSY_SECONDS", 0.01)
-    index = Database(tmp_path, "acme")
+    index = SearchDatabase(tmp_path, "acme")
     with index.writing(), pytest.raises(StorageUnavailable, match="search index"), index.writing():
         pass
     with index.reading() as connection:

@@ -14,7 +14,7 @@ from nproxy_mw.errors import StorageUnavailable
 from nproxy_mw.npm.names import parse_name
 from nproxy_mw.search import index, jobs, refresh
 from nproxy_mw.search.index import SearchIndex
-from nproxy_mw.search.queries import Sort
+from nproxy_mw.search.queries import PackageSort
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.layout import INDEX, RECORD
 from nproxy_mw.storage.local import LocalStorage
@@ -35,7 +35,7 @@ def test_own_changes_are_found_at_once(host):
     assert (one.found("is:deprecated"), one.found("not:deprecated")) == (["@acme/utils"], [])
     one.publish("@acme/utils", "2.0.0-rc.1", tag="next")
     packages.tag(UTILS, "latest", "2.0.0-rc.1", ACTOR)
-    shown = one.index.page(sort=Sort.NAME, after=None, text="", size=1).summaries[0]
+    shown = one.index.page(sort=PackageSort.NAME, after=None, text="", size=1).summaries[0]
     assert (shown["version"], shown["versionCount"], shown["deprecated"]) == ("2.0.0-rc.1", 2, "")
     packages.unpublish(UTILS, packages.read(UTILS)[0]["_rev"], ACTOR)
     assert one.found() == one.found("helps") == one.listed() == []
@@ -154,7 +154,15 @@ def test_damaged_record_stops_nothing(host, storage, clock, caplog, tmp_path):
     for name in ("@acme/a", "@acme/utils", "@acme/z"):
         one.publish(name)
     whole = storage.read(RECORD_OF_UTILS).data
-    for number, damage in enumerate((b"{", b'{"format": 99}', whole.replace(b'"versions"', b'"wersions"'))):
+    damages = (
+        b"{",
+        b'{"format": 99}',
+        whole.replace(b'"versions"', b'"wersions"'),
+        whole.replace(b'"name":"@acme/utils","dist-tags"', b'"name":5,"dist-tags"'),
+        whole.replace(b'"name":"@acme/utils","dist-tags"', b'"name":"@beta/utils","dist-tags"'),
+    )
+    for number, damage in enumerate(damages):
+        assert damage != whole
         overwrite(storage, RECORD_OF_UTILS, damage)
         caplog.clear()
         broken = Host(storage, tmp_path / str(number), clock)
@@ -286,7 +294,7 @@ def test_late_note_of_a_change_does_not_overwrite_a_newer_state(host):
     older = one.organization.packages.record(UTILS)
     one.publish("@acme/utils", "2.0.0")
     one.index.changed(UTILS, *older)
-    assert one.index.page(sort=Sort.NAME, after=None, text="", size=1).summaries[0]["versionCount"] == 2
+    assert one.index.page(sort=PackageSort.NAME, after=None, text="", size=1).summaries[0]["versionCount"] == 2
 
 
 def test_first_index_is_made_while_answers_are_given(host, storage, clock, monkeypatch, caplog):
@@ -308,7 +316,7 @@ def test_first_index_is_made_while_answers_are_given(host, storage, clock, monke
         return real(self, key)
 
     monkeypatch.setattr(LocalStorage, "read", read)
-    found = one.index.page(sort=Sort.NAME, after=None, text="", size=250)
+    found = one.index.page(sort=PackageSort.NAME, after=None, text="", size=250)
     assert reached.is_set()
     assert not found.is_complete
     assert found.total < 5
@@ -316,7 +324,7 @@ def test_first_index_is_made_while_answers_are_given(host, storage, clock, monke
     assert "@acme/meanwhile" in one.found()
     gate.set()
     one.wait()
-    found = one.index.page(sort=Sort.NAME, after=None, text="", size=250)
+    found = one.index.page(sort=PackageSort.NAME, after=None, text="", size=250)
     assert (found.is_complete, found.total) == (True, 6)
     assert "packages read so far" in caplog.text
 

@@ -7,7 +7,7 @@ from support.search import index_of, search, summary_of
 
 from nproxy_mw.npm.search import parse_query
 from nproxy_mw.search import queries
-from nproxy_mw.search.queries import Position, Sort
+from nproxy_mw.search.queries import PackageSort, PagePosition
 
 SHELF = [
     summary_of("@acme/date", description="Dates"),
@@ -103,7 +103,7 @@ def pages(connection, sort, text="", size=2):
         if not found.summaries:
             return names
         last = found.summaries[-1]
-        after = Position(last["name"], last["modifiedAt"] or "")
+        after = PagePosition(last["name"], last["modifiedAt"] or "")
         names += [one["name"] for one in found.summaries]
     pytest.fail("the pages do not end")
 
@@ -121,8 +121,8 @@ def dated():
 @pytest.mark.parametrize(
     ("sort", "names"),
     [
-        (Sort.NAME, ["@acme/Up_100%", "@acme/a", "@acme/b", "@acme/c", "@acme/undated"]),
-        (Sort.UPDATED, ["@acme/c", "@acme/b", "@acme/a", "@acme/Up_100%", "@acme/undated"]),
+        (PackageSort.NAME, ["@acme/Up_100%", "@acme/a", "@acme/b", "@acme/c", "@acme/undated"]),
+        (PackageSort.UPDATED, ["@acme/c", "@acme/b", "@acme/a", "@acme/Up_100%", "@acme/undated"]),
     ],
 )
 @pytest.mark.parametrize("size", [1, 2, 5, 250])
@@ -144,7 +144,7 @@ def test_pages_of_the_list_are_the_whole(dated, sort, names, size):
         pytest.param("caf\u00e9", [], id="not ASCII"),
     ],
 )
-@pytest.mark.parametrize("sort", Sort)
+@pytest.mark.parametrize("sort", PackageSort)
 def test_list_is_filtered_by_text_in_names(dated, sort, text, names):
     """Marks of patterns are marks; the number of all that have the text is told on each page."""
     assert pages(dated, sort, text) == names

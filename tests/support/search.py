@@ -10,9 +10,9 @@ from typing import Any
 from nproxy_mw.npm.search import parse_query
 from nproxy_mw.orgs.organization import open_organization
 from nproxy_mw.search import queries, schema, tables
-from nproxy_mw.search.entries import Entry
+from nproxy_mw.search.entries import PackageEntry
 from nproxy_mw.search.files import connect
-from nproxy_mw.search.queries import Sort
+from nproxy_mw.search.queries import PackageSort
 from nproxy_mw.storage.locks import ThreadLocks
 from nproxy_mw.storage.port import Revision, Storage
 from support.publications import publish
@@ -48,7 +48,7 @@ class Host:
         how = {"first": 0, "size": 250, **how}
         return [one["name"] for one in self.index.search(parse_query(text), **how).summaries]
 
-    def listed(self, sort: Sort = Sort.NAME, text: str = "") -> list[str]:
+    def listed(self, sort: PackageSort = PackageSort.NAME, text: str = "") -> list[str]:
         found = self.index.page(sort=sort, after=None, text=text, size=250)
         return [one["name"] for one in found.summaries]
 
@@ -84,7 +84,7 @@ def index_of(*summaries: dict[str, Any]) -> sqlite3.Connection:
     connection = connect(None)
     schema.create(connection, "acme")
     for summary in summaries:
-        tables.put(connection, summary["name"], Entry(summary["name"], Revision("1"), 1, summary), None)
+        tables.put(connection, summary["name"], PackageEntry(summary["name"], Revision("1"), 1, summary), None)
     return connection
 
 

@@ -30,7 +30,7 @@ from nproxy_mw.orgs.settings_fields import Settings
 from nproxy_mw.rules.catalog import Catalog
 from nproxy_mw.rules.exception_documents import APPROVAL, DENIAL
 from nproxy_mw.rules.shipped import SHIPPED
-from nproxy_mw.search.queries import Sort
+from nproxy_mw.search.queries import PackageSort
 
 _SENTENCES = {
     "400": "Something in the request will not do; `fields` may say which.",
@@ -154,7 +154,7 @@ _PACKAGES = {
         "listPackages",
         "A page of the packages that have `text` in their names; `next` is given as `after` for the page behind it",
         an_object({"packages": a_list(ref("Package")), "next": MAYBE_TEXT, "total": COUNT, "isComplete": YES_OR_NO}),
-        query=PAGE | {"after": PACKAGE_CURSOR, "sort": {"enum": [sort.value for sort in Sort]}, "text": PACKAGE_TEXT},
+        query=PAGE | {"after": PACKAGE_CURSOR, "sort": {"enum": sorted(PackageSort)}, "text": PACKAGE_TEXT},
         refusals="404",
     ),
 }

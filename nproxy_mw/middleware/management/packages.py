@@ -17,7 +17,7 @@ from nproxy_mw.middleware.management.reading import limit_in
 from nproxy_mw.npm.names import MAX_LENGTH, parse_name
 from nproxy_mw.npm.summaries import summary
 from nproxy_mw.rules.values import InvalidFields
-from nproxy_mw.search.queries import Position, Sort
+from nproxy_mw.search.queries import PackageSort, PagePosition
 
 _TIME = re.compile(r"[0-9T:.Z-]{0,30}", re.ASCII)
 
@@ -28,7 +28,7 @@ def list_packages(call: Call, organization: Tenant) -> Response:
     ``text`` keeps those that have it in their names.
     """
     query = call.query("after", "limit", "sort", "text")
-    limit, sort, text = limit_in(query), _sort(query.get("sort", Sort.NAME)), query.get("text", "")
+    limit, sort, text = limit_in(query), _sort(query.get("sort", PackageSort.NAME)), query.get("text", "")
     if len(text) > MAX_LENGTH:
         raise InvalidFields({"text": f"This has at most {MAX_LENGTH} characters, as a name has."}, code="invalid-text")
     after = _position(query["after"]) if "after" in query else None
@@ -58,23 +58,23 @@ def show_package(call: Call, organization: Tenant) -> Response:
     )
 
 
-def _sort(text: str) -> Sort:
+def _sort(text: str) -> PackageSort:
     try:
-        return Sort(text)
+        return PackageSort(text)
     except ValueError as error:
-        raise InvalidFields({"sort": f"This is {' or '.join(Sort)}."}, code="invalid-sort") from error
+        raise InvalidFields({"sort": f"This is {' or '.join(PackageSort)}."}, code="invalid-sort") from error
 
 
-def _cursor(last: Json, sort: Sort) -> str:
-    return last["name"] if sort is Sort.NAME else f"{last['modifiedAt'] or ''},{last['name']}"
+def _cursor(last: Json, sort: PackageSort) -> str:
+    return last["name"] if sort is PackageSort.NAME else f"{last['modifiedAt'] or ''},{last['name']}"
 
 
-def _position(cursor: str) -> Position:
+def _position(cursor: str) -> PagePosition:
     """Returns where the page before ended: a name, after the time of its last change and a comma."""
     time, _, name = cursor.rpartition(",")
     try:
         if _TIME.fullmatch(time):
-            return Position(str(parse_name(name)), time)
+            return PagePosition(str(parse_name(name)), time)
     except BadRequest:
         pass
     raise InvalidFields({"after": "This is 'next' of the page before."}, code="invalid-cursor")
