@@ -146,6 +146,7 @@ def layers(
                 keys=organization.keys.public_keys,
                 upstream=source,
                 views=views,
+                search_index=organization.search_index,
             ),
             "forwarder": (
                 partial(Forwarder, transport=transport, source=source, public_url=public_url, views=views)

@@ -16,7 +16,7 @@ from support.registry import RegistryFixture
 
 from nproxy_mw.testing.engines import Engine, EngineFailed, find_weed, seaweedfs
 
-_FOREIGN = ("NPROXY_", "AWS_", "NPM_CONFIG_", "NODE_")
+_FOREIGN = ("NPROXY_", "AWS_", "NPM_CONFIG_", "NODE_", "XDG_")
 _KEPT = ("NPROXY_TEST_",)  # what a person running the tests asks of them
 
 

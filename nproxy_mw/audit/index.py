@@ -89,6 +89,21 @@ def _keys_before(storage: Storage, cursor: str | None, now: datetime) -> Iterato
         yield from (key for key in keys if cursor is None or _cursor_in(key) < cursor)
 
 
+def package_changes(storage: Storage, start: datetime, end: datetime) -> Iterator[str]:
+    """Yields the keys of all events that changed a package between *start* and *end*, and of some around them."""
+    for number in range((end.date() - start.date()).days + 1):
+        day = (start + timedelta(days=number)).strftime("%Y/%m/%d")
+        for key in storage.list(f"{INDEX.folder}/{day}"):
+            if "-package." in key and not key.endswith("-package.signed.json"):
+                yield key
+
+
+def package_of(storage: Storage, key: str) -> str | None:
+    """Returns the name of the package that the event under *key* is about; None when it cannot be read."""
+    name = (_read(storage, key) or {}).get("package")
+    return name if isinstance(name, str) else None
+
+
 def _days(storage: Storage, newest: str) -> Iterator[str]:
     """Yields folders of days that may hold events, newest first; empty years and months cost one question each."""
     for year in range(int(newest[:4]), _FIRST_YEAR - 1, -1):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from nproxy_mw.cli import logs
 from nproxy_mw.cli.addresses import (
     check_upstream,
@@ -53,6 +55,8 @@ _REGISTRY = (
            otherwise="what each request says", section=_WHERE),
     Option("freshness", "how late this process may see what another did on S3; 0 asks each time", "SECONDS",
            parse=decimal(0, MAX_FRESHNESS), default="1", section=_WHERE),
+    Option("search-folder", "where this host keeps its search indexes", "DIR", parse=Path,
+           otherwise="in the storage's folder; for S3 among the user's caches", section=_WHERE),
 )  # fmt: skip
 _OF_UPSTREAM = (
     Option("upstream", "the registry for everything else, or none", "URL", parse=parse_upstream_url, quoted=False,

@@ -49,7 +49,10 @@ class Serving:
 
     def organizations(self, *, freshness: float = 0) -> Organizations:
         """Returns the organizations on the storage; *freshness* in seconds."""
-        return open_organizations(self.options.storage, freshness=freshness, seal=self.options.seal_key)
+        options = self.options
+        return open_organizations(
+            options.storage, freshness=freshness, seal=options.seal_key, search_folder=options.search_folder
+        )
 
     def transport(self) -> Transport | None:
         """Returns the way to the upstream; None when there is none.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from nproxy_mw.access import Actor
 from nproxy_mw.cli.command import Parsed
@@ -50,14 +51,16 @@ ANY_OF_STORE = (STORAGE, replace(ORG, help="one organization only", otherwise="a
 """What a command has that is about all organizations, unless one is named."""
 
 
-def open_organizations(url: str, *, freshness: float = 0, seal: Seal | None = None) -> Organizations:
+def open_organizations(
+    url: str, *, freshness: float = 0, seal: Seal | None = None, search_folder: Path | None = None
+) -> Organizations:
     """Opens the store at *url*, read without caching unless *freshness* says otherwise.
 
     Raises:
         UsageError: it is not a storage of a kind that is supported.
     """
     try:
-        return Organizations.at(url, freshness=freshness, seal=seal)
+        return Organizations.at(url, freshness=freshness, seal=seal, search_folder=search_folder)
     except ValueError as error:
         raise UsageError(str(error)) from error
 

@@ -4,81 +4,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from nproxy_mw.json_values import Json
-from nproxy_mw.npm.packuments import resolve
+MAX_WORDS = 8
+"""Words of a query that are looked for. More would hardly narrow the results."""
 
-_QUALIFIERS = frozenset({"author", "keywords", "maintainer", "scope", "is", "not", "boost-exact"})
+MAX_WORD = 64  # characters of a word that are compared
+
+_QUALIFIERS = {"author": "author", "keywords": "keyword", "maintainer": "maintainer", "scope": "scope"}
+_IGNORED = frozenset({"is", "not", "boost-exact"})
+_PART = re.compile(r'(?:([A-Za-z-]+):)?("[^"]*"|\S+)')
+_WORD = re.compile(r"[^\W_]+")
 
 
+@dataclass(frozen=True, slots=True)
 class Query:
-    """A search as it was typed, ready to be compared with packuments. Upper and lower case are alike.
+    """A search, taken apart. Upper and lower case are alike, and so are letters with and without accents.
 
-    ``scope:acme``, ``author:ann`` and ``maintainer:ann`` each name one value, ``keywords:a,b`` several of which one
-    must fit, ``is:deprecated`` and ``not:deprecated`` what the latest version is. Other values of ``is`` and ``not``,
-    and ``boost-exact``, are about ranks and scores, which are not kept here.
+    A package must have each of *words*, and fit each of *qualifiers*: a kind, and values of which one must fit. The
+    kinds are ``author``, ``keyword``, ``maintainer``, ``scope`` and ``deprecated`` (``yes`` or ``no``). *phrase* is
+    what was typed without the qualifiers; a package of that name is what was meant.
     """
 
-    def __init__(self, text: str) -> None:
-        self.words: list[str] = []
-        self.qualifiers: list[tuple[str, str]] = []
-        for part in text.lower().split():
-            key, colon, value = part.partition(":")
-            if colon and value and key in _QUALIFIERS:
-                self.qualifiers.append((key, value))
-            else:
-                self.words.append(part)
-
-    def matches(self, packument: Json) -> bool:
-        """Returns whether all words stand in the name, the description or the keywords, and all qualifiers hold."""
-        text = f"{packument['name']} {packument.get('description') or ''} {packument.get('keywords') or []}".lower()
-        return all(word in text for word in self.words) and all(
-            _holds(packument, key, value) for key, value in self.qualifiers
-        )
+    words: tuple[str, ...] = ()
+    qualifiers: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    phrase: str = ""
 
 
-def result(packument: Json) -> dict[str, Any]:
-    """Returns one search result; npm needs every member, maintainers included."""
-    manifest = _latest(packument)
-    version = manifest["version"]
-    return {
-        "package": {
-            "name": packument["name"],
-            "version": version,
-            "description": manifest.get("description") or "",
-            "keywords": manifest.get("keywords") or [],
-            "date": packument["time"][version],
-            "links": {},
-            "publisher": {"username": manifest["_npmUser"]["name"]},
-            "maintainers": [{"username": one["name"]} for one in packument.get("maintainers", [])],
-        },
-        "score": {"final": 1, "detail": {"quality": 1, "popularity": 1, "maintenance": 1}},
-        "searchScore": 1,
-    }
+def parse_query(text: str) -> Query:
+    """Returns what *text* asks for. Any text is a query.
+
+    ``scope:acme``, ``author:ann`` and ``maintainer:ann`` each name one value, ``keywords:a,b`` several, and
+    ``is:deprecated`` and ``not:deprecated`` what the latest version is. Quotes hold words together:
+    ``author:"Ann Lee"``. Other values of ``is`` and ``not``, and ``boost-exact``, are about ranks and scores, which are
+    not kept here: they are left out. Anything else before a colon is a word.
+    """
+    typed, qualifiers = [], list[tuple[str, tuple[str, ...]]]()
+    for match in _PART.finditer(text):
+        key, value = (match[1] or "").lower(), fold(match[2].strip('"'))
+        if key in _QUALIFIERS and value:
+            qualifiers.append((_QUALIFIERS[key], _values(key, value)))
+        elif key in _IGNORED and value:
+            if value == "deprecated" and key != "boost-exact":
+                qualifiers.append(("deprecated", ("yes" if key == "is" else "no",)))
+        else:
+            typed.append(match[0].strip('"'))
+    words = dict.fromkeys(words_in(" ".join(typed)))
+    return Query(tuple(words)[:MAX_WORDS], tuple(dict.fromkeys(qualifiers))[:MAX_WORDS], fold(" ".join(typed)))
 
 
-def _latest(packument: Json) -> Json:
-    version = packument["dist-tags"].get("latest") or next(reversed(packument["versions"]))
-    return resolve(packument, version)
+def words_in(text: str) -> Iterator[str]:
+    """Yields the words of *text*, folded: runs of letters and digits, at most `MAX_WORD` characters of each."""
+    return (match[0][:MAX_WORD] for match in _WORD.finditer(fold(text)))
 
 
-def _holds(packument: Json, key: str, value: str) -> bool:
-    if key == "scope":
-        return bool(packument["name"].lower().startswith(f"@{value.removeprefix('@')}/"))
+def fold(text: str) -> str:
+    """Returns *text* in lower case and without accents, so that what reads alike compares alike."""
+    if text.isascii():
+        return text.lower()
+    decomposed = unicodedata.normalize("NFKD", text).casefold()
+    plain = "".join(one for one in decomposed if not unicodedata.combining(one))
+    return plain.encode("utf-8", "replace").decode("utf-8")
+
+
+def _values(key: str, value: str) -> tuple[str, ...]:
     if key == "keywords":
-        return not set(value.split(",")).isdisjoint(_lowered(packument.get("keywords")))
-    if key == "author":
-        author = packument.get("author")
-        return value in _lowered([author.get("name") if isinstance(author, dict) else author])
-    if key == "maintainer":
-        return value in _lowered(one["name"] for one in packument.get("maintainers", []))
-    if value == "deprecated" and key in ("is", "not"):
-        return bool(_latest(packument).get("deprecated")) is (key == "is")
-    return True
-
-
-def _lowered(values: Iterable[Any] | None) -> list[str]:
-    texts = [values] if isinstance(values, str) else values or ()
-    return [text.lower() for text in texts if isinstance(text, str)]
+        return tuple(dict.fromkeys(filter(None, value.split(","))))[:MAX_WORDS] or (value,)
+    return (value.removeprefix("@"),) if key == "scope" else (value,)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from nproxy_mw.access import Actor
 from nproxy_mw.audit.trail import Trail
@@ -23,6 +24,7 @@ from nproxy_mw.orgs.tokens import TokenStore
 from nproxy_mw.packages.store import PackageStore
 from nproxy_mw.rules.catalog import Catalog
 from nproxy_mw.rules.shipped import SHIPPED
+from nproxy_mw.search.index import SearchIndex, open_search_index
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.layout import home
 from nproxy_mw.storage.locks import Locks, locks_for
@@ -49,6 +51,7 @@ class Organization:
     keys: KeyStore
     packages: PackageStore
     ledger: Ledger
+    search_index: SearchIndex
 
     def is_new(self) -> bool:
         """Returns whether no token was ever created for it, so that it cannot be used yet."""
@@ -63,13 +66,14 @@ def open_organization(
     is_made: bool = False,
     seal: Seal | None = None,
     catalog: Catalog = SHIPPED,
+    search_folder: Path | None = None,
     clock: Clock = utc_now,
 ) -> Organization:
     """Returns the organization *org* on *storage*, the whole one. Nothing is read or written yet.
 
     *is_made* says that the organization is known to exist. Then missing settings are an error; defaults are never
     assumed. If *seal* is None, private signing keys are stored as they are. *catalog* has the rules that its settings
-    can name.
+    can name. If *search_folder* is None, the search index is where this host keeps what belongs to the storage.
 
     Raises:
         ValueError: *org* is not an organization's id.
@@ -80,6 +84,7 @@ def open_organization(
     trail = Trail(own, org=org, clock=clock)
     settings = SettingsStore(own, trail=trail, is_made=is_made, catalog=catalog, clock=clock)
     keys = KeyStore(own, trail=trail, seal=seal, clock=clock)
+    search_index = open_search_index(storage, own, org, folder=search_folder, clock=clock)
     return Organization(
         id=org,
         storage=own,
@@ -88,8 +93,9 @@ def open_organization(
         exception_requests=ExceptionRequestStore(own, trail=trail, settings=settings, clock=clock),
         tokens=TokenStore(own, trail=trail, settings=settings, clock=clock),
         keys=keys,
-        packages=PackageStore(own, trail=trail, locks=locks, signers=keys.signers),
+        packages=PackageStore(own, trail=trail, locks=locks, signers=keys.signers, changed=search_index.changed),
         ledger=Ledger(own),
+        search_index=search_index,
     )
 
 
@@ -97,19 +103,34 @@ class Organizations:
     """The organizations on *storage*, the whole one: which there are, and each of them opened.
 
     *locks* are those that suit the storage. If *seal* is None, private signing keys are stored as they are. *catalog*
-    has the rules that settings can name.
+    has the rules that settings can name. *search_folder*: see `open_organization`.
     """
 
-    def __init__(self, storage: Storage, locks: Locks, *, seal: Seal | None = None, catalog: Catalog = SHIPPED) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        locks: Locks,
+        *,
+        seal: Seal | None = None,
+        catalog: Catalog = SHIPPED,
+        search_folder: Path | None = None,
+    ) -> None:
         self.storage = storage
         self.locks = locks
         self.seal = seal
         self.catalog = catalog
+        self.search_folder = search_folder
         self.directory = OrganizationDirectory(storage)
 
     @classmethod
     def at(
-        cls, url: str, *, freshness: float = 1.0, seal: Seal | None = None, catalog: Catalog = SHIPPED
+        cls,
+        url: str,
+        *,
+        freshness: float = 1.0,
+        seal: Seal | None = None,
+        catalog: Catalog = SHIPPED,
+        search_folder: Path | None = None,
     ) -> Organizations:
         """Returns the organizations on the storage at *url*. Nothing is asked of it yet.
 
@@ -120,11 +141,20 @@ class Organizations:
             ValueError: *url* is not a storage of a kind that is supported, or ``NPROXY_SEAL_KEY`` is not a key.
         """
         storage = open_storage(url, freshness=freshness)
-        return cls(storage, locks_for(url), seal=seal or seal_of_the_environment(), catalog=catalog)
+        seal = seal or seal_of_the_environment()
+        return cls(storage, locks_for(url), seal=seal, catalog=catalog, search_folder=search_folder)
 
     def open(self, org: str, *, is_made: bool = False) -> Organization:
         """Returns the organization *org*, as `open_organization` does."""
-        return open_organization(self.storage, self.locks, org, is_made=is_made, seal=self.seal, catalog=self.catalog)
+        return open_organization(
+            self.storage,
+            self.locks,
+            org,
+            is_made=is_made,
+            seal=self.seal,
+            catalog=self.catalog,
+            search_folder=self.search_folder,
+        )
 
     def has(self, org: str) -> bool:
         """Returns whether anything of the organization *org* is stored: its record, or an object of its own."""

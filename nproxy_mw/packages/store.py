@@ -62,7 +62,9 @@ class OpenTarball:
 class PackageStore:
     """The internal packages on *storage*, one organization's own, whose changes *trail* records.
 
-    If *locks* is None, only the writers of this process are ordered. *signers* are asked for at each publish.
+    If *locks* is None, only the writers of this process are ordered. *signers* are asked for at each publish. *changed*
+    is told of each change that was stored: the name, the record, and its revision unless the answer was lost. It raises
+    nothing.
     """
 
     def __init__(
@@ -72,12 +74,14 @@ class PackageStore:
         trail: Trail,
         locks: Locks | None = None,
         signers: Callable[[], Sequence[Signer]] = tuple,
+        changed: Callable[[Name, Record, Revision | None], None] = lambda *_: None,
     ) -> None:
         self.storage = storage
         self.trail = trail
         self.org = trail.org
         self.locks = locks or ThreadLocks()
         self.signers = signers
+        self.changed = changed
         self._records = RevisionCache(storage, decode)
 
     def read(self, name: Name, *, for_write: bool = False) -> tuple[Json, Revision]:
@@ -105,21 +109,19 @@ class PackageStore:
             changes.absent()
 
     def names(self) -> Iterator[Name]:
-        """Yields every package that can be read, in the order of their names."""
-        return (name for name, _ in self.all())
-
-    def all(self) -> Iterator[tuple[Name, Json]]:
-        """Yields every package that can be read, with its packument, in the order of their names.
+        """Yields every package that can be read, in the order of their names.
 
         One that cannot be read because its record is damaged is logged, and the others are listed all the same.
         """
         for name in sorted(map(parse_name, RECORD.names(self.storage))):
             try:
-                yield name, self.read(name)[0]
+                self.read(name)
             except NotFound:
                 continue
             except UnreadableObject as error:
                 _log.warning("%s is left out of a list: %s", name, error)
+                continue
+            yield name
 
     def open_tarball(self, name: Name, filename: str) -> OpenTarball:
         """Opens the tarball that *filename* (``utils-1.0.0.tgz``) names.
@@ -215,6 +217,7 @@ class PackageStore:
         if change.after is not change.before:
             # The events are safe in the record. The index is derived from it, and completed at the next change.
             self.trail.index(change.after.chain, len(change.before.chain))
+            self.changed(name, change.after, swap.written.revision if swap.written else None)
 
     def _remembered(self, key: str) -> tuple[Record | None, Revision | None]:
         try:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from nproxy_mw.lru import Lru
+from nproxy_mw.storage.listing import list_with_revisions
 from nproxy_mw.storage.port import Revision, Storage, Stored
 from nproxy_mw.storage.prefixed import Prefixed
 
@@ -81,6 +82,9 @@ class FreshnessCache:
 
     def list(self, prefix: str = "") -> Iterator[str]:
         return self.storage.list(prefix)
+
+    def list_with_revisions(self, prefix: str = "") -> Iterator[tuple[str, Revision | None]]:
+        return list_with_revisions(self.storage, prefix)
 
     def strict(self) -> FreshnessCache:
         """Returns the same storage, asked each time. What it confirms counts for this one too."""

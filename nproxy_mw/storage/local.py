@@ -94,7 +94,18 @@ class LocalStorage:
 
     def list(self, prefix: str = "") -> Iterator[str]:
         folder = self.root / check_key(prefix) if prefix else self.root
-        return _walk(folder, f"{prefix}/" if prefix else "")
+        return (key for key, _ in _walk(folder, f"{prefix}/" if prefix else ""))
+
+    def list_with_revisions(self, prefix: str = "") -> Iterator[tuple[str, Revision]]:
+        folder = self.root / check_key(prefix) if prefix else self.root
+        for key, entry in _walk(folder, f"{prefix}/" if prefix else ""):
+            try:
+                revision = _revision_of(entry.stat())
+            except FileNotFoundError:  # deleted meanwhile
+                continue
+            except OSError as error:
+                raise unavailable(error) from error
+            yield key, revision
 
     def sweep(self, older_than: float = 86_400.0, *, dry_run: bool = False) -> int:
         """Removes temporary files that killed processes left more than *older_than* seconds ago; returns how many.
@@ -216,18 +227,19 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _walk(folder: Path, above: str) -> Iterator[str]:
-    """The keys in *folder*, whose own key is *above*; nothing for a folder that is not there."""
+def _walk(folder: str | Path, above: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """The keys in *folder*, whose own key is *above*, with their files; nothing for a folder that is not there."""
     with translated():
         try:
             with os.scandir(folder) as entries:
-                found = [(entry.name, entry.is_dir()) for entry in entries]
+                found = [(entry, entry.is_dir()) for entry in entries]
         except (FileNotFoundError, NotADirectoryError):
             return
-    for name, is_folder in found:
-        if not is_key(above + name):
+    for entry, is_folder in found:
+        key = above + entry.name
+        if not is_key(key):
             continue
         if is_folder:
-            yield from _walk(folder / name, f"{above}{name}/")
+            yield from _walk(entry.path, f"{key}/")
         else:
-            yield above + name
+            yield key, entry

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from nproxy_mw.storage.listing import list_with_revisions
 from nproxy_mw.storage.port import Revision, Storage, Stored, check_key
 
 
@@ -43,6 +44,10 @@ class Prefixed:
     def list(self, prefix: str = "") -> Iterator[str]:
         found = self.storage.list(self.outer(prefix) if prefix else self.prefix)
         return (key.removeprefix(f"{self.prefix}/") for key in found)
+
+    def list_with_revisions(self, prefix: str = "") -> Iterator[tuple[str, Revision | None]]:
+        found = list_with_revisions(self.storage, self.outer(prefix) if prefix else self.prefix)
+        return ((key.removeprefix(f"{self.prefix}/"), revision) for key, revision in found)
 
     def outer(self, key: str) -> str:
         """Returns the key in the whole storage."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import suppress
@@ -41,6 +42,12 @@ class S3Storage:
 
     def __repr__(self) -> str:
         return f"S3Storage({self.bucket!r}, {self.prefix!r})"
+
+    @property
+    def address(self) -> str:
+        """Where the objects are: see `storage.places`."""
+        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", "")
+        return f"{endpoint}/{self.bucket}/{self.prefix}"
 
     def read(self, key: str) -> Stored:
         try:
@@ -81,10 +88,13 @@ class S3Storage:
             self._requests.send("delete_object", Bucket=self.bucket, Key=self._path(key))
 
     def list(self, prefix: str = "") -> Iterator[str]:
+        return (key for key, _ in self.list_with_revisions(prefix))
+
+    def list_with_revisions(self, prefix: str = "") -> Iterator[tuple[str, Revision]]:
         return self._pages(f"{self._path(prefix)}/" if prefix else self.prefix)
 
-    def _pages(self, prefix: str) -> Iterator[str]:
-        """The keys of all objects whose names begin with *prefix*, page by page."""
+    def _pages(self, prefix: str) -> Iterator[tuple[str, Revision]]:
+        """The keys and revisions of all objects whose names begin with *prefix*, page by page."""
         more: dict[str, object] = {}
         while True:
             response = self._requests.send(
@@ -93,7 +103,7 @@ class S3Storage:
             for entry in response.get("Contents", ()):
                 key = entry["Key"][len(self.prefix) :]
                 if is_key(key):
-                    yield key
+                    yield key, Revision(entry["ETag"])
             if not response.get("IsTruncated"):
                 return
             more = {"ContinuationToken": response["NextContinuationToken"]}

@@ -23,6 +23,7 @@ from contextlib import suppress
 import pytest
 
 from nproxy_mw.errors import Changed, Exists, Missing, StorageUnavailable
+from nproxy_mw.storage.listing import list_with_revisions
 from nproxy_mw.storage.port import Revision, Storage
 from nproxy_mw.testing.storage_races import StorageRaces
 
@@ -208,6 +209,26 @@ class StorageContract(StorageRaces):
         seen = {next(listing)}
         storage.create("a/new", b"")
         assert (seen | set(listing)) - {"a/new"} == before
+
+    def test_listing_with_revisions_is_the_listing(self, storage: Storage) -> None:
+        """It lists the keys that a listing lists: at any depth, none of a sibling, nothing for a missing folder."""
+        for key in ("one/two/a", "one/two/b/c", "one/two-suffix/d", "other"):
+            storage.create(key, b"")
+        for prefix in ("", "one", "one/two", "one/tw", "other", "none/here"):
+            found = [key for key, _ in list_with_revisions(storage, prefix)]
+            assert sorted(found) == sorted(storage.list(prefix))
+
+    def test_listed_revision_is_the_one_that_is_read(self, storage: Storage) -> None:
+        """A listed revision is the one that a read returns, and another after each write; or none is listed at all."""
+        revisions = {key: storage.create(key, b"1") for key in ("a/b", "a/c", "a/d/e")}
+        listed = dict(list_with_revisions(storage, "a"))
+        assert listed in (revisions, dict.fromkeys(revisions))
+        changed = storage.replace("a/c", b"2", revisions["a/c"])
+        storage.delete("a/b")
+        again = dict(list_with_revisions(storage, "a"))
+        if any(listed.values()):
+            assert again == {"a/c": changed, "a/d/e": revisions["a/d/e"]}
+        assert again.keys() == {"a/c", "a/d/e"}
 
     def test_stream_is_read_in_pieces(self, storage: Storage) -> None:
         """Two streams of one object are read by turns, each from its own beginning to its end."""

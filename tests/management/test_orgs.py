@@ -70,7 +70,8 @@ def test_packages_are_listed_and_shown(tenants):
         assert [version["version"] for version in shown["versions"]] == ["1.0.0"]
         assert shown["versions"][0]["publishedBy"] == "bob"
     assert manager.get(f"{ORGS}/acme/packages/@acme/four").code == "package-not-found"
-    assert manager.get(f"{ORGS}/beta/packages").json == {"packages": [], "next": None}
+    empty = {"packages": [], "next": None, "total": 0, "isComplete": True}
+    assert manager.get(f"{ORGS}/beta/packages").json == empty
 
 
 def test_audit_is_paged_and_filtered(tenants):

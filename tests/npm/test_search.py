@@ -2,75 +2,79 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nproxy_mw.npm.search import Query, result
-
-PACKUMENT = {
-    "name": "@acme/date-utils",
-    "description": "Dates, parsed twice",
-    "keywords": ["Date", "time"],
-    "author": {"name": "Ann"},
-    "maintainers": [{"name": "ann"}, {"name": "Bob"}],
-    "dist-tags": {"latest": "1.0.0"},
-    "time": {"1.0.0": "2026-01-01T00:00:00.000Z"},
-    "versions": {"1.0.0": {"version": "1.0.0", "_npmUser": {"name": "ann"}, "deprecated": "old"}},
-}
+from nproxy_mw.npm.search import MAX_WORD, MAX_WORDS, fold, parse_query, words_in
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "words", "qualifiers"),
     [
-        pytest.param("", True, id="nothing: everything"),
-        pytest.param("dates PARSED", True, id="words in any case"),
-        pytest.param("dates absent", False, id="one word absent"),
-        pytest.param("scope:acme", True, id="scope"),
-        pytest.param("scope:@acme", True, id="scope with its @"),
-        pytest.param("scope:acm", False, id="part of a scope"),
-        pytest.param("keywords:date", True, id="keyword"),
-        pytest.param("keywords:x,TIME", True, id="one of several keywords"),
-        pytest.param("keywords:dat", False, id="part of a keyword"),
-        pytest.param("author:ann", True, id="author"),
-        pytest.param("author:bob", False, id="a maintainer is not the author"),
-        pytest.param("maintainer:bob", True, id="maintainer"),
-        pytest.param("maintainer:eve", False, id="another maintainer"),
-        pytest.param("is:deprecated", True, id="deprecated"),
-        pytest.param("not:deprecated", False, id="not deprecated"),
-        pytest.param("not:unstable boost-exact:false dates", True, id="what is not kept"),
-        pytest.param("twice scope:acme keywords:date", True, id="all together"),
-        pytest.param("twice scope:acme keywords:x", False, id="all must hold"),
-        pytest.param("http:x", False, id="no qualifier: a word"),
-        pytest.param("scope:", False, id="without a value: a word"),
+        pytest.param("", [], {}, id="nothing"),
+        pytest.param("dates  PARSED dates", ["dates", "parsed"], {}, id="words in any case, once"),
+        pytest.param("@acme/date-utils.js", ["acme", "date", "utils", "js"], {}, id="a name"),
+        pytest.param("Caf\u00e9 \u00dcber", ["cafe", "uber"], {}, id="accents"),
+        pytest.param("\u65e5\u672c", ["\u65e5\u672c"], {}, id="not Latin"),
+        pytest.param("scope:acme", [], {"scope": ["acme"]}, id="scope"),
+        pytest.param("SCOPE:@Acme", [], {"scope": ["acme"]}, id="scope with its @"),
+        pytest.param("keywords:a,B,,a x", ["x"], {"keyword": ["a", "b"]}, id="keywords"),
+        pytest.param("keywords:, x", ["x"], {"keyword": [","]}, id="no keyword"),
+        pytest.param('author:"Ann Lee" "big data"', ["big", "data"], {"author": ["ann lee"]}, id="quotes"),
+        pytest.param("author:ann maintainer:bob", [], {"author": ["ann"], "maintainer": ["bob"]}, id="people"),
+        pytest.param("is:deprecated", [], {"deprecated": ["yes"]}, id="deprecated"),
+        pytest.param("not:deprecated x", ["x"], {"deprecated": ["no"]}, id="not deprecated"),
+        pytest.param("not:unstable boost-exact:false x", ["x"], {}, id="what is not kept"),
+        pytest.param("boost-exact:deprecated x", ["x"], {}, id="a value of another qualifier"),
+        pytest.param("scope:", ["scope"], {}, id="without a value: a word"),
+        pytest.param('author:""', ["author"], {}, id="with an empty value: a word"),
+        pytest.param("http://x", ["http", "x"], {}, id="no qualifier: words"),
+        pytest.param('"open', ["open"], {}, id="quote without an end"),
     ],
 )
-def test_search_finds(text, found):
-    """Words stand in the name, the description or the keywords; qualifiers are those of the public registry."""
-    assert Query(text).matches(PACKUMENT) is found
+def test_query_is_taken_apart(text, words, qualifiers):
+    """Words and qualifiers, as the public registry understands them."""
+    query = parse_query(text)
+    assert list(query.words) == words
+    assert {kind: list(values) for kind, values in query.qualifiers} == qualifiers
 
 
 @pytest.mark.parametrize(
-    "changed",
-    [
-        pytest.param({"author": "Ann"}, id="author as text"),
-        pytest.param({"author": None}, id="no author"),
-        pytest.param({"keywords": "date"}, id="keywords as text"),
-        pytest.param({"keywords": [1, None, {"a": 1}]}, id="keywords that are none"),
-        pytest.param({"maintainers": []}, id="no maintainers"),
-        pytest.param({"dist-tags": {}}, id="no latest"),
-    ],
+    ("text", "phrase"),
+    [("Date-Utils", "date-utils"), ("keywords:x  date  utils", "date utils"), ("keywords:x", ""), ("***", "***")],
 )
-@given(text=st.text("abcdnt :,-@", max_size=30))
-def test_any_search_of_any_package_ends(changed, text):
-    """Manifests hold what their authors wrote; no search fails by it."""
-    query = f"{text} author:ann keywords:date maintainer:ann is:deprecated scope:acme"
-    assert Query(query).matches({**PACKUMENT, **changed}) in (True, False)
+def test_phrase_is_what_was_typed_without_qualifiers(text, phrase):
+    """It is what the name of the one package is compared with."""
+    assert parse_query(text).phrase == phrase
 
 
-def test_result_has_what_npm_needs():
-    """Each member that npm reads, of the latest version."""
-    found = result(PACKUMENT)["package"]
-    assert (found["version"], found["date"]) == ("1.0.0", "2026-01-01T00:00:00.000Z")
-    assert found["maintainers"] == [{"username": "ann"}, {"username": "Bob"}]
-    assert found["publisher"] == {"username": "ann"}
+def test_query_is_bounded():
+    """Of many words the first are looked for, and of a long one its beginning."""
+    many = " ".join(f"word{n} keywords:{','.join(f'k{m}' for m in range(50))} scope:s{n}" for n in range(100))
+    query = parse_query(many + " " + "x" * 1000)
+    assert query.words == tuple(f"word{n}" for n in range(MAX_WORDS))
+    assert len(query.qualifiers) <= MAX_WORDS
+    assert all(len(values) <= MAX_WORDS for _, values in query.qualifiers)
+    assert parse_query("x" * 1000).words == ("x" * MAX_WORD,)
+
+
+@given(st.text(st.characters(), max_size=200))
+def test_any_text_is_a_query(text):
+    """Words are letters and digits in lower case, whatever is typed."""
+    query = parse_query(text)
+    assert all(re.fullmatch(r"[^\W_]+", word) for word in query.words)
+    assert len(query.words) <= MAX_WORDS
+
+
+@given(st.text(st.characters(), max_size=50))
+def test_what_reads_alike_folds_alike(text):
+    """Folding twice changes nothing, and upper case folds as lower case where one is the other's."""
+    folded = fold(text)
+    assert fold(folded) == folded
+    assert fold(unicodedata.normalize("NFC", folded)) == folded
+    assert list(words_in(text)) == list(words_in(folded))
+    folded.encode()

@@ -27,6 +27,7 @@ from nproxy_mw.npm.routes import Kind
 from nproxy_mw.npm.source import PackageSource
 from nproxy_mw.packages.source import StoredPackages
 from nproxy_mw.packages.store import PackageStore
+from nproxy_mw.search.index import SearchIndex
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -40,7 +41,8 @@ class InternalStore:
 
     If *public_url* is None, tarball URLs are made from what the server says of each request. *keys* returns the public
     keys that versions are signed with; those of *upstream*, if there is one, are listed with them. If *views* is None,
-    finished answers are kept in 64 MiB of this layer's own.
+    finished answers are kept in 64 MiB of this layer's own. If *search_index* is None, this layer keeps one of its own
+    in memory.
     """
 
     def __init__(
@@ -52,11 +54,12 @@ class InternalStore:
         keys: Callable[[], Sequence[Json]] = tuple,
         upstream: PackageSource | None = None,
         views: Views | None = None,
+        search_index: SearchIndex | None = None,
     ) -> None:
         self.app = app
         reading = Renderer(StoredPackages(packages), views or Views(), owner=packages.org, public_url=public_url)
         writing = Writing(packages)
-        meta = Meta(packages)
+        meta = Meta(search_index or SearchIndex(packages.storage, packages.org, clock=packages.trail.clock))
         self._meta: Mapping[Kind, VerbTable[Handler]] = {
             Kind.PING: VerbTable({"GET": meta.ping}),
             Kind.WHOAMI: VerbTable({"GET": meta.whoami}),

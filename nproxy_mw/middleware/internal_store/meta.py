@@ -10,8 +10,9 @@ from nproxy_mw.errors import BadRequest, Unauthenticated
 from nproxy_mw.http.handlers import Request
 from nproxy_mw.http.messages import PRIVATE, Response, json_response
 from nproxy_mw.http.negotiation import LONGEST
-from nproxy_mw.npm.search import Query, result
-from nproxy_mw.packages.store import PackageStore
+from nproxy_mw.npm.search import parse_query
+from nproxy_mw.npm.summaries import search_result
+from nproxy_mw.search.index import SearchIndex
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
 SEARCH_SIZE = 20  # results, as npm asks by default
 SEARCH_LIMIT = 250  # results of one page, as the public registry allows
 
+_INCOMPLETE = ("npm-notice", "The search index is being made for the first time: some packages are not found yet.")
+
 
 class Meta:
     """Answers the routes of InternalStore that are about no package."""
 
-    def __init__(self, packages: PackageStore) -> None:
-        self.packages = packages
+    def __init__(self, search_index: SearchIndex) -> None:
+        self.search_index = search_index
 
     def ping(self, request: Request) -> Response:
         """Returns an empty object."""
@@ -42,13 +45,14 @@ class Meta:
         The words are never sent upstream: they may be internal names.
         """
         parameters = _parameters(request.environ)
-        query = Query(parameters.get("text", [""])[0])
+        query = parse_query(parameters.get("text", [""])[0])
         first = _number(parameters, "from", 0)
         size = min(_number(parameters, "size", SEARCH_SIZE), SEARCH_LIMIT)
-        readable = self.packages.all() if Grant.PROXY in request.principal.grants else ()
-        found = [packument for _, packument in readable if query.matches(packument)]
-        results = {"objects": [result(one) for one in found[first : first + size]], "total": len(found)}
-        return json_response(results, headers=PRIVATE)
+        if Grant.PROXY not in request.principal.grants:
+            return json_response({"objects": [], "total": 0}, headers=PRIVATE)
+        found = self.search_index.search(query, first=first, size=size)
+        results = {"objects": list(map(search_result, found.summaries)), "total": found.total}
+        return json_response(results, headers=PRIVATE if found.is_complete else (*PRIVATE, _INCOMPLETE))
 
 
 def _parameters(environ: WSGIEnvironment) -> dict[str, list[str]]:

@@ -30,7 +30,7 @@ from nproxy_mw.http.context import context_of
 from nproxy_mw.http.handlers import VerbTable
 from nproxy_mw.http.messages import Response, send
 from nproxy_mw.http.sites import check_domain, host_name, refuse_other_sites
-from nproxy_mw.middleware.management import exceptions, reading, tokens
+from nproxy_mw.middleware.management import exceptions, packages, reading, tokens
 from nproxy_mw.middleware.management import organizations as about_organizations
 from nproxy_mw.middleware.management.calls import (
     Authenticator,
@@ -132,9 +132,9 @@ class Management:
             case ("orgs", _, "audit"):
                 return self._of(place, GET=reading.audit)
             case ("orgs", _, "packages"):
-                return self._of(place, GET=reading.list_packages)
+                return self._of(place, GET=packages.list_packages)
             case ("orgs", _, "packages", _) | ("orgs", _, "packages", _, _):
-                return self._of(place, GET=reading.show_package)
+                return self._of(place, GET=packages.show_package)
             case ("orgs", _, "exceptions", "requests"):
                 return {**self._of(place, GET=exceptions.list_requests), "POST": partial(self._ask, place)}
             case ("orgs", _, "exceptions", "requests", _, "approve"):

@@ -18,6 +18,7 @@ from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.orgs.tokens import TokenStore
 from nproxy_mw.packages.store import PackageStore
 from nproxy_mw.rules.values import InvalidFields, Problems, shown
+from nproxy_mw.search.index import SearchIndex
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -41,6 +42,8 @@ class Tenant(Protocol):
     def trail(self) -> Trail: ...
     @property
     def packages(self) -> PackageStore: ...
+    @property
+    def search_index(self) -> SearchIndex: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,20 @@ from typing import Any
 
 from nproxy_mw.audit.index import MAX_LIMIT
 from nproxy_mw.middleware.management.schemas import (
+    COUNT,
     CREDENTIAL,
     CURSOR,
     MAYBE_NAME,
     MAYBE_TEXT,
     MAYBE_TIME,
     NAME,
+    PACKAGE_CURSOR,
     PACKAGE_NAME,
+    PACKAGE_TEXT,
     SLUG,
     TEXT,
     TOKEN_SCOPES,
+    YES_OR_NO,
     a_list,
     an_object,
     ref,
@@ -26,6 +30,7 @@ from nproxy_mw.orgs.settings_fields import Settings
 from nproxy_mw.rules.catalog import Catalog
 from nproxy_mw.rules.exception_documents import APPROVAL, DENIAL
 from nproxy_mw.rules.shipped import SHIPPED
+from nproxy_mw.search.queries import PackageSort
 
 _SENTENCES = {
     "400": "Something in the request will not do; `fields` may say which.",
@@ -147,9 +152,9 @@ _PACKAGES = {
     "parameters": _parameter("", None),
     "get": _operation(
         "listPackages",
-        "One page of the internal packages; `next` is given as `after` for the page behind it",
-        an_object({"packages": a_list(ref("Package")), "next": MAYBE_TEXT}),
-        query=PAGE | {"after": PACKAGE_NAME},
+        "A page of the packages that have `text` in their names; `next` is given as `after` for the page behind it",
+        an_object({"packages": a_list(ref("Package")), "next": MAYBE_TEXT, "total": COUNT, "isComplete": YES_OR_NO}),
+        query=PAGE | {"after": PACKAGE_CURSOR, "sort": {"enum": sorted(PackageSort)}, "text": PACKAGE_TEXT},
         refusals="404",
     ),
 }

@@ -23,8 +23,11 @@ SLUG = {"type": "string", "pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"}
 NAME: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": "\\S"}
 MAYBE_NAME = NAME | {"type": ["string", "null"]}
 TOKEN_SCOPES = {"type": "array", "minItems": 1, "items": {"type": "string", "enum": sorted(Grant)}}
-_COUNT = {"type": "integer", "minimum": 0}
+COUNT = {"type": "integer", "minimum": 0}
+YES_OR_NO = {"type": "boolean"}
 PACKAGE_NAME = {"type": "string", "pattern": "^(@[a-z0-9][a-z0-9-]*/)?[a-z0-9][a-z0-9-]*$", "maxLength": 100}
+PACKAGE_CURSOR = PACKAGE_NAME | {"pattern": "^([0-9T:.Z-]{1,30},)?(@[a-z0-9][a-z0-9-]*/)?[a-z0-9][a-z0-9-]*$"}
+PACKAGE_TEXT = {"type": "string", "maxLength": 214}
 CREDENTIAL = {"type": "string", "minLength": 1, "maxLength": 1000}
 
 
@@ -56,8 +59,9 @@ _PACKAGE: dict[str, Any] = {
     "name": TEXT,
     "description": TEXT,
     "latest": MAYBE_TEXT,
-    "versionCount": _COUNT,
+    "versionCount": COUNT,
     "modifiedAt": MAYBE_TIME,
+    "deprecated": MAYBE_TEXT,
 }
 _VERSION: dict[str, Any] = {
     "version": TEXT,

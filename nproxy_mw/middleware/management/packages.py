@@ -1,0 +1,98 @@
+"""The calls about internal packages: a list in pages, and one package with its versions.
+
+The list comes from the search index, so a page costs the same however many packages there are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from nproxy_mw.errors import BadRequest
+from nproxy_mw.http.messages import Response
+from nproxy_mw.json_values import Json
+from nproxy_mw.middleware.management.calls import Call, Tenant, reply
+from nproxy_mw.middleware.management.reading import limit_in
+from nproxy_mw.npm.names import MAX_LENGTH, parse_name
+from nproxy_mw.npm.summaries import summary
+from nproxy_mw.rules.values import InvalidFields
+from nproxy_mw.search.queries import PackageSort, PagePosition
+
+_TIME = re.compile(r"[0-9T:.Z-]{0,30}", re.ASCII)
+
+
+def list_packages(call: Call, organization: Tenant) -> Response:
+    """Returns one page of the internal packages, by name or by their last change.
+
+    ``text`` keeps those that have it in their names.
+    """
+    query = call.query("after", "limit", "sort", "text")
+    limit, sort, text = limit_in(query), _sort(query.get("sort", PackageSort.NAME)), query.get("text", "")
+    if len(text) > MAX_LENGTH:
+        raise InvalidFields({"text": f"This has at most {MAX_LENGTH} characters, as a name has."}, code="invalid-text")
+    after = _position(query["after"]) if "after" in query else None
+    found = organization.search_index.page(sort=sort, after=after, text=text, size=limit + 1)
+    shown = found.summaries[:limit]
+    return reply(
+        {
+            "packages": list(map(_short, shown)),
+            "next": _cursor(shown[-1], sort) if len(found.summaries) > limit else None,
+            "total": found.total,
+            "isComplete": found.is_complete,
+        }
+    )
+
+
+def show_package(call: Call, organization: Tenant) -> Response:
+    """Returns one internal package and all its versions."""
+    call.query()
+    packument, _ = organization.packages.read(parse_name(call.rest))
+    return reply(
+        {
+            **_short(summary(packument)),
+            "createdAt": packument["time"].get("created"),
+            "distTags": packument["dist-tags"],
+            "versions": list(_versions(packument)),
+        }
+    )
+
+
+def _sort(text: str) -> PackageSort:
+    try:
+        return PackageSort(text)
+    except ValueError as error:
+        raise InvalidFields({"sort": f"This is {' or '.join(PackageSort)}."}, code="invalid-sort") from error
+
+
+def _cursor(last: Json, sort: PackageSort) -> str:
+    return last["name"] if sort is PackageSort.NAME else f"{last['modifiedAt'] or ''},{last['name']}"
+
+
+def _position(cursor: str) -> PagePosition:
+    """Returns where the page before ended: a name, after the time of its last change and a comma."""
+    time, _, name = cursor.rpartition(",")
+    try:
+        if _TIME.fullmatch(time):
+            return PagePosition(str(parse_name(name)), time)
+    except BadRequest:
+        pass
+    raise InvalidFields({"after": "This is 'next' of the page before."}, code="invalid-cursor")
+
+
+def _short(found: Json) -> dict[str, Any]:
+    return {key: found[key] for key in ("name", "description", "latest", "versionCount", "modifiedAt")} | {
+        "deprecated": found["deprecated"] or None
+    }
+
+
+def _versions(packument: Json) -> Iterator[dict[str, Any]]:
+    for version, manifest in packument["versions"].items():
+        yield {
+            "version": version,
+            "publishedAt": packument["time"].get(version),
+            "publishedBy": manifest.get("_npmUser", {}).get("name"),
+            "integrity": manifest["dist"].get("integrity"),
+            "size": manifest["dist"].get("unpackedSize"),
+            "deprecated": manifest.get("deprecated") or None,
+        }

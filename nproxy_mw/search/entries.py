@@ -1,0 +1,42 @@
+"""What the index keeps of one package, made from its record. Pure."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from nproxy_mw.json_values import Json
+from nproxy_mw.npm.summaries import summary
+from nproxy_mw.packages.record import Record
+from nproxy_mw.storage.port import Revision
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PackageEntry:
+    """One package. *summary* is None when there is nothing to show of it.
+
+    *revision* names the stored state that this is made from; *generation* counts the changes up to it.
+    """
+
+    name: str
+    revision: Revision
+    generation: int = 0
+    summary: Json | None = None
+
+
+def entry_of(name: str, record: Record, revision: Revision) -> PackageEntry:
+    """Returns the entry of a package. One that is unpublished, or whose packument is damaged, has no summary."""
+    return PackageEntry(name, revision, record.generation, _shown(name, record.packument) if record.packument else None)
+
+
+def _shown(name: str, packument: Json) -> Json | None:
+    try:
+        shown = summary(packument)
+        if shown["name"] == name:
+            return shown
+    except (KeyError, TypeError, ValueError, AttributeError, StopIteration):
+        pass
+    _log.warning("%s is not found by searches: its packument is damaged", name)
+    return None

@@ -1,0 +1,125 @@
+"""What is read from an index: search results in their order, and pages of the list of packages."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple, TypeAlias
+
+import orjson
+
+from nproxy_mw.json_values import Json
+from nproxy_mw.npm.search import Query
+from nproxy_mw.search import tables
+from nproxy_mw.search.terms import base_of, expression, expression_in_names, expression_of_name
+
+WINDOW = 2000
+"""How many packages are ranked by their words. Of more, that many are taken by their names alone."""
+
+_PICK = "SELECT * FROM (SELECT rowid AS id, {} AS score FROM terms WHERE terms MATCH :{} LIMIT :window)"
+# A name tells more of a package than its description. Tags have no rank. To know how rare each word is, bm25 counts the
+# packages that have it, which takes longer than to find those that have all.
+_RANKED = _PICK.format("bm25(terms, 10.0, 1.0, 0.0)", "anywhere")
+_BEST = """
+SELECT summary FROM (SELECT id, min(score) AS score FROM ({}) GROUP BY id) JOIN packages USING (id)
+ORDER BY base = :base DESC, substr(base, 1, length(:base)) = :base DESC, deprecated, round(score, 2), name
+LIMIT :size OFFSET :first"""
+_LISTED = "SELECT summary FROM packages WHERE summary IS NOT NULL"
+_COUNT = "SELECT count(*) FROM packages WHERE summary IS NOT NULL"
+
+
+class PagePosition(NamedTuple):
+    """Where a page begins: after the package *name*, which was changed last at *modified*."""
+
+    name: str
+    modified: str = ""
+
+
+class PackageSort(StrEnum):
+    """The orders of the list of packages."""
+
+    NAME = "name"
+    UPDATED = "updated"
+    """The last changed package first."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPackages:
+    """A part of what was asked for, as summaries, and how many there are in all.
+
+    *is_complete* is False while the index is made for the first time and lacks packages.
+    """
+
+    summaries: Sequence[Json]
+    total: int
+    is_complete: bool
+
+
+IndexQuestion: TypeAlias = Callable[[sqlite3.Connection], FoundPackages]
+"""A question to an index."""
+
+
+def search(connection: sqlite3.Connection, query: Query, first: int, size: int) -> FoundPackages:
+    """Returns *size* of the packages that fit *query*, from the number *first* on (0 is the best).
+
+    The package of the name that was typed comes first, then names that begin so, then the others: rare words before
+    common ones, and words in names before words in descriptions. Deprecated packages come last among their like. All
+    that fit are counted. Of more than `WINDOW`, only some can be reached.
+    """
+    anywhere = expression(query)
+    if not anywhere:
+        # Marks alone are in no name; nothing at all asks for everything.
+        return FoundPackages([], 0, is_complete=True) if query.phrase else _everything(connection, first, size)
+    total = _number(connection, "SELECT count(*) FROM terms WHERE terms MATCH :anywhere", anywhere=anywhere)
+    values = {"base": base_of(query.phrase), "window": WINDOW, "size": size, "first": first}
+    if total <= WINDOW:
+        return _found(connection, connection.execute(_BEST.format(_RANKED), {**values, "anywhere": anywhere}), total)
+    expressions = {
+        "itself": expression_of_name(query, beginning=False),
+        "beginnings": expression_of_name(query, beginning=True),
+        "names": expression_in_names(query),
+        "anywhere": anywhere,
+    }
+    picks = [_PICK.format(number, kind) for number, (kind, text) in enumerate(expressions.items()) if text]
+    best = _BEST.format(" UNION ALL ".join(picks))
+    return _found(connection, connection.execute(best, {**values, **expressions}), total)
+
+
+def _everything(connection: sqlite3.Connection, first: int, size: int) -> FoundPackages:
+    rows = connection.execute(f"{_LISTED} ORDER BY name LIMIT ? OFFSET ?", [size, first])
+    return _found(connection, rows, _number(connection, _COUNT))
+
+
+def page(
+    connection: sqlite3.Connection, sort: PackageSort, after: PagePosition | None, text: str, size: int
+) -> FoundPackages:
+    """Returns the *size* packages that come after *after*; with *text*, of those that have it in their names."""
+    has_text = r" AND name LIKE :pattern ESCAPE '\'" if text else ""
+    if sort is PackageSort.NAME:
+        rest, order = "name > :name", "name"
+    else:
+        rest, order = "(modified, name) < (:modified, :name)", "modified DESC, name DESC"
+    is_after = f" AND {rest}" if after else ""
+    values = {"pattern": _pattern(text), "size": size, **(after._asdict() if after else {})}
+    rows = connection.execute(f"{_LISTED}{is_after}{has_text} ORDER BY {order} LIMIT :size", values).fetchall()
+    is_all = after is None and len(rows) < size
+    total = len(rows) if is_all else _number(connection, f"{_COUNT}{has_text}", pattern=values["pattern"])
+    return _found(connection, rows, total)
+
+
+def _pattern(text: str) -> str:
+    """Returns the pattern of LIKE for what has *text* in it."""
+    return "%" + re.sub(r"[%_\\]", r"\\\g<0>", text) + "%"
+
+
+def _number(connection: sqlite3.Connection, statement: str, **values: str) -> int:
+    number: int = connection.execute(statement, values).fetchone()[0]
+    return number
+
+
+def _found(connection: sqlite3.Connection, rows: Iterable[tuple[str]], total: int) -> FoundPackages:
+    is_complete = tables.state(connection).compared is not None
+    return FoundPackages([orjson.loads(summary) for (summary,) in rows], total, is_complete=is_complete)
