@@ -38,20 +38,20 @@ _LINE = re.compile(r"(?P<name>@?[^@\s]+)(?:@(?P<range>(?:\S+(?: +(?=[<>=~^|\d])|
 _log = logging.getLogger(__name__)
 
 
-class Entry(NamedTuple):
+class ListEntry(NamedTuple):
     """One line: the versions it condemns (None: all), and why."""
 
     versions: Range | None
     why: str
 
 
-def parse_list(text: str) -> Mapping[str, Sequence[Entry]]:
+def parse_list(text: str) -> Mapping[str, Sequence[ListEntry]]:
     """Returns the entries of a list by package.
 
     Raises:
         ValueError: a line is none of the forms above; the message names it by its number.
     """
-    found: dict[str, list[Entry]] = {}
+    found: dict[str, list[ListEntry]] = {}
     for number, line in enumerate(text.splitlines(), 1):
         content = line.partition("#")[0].strip()
         if content:
@@ -69,7 +69,7 @@ class ListFile:
         self._guard = threading.Lock()
         self._looked_at = float("-inf")
         self._identity = ""
-        self._entries: Mapping[str, Sequence[Entry]] | None = None
+        self._entries: Mapping[str, Sequence[ListEntry]] | None = None
 
     @property
     def revision(self) -> str:
@@ -111,7 +111,7 @@ class ListFile:
                 _log.error("the list %s cannot be read, its last good state stays in force: %s", self.path, error)
 
 
-def _read(path: Path) -> Mapping[str, Sequence[Entry]]:
+def _read(path: Path) -> Mapping[str, Sequence[ListEntry]]:
     with path.open("rb") as file:
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
@@ -119,7 +119,7 @@ def _read(path: Path) -> Mapping[str, Sequence[Entry]]:
     return parse_list(data.decode("utf-8"))
 
 
-def _parse_line(content: str, number: int) -> tuple[str, Entry]:
+def _parse_line(content: str, number: int) -> tuple[str, ListEntry]:
     match = _LINE.fullmatch(content)
     if match is None:
         raise ValueError(f"Line {number} is not a name, a name@version or a name@range.")
@@ -128,9 +128,9 @@ def _parse_line(content: str, number: int) -> tuple[str, Entry]:
         versions = parse_range(match["range"].strip(), loose=True) if match["range"] else None
     except BadRequest as error:
         raise ValueError(f"Line {number}: {error}") from error
-    return name, Entry(versions, (match["why"] or "").strip())
+    return name, ListEntry(versions, (match["why"] or "").strip())
 
 
-def _covers(entry: Entry, version: str) -> bool:
+def _covers(entry: ListEntry, version: str) -> bool:
     parsed = parse_loose(version)
     return entry.versions is None or (parsed is not None and entry.versions.matches(parsed, include_prerelease=True))

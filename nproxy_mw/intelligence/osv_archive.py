@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
-from nproxy_mw.intelligence.osv_database import Parsed
+from nproxy_mw.intelligence.osv_database import ParsedRecord
 from nproxy_mw.intelligence.osv_records import MAX_RECORD, parse_record
 
 MAX_ARCHIVE = 2 * 2**30
@@ -41,7 +41,7 @@ class Fetch(Protocol):
         ...
 
 
-def records_in_zip(file: BinaryIO, refused: Callable[[str, str], None]) -> Iterator[Parsed]:
+def records_in_zip(file: BinaryIO, refused: Callable[[str, str], None]) -> Iterator[ParsedRecord]:
     """Yields the records of an archive. What is no record goes to *refused*, with its name and why.
 
     Raises:
@@ -67,7 +67,7 @@ def records_in_zip(file: BinaryIO, refused: Callable[[str, str], None]) -> Itera
             yield from _parsed(data, member.filename, refused)
 
 
-def records_in_folder(folder: Path, refused: Callable[[str, str], None]) -> Iterator[Parsed]:
+def records_in_folder(folder: Path, refused: Callable[[str, str], None]) -> Iterator[ParsedRecord]:
     """Yields the records of a folder, at any depth: files that end in ``.json``."""
     for path in sorted(folder.rglob("*.json")):
         with path.open("rb") as file:
@@ -90,15 +90,17 @@ def changed_since(changes: Iterable[bytes], newest: str) -> Iterator[str]:
             yield PurePosixPath(name).name
 
 
-def records_at(base: str, ids: Iterable[str], fetch: Fetch, refused: Callable[[str, str], None]) -> Iterator[Parsed]:
+def records_at(
+    base: str, ids: Iterable[str], fetch: Fetch, refused: Callable[[str, str], None]
+) -> Iterator[ParsedRecord]:
     """Yields the records *ids* below the URL *base*."""
     for name in ids:
         with fetch(f"{base}/{name}.json", MAX_RECORD) as file:
             yield from _parsed(file.read(MAX_RECORD + 1), name, refused)
 
 
-def _parsed(data: bytes, name: str, refused: Callable[[str, str], None]) -> Iterator[Parsed]:
+def _parsed(data: bytes, name: str, refused: Callable[[str, str], None]) -> Iterator[ParsedRecord]:
     try:
-        yield Parsed(*parse_record(data))
+        yield ParsedRecord(*parse_record(data))
     except (ValueError, json.JSONDecodeError) as error:
         refused(name, str(error))

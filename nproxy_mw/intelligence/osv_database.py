@@ -36,7 +36,7 @@ CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 
 
-class Parsed(NamedTuple):
+class ParsedRecord(NamedTuple):
     """One record as `parse_record` returns it. No advisories: it was withdrawn, or is about no npm package."""
 
     id: str
@@ -56,7 +56,7 @@ class Summary:
     source: str
 
 
-def build(path: Path, records: Iterable[Parsed], *, built: str, source: str, base: Path | None = None) -> Summary:
+def build(path: Path, records: Iterable[ParsedRecord], *, built: str, source: str, base: Path | None = None) -> Summary:
     """Writes a database to *path*, in place of an earlier one, once all of it is there.
 
     *records* replace those of the same id in *base*, an existing database to begin from; if it is None, they are all.
@@ -162,7 +162,7 @@ def _readable(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"file:{quoted}?mode=ro", uri=True, timeout=5.0)
 
 
-def _put(database: sqlite3.Connection, record: Parsed) -> None:
+def _put(database: sqlite3.Connection, record: ParsedRecord) -> None:
     database.execute("DELETE FROM advisory WHERE id = ?", (record.id,))
     database.execute("INSERT OR REPLACE INTO record VALUES (?, ?)", (record.id, record.modified))
     database.executemany(

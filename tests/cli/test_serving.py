@@ -12,7 +12,7 @@ from support.registry import ACTOR
 
 from nproxy_mw import organization_at
 from nproxy_mw.cli import greeting, serve
-from nproxy_mw.cli.addresses import Bind, Upstream
+from nproxy_mw.cli.addresses import Bind, ChosenUpstream
 from nproxy_mw.cli.options import UsageError
 from nproxy_mw.cli.serving import Serving, prepare
 from nproxy_mw.cli.stores import open_organizations
@@ -22,7 +22,7 @@ from nproxy_mw.middleware.tenants import ByHost, ByPath, FixedOrg
 from nproxy_mw.orgs.seal import Seal
 from nproxy_mw.orgs.settings_fields import Settings
 
-NONE = Upstream(None, "Internal packages only.")
+NONE = ChosenUpstream(None, "Internal packages only.")
 URL = "http://127.0.0.1:4874"
 
 
@@ -111,7 +111,7 @@ def test_each_forwarded_header_is_believed_by_its_own_option(store, given, url):
 
 def test_transport_is_as_the_options_say(store, tmp_path):
     """Origins, and authorities besides the system's."""
-    upstream = Upstream("https://upstream.example/npm")
+    upstream = ChosenUpstream("https://upstream.example/npm")
     transport = serving(store, upstream=upstream, allowed_origin=("https://cdn.example",)).transport()
     assert transport.upstream_url == "https://upstream.example/npm"
     assert serving(store).transport() is None
