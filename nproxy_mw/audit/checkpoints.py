@@ -17,7 +17,7 @@ from typing import Any
 
 from nproxy_mw import signing
 from nproxy_mw.audit import events
-from nproxy_mw.audit.events import CheckFinding
+from nproxy_mw.audit.events import CheckFinding, NewerFinding
 from nproxy_mw.errors import Exists, NproxyError
 from nproxy_mw.json_values import Json
 from nproxy_mw.signing import Signer
@@ -26,7 +26,7 @@ from nproxy_mw.storage.layout import CHECKPOINT
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.times import Clock, timestamp, utc_now
 
-_NEWER = "a newer version of nproxy-mw wrote this checkpoint: verify it with that version"
+_NEWER = "a newer version of nproxy-mw wrote this: verify it with that version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,9 @@ class Checkpoints:
         seen_heads = SeenHeads()
         findings: list[CheckFinding] = []
         hashes = {0: ""}
+        unread = set()
         for expected, number in enumerate(self._numbers(), 1):
+            wrong = ""
             try:
                 document = documents.decode(self.storage.read(CHECKPOINT.key(number)).data)
                 hashes[number] = events.digest(document["checkpoint"])
@@ -114,16 +116,18 @@ class Checkpoints:
                 if not wrong:
                     seen_heads.add(document["checkpoint"])
             except (NproxyError, KeyError, TypeError, AttributeError, ValueError) as error:
-                is_newer = getattr(error, "code", "") == documents.NEWER_CODE
-                wrong = _NEWER if is_newer else "this checkpoint is damaged"
+                if getattr(error, "code", "") == documents.NEWER_CODE:
+                    unread.add(number)
+                    findings.append(NewerFinding(CHECKPOINT.key(number), _NEWER))
+                else:
+                    wrong = "this checkpoint is damaged"
             if number != expected and number - 1 not in hashes:
                 findings.append(CheckFinding(CHECKPOINT.key(number - 1), "this checkpoint is missing"))
             if wrong:
                 findings.append(CheckFinding(CHECKPOINT.key(number), wrong))
-        if witness is not None and hashes.get(witness["number"]) != witness["hash"]:
-            findings.append(
-                CheckFinding(CHECKPOINT.key(witness["number"]), "this is not the checkpoint that was kept elsewhere")
-            )
+        if witness is not None and witness["number"] not in unread and hashes.get(witness["number"]) != witness["hash"]:
+            key = CHECKPOINT.key(witness["number"])
+            findings.append(CheckFinding(key, "this is not the checkpoint that was kept elsewhere"))
         return seen_heads, findings
 
     def _contradiction(self, document: Json, number: int, previous: str | None, trusted: dict[str, Json]) -> str:

@@ -47,6 +47,11 @@ class CheckFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class NewerFinding(CheckFinding):
+    """Something that a newer version wrote: this version cannot say whether it is sound."""
+
+
+@dataclass(frozen=True, slots=True)
 class AuditedChange(Generic[T]):
     """What one step makes of an object: its next state, and the facts that the audit trail records of it."""
 

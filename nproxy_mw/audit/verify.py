@@ -10,7 +10,7 @@ import orjson
 
 from nproxy_mw.audit import events, index
 from nproxy_mw.audit.checkpoints import Checkpoints
-from nproxy_mw.audit.events import CheckFinding
+from nproxy_mw.audit.events import CheckFinding, NewerFinding
 from nproxy_mw.audit.trail import ADMINISTRATION, Trail
 from nproxy_mw.errors import Exists, Missing
 from nproxy_mw.json_values import Json
@@ -100,7 +100,7 @@ def verify(
         if list(chain) == [NEWER]:
             all_readable = False
             seen_heads.heads.pop(name, None)
-            yield CheckFinding(name, "a newer version of nproxy-mw wrote this: verify it with that version")
+            yield NewerFinding(name, "a newer version of nproxy-mw wrote this: verify it with that version")
             continue
         findings = events.verify(chain, name)
         yield from findings
