@@ -21,7 +21,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from nproxy_mw.access import Actor, Administrator
 from nproxy_mw.accounts.attempts import Attempts, too_many
 from nproxy_mw.audit.audited import AuditedObject
-from nproxy_mw.audit.events import Change
+from nproxy_mw.audit.events import AuditedChange
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import BadRequest, Conflict, Missing, NotFound, NproxyError, Unauthenticated
 from nproxy_mw.json_values import Json
@@ -164,13 +164,13 @@ class AdministratorStore:
         )
 
 
-def _changed(stored: Json | None, _: datetime, *, after: Json, kind: str) -> Change[Json | None]:
+def _changed(stored: Json | None, _: datetime, *, after: Json, kind: str) -> AuditedChange[Json | None]:
     exists = stored is not None and bool(stored["password"])
     if kind == _CREATED and exists:
         raise Conflict("There is an administrator with that name already.", code="administrator-exists")
     if kind != _CREATED and not exists:
         raise _unknown()
-    return Change(after, [(kind, {"administrator": after["name"]})])
+    return AuditedChange(after, [(kind, {"administrator": after["name"]})])
 
 
 def _rehashed(stored: Json | None, *, old: str, new: str) -> Json | None:

@@ -15,14 +15,14 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from nproxy_mw.access import Actor
-from nproxy_mw.audit.events import Change, Stamp
+from nproxy_mw.audit.events import AuditedChange, Stamp
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import NproxyError
 from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.port import Storage
 
-Step: TypeAlias = Callable[[Json | None, datetime], Change[Json | None]]
+Step: TypeAlias = Callable[[Json | None, datetime], AuditedChange[Json | None]]
 """Given an object as it is stored, or None, and the time of the change: its next state and the facts to record.
 
 A state of None means that nothing is to be written. A step that is tried again on another state must not remember

@@ -17,7 +17,7 @@ from typing import Any
 
 from nproxy_mw import signing
 from nproxy_mw.audit import events
-from nproxy_mw.audit.events import Finding
+from nproxy_mw.audit.events import CheckFinding, NewerFinding
 from nproxy_mw.errors import Exists, NproxyError
 from nproxy_mw.json_values import Json
 from nproxy_mw.signing import Signer
@@ -26,7 +26,7 @@ from nproxy_mw.storage.layout import CHECKPOINT
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.times import Clock, timestamp, utc_now
 
-_NEWER = "a newer version of nproxy-mw wrote this checkpoint: verify it with that version"
+_NEWER = "a newer version of nproxy-mw wrote this: verify it with that version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +40,18 @@ class SeenHeads:
         for name, seen in checkpoint["heads"].items():
             self.heads.setdefault(name, set()).add((seen["length"], seen["hash"]))
 
-    def check(self, name: str, chain: Sequence[Any]) -> Iterator[Finding]:
+    def check(self, name: str, chain: Sequence[Any]) -> Iterator[CheckFinding]:
         """Yields where *chain* differs from what checkpoints saw of it; each chain is checked once."""
         for length, seen in sorted(self.heads.pop(name, set())):
             if len(chain) < length:
-                yield Finding(name, f"the end was cut off: a checkpoint saw {length} events, there are {len(chain)}")
+                yield CheckFinding(name, f"the end was cut off: a checkpoint saw {length} events, now {len(chain)}")
             elif events.head(chain[:length]) != seen:
-                yield Finding(name, "the chain was rewritten: a checkpoint saw another event here", length - 1)
+                yield CheckFinding(name, "the chain was rewritten: a checkpoint saw another event here", length - 1)
 
-    def missing(self) -> Iterator[Finding]:
+    def missing(self) -> Iterator[CheckFinding]:
         """Yields the chains that were not checked, because they are gone."""
         for name in sorted(self.heads):
-            yield Finding(name, "the chain is gone: a checkpoint saw it")
+            yield CheckFinding(name, "the chain is gone: a checkpoint saw it")
 
 
 class Checkpoints:
@@ -96,7 +96,7 @@ class Checkpoints:
         checkpoint = documents.decode(self.storage.read(CHECKPOINT.key(numbers[-1])).data)["checkpoint"]
         return {"number": checkpoint["number"], "time": checkpoint["time"], "hash": events.digest(checkpoint)}
 
-    def verify(self, keys: Iterable[Json], *, witness: Json | None = None) -> tuple[SeenHeads, list[Finding]]:
+    def verify(self, keys: Iterable[Json], *, witness: Json | None = None) -> tuple[SeenHeads, list[CheckFinding]]:
         """Returns what the sound checkpoints saw of the chains, and what is wrong with the others.
 
         *keys* are the organization's public keys. *witness* is what `newest` returned once, kept elsewhere. Call this
@@ -104,9 +104,11 @@ class Checkpoints:
         """
         trusted = {key["keyid"]: key for key in keys if key.get("keytype") == signing.ED25519}
         seen_heads = SeenHeads()
-        findings: list[Finding] = []
+        findings: list[CheckFinding] = []
         hashes = {0: ""}
+        unread = set()
         for expected, number in enumerate(self._numbers(), 1):
+            wrong = ""
             try:
                 document = documents.decode(self.storage.read(CHECKPOINT.key(number)).data)
                 hashes[number] = events.digest(document["checkpoint"])
@@ -114,16 +116,18 @@ class Checkpoints:
                 if not wrong:
                     seen_heads.add(document["checkpoint"])
             except (NproxyError, KeyError, TypeError, AttributeError, ValueError) as error:
-                is_newer = getattr(error, "code", "") == documents.NEWER_CODE
-                wrong = _NEWER if is_newer else "this checkpoint is damaged"
+                if getattr(error, "code", "") == documents.NEWER_CODE:
+                    unread.add(number)
+                    findings.append(NewerFinding(CHECKPOINT.key(number), _NEWER))
+                else:
+                    wrong = "this checkpoint is damaged"
             if number != expected and number - 1 not in hashes:
-                findings.append(Finding(CHECKPOINT.key(number - 1), "this checkpoint is missing"))
+                findings.append(CheckFinding(CHECKPOINT.key(number - 1), "this checkpoint is missing"))
             if wrong:
-                findings.append(Finding(CHECKPOINT.key(number), wrong))
-        if witness is not None and hashes.get(witness["number"]) != witness["hash"]:
-            findings.append(
-                Finding(CHECKPOINT.key(witness["number"]), "this checkpoint is not the one that was kept elsewhere")
-            )
+                findings.append(CheckFinding(CHECKPOINT.key(number), wrong))
+        if witness is not None and witness["number"] not in unread and hashes.get(witness["number"]) != witness["hash"]:
+            key = CHECKPOINT.key(witness["number"])
+            findings.append(CheckFinding(key, "this is not the checkpoint that was kept elsewhere"))
         return seen_heads, findings
 
     def _contradiction(self, document: Json, number: int, previous: str | None, trusted: dict[str, Json]) -> str:

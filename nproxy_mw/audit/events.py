@@ -34,7 +34,7 @@ _RANDOM_BITS = 80  # of an event's id
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckFinding:
     """Something that is not as it was written. *where* is a chain's name or a storage key; *index* counts from 0."""
 
     where: str
@@ -47,7 +47,12 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Change(Generic[T]):
+class NewerFinding(CheckFinding):
+    """Something that a newer version wrote: this version cannot say whether it is sound."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedChange(Generic[T]):
     """What one step makes of an object: its next state, and the facts that the audit trail records of it."""
 
     after: T
@@ -137,19 +142,19 @@ def last_change(chain: Sequence[Any]) -> list[Json]:
     return last
 
 
-def verify(chain: Sequence[Any], where: str = "", *, previous: str = "") -> list[Finding]:
+def verify(chain: Sequence[Any], where: str = "", *, previous: str = "") -> list[CheckFinding]:
     """Returns a finding for everything in *chain* that is not as it was written. *where* names the chain.
 
     *chain* may hold anything: it was read from storage.
     """
-    findings: list[Finding] = []
+    findings: list[CheckFinding] = []
     seen: set[str] = set()
     for index, event in enumerate(chain):
         if not _is_event(event):
-            findings.append(Finding(where, "this is not an event", index))
+            findings.append(CheckFinding(where, "this is not an event", index))
             previous = ""
             continue
-        findings.extend(Finding(where, what, index) for what in _contradictions(event, previous, seen))
+        findings.extend(CheckFinding(where, what, index) for what in _contradictions(event, previous, seen))
         seen.add(event["id"])
         previous = event["hash"]
     return findings

@@ -10,7 +10,7 @@ import orjson
 
 from nproxy_mw.audit import events, index
 from nproxy_mw.audit.checkpoints import Checkpoints
-from nproxy_mw.audit.events import Finding
+from nproxy_mw.audit.events import CheckFinding, NewerFinding
 from nproxy_mw.audit.trail import ADMINISTRATION, Trail
 from nproxy_mw.errors import Exists, Missing
 from nproxy_mw.json_values import Json
@@ -29,7 +29,7 @@ _REPAIR = "repair it with 'nproxy-mw check --repair'"
 
 
 @dataclass(frozen=True, slots=True)
-class IndexFinding(Finding):
+class IndexFinding(CheckFinding):
     """A difference between the derived index and a sound chain: a crash can leave it, and the chain makes up for it."""
 
 
@@ -82,7 +82,7 @@ def all_chains(trail: Trail) -> Iterator[tuple[str, Sequence[Any]]]:
 
 def verify(
     trail: Trail, chains: Chains, checkpoints: Checkpoints, keys: Iterable[Json], *, witness: Json | None = None
-) -> Iterator[Finding]:
+) -> Iterator[CheckFinding]:
     """Yields everything that is not as it was written.
 
     *chains* are all of them (`all_chains`), not read yet: checkpoints and index are read first, so that what is written
@@ -100,7 +100,7 @@ def verify(
         if list(chain) == [NEWER]:
             all_readable = False
             seen_heads.heads.pop(name, None)
-            yield Finding(name, "a newer version of nproxy-mw wrote this: verify it with that version")
+            yield NewerFinding(name, "a newer version of nproxy-mw wrote this: verify it with that version")
             continue
         findings = events.verify(chain, name)
         yield from findings
@@ -111,9 +111,8 @@ def verify(
                 yield from _event_findings(trail, name, place, event, unseen)
     yield from seen_heads.missing()
     if all_readable:
-        yield from (
-            Finding(key, "no chain holds this event: it was put here, or its chain was cut") for key in sorted(unseen)
-        )
+        for key in sorted(unseen):
+            yield CheckFinding(key, "no chain holds this event: it was put here, or its chain was cut")
 
 
 def reindex(trail: Trail, chains: Chains) -> int:
@@ -144,9 +143,9 @@ def _sound(chain: Sequence[Any]) -> Iterator[Json]:
     return (event for place, event in enumerate(chain) if place not in broken)
 
 
-def _event_findings(trail: Trail, name: str, place: int, event: Json, unseen: set[str]) -> Iterator[Finding]:
+def _event_findings(trail: Trail, name: str, place: int, event: Json, unseen: set[str]) -> Iterator[CheckFinding]:
     if event["org"] != trail.org or (name != ADMINISTRATION and event.get("package") != name):
-        yield Finding(name, "this event is about another organization or package", place)
+        yield CheckFinding(name, "this event is about another organization or package", place)
     key = index.index_key(event)
     unseen.discard(key)
     try:

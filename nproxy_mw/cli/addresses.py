@@ -39,7 +39,7 @@ class Bind:
 
 
 @dataclass(frozen=True, slots=True)
-class Upstream:
+class ChosenUpstream:
     """The upstream's URL, or None for internal packages only, and what the operator should know about it."""
 
     url: str | None
@@ -113,17 +113,17 @@ def parse_proxy(text: str) -> str:
     return text
 
 
-def check_upstream(given: str | None, bind: Bind, public_url: str | None) -> Upstream:
+def check_upstream(given: str | None, bind: Bind, public_url: str | None) -> ChosenUpstream:
     """Returns which upstream is meant: *given*, ``none``, or the one that this user's npm is configured with.
 
     Raises:
         UsageError: it is this server itself, or npm is configured with something that is not a URL.
     """
     if given == NONE:
-        return Upstream(None, "Internal packages only, as asked with --upstream none.")
+        return ChosenUpstream(None, "Internal packages only, as asked with --upstream none.")
     url = given or configured_registry()
     if url is None:
-        return Upstream(
+        return ChosenUpstream(
             None,
             "No npm on this machine says which upstream to use: internal packages only. Give one with --upstream URL.",
         )
@@ -135,7 +135,7 @@ def check_upstream(given: str | None, bind: Bind, public_url: str | None) -> Ups
         raise UsageError(
             f"The upstream {parsed} is this server itself: give the registry behind it with --upstream URL, or none."
         )
-    return Upstream(url, f"Everything else comes from {parsed}.")
+    return ChosenUpstream(url, f"Everything else comes from {parsed}.")
 
 
 def _is_ourselves(upstream: Origin, bind: Bind) -> bool:

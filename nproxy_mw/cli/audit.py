@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from nproxy_mw.audit.checkpoints import Checkpoints
+from nproxy_mw.audit.events import CheckFinding, NewerFinding
 from nproxy_mw.audit.index import MAX_LIMIT
-from nproxy_mw.audit.verify import all_chains, verify
+from nproxy_mw.audit.verify import IndexFinding, all_chains, verify
 from nproxy_mw.cli.command import Command, Group, Parsed
 from nproxy_mw.cli.files import read_json
 from nproxy_mw.cli.options import Option, UsageError
@@ -39,7 +40,7 @@ Shows events, newest first.
   nproxy-mw audit list --org system          administrators, and who signed in
 """
 _VERIFY = """\
-Looks for events that were edited, dropped or reordered; exit code 1 when there are some. Prints a checkpoint: kept
+Looks for events that were edited, dropped or reordered; exit code 1 when something was found. Prints a checkpoint: kept
 elsewhere, it is the witness that shows next time whether the end was cut off, checkpoints included.
 
   nproxy-mw audit verify > checkpoint.json
@@ -78,19 +79,28 @@ def _verify(parsed: Parsed) -> int:
     organization = organization_of(parsed)
     checkpoints = Checkpoints(organization.storage, org=organization.id)
     keys = organization.keys.public_keys()
-    found = 0
+    found: list[CheckFinding] = []
     for finding in verify(
         organization.trail, all_chains(organization.trail), checkpoints, keys, witness=_witness(parsed.witness)
     ):
         print(finding)
-        found += 1
+        found.append(finding)
     if found:
-        print(f"The audit trail is not as it was written: {count(found, 'finding')}.", file=sys.stderr)
+        print(f"{_verdict(found)}: {count(len(found), 'finding')}.", file=sys.stderr)
         return 1
     checkpoints.take(all_chains(organization.trail), organization.keys.checkpoint_signer(actor=ACTOR))
     print("The audit trail is whole. Keep this line elsewhere, as a witness for the next time:", file=sys.stderr)
     print(orjson.dumps(checkpoints.newest()).decode())
     return 0
+
+
+def _verdict(findings: Sequence[CheckFinding]) -> str:
+    """Says what *findings* prove: only what differs from what was written is a reason to look for who did it."""
+    if any(not isinstance(finding, IndexFinding | NewerFinding) for finding in findings):
+        return "The audit trail is not as it was written"
+    if any(isinstance(finding, NewerFinding) for finding in findings):
+        return "Not all of the audit trail was verified; the rest is as it was written"
+    return "The audit trail is as it was written, but not all of it is in its index"
 
 
 def _export(parsed: Parsed) -> int:

@@ -13,13 +13,14 @@ from nproxy_mw.upkeep.progress import Progress
 
 _TEXT = """\
 Reads everything in the store, the bytes of every tarball included, and prints a line for each thing that is not as it
-should be. Exit code 0: all is well. 1: something was found. 2: the store could not be read.
+should be. Exit code 0: all is well. 1: something was found. 2: the store could not be read. Tarballs that no record
+names are listed and do not count: a publish that failed, or is under way, leaves them; 'nproxy-mw gc' removes them.
 
   nproxy-mw check                      all organizations
   nproxy-mw check --org acme           one of them
   nproxy-mw check --repair             completes the audit trail and its index first, where a crash cut them short
 
-It may run while servers do; a publish that is under way can then show as an orphan or an event that is not indexed.
+It may run while servers do; a publish that is under way can then show as an event that is not indexed.
 """
 
 
@@ -28,15 +29,17 @@ def _run(parsed: Parsed) -> int:
     progress = Progress(sys.stderr)
     found, orphaned = 0, 0
     for finding in check(storage, orgs_of(parsed), repair=parsed.repair, progress=progress):
-        found += 1
-        orphaned += isinstance(finding, OrphanFinding)
+        if isinstance(finding, OrphanFinding):
+            orphaned += 1
+        else:
+            found += 1
         progress.clear()
         print(plain(str(finding)), flush=True)
     progress.clear()
     print(f"Checked {str(progress) or 'nothing'}.", file=sys.stderr)
     print(f"{count(found, 'thing')} found." if found else "All is well.", file=sys.stderr)
     if orphaned:
-        print("Tarballs that no record names are removed by 'nproxy-mw gc'.", file=sys.stderr)
+        print(f"{count(orphaned, 'orphan')} of failed publishes: 'nproxy-mw gc' removes them.", file=sys.stderr)
     return 1 if found else 0
 
 

@@ -1,4 +1,4 @@
-"""``nproxy-mw gc``: removes what interrupted publishes and unpublishes left behind."""
+"""``nproxy-mw gc``: removes what interrupted publishes and unpublishes left behind, and what has expired."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from nproxy_mw.cli.options import Option
 from nproxy_mw.cli.stores import ANY_OF_STORE, existing_storage, orgs_of
 from nproxy_mw.cli.terminal import count, plain
 from nproxy_mw.cli.values import duration
-from nproxy_mw.upkeep.gc import Orphan, gc, sweep
+from nproxy_mw.upkeep.gc import EXPIRED, ORPHANS_KEPT, ORPHANS_REMOVED, Orphan, gc, sweep
 from nproxy_mw.upkeep.progress import Progress
 
 _TEXT = """\
-Removes tarballs that no record names, and temporary files of killed processes. Run it from time to time, say once an
-hour: a run writes down the orphans it sees, and a later one removes those that an earlier run saw at least the grace
-period ago. So a publish that is under way never loses its bytes, whatever the clocks of its host say.
+Removes tarballs that no record names, temporary files of killed processes, and sessions, logins and counts of failed
+sign-ins whose time is over. Run it from time to time, say once an hour: a run notes the orphans it sees, and a later
+one removes those that an earlier run saw at least the grace period ago. So a publish that is under way never loses its
+bytes, whatever the clocks of its host say.
 
   nproxy-mw gc --dry-run         only shows them
   nproxy-mw gc --grace 1d        gives them a day
@@ -43,9 +44,10 @@ def _fate(left: Orphan, dry_run: bool) -> str:
 
 
 def _conclude(progress: Progress, swept: int, dry_run: bool) -> None:
-    removed, kept = progress.counts["orphans removed"], progress.counts["orphans kept"]
+    removed, kept = progress.counts[ORPHANS_REMOVED], progress.counts[ORPHANS_KEPT]
     verb = "would be removed" if dry_run else "removed"
-    print(f"{count(removed, 'orphan')} {verb}, {kept} kept; {count(swept, 'temporary file')} {verb}.", file=sys.stderr)
+    rest = f"{count(progress.counts[EXPIRED], 'expired object')} and {count(swept, 'temporary file')} {verb}"
+    print(f"{count(removed, 'orphan')} {verb}, {kept} kept; {rest}.", file=sys.stderr)
 
 
 COMMAND = Command(

@@ -12,7 +12,7 @@ from urllib.request import getproxies_environment
 from fsspec.core import split_protocol
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from nproxy_mw.cli.addresses import Upstream
+from nproxy_mw.cli.addresses import ChosenUpstream
 from nproxy_mw.cli.command import Parsed
 from nproxy_mw.cli.options import UsageError
 from nproxy_mw.cli.stores import ACTOR, about_storage, no_such_organization, open_organizations
@@ -45,7 +45,7 @@ class Serving:
 
     options: Parsed
     resolve: Resolve
-    upstream: Upstream
+    upstream: ChosenUpstream
 
     def organizations(self, *, freshness: float = 0) -> Organizations:
         """Returns the organizations on the storage; *freshness* in seconds."""

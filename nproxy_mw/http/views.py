@@ -23,7 +23,7 @@ from nproxy_mw.npm.documents import Document
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-Key: TypeAlias = tuple[str, ...]
+ViewKey: TypeAlias = tuple[str, ...]
 """What a body depends on apart from the document: whose it is, its name, its form, the URLs in it."""
 
 
@@ -74,7 +74,7 @@ class Views:
 
     def __init__(self, capacity: int = CAPACITY, *, slim: bool = True) -> None:
         self.slim = slim
-        self._views: Lru[Key, View] = Lru(max_items=MAX_VIEWS, max_weight=capacity)
+        self._views: Lru[ViewKey, View] = Lru(max_items=MAX_VIEWS, max_weight=capacity)
 
     @property
     def size(self) -> int:
@@ -84,7 +84,7 @@ class Views:
     def respond(
         self,
         environ: WSGIEnvironment,
-        key: Key,
+        key: ViewKey,
         read: Read,
         render: Callable[[Document], bytes],
         content_type: str = JSON,
@@ -107,7 +107,7 @@ class Views:
         return self._finished(key, document, render, etag, content_type).response(environ)
 
     def _finished(
-        self, key: Key, document: Document, render: Callable[[Document], bytes], etag: str, content_type: str
+        self, key: ViewKey, document: Document, render: Callable[[Document], bytes], etag: str, content_type: str
     ) -> View:
         with document.alone():
             view = self._views.get(key)  # what another thread has finished meanwhile
@@ -138,7 +138,7 @@ def small_response(environ: WSGIEnvironment, body: bytes) -> Response:
     return Response(200, headers, body)
 
 
-def etag_of(revision: str, key: Key) -> str:
+def etag_of(revision: str, key: ViewKey) -> str:
     """Returns the ETag of the view under *key* of a document at *revision*, with its quotes."""
     parts = "\0".join((RENDERING, revision, *key))
     return f'"{blake2b(parts.encode(), digest_size=16).hexdigest()}"'

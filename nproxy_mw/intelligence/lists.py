@@ -37,14 +37,14 @@ LOOK = 5.0
 _log = logging.getLogger(__name__)
 
 
-class Entry(NamedTuple):
+class ListEntry(NamedTuple):
     """One line: the versions it condemns (None: all), and why."""
 
     versions: Range | None
     why: str
 
 
-Entries = Mapping[str, Sequence[Entry]]
+Entries = Mapping[str, Sequence[ListEntry]]
 """Entries by package."""
 
 
@@ -54,7 +54,7 @@ def parse_list(text: str) -> Entries:
     Raises:
         ValueError: a line is none of the forms above; the message names it by its number.
     """
-    found: dict[str, list[Entry]] = {}
+    found: dict[str, list[ListEntry]] = {}
     for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
         entry, _, why = line.partition("#")
         if entry.strip():
@@ -62,7 +62,7 @@ def parse_list(text: str) -> Entries:
                 name, versions = _parse_entry(entry.strip())
             except BadRequest as error:
                 raise ValueError(f"Line {number}: {error}") from error
-            found.setdefault(name, []).append(Entry(versions, " ".join(why.split())))
+            found.setdefault(name, []).append(ListEntry(versions, " ".join(why.split())))
     return found
 
 
@@ -97,7 +97,7 @@ class ListFile:
         covered = ((release, entry) for entry in entries for release in releases if _covers(entry, release))
         return tuple(self._alert(release, entry) for release, entry in covered)
 
-    def _alert(self, release: Release, entry: Entry) -> Alert:
+    def _alert(self, release: Release, entry: ListEntry) -> Alert:
         return Alert(
             version=release.version,
             kind=MALWARE,
@@ -158,7 +158,7 @@ def _scoped(text: str) -> tuple[str, str, str]:
     return f"@{scope}", at, versions
 
 
-def _covers(entry: Entry, release: Release) -> bool:
+def _covers(entry: ListEntry, release: Release) -> bool:
     if entry.versions is None:
         return True
     return release.number is not None and entry.versions.matches(release.number, include_prerelease=True)

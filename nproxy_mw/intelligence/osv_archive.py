@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, TypeAlias, cast
 
 from nproxy_mw.errors import NproxyError
-from nproxy_mw.intelligence.osv_records import ECOSYSTEM, MAX_RECORD, Parsed, is_id, parse_record
+from nproxy_mw.intelligence.osv_records import ECOSYSTEM, MAX_RECORD, ParsedRecord, is_id, parse_record
 from nproxy_mw.times import parse_time
 
 MAX_ARCHIVE = 2**30
@@ -49,7 +49,7 @@ class BadArchive(NproxyError):
     code = "bad-archive"
 
 
-def records_in_zip(file: BinaryIO, refused: Refused) -> Iterator[Parsed]:
+def records_in_zip(file: BinaryIO, refused: Refused) -> Iterator[ParsedRecord]:
     """Yields the records of an archive.
 
     Raises:
@@ -73,7 +73,7 @@ def records_in_zip(file: BinaryIO, refused: Refused) -> Iterator[Parsed]:
         raise BadArchive("This is not a sound zip archive: give OSV's all.zip for npm, or fetch it again.") from error
 
 
-def records_in_folder(folder: Path, refused: Refused) -> Iterator[Parsed]:
+def records_in_folder(folder: Path, refused: Refused) -> Iterator[ParsedRecord]:
     """Yields the records of a folder, at any depth: files that end in ``.json``."""
     for path in folder.rglob("*.json"):
         if not path.is_file():
@@ -105,7 +105,7 @@ def changed_ids(lines: Iterable[bytes], known: Mapping[str, str]) -> Iterator[st
             yield name
 
 
-def record_at(name: str, file: BinaryIO, refused: Refused) -> Iterator[Parsed]:
+def record_at(name: str, file: BinaryIO, refused: Refused) -> Iterator[ParsedRecord]:
     """Yields the record *name* that *file* holds."""
     yield from _parsed(file.read(MAX_RECORD + 1), name, refused)
 
@@ -139,7 +139,7 @@ class _Bounded:
         return data
 
 
-def _parsed(data: bytes, name: str, refused: Refused) -> Iterator[Parsed]:
+def _parsed(data: bytes, name: str, refused: Refused) -> Iterator[ParsedRecord]:
     try:
         yield parse_record(data)
     except ValueError as error:

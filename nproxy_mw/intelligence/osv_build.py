@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from nproxy_mw.intelligence.osv_database import SCHEMA, Summary, readable
-from nproxy_mw.intelligence.osv_records import Parsed
+from nproxy_mw.intelligence.osv_records import ParsedRecord
 from nproxy_mw.intelligence.port import MALWARE
 
 _TABLES = f"""
@@ -34,7 +34,7 @@ _ENCODER = msgspec.msgpack.Encoder()
 
 def build(
     path: Path,
-    records: Iterable[Parsed],
+    records: Iterable[ParsedRecord],
     *,
     built: str,
     source: str,
@@ -84,13 +84,13 @@ def _writable(path: Path, base: Path | None) -> sqlite3.Connection:
     return database
 
 
-def _batches(records: Iterable[Parsed]) -> Iterator[list[Parsed]]:
+def _batches(records: Iterable[ParsedRecord]) -> Iterator[list[ParsedRecord]]:
     left = iter(records)
     while some := list(islice(left, _BATCH)):
         yield some
 
 
-def _put(database: sqlite3.Connection, records: list[Parsed]) -> None:
+def _put(database: sqlite3.Connection, records: list[ParsedRecord]) -> None:
     newest = {record.id: record for record in records}
     database.executemany("DELETE FROM advisory WHERE id = ?", [(name,) for name in newest])
     database.executemany(

@@ -77,7 +77,7 @@ class _Record(msgspec.Struct):
 _DECODER = msgspec.json.Decoder(_Record)
 
 
-class Parsed(msgspec.Struct, frozen=True):
+class ParsedRecord(msgspec.Struct, frozen=True):
     """One record: what it says about each npm package, and when it was modified, in the form of `timestamp`.
 
     No advisories: it was withdrawn, or is about no npm package.
@@ -88,7 +88,7 @@ class Parsed(msgspec.Struct, frozen=True):
     advisories: tuple[Advisory, ...] = ()
 
 
-def parse_record(data: bytes | msgspec.Raw) -> Parsed:
+def parse_record(data: bytes | msgspec.Raw) -> ParsedRecord:
     """Returns the record that *data* holds as JSON.
 
     Raises:
@@ -103,7 +103,7 @@ def parse_record(data: bytes | msgspec.Raw) -> Parsed:
     modified = _moment(record.modified)
     if not is_id(record.id) or modified is None:
         raise ValueError("An OSV record has an id of letters, digits and '-', and a time when it was modified.")
-    return Parsed(record.id, timestamp(modified), () if record.withdrawn else tuple(_advisories(record)))
+    return ParsedRecord(record.id, timestamp(modified), () if record.withdrawn else tuple(_advisories(record)))
 
 
 def is_id(text: str) -> bool:

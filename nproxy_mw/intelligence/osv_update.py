@@ -29,7 +29,7 @@ from nproxy_mw.intelligence.osv_archive import (
 )
 from nproxy_mw.intelligence.osv_build import build, modified_of
 from nproxy_mw.intelligence.osv_database import Summary, summary_of
-from nproxy_mw.intelligence.osv_records import MAX_RECORD, Parsed
+from nproxy_mw.intelligence.osv_records import MAX_RECORD, ParsedRecord
 from nproxy_mw.intelligence.web import Web, checked
 from nproxy_mw.times import timestamp
 
@@ -149,7 +149,7 @@ class _Reader:
         self.refused = 0
         self.examples: list[str] = []
 
-    def all(self) -> Iterator[Parsed]:
+    def all(self) -> Iterator[ParsedRecord]:
         """Yields every record. Raises `BadArchive`, `FetchFailed`."""
         place = self.source.place
         if self.source.is_url:
@@ -161,18 +161,18 @@ class _Reader:
             with Path(place).open("rb") as file:
                 yield from self._counted(records_in_zip(file, self._refuse))
 
-    def changed(self, known: dict[str, str]) -> Iterator[Parsed] | None:
+    def changed(self, known: dict[str, str]) -> Iterator[ParsedRecord] | None:
         """Returns the records that *known* does not have as they are now; None when there are too many to ask for."""
         with closing(self.web.get(f"{self.source.folder}/modified_id.csv", MAX_CHANGES)) as file:
             names = list(islice(dict.fromkeys(changed_ids(file, known)), MAX_SINGLE + 1))
         return self._counted(self._each(names)) if len(names) <= MAX_SINGLE else None
 
-    def _each(self, names: list[str]) -> Iterator[Parsed]:
+    def _each(self, names: list[str]) -> Iterator[ParsedRecord]:
         for name in names:
             with closing(self.web.get(f"{self.source.folder}/{name}.json", MAX_RECORD)) as file:
                 yield from record_at(name, file, self._refuse)
 
-    def _counted(self, records: Iterator[Parsed]) -> Iterator[Parsed]:
+    def _counted(self, records: Iterator[ParsedRecord]) -> Iterator[ParsedRecord]:
         for record in records:
             self.read += 1
             yield record

@@ -23,7 +23,7 @@ VARIABLE = "${NPROXY_TOKEN}"
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class SetupFile:
     """Lines of one file of a project; what else is in it stays."""
 
     name: str
@@ -38,7 +38,7 @@ class ClientSetup:
     """
 
     client: str
-    files: tuple[File, ...]
+    files: tuple[SetupFile, ...]
     install: str
     publish: str | None
     commands: tuple[str, ...] = ()
@@ -51,29 +51,31 @@ def client_setups(url: str, scopes: Sequence[str], *, public_reads: bool = True)
     """
     base = url.rstrip("/")
     package = f"{scopes[0]}/utils"
-    npmrc = File(".npmrc", _npmrc(base))
+    npmrc = SetupFile(".npmrc", _npmrc(base))
     always = () if public_reads else ("always-auth=true",)
     return (
         ClientSetup("npm", (npmrc,), f"npm install {package}", "npm publish"),
         ClientSetup(
             "pnpm",
             (
-                File(".npmrc", (f"registry={base}/",)),
-                File("pnpm-workspace.yaml", ("minimumReleaseAgeExclude:", *(f'  - "{scope}/*"' for scope in scopes))),
+                SetupFile(".npmrc", (f"registry={base}/",)),
+                SetupFile(
+                    "pnpm-workspace.yaml", ("minimumReleaseAgeExclude:", *(f'  - "{scope}/*"' for scope in scopes))
+                ),
             ),
             f"pnpm add {package}",
             "pnpm publish",
             (f"pnpm config set '{_token_key(base)}' '{VARIABLE}'",),
         ),
-        ClientSetup("yarn 1", (File(".npmrc", npmrc.lines + always),), f"yarn add {package}", "yarn publish"),
+        ClientSetup("yarn 1", (SetupFile(".npmrc", npmrc.lines + always),), f"yarn add {package}", "yarn publish"),
         ClientSetup(
             "yarn 4",
-            (File(".yarnrc.yml", tuple(_yarnrc(base, scopes, public_reads=public_reads))),),
+            (SetupFile(".yarnrc.yml", tuple(_yarnrc(base, scopes, public_reads=public_reads))),),
             f"yarn add {package}",
             "yarn npm publish",
         ),
         ClientSetup("bun", (npmrc,), f"bun add {package}", "bun publish"),
-        ClientSetup("deno", (npmrc, File("deno.json", _deno(scopes))), f"deno add npm:{package}", None),
+        ClientSetup("deno", (npmrc, SetupFile("deno.json", _deno(scopes))), f"deno add npm:{package}", None),
     )
 
 

@@ -9,14 +9,12 @@ too: its manifest does describe another package than its tarball.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.npm import package_json as corrected
 from nproxy_mw.npm.hosted_git import meaning
+from nproxy_mw.npm.package_json import Fields
 from nproxy_mw.npm.tarballs import Contents
-
-Fields = Mapping[str, Any]
 
 _ABSENT = object()
 _ADDED = {"install": "node-gyp rebuild", "start": "node server.js"}

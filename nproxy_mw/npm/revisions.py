@@ -19,7 +19,7 @@ MAX_MESSAGE = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Revision:
+class PackumentRevision:
     """What a packument that was put back asks for. Nothing, when it is as it was."""
 
     unpublished: frozenset[str]
@@ -28,7 +28,7 @@ class Revision:
     """The message of each version whose message is another; an empty one takes it away."""
 
 
-def parse_revision(stored: Json, document: Json) -> Revision:
+def parse_revision(stored: Json, document: Json) -> PackumentRevision:
     """Compares *document* with the packument it was made from.
 
     Raises:
@@ -48,7 +48,7 @@ def parse_revision(stored: Json, document: Json) -> Revision:
     unpublished = missing_versions(stored, document)
     if not unpublished and document.get("dist-tags", stored["dist-tags"]) != stored["dist-tags"]:
         raise _refusal("changes dist-tags: use npm dist-tag for that")
-    return Revision(unpublished, _messages(stored["versions"], versions))
+    return PackumentRevision(unpublished, _messages(stored["versions"], versions))
 
 
 def missing_versions(stored: Json, document: Json) -> frozenset[str]:

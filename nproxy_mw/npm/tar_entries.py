@@ -46,7 +46,7 @@ _SET_USER_OR_GROUP = 0o6000
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TarEntry:
     """One file or folder. *path* is as it stands in the archive, without a folder's closing slash."""
 
     path: str
@@ -54,7 +54,7 @@ class Entry:
     size: int  # bytes
 
 
-def entries(stream: Gunzip) -> Iterator[Entry]:
+def entries(stream: Gunzip) -> Iterator[TarEntry]:
     """The entries of the archive in *stream*.
 
     A caller reads an entry's bytes from *stream* before it asks for the next one, or leaves them.
@@ -91,7 +91,7 @@ def _next_header(stream: Gunzip) -> bytes:
     return first + stream.read(BLOCK - len(first)) if first else b""
 
 
-def _entry(header: bytes, kind: bytes, name: str | None, size: int) -> Entry:
+def _entry(header: bytes, kind: bytes, name: str | None, size: int) -> TarEntry:
     path = name if name is not None else _name(header)
     is_folder = kind == _FOLDER
     if is_folder and size:
@@ -100,7 +100,7 @@ def _entry(header: bytes, kind: bytes, name: str | None, size: int) -> Entry:
         raise _refusal("has an entry that is both a file and a folder")
     if len(path.encode()) > MAX_PATH:
         raise _refusal(f"has a path of more than {MAX_PATH} bytes")
-    return Entry(path.removesuffix("/") if is_folder else path, is_folder, size)
+    return TarEntry(path.removesuffix("/") if is_folder else path, is_folder, size)
 
 
 def _check_header(header: bytes) -> bytes:

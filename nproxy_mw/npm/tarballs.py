@@ -12,7 +12,7 @@ from typing import Any
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.json_values import parse_object
 from nproxy_mw.npm.gunzip import Gunzip
-from nproxy_mw.npm.tar_entries import Entry, entries
+from nproxy_mw.npm.tar_entries import TarEntry, entries
 
 MAX_ENTRIES = 100_000
 """Files and folders, those included that a path only implies. The largest public packages have about 40,000."""
@@ -84,7 +84,7 @@ def inspect(data: bytes) -> Contents:
     return Contents(package_json, count, size, files)
 
 
-def _parts(entry: Entry) -> list[str]:
+def _parts(entry: TarEntry) -> list[str]:
     """The parts of an entry's path. npm drops the first one, whatever its name; '.' in the others means nothing."""
     path = entry.path
     if _REFUSED_CHARACTER.search(path):
@@ -100,7 +100,7 @@ def _parts(entry: Entry) -> list[str]:
     return parts
 
 
-def _twin(entry: Entry, parts: list[str], spelled: Mapping[tuple[str, ...], str]) -> tuple[str, ...]:
+def _twin(entry: TarEntry, parts: list[str], spelled: Mapping[tuple[str, ...], str]) -> tuple[str, ...]:
     """The path of a file that is there twice, once with a '.' in it."""
     path = tuple(parts)
     if spelled[path] == entry.path:
@@ -165,7 +165,7 @@ def _is_package_json(parts: list[str]) -> bool:
     return False
 
 
-def _read_package_json(stream: Gunzip, entry: Entry) -> dict[str, Any]:
+def _read_package_json(stream: Gunzip, entry: TarEntry) -> dict[str, Any]:
     if entry.size > MAX_PACKAGE_JSON:
         raise _refusal(f"has a package.json of more than {MAX_PACKAGE_JSON // 2**20} MiB")
     return parse_object(stream.read(entry.size), "The package.json in the tarball", equal_twins=True)

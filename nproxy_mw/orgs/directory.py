@@ -14,7 +14,7 @@ from typing import Any
 
 from nproxy_mw.access import Actor
 from nproxy_mw.audit.audited import AuditedObject
-from nproxy_mw.audit.events import Change
+from nproxy_mw.audit.events import AuditedChange
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import BadRequest, Conflict, Exists, Missing, StorageUnavailable
 from nproxy_mw.json_values import Json
@@ -152,10 +152,10 @@ def check_name(name: object) -> str:
     return name
 
 
-def _created(stored: Json | None, _: datetime, *, made: OrganizationRecord) -> Change[Json | None]:
+def _created(stored: Json | None, _: datetime, *, made: OrganizationRecord) -> AuditedChange[Json | None]:
     if stored is not None:
         raise Conflict("There is an organization with that id already.", code="organization-exists")
-    return Change(made.to_document(), [("organization.created", {"name": made.name})])
+    return AuditedChange(made.to_document(), [("organization.created", {"name": made.name})])
 
 
 def _decode(data: bytes) -> OrganizationRecord:

@@ -14,7 +14,7 @@ from typing import Any
 
 from nproxy_mw.access import Actor
 from nproxy_mw.audit.audited import AuditedObject
-from nproxy_mw.audit.events import Change, Fact
+from nproxy_mw.audit.events import AuditedChange, Fact
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Conflict
 from nproxy_mw.json_values import Json
@@ -114,12 +114,12 @@ class ExceptionRequestStore:
         return self.list() if document is None else _of(document)
 
 
-def _changed(stored: Json | None, _: datetime, *, answer: Callable[[Requests], Requests]) -> Change[Json | None]:
+def _changed(stored: Json | None, _: datetime, *, answer: Callable[[Requests], Requests]) -> AuditedChange[Json | None]:
     before = _of(stored)
     after = answer(before)
     if after is before:
-        return Change(None)
-    return Change({"requests": [request.to_document() for request in after]}, list(_facts(before, after)))
+        return AuditedChange(None)
+    return AuditedChange({"requests": [request.to_document() for request in after]}, list(_facts(before, after)))
 
 
 def _facts(before: Requests, after: Requests) -> Iterator[Fact]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from nproxy_mw.access import Actor
 from nproxy_mw.audit.audited import AuditedObject, Step
-from nproxy_mw.audit.events import Change, Fact
+from nproxy_mw.audit.events import AuditedChange, Fact
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Conflict, Missing
 from nproxy_mw.json_values import Json
@@ -101,10 +101,10 @@ class KeyStore:
     def _change(self, step: Step, actor: Actor) -> None:
         AuditedObject(self.storage, KEYS.key(), self.trail).change(step, actor)
 
-    def _created(self, stored: Json | None, now: datetime) -> Change[Json | None]:
-        return Change(None) if stored is not None else self._rotated(None, now)
+    def _created(self, stored: Json | None, now: datetime) -> AuditedChange[Json | None]:
+        return AuditedChange(None) if stored is not None else self._rotated(None, now)
 
-    def _rotated(self, stored: Json | None, now: datetime, *, unseal: bool = False) -> Change[Json | None]:
+    def _rotated(self, stored: Json | None, now: datetime, *, unseal: bool = False) -> AuditedChange[Json | None]:
         """A new pair in front of the old keys."""
         ring = self._open(stored) if stored else KeyRing(())
         if ring.is_sealed and self._seal is None and not unseal:
@@ -118,7 +118,7 @@ class KeyStore:
         new = [public_record(signer.algorithm, signer.public) for signer in pair]
         keys = [*new, *({**key, "expires": key["expires"] or expires} for key in ring.keys)]
         private = key_ring.private_document(self.trail.org, keys, pair, self._seal)
-        return Change({"keys": keys, "private": private}, _facts(ring.keys, pair))
+        return AuditedChange({"keys": keys, "private": private}, _facts(ring.keys, pair))
 
     def _decode(self, data: bytes) -> KeyRing:
         return self._open(documents.decode(data))

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from nproxy_mw.access import Actor
 from nproxy_mw.audit.audited import AuditedObject
-from nproxy_mw.audit.events import Change
+from nproxy_mw.audit.events import AuditedChange
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Missing, StorageUnavailable
 from nproxy_mw.json_values import Json
@@ -117,13 +117,13 @@ def _one_more_exception(document: Json, settings: Settings) -> Json:
 
 def _changed(
     stored: Json | None, now: datetime, *, request: SettingsRequest, author: str, catalog: Catalog
-) -> Change[Json | None]:
+) -> AuditedChange[Json | None]:
     before = _of(stored, catalog)
     after = before.changed(request(before), author=author, now=now, catalog=catalog)
     if after == before:
-        return Change(None)
+        return AuditedChange(None)
     settings = after.stored_document(stored["settings"] if stored else None, catalog)
-    return Change({"settings": settings}, [("settings.changed", _difference(before, after))])
+    return AuditedChange({"settings": settings}, [("settings.changed", _difference(before, after))])
 
 
 def defaults() -> bytes:

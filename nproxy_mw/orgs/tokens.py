@@ -17,7 +17,7 @@ from hmac import compare_digest
 from nproxy_mw import token_format
 from nproxy_mw.access import Actor, Grant, Principal
 from nproxy_mw.audit.audited import AuditedObject
-from nproxy_mw.audit.events import Change
+from nproxy_mw.audit.events import AuditedChange
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Changed, Conflict, Missing, NotFound, NproxyError
 from nproxy_mw.json_values import Json
@@ -165,15 +165,15 @@ def _unknown() -> NotFound:
     return NotFound("There is no token with that id: list the tokens to see theirs.", code="unknown-token")
 
 
-def _created(stored: Json | None, _: datetime, *, record: TokenRecord) -> Change[Json | None]:
+def _created(stored: Json | None, _: datetime, *, record: TokenRecord) -> AuditedChange[Json | None]:
     if stored is not None:
         raise Conflict("There is a token with that secret already.", code="token-exists")
-    return Change(token_records.stored_document(record), [("token.created", {"token": named(record)})])
+    return AuditedChange(token_records.stored_document(record), [("token.created", {"token": named(record)})])
 
 
-def _revoked(stored: Json | None, now: datetime) -> Change[Json | None]:
+def _revoked(stored: Json | None, now: datetime) -> AuditedChange[Json | None]:
     record = token_records.from_document(stored) if stored is not None else None
     if record is None or record.revoked_at is not None:
-        return Change(None)
+        return AuditedChange(None)
     revoked = token_records.stored_document(replace(record, revoked_at=now))
-    return Change(revoked, [("token.revoked", {"token": named(record)})])
+    return AuditedChange(revoked, [("token.revoked", {"token": named(record)})])

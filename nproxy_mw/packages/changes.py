@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import NoReturn, TypeAlias
 
 from nproxy_mw import signing
-from nproxy_mw.audit.events import Change, Fact
+from nproxy_mw.audit.events import AuditedChange, Fact
 from nproxy_mw.errors import Conflict, NotFound
 from nproxy_mw.json_values import Json
 from nproxy_mw.npm import packuments
@@ -23,7 +23,7 @@ from nproxy_mw.packages.record import Record
 from nproxy_mw.packages.release import release
 from nproxy_mw.signing import Signer
 
-RecordChange: TypeAlias = Change[Record]
+RecordChange: TypeAlias = AuditedChange[Record]
 
 
 def publish(
@@ -47,7 +47,7 @@ def publish(
     packuments.check_free(version, record.unavailable)
     packument = release(record.packument, publication, publisher, signatures, now)
     after = replace(record, packument=packument, tarballs={**record.tarballs, version: tarball})
-    return Change(after, [("package.published", {"version": version}), *_signed_facts([version], key_ids)])
+    return AuditedChange(after, [("package.published", {"version": version}), *_signed_facts([version], key_ids)])
 
 
 def unpublish(record: Record, now: datetime, *, revision: str) -> RecordChange:
@@ -59,7 +59,7 @@ def unpublish(record: Record, now: datetime, *, revision: str) -> RecordChange:
     """
     _check_revision(record, revision)
     after = replace(record, packument=None, tarballs={}, retired=record.unavailable)
-    return Change(after, [("package.unpublished", {})])
+    return AuditedChange(after, [("package.unpublished", {})])
 
 
 def unpublish_versions(record: Record, now: datetime, *, versions: frozenset[str], revision: str) -> RecordChange:
@@ -67,7 +67,7 @@ def unpublish_versions(record: Record, now: datetime, *, versions: frozenset[str
     packument = packuments.without_versions(_check_revision(record, revision), versions, now)
     kept = {version: entry for version, entry in record.tarballs.items() if version not in versions}
     after = replace(record, packument=packument, tarballs=kept, retired=record.retired | versions)
-    return Change(after, [("package.unpublished", {"version": version}) for version in sorted(versions)])
+    return AuditedChange(after, [("package.unpublished", {"version": version}) for version in sorted(versions)])
 
 
 def tag(record: Record, now: datetime, *, name: str, version: str) -> RecordChange:
@@ -78,9 +78,9 @@ def tag(record: Record, now: datetime, *, name: str, version: str) -> RecordChan
         BadRequest: *name* cannot be a dist-tag.
     """
     if present(record)["dist-tags"].get(name) == version:
-        return Change(record)
+        return AuditedChange(record)
     packument = packuments.with_tag(present(record), name, version, now)
-    return Change(replace(record, packument=packument), [("package.tagged", {"tag": name, "version": version})])
+    return AuditedChange(replace(record, packument=packument), [("package.tagged", {"tag": name, "version": version})])
 
 
 def untag(record: Record, now: datetime, *, name: str) -> RecordChange:
@@ -91,16 +91,16 @@ def untag(record: Record, now: datetime, *, name: str) -> RecordChange:
         BadRequest: it is ``latest``.
     """
     packument = packuments.without_tag(present(record), name, now)
-    return Change(replace(record, packument=packument), [("package.untagged", {"tag": name})])
+    return AuditedChange(replace(record, packument=packument), [("package.untagged", {"tag": name})])
 
 
 def deprecate(record: Record, now: datetime, *, messages: Mapping[str, str], revision: str) -> RecordChange:
     """Sets each version's deprecation message; an empty one removes it. Raises as `unpublish` does."""
     packument = _check_revision(record, revision)
     if all(packument["versions"].get(it, {}).get("deprecated", "") == messages[it] for it in messages):
-        return Change(record)
+        return AuditedChange(record)
     packument = packuments.with_deprecations(packument, messages, now)
-    return Change(replace(record, packument=packument), [("package.deprecated", {"versions": sorted(messages)})])
+    return AuditedChange(replace(record, packument=packument), [("package.deprecated", {"versions": sorted(messages)})])
 
 
 def sign(record: Record, now: datetime, *, signers: Sequence[Signer]) -> RecordChange:
@@ -116,9 +116,9 @@ def sign(record: Record, now: datetime, *, signers: Sequence[Signer]) -> RecordC
         if not manifest["dist"].get("signatures")
     }
     if not signed or not signers:
-        return Change(record)
+        return AuditedChange(record)
     packument = {**packument, "versions": {**packument["versions"], **signed}}
-    return Change(replace(record, packument=packument), _signed_facts(signed, [it.key_id for it in signers]))
+    return AuditedChange(replace(record, packument=packument), _signed_facts(signed, [it.key_id for it in signers]))
 
 
 def present(record: Record) -> Json:

@@ -16,7 +16,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -99,13 +99,8 @@ class LocalStorage:
     def list_with_revisions(self, prefix: str = "") -> Iterator[tuple[str, Revision]]:
         folder = self.root / check_key(prefix) if prefix else self.root
         for key, entry in _walk(folder, f"{prefix}/" if prefix else ""):
-            try:
-                revision = _revision_of(entry.stat())
-            except FileNotFoundError:  # deleted meanwhile
-                continue
-            except OSError as error:
-                raise unavailable(error) from error
-            yield key, revision
+            with suppress(Missing):  # deleted meanwhile
+                yield key, _revision_of(entry.path)
 
     def sweep(self, older_than: float = 86_400.0, *, dry_run: bool = False) -> int:
         """Removes temporary files that killed processes left more than *older_than* seconds ago; returns how many.

@@ -26,7 +26,7 @@ from nproxy_mw.storage.port import Revision, Storage, Stored
 
 T = TypeVar("T")
 
-Kind: TypeAlias = Literal["fail", "lost-answer", "truncate", "delay", "kill"]
+Fault: TypeAlias = Literal["fail", "lost-answer", "truncate", "delay", "kill"]
 """What happens at the chosen operation.
 
 ``fail``: nothing is done, and `StorageUnavailable` raised. ``lost-answer``: it is done, and raised all the same.
@@ -46,7 +46,7 @@ class Faulty:
         self,
         storage: Storage,
         at: int,
-        kind: Kind = "fail",
+        kind: Fault = "fail",
         *,
         times: int = 1,
         meanwhile: Callable[[], object] = lambda: None,

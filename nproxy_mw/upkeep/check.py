@@ -16,7 +16,7 @@ from typing import Any
 
 from nproxy_mw.audit import verify
 from nproxy_mw.audit.checkpoints import Checkpoints
-from nproxy_mw.audit.events import Finding
+from nproxy_mw.audit.events import CheckFinding
 from nproxy_mw.audit.trail import ADMINISTRATION, Trail
 from nproxy_mw.errors import Missing, StorageUnavailable
 from nproxy_mw.storage import documents
@@ -44,13 +44,13 @@ from nproxy_mw.upkeep.repair import repair_trail
 
 
 @dataclass(frozen=True, slots=True)
-class OrphanFinding(Finding):
+class OrphanFinding(CheckFinding):
     """A tarball that no record names: harmless, and removed by ``nproxy-mw gc``."""
 
 
 def check(
     storage: Storage, orgs: Iterable[str] = (), *, repair: bool = False, progress: Progress | None = None
-) -> Iterator[Finding]:
+) -> Iterator[CheckFinding]:
     """Yields everything that is wrong in *storage*, a whole store; each finding names the key it is about.
 
     If *orgs* is empty, all organizations are checked. With *repair*, derived data is repaired first: events that a
@@ -69,7 +69,7 @@ def check(
         if place.org is not None:
             found.add(place.org)
         if place.kind.care is Care.REPORTED:
-            yield Finding(key, "this object is unknown")
+            yield CheckFinding(key, "this object is unknown")
         elif place.org is None and place.kind.care is Care.COMPARED:
             if repair:
                 accounts.append_pending(key)
@@ -78,7 +78,7 @@ def check(
         yield from _check_organization(storage, org, repair=repair, progress=progress)
 
 
-def _check_organization(storage: Storage, org: str, *, repair: bool, progress: Progress) -> Iterator[Finding]:
+def _check_organization(storage: Storage, org: str, *, repair: bool, progress: Progress) -> Iterator[CheckFinding]:
     """Yields everything that is wrong in the home of one organization."""
     own = home(storage, org)
     trail = Trail(own, org=org)
@@ -88,9 +88,9 @@ def _check_organization(storage: Storage, org: str, *, repair: bool, progress: P
         yield replace(finding, where=own.outer(_key_of(finding.where)))
 
 
-def _organization_findings(trail: Trail, progress: Progress) -> Iterator[Finding]:
+def _organization_findings(trail: Trail, progress: Progress) -> Iterator[CheckFinding]:
     yield from check_states(trail, progress)
-    in_packages: deque[Finding] = deque()
+    in_packages: deque[CheckFinding] = deque()
     chains = _chains(trail, in_packages, progress)
     checkpoints = Checkpoints(trail.storage, org=trail.org)
     for finding in verify.verify(trail, chains, checkpoints, _public_keys(trail.storage)):
@@ -105,7 +105,7 @@ def _organization_findings(trail: Trail, progress: Progress) -> Iterator[Finding
                 yield OrphanFinding(key, "no record names this tarball: a publish is under way, or was cut short")
 
 
-def _chains(trail: Trail, findings: deque[Finding], progress: Progress) -> Iterator[tuple[str, Sequence[Any]]]:
+def _chains(trail: Trail, findings: deque[CheckFinding], progress: Progress) -> Iterator[tuple[str, Sequence[Any]]]:
     """Every chain of an organization; what is wrong with the packages meanwhile goes into *findings*."""
     try:
         yield ADMINISTRATION, verify.administration_chain(trail)

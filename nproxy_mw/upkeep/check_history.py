@@ -19,7 +19,7 @@ PENDING = "the audit trail does not record the last change yet: run 'nproxy-mw c
 _SESSION_ID = 16  # hex digits of a session's hash, by which events name it
 
 
-class History:
+class TrailHistory:
     """What the chain of an administration records, found by what it is about."""
 
     def __init__(self, chain: Iterable[Any]) -> None:
@@ -49,13 +49,13 @@ def _hashable(value: Any) -> Any:
     return value if isinstance(value, str) else None
 
 
-def check_pending(document: Json, history: History) -> Iterator[str]:
+def check_pending(document: Json, history: TrailHistory) -> Iterator[str]:
     """Yields a sentence when events of the last change are not in the chain."""
     if not history.holds(document["events"]):
         yield PENDING
 
 
-def check_token(document: Json, history: History) -> Iterator[str]:
+def check_token(document: Json, history: TrailHistory) -> Iterator[str]:
     """Yields a sentence for everything in which the trail contradicts a token."""
     record = token_records.from_document(document)
     events = history.about(record.hash)
@@ -69,7 +69,7 @@ def check_token(document: Json, history: History) -> Iterator[str]:
         yield "the audit trail records that this token was revoked, so somebody put it back: revoke it"
 
 
-def check_settings(document: Json | None, history: History) -> Iterator[str]:
+def check_settings(document: Json | None, history: TrailHistory) -> Iterator[str]:
     """Yields a sentence for everything in which the trail contradicts the settings; *document* is None without any."""
     changes = [event for event in history.events if event.get("event") == "settings.changed"]
     if document is None:
@@ -117,7 +117,7 @@ def _known(name: str, rule: Json) -> Json:
     return defaults | {key: value for key, value in rule.items() if key in defaults}
 
 
-def check_administrator(document: Json, history: History) -> Iterator[str]:
+def check_administrator(document: Json, history: TrailHistory) -> Iterator[str]:
     """Yields a sentence for everything in which the trail contradicts an administrator."""
     name, own = document["name"], document["events"]
     recorded = [event for event in history.about(name) if str(event.get("event")).startswith("administrator.")]
@@ -130,7 +130,7 @@ def check_administrator(document: Json, history: History) -> Iterator[str]:
         yield "the audit trail disagrees on whether this administrator was removed: somebody changed it"
 
 
-def check_session(document: Json, history: History) -> Iterator[str]:
+def check_session(document: Json, history: TrailHistory) -> Iterator[str]:
     """Yields a sentence for everything in which the trail contradicts a session.
 
     A session is recorded before it begins, and it ends before that is recorded.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nproxy_mw.audit import verify
-from nproxy_mw.audit.events import Finding
+from nproxy_mw.audit.events import CheckFinding
 from nproxy_mw.errors import Missing, NproxyError, StorageUnavailable
 from nproxy_mw.json_values import Json
 from nproxy_mw.npm.digests import digests
@@ -30,7 +30,7 @@ class CheckedPackage:
     name: str
     chain: list[Any]
     versions: int = 0
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[CheckFinding, ...] = ()
 
 
 def check_package(storage: Storage, name: str) -> CheckedPackage | None:
@@ -46,7 +46,7 @@ def check_package(storage: Storage, name: str) -> CheckedPackage | None:
         except Missing:
             return None
         except StorageUnavailable as error:
-            return CheckedPackage(name, [None], findings=(Finding(key, damage_of(error)),))
+            return CheckedPackage(name, [None], findings=(CheckFinding(key, damage_of(error)),))
         package = _checked(storage, name, stored.data)
         with suppress(NproxyError):
             if not package.findings or storage.read_if_changed(key, stored.revision) is None:
@@ -60,17 +60,17 @@ def _checked(storage: Storage, name: str, data: bytes) -> CheckedPackage:
         record = decode(data)
         findings = tuple(_findings(storage, parse_name(name), record))
     except DAMAGE_ERRORS as error:
-        return replace(package, findings=(Finding(RECORD.key(name), damage_of(error)),))
+        return replace(package, findings=(CheckFinding(RECORD.key(name), damage_of(error)),))
     return replace(package, versions=len(record.tarballs), findings=findings)
 
 
-def _findings(storage: Storage, name: Name, record: Record) -> Iterator[Finding]:
-    yield from (Finding(RECORD.key(name), sentence) for sentence in _check_record(name, record))
+def _findings(storage: Storage, name: Name, record: Record) -> Iterator[CheckFinding]:
+    yield from (CheckFinding(RECORD.key(name), sentence) for sentence in _check_record(name, record))
     versions = record.packument["versions"] if record.packument else {}
     for version, entry in record.tarballs.items():
         key = TARBALL.key(name, entry["key"])
         for sentence in _check_tarball(storage, key, entry, versions.get(version, {})):
-            yield Finding(key, f"version {version}: {sentence}")
+            yield CheckFinding(key, f"version {version}: {sentence}")
 
 
 def _check_record(name: Name, record: Record) -> Iterator[str]:

@@ -7,7 +7,7 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from nproxy_mw.audit.events import Finding
+from nproxy_mw.audit.events import CheckFinding
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import StorageUnavailable
 from nproxy_mw.json_values import Json
@@ -31,7 +31,7 @@ from nproxy_mw.storage.layout import (
 )
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.upkeep.check_history import (
-    History,
+    TrailHistory,
     check_administrator,
     check_pending,
     check_session,
@@ -50,7 +50,7 @@ DAMAGE_ERRORS = (StorageUnavailable, KeyError, TypeError, ValueError, AttributeE
 class StateCheck(Protocol):
     """One kind of object, checked."""
 
-    def __call__(self, key: str, document: Any, history: History, /) -> Iterator[str]:
+    def __call__(self, key: str, document: Any, history: TrailHistory, /) -> Iterator[str]:
         """Yields a sentence for everything that is wrong. Raises one of `DAMAGE_ERRORS` for a damaged *document*."""
         ...
 
@@ -76,11 +76,11 @@ def recorded_in(storage: Storage, key: str) -> Sequence[Json]:
     return list(document["events"]) if document else []
 
 
-def check_states(trail: Trail, progress: Progress) -> Iterator[Finding]:
+def check_states(trail: Trail, progress: Progress) -> Iterator[CheckFinding]:
     """Yields what is wrong with the settings, keys, requests and tokens of *trail*'s organization."""
     history = _history_of(trail)
 
-    def checked(key: str) -> list[Finding]:
+    def checked(key: str) -> list[CheckFinding]:
         return check_state(trail.storage, key, trail, history)
 
     for findings in map_ordered(checked, state_keys(trail.storage)):
@@ -94,9 +94,9 @@ class AccountCheck:
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
         self.system = Trail(home(storage, SYSTEM), org=SYSTEM)
-        self._history: History | None = None  # of the server's own chain; read when it is needed
+        self._history: TrailHistory | None = None  # of the server's own chain; read when it is needed
 
-    def findings(self, key: str) -> Iterator[Finding]:
+    def findings(self, key: str) -> Iterator[CheckFinding]:
         """Yields what is wrong with the object under *key*."""
         trail = self._trail_of(key)
         if trail is not self.system:
@@ -121,15 +121,15 @@ class AccountCheck:
         return Trail(home(self.storage, org), org=org)
 
 
-def _history_of(trail: Trail) -> History | None:
+def _history_of(trail: Trail) -> TrailHistory | None:
     """Returns what a trail records; None when its chain is damaged, which is a finding of its own."""
     try:
-        return History(trail.chain())
+        return TrailHistory(trail.chain())
     except StorageUnavailable:
         return None
 
 
-def check_state(storage: Storage, key: str, trail: Trail, history: History | None) -> list[Finding]:
+def check_state(storage: Storage, key: str, trail: Trail, history: TrailHistory | None) -> list[CheckFinding]:
     """Returns what is wrong with one object.
 
     What seems wrong is checked again on the present history: the object may have changed since *history* was read.
@@ -137,59 +137,59 @@ def check_state(storage: Storage, key: str, trail: Trail, history: History | Non
     sentences = _sentences(storage, key, history)
     if sentences:
         sentences = _sentences(storage, key, _history_of(trail))
-    return [Finding(key, sentence) for sentence in sentences]
+    return [CheckFinding(key, sentence) for sentence in sentences]
 
 
-def _sentences(storage: Storage, key: str, history: History | None) -> list[str]:
+def _sentences(storage: Storage, key: str, history: TrailHistory | None) -> list[str]:
     kind = next(kind for kind in _CHECKS if kind.parse(key) is not None)
     try:
         document = documents.find(storage, key)
         if document is None and kind is not SETTINGS:
             return []  # removed meanwhile
-        sentences = list(_CHECKS[kind](key, document, history or History(())))
+        sentences = list(_CHECKS[kind](key, document, history or TrailHistory(())))
         return sentences if history else []
     except DAMAGE_ERRORS as error:
         return [damage_of(error)]
 
 
-def _check_settings(_: str, document: Json | None, history: History) -> Iterator[str]:
+def _check_settings(_: str, document: Json | None, history: TrailHistory) -> Iterator[str]:
     yield from check_settings(document, history)
     if document is not None:
         yield from check_pending(document, history)
 
 
-def _check_keys(_: str, document: Json, history: History) -> Iterator[str]:
+def _check_keys(_: str, document: Json, history: TrailHistory) -> Iterator[str]:
     if not all(isinstance(entry["keyid"], str) for entry in document["keys"]):
         raise ValueError("a key has no id")
     yield from check_pending(document, history)
 
 
-def _check_requests(_: str, document: Json, history: History) -> Iterator[str]:
+def _check_requests(_: str, document: Json, history: TrailHistory) -> Iterator[str]:
     for request in document["requests"]:
         requests.load(request)
     yield from check_pending(document, history)
 
 
-def _check_token(key: str, document: Json, history: History) -> Iterator[str]:
+def _check_token(key: str, document: Json, history: TrailHistory) -> Iterator[str]:
     _check_key(key, TOKEN.key(document["hash"]))
     yield from check_token(document, history)
     yield from check_pending(document, history)
 
 
-def _check_organization(key: str, document: Json, history: History) -> Iterator[str]:
+def _check_organization(key: str, document: Json, history: TrailHistory) -> Iterator[str]:
     _check_key(key, ORGANIZATION.key(document["id"]))
     if not document["events"]:
         yield "no event records who made this organization, so somebody put it here"
     yield from check_pending(document, history)
 
 
-def _check_administrator(key: str, document: Json, history: History) -> Iterator[str]:
+def _check_administrator(key: str, document: Json, history: TrailHistory) -> Iterator[str]:
     _check_key(key, ADMINISTRATOR.key(document["name"]))
     yield from check_administrator(document, history)
     yield from check_pending(document, history)
 
 
-def _check_session(key: str, document: Json, history: History) -> Iterator[str]:
+def _check_session(key: str, document: Json, history: TrailHistory) -> Iterator[str]:
     _check_key(key, SESSION.key(document["hash"]))
     yield from check_session(document, history)
 

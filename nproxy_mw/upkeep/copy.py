@@ -201,21 +201,6 @@ def _damaged(key: str) -> StorageUnavailable:
     return StorageUnavailable(f"The object {key} is damaged: run 'nproxy-mw check' on both places.")
 
 
-def require_apart(source: str, destination: str) -> None:
-    """Passes when two storage URLs name places of which neither is within the other.
-
-    Raises:
-        Conflict: a copy would copy itself.
-        ValueError: one of them is not the URL of a storage.
-    """
-    places = [f"{origin_of(url)}/" for url in (source, destination)]
-    if places[0].startswith(places[1]) or places[1].startswith(places[0]):
-        raise Conflict(
-            "The source and the destination are the same place, or one is within the other: name a place apart.",
-            code="not-a-copy",
-        )
-
-
 def origin_of(url: str) -> str:
     """Returns the one spelling of a storage's URL, by which a copy names its source."""
     folder = local_folder(url)

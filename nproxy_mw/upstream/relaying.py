@@ -11,8 +11,6 @@ import orjson
 from nproxy_mw.upstream.refusals import reason_of
 from nproxy_mw.upstream.rewriting import UrlRewriter
 
-Headers = Sequence[tuple[str, str]]
-
 FOR_WRITES = ("Content-Type", "Content-Encoding", "npm-otp", "npm-auth-type", "npm-command")
 """Request headers that go up with a write, besides those this registry sets itself."""
 

@@ -19,13 +19,14 @@ import orjson
 from msgspec import Raw
 
 from nproxy_mw.errors import NotFound, NproxyError, RangeNotSatisfiable, UpstreamUnavailable
+from nproxy_mw.http.messages import Headers
 from nproxy_mw.npm.documents import Blob, ByteRange, Document
 from nproxy_mw.npm.forms import pointing_tags
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.routes import Kind, Route
 from nproxy_mw.npm.slices import MAX_BYTES, as_text, members_of, outline
 from nproxy_mw.upstream.refusals import REASON_LIMIT, error_of, is_error_object, reason_of, refusal
-from nproxy_mw.upstream.responses import Headers, UpstreamResponse
+from nproxy_mw.upstream.responses import UpstreamResponse
 from nproxy_mw.upstream.rewriting import UrlRewriter
 from nproxy_mw.upstream.tarballs import opened
 from nproxy_mw.upstream.targets import version_of_tarball, wire_target

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
 from nproxy_mw.errors import UpstreamUnavailable
 from nproxy_mw.http.inflating import ENCODINGS, CutShort, InflateError, TrailingBytes, inflated
-
-Headers = Sequence[tuple[str, str]]
+from nproxy_mw.http.messages import Headers
 
 CHUNK = 64 * 1024  # bytes
 

@@ -27,9 +27,10 @@ from urllib3 import BaseHTTPResponse, HTTPHeaderDict, PoolManager, Timeout
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProtocolError, ReadTimeoutError
 
 from nproxy_mw.errors import BadRequest, UpstreamTimeout, UpstreamUnavailable
+from nproxy_mw.http.messages import Headers
 from nproxy_mw.upstream.connections import Loan, new_manager, proxy_for
 from nproxy_mw.upstream.origins import Origin, check_proxies, parse_origin, parse_upstream, split_url
-from nproxy_mw.upstream.responses import Headers, UpstreamResponse
+from nproxy_mw.upstream.responses import UpstreamResponse
 
 _log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from support.registry import ACTOR
 
 from nproxy_mw import organization_at
 from nproxy_mw.cli import greeting, serve
-from nproxy_mw.cli.addresses import Bind, Upstream
+from nproxy_mw.cli.addresses import Bind, ChosenUpstream
 from nproxy_mw.cli.options import UsageError
 from nproxy_mw.cli.serving import Serving, prepare
 from nproxy_mw.cli.stores import open_organizations
@@ -23,7 +23,7 @@ from nproxy_mw.orgs.seal import Seal
 from nproxy_mw.orgs.settings_fields import Settings
 from nproxy_mw.testing.upstream import RecordingUpstream, Reply
 
-NONE = Upstream(None, "Internal packages only.")
+NONE = ChosenUpstream(None, "Internal packages only.")
 URL = "http://127.0.0.1:4874"
 
 
@@ -112,7 +112,7 @@ def test_each_forwarded_header_is_believed_by_its_own_option(store, given, url):
 
 def test_authorities_are_read_before_the_start(store, tmp_path):
     """A file that is missing, empty or something else is said, and not at the first request."""
-    upstream = Upstream("https://upstream.example/npm")
+    upstream = ChosenUpstream("https://upstream.example/npm")
     pem = tmp_path / "ca.pem"
     for text, said in ((None, "ca.pem cannot be read: No such file"), ("", "certificates in PEM"), ("x", "in PEM")):
         if text is not None:
@@ -127,7 +127,7 @@ def test_authorities_are_read_before_the_start(store, tmp_path):
 
 def test_upstream_gets_one_kind_of_credentials(store):
     """A password in the URL and a token contradict each other; neither is quoted."""
-    upstream = Upstream("https://ann:hush@upstream.example")
+    upstream = ChosenUpstream("https://ann:hush@upstream.example")
     with pytest.raises(UsageError, match="leave one of them out") as caught:
         prepare(serving(store, upstream=upstream, upstream_token="hushed"))
     assert "hush" not in str(caught.value)
@@ -142,7 +142,9 @@ def upstreams():
 def test_token_goes_to_the_upstream(store, upstreams):
     """With reads, as a Bearer token."""
     upstream, _ = upstreams
-    serving(store, upstream=Upstream(upstream.url), upstream_token="a-token").transport().send("GET", "/x").close()
+    serving(store, upstream=ChosenUpstream(upstream.url), upstream_token="a-token").transport().send(
+        "GET", "/x"
+    ).close()
     (request,) = upstream.asked("/x")
     assert request.headers["authorization"] == "Bearer a-token"
 
@@ -153,7 +155,7 @@ def test_tarballs_may_lie_at_an_allowed_origin(store, upstreams, is_allowed):
     upstream, other = upstreams
     other.on("GET", "/x.tgz", Reply(200, b"there"))
     allowed = (other.url,) if is_allowed else ()
-    transport = serving(store, upstream=Upstream(upstream.url), allowed_origin=allowed).transport()
+    transport = serving(store, upstream=ChosenUpstream(upstream.url), allowed_origin=allowed).transport()
     if not is_allowed:
         with pytest.raises(UpstreamUnavailable):
             transport.fetch("GET", f"{other.url}/x.tgz")
@@ -169,7 +171,7 @@ def test_upstream_is_asked_through_a_proxy(store, upstreams, monkeypatch, how):
     if how == "variable":
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
     given = {"upstream_proxy": proxy.url} if how == "option" else {}
-    serving(store, upstream=Upstream("http://upstream.invalid"), **given).transport().send("GET", "/x").close()
+    serving(store, upstream=ChosenUpstream("http://upstream.invalid"), **given).transport().send("GET", "/x").close()
     assert [request.path for request in proxy.requests] == ["http://upstream.invalid/x"]
 
 

@@ -15,14 +15,14 @@ from support.osv import affected, events, malware, record
 
 from nproxy_mw.intelligence.osv_build import build, modified_of
 from nproxy_mw.intelligence.osv_database import LOOK, OsvDatabase, Summary, summary_of
-from nproxy_mw.intelligence.osv_records import Parsed, parse_record
+from nproxy_mw.intelligence.osv_records import ParsedRecord, parse_record
 from nproxy_mw.intelligence.port import IntelligenceUnavailable
 from nproxy_mw.json_values import dumps
 
 NOW = "2026-11-26T12:00:00.000Z"
 
 
-def parsed(*documents: object) -> list[Parsed]:
+def parsed(*documents: object) -> list[ParsedRecord]:
     return [parse_record(dumps(document)) for document in documents]
 
 
@@ -95,7 +95,7 @@ def test_failed_build_changes_nothing(path: Path, database: OsvDatabase) -> None
     filled(path, VULNERABILITY)
     before = path.read_bytes()
 
-    def broken() -> Iterator[Parsed]:
+    def broken() -> Iterator[ParsedRecord]:
         yield from parsed(malware("MAL-1", "evil"))
         raise OSError("the disk is full")
 

@@ -9,11 +9,12 @@ from wsgiref.util import setup_testing_defaults
 from support.forwarding import BASE, Tokens
 from support.layers import FixedSettings
 
+from nproxy_mw.http.messages import Headers
 from nproxy_mw.middleware.authenticate import Authenticate
 from nproxy_mw.middleware.error_responses import ErrorResponses
 from nproxy_mw.middleware.forwarder import Forwarder
 from nproxy_mw.middleware.scope_router import ScopeRouter
-from nproxy_mw.upstream.responses import Headers, UpstreamResponse
+from nproxy_mw.upstream.responses import UpstreamResponse
 from nproxy_mw.upstream.transport import Body
 
 

@@ -11,7 +11,7 @@ from support.events import recorded
 
 from nproxy_mw.access import Actor
 from nproxy_mw.audit.audited import AuditedObject
-from nproxy_mw.audit.events import Change, verify
+from nproxy_mw.audit.events import AuditedChange, verify
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Busy, Changed, Conflict, Exists, StorageUnavailable
 from nproxy_mw.storage import documents, open_storage
@@ -26,8 +26,8 @@ def added(before, now, *, word):
     """A step that adds a word to a list."""
     words = list(before["words"]) if before else []
     if word in words:
-        return Change(None)
-    return Change({"words": [*words, word]}, [("word.added", {"word": word})])
+        return AuditedChange(None)
+    return AuditedChange({"words": [*words, word]}, [("word.added", {"word": word})])
 
 
 @pytest.fixture

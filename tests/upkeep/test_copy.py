@@ -18,7 +18,7 @@ from nproxy_mw.storage.layout import COPY, Stage, locate
 from nproxy_mw.storage.locks import ThreadLocks
 from nproxy_mw.testing.faults import Faulty
 from nproxy_mw.upkeep.check import check
-from nproxy_mw.upkeep.copy import copy, origin_of, require_apart
+from nproxy_mw.upkeep.copy import copy, origin_of
 
 UTILS = parse_name("@acme/utils")
 
@@ -220,27 +220,6 @@ def test_live_source_is_copied_whole(store, destination, acme):
 def test_origin_has_one_spelling(url, same):
     """Two spellings of one place are one place."""
     assert origin_of(url) == origin_of(same)
-
-
-@pytest.mark.parametrize(
-    ("source", "destination"),
-    [
-        pytest.param("/srv/npm", "/srv/npm/", id="same folder"),
-        pytest.param("/srv/npm", "/srv/npm/backup", id="within the source"),
-        pytest.param("file:///srv/npm/old", "/srv/npm", id="around the source"),
-        pytest.param("s3://bucket", "s3://bucket/npm", id="within the bucket"),
-    ],
-)
-def test_copy_into_itself_is_refused(source, destination):
-    """A copy that could copy itself never ends."""
-    with pytest.raises(Conflict, match="apart"):
-        require_apart(source, destination)
-
-
-def test_places_apart_are_apart():
-    """A name that begins like another is another place."""
-    require_apart("/srv/npm", "/srv/npm-copy")
-    require_apart("s3://bucket/npm", "s3://bucket/npm2")
 
 
 def test_dry_run_removes_nothing(store, destination):

@@ -1,0 +1,79 @@
+"""``nproxy-mw audit verify``: what it says of what it found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.publications import ACTOR, publish
+
+from nproxy_mw.cli import main
+from nproxy_mw.orgs.organization import Organizations
+
+WRITTEN = "The audit trail is as it was written, but not all of it is in its index"
+UNVERIFIED = "Not all of the audit trail was verified; the rest is as it was written"
+CHANGED = "The audit trail is not as it was written"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A store of an organization with one package."""
+    store = tmp_path / "store"
+    organization = Organizations.at(str(store)).ensure("default", actor=ACTOR)
+    publish(organization, "@acme/utils", "1.0.0")
+    return store
+
+
+def lose_index(folder: Path) -> None:
+    """What a crash between two writes leaves: an event that the index lacks."""
+    next(iter((folder / "orgs/default/audit/events").rglob("*package.published*"))).unlink()
+
+
+def newer(folder: Path) -> None:
+    """A record that another host's newer version wrote."""
+    record = next(iter(folder.rglob("record.json")))
+    record.write_bytes(record.read_bytes().replace(b'"format":1', b'"format":2'))
+
+
+def edit(folder: Path) -> None:
+    """An event that somebody changed."""
+    record = next(iter(folder.rglob("record.json")))
+    record.write_bytes(record.read_bytes().replace(b'"event":"package.published"', b'"event":"package.deprecated"'))
+
+
+@pytest.mark.parametrize(("changes", "verdict"), [
+    pytest.param([lose_index], WRITTEN, id="index"),
+    pytest.param([newer], UNVERIFIED, id="newer"),
+    pytest.param([edit], CHANGED, id="edited"),
+    pytest.param([edit, lose_index], CHANGED, id="edited and index"),
+])  # fmt: skip
+def test_only_an_edited_trail_is_called_one(folder: Path, changes, verdict: str, capsys) -> None:
+    """Nobody is sent looking for an attacker because a process was killed, or a host runs a newer version."""
+    assert main(["audit", "verify", "--storage", str(folder)]) == 0
+    capsys.readouterr()
+    for change in changes:
+        change(folder)
+    assert main(["audit", "verify", "--storage", str(folder)]) == 1
+    assert capsys.readouterr().err.startswith(f"{verdict}: ")
+
+
+def test_index_is_completed(folder: Path, capsys) -> None:
+    """What the sentence names helps."""
+    lose_index(folder)
+    assert main(["audit", "verify", "--storage", str(folder)]) == 1
+    assert "nproxy-mw check --repair" in capsys.readouterr().out
+    assert main(["check", "--repair", "--storage", str(folder)]) == 0
+    assert main(["audit", "verify", "--storage", str(folder)]) == 0
+
+
+def test_newer_checkpoint_is_no_missing_witness(folder: Path, tmp_path: Path, capsys) -> None:
+    """A witness of a checkpoint that this version cannot read accuses nobody."""
+    assert main(["audit", "verify", "--storage", str(folder)]) == 0
+    witness = tmp_path / "witness.json"
+    witness.write_text(capsys.readouterr().out)
+    checkpoint = next(iter((folder / "orgs/default/audit/checkpoints").rglob("*.json")))
+    checkpoint.write_bytes(checkpoint.read_bytes().replace(b'"format":1', b'"format":2'))
+    assert main(["audit", "verify", "--storage", str(folder), "--witness", str(witness)]) == 1
+    printed = capsys.readouterr()
+    assert printed.err.startswith(f"{UNVERIFIED}: 1 finding.")
+    assert "newer version" in printed.out
