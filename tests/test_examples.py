@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,10 @@ from werkzeug.test import Client
 
 from nproxy_mw import Grant, organization_at
 from nproxy_mw.access import Actor
+from nproxy_mw.npm.facts import History, Release
+from nproxy_mw.orgs.organization import Organizations
+from nproxy_mw.rules.engine import judge
+from nproxy_mw.rules.port import Knowledge
 from nproxy_mw.testing.documents import publish_document
 from nproxy_mw.testing.upstream import RecordingUpstream
 
@@ -49,6 +54,7 @@ def headers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[st
         pytest.param("composed_by_hand", "application", "", id="composed by hand"),
         pytest.param("allow_list", "application", "", id="a component of the host"),
         pytest.param("with_access_log", "application", "", id="with an access log"),
+        pytest.param("own_rule", "application", "", id="a rule of the host"),
     ],
 )
 def test_an_example_publishes_and_serves_a_package(
@@ -97,6 +103,21 @@ def test_a_layer_of_the_host_stands_between_ours(headers: dict[str, str], monkey
     refused = client.put("/@acme/utils", json=publish_document("@acme/utils", "1.0.0"), headers=headers)
     assert (refused.status_code, refused.json["code"]) == (403, "forbidden")
     assert client.get("/@acme/utils", headers=headers).status_code == 404
+
+
+def test_a_rule_of_the_host_is_a_rule_like_the_others(headers: dict[str, str], tmp_path: Path) -> None:
+    """It flags what it should, organizations set its mode, and exceptions cover it."""
+    catalog = load("own_rule").catalog
+    compiled, prebuilt = Release(version="5.0.0", gypfile=True), Release(version="6.0.0")
+    history = History(name="bcrypt", releases=(compiled, prebuilt), tags={"latest": "5.0.0"})
+    knowledge = Knowledge(now=datetime(2026, 11, 26, tzinfo=UTC))
+    decision = judge(history, catalog.configured(catalog.defaults()), knowledge)
+    assert (decision.allowed, decision.tags) == (("6.0.0",), {"latest": "6.0.0"})
+    assert decision.blocked["5.0.0"][0].reason == "it compiles native code, and our images have no compiler"
+    organization = Organizations.at(str(tmp_path), catalog=catalog).open("default")
+    organization.settings.change({"rules": {"native_build": {"mode": "warn"}}}, actor=Actor())
+    rules = catalog.configured(organization.settings.get().rules)
+    assert judge(history, rules, knowledge).allowed == ("5.0.0", "6.0.0")
 
 
 def test_a_component_of_the_host_stands_before_the_upstream(

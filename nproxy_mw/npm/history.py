@@ -63,10 +63,11 @@ def read_history(packument: Packument) -> History:
     tells = any("_npmUser" in manifest for manifest in versions.values()) or any(
         dist.attestations is not ABSENT for dist in dists.values()
     )
+    alike: dict[bytes, Mapping[str, str]] = {}
     return History(
         name=packument.name,
         releases=tuple(
-            _release(version, manifest, dists[version], times.get(version), tells=tells)
+            _release(version, manifest, dists[version], times.get(version), alike, tells=tells)
             for version, manifest in versions.items()
         ),
         tags=packument.tags,
@@ -77,13 +78,21 @@ def read_history(packument: Packument) -> History:
     )
 
 
-def _release(version: str, manifest: Members, dist: _Dist, published: datetime | None, *, tells: bool) -> Release:
+def _release(
+    version: str,
+    manifest: Members,
+    dist: _Dist,
+    published: datetime | None,
+    alike: dict[bytes, Mapping[str, str]],
+    *,
+    tells: bool,
+) -> Release:
     user, scripts = fields_of(_USER, manifest.get("_npmUser"), _NO_USER), scripts_of(manifest)
     return Release(
         version=version,
         published=published,
-        dependencies=_strings(manifest.get("dependencies")),
-        optional_dependencies=_strings(manifest.get("optionalDependencies")),
+        dependencies=_strings(manifest.get("dependencies"), alike),
+        optional_dependencies=_strings(manifest.get("optionalDependencies"), alike),
         scripts={name: text for name in _KEPT_SCRIPTS if (text := as_text(getattr(scripts, name)))},
         gypfile=_is_true(manifest.get("gypfile", ABSENT)),
         publisher=as_text(user.name),
@@ -105,10 +114,21 @@ def _evidence(dist: _Dist, user: _User) -> int:
     return PROVENANCE if provenance else NO_EVIDENCE
 
 
-def _strings(raw: Raw | None) -> Mapping[str, str]:
-    """Returns the members of an object that are strings."""
+def _strings(raw: Raw | None, alike: dict[bytes, Mapping[str, str]]) -> Mapping[str, str]:
+    """Returns the members of an object that are strings.
+
+    Many versions have the same dependencies: *alike* has the objects that were read, so that each is one value.
+    """
     if raw is None:
         return {}
+    key = bytes(raw)
+    found = alike.get(key)
+    if found is None:
+        found = alike[key] = _read_strings(raw)
+    return found
+
+
+def _read_strings(raw: Raw) -> Mapping[str, str]:
     try:
         return _STRINGS.decode(raw)
     except msgspec.ValidationError:

@@ -89,15 +89,14 @@ def merge(
     warned: dict[str, list[Finding]] = {}
     excepted: dict[str, list[Finding]] = {}
     heard = [(configured, found[configured.rule.id]) for configured in rules if configured.mode != "off"]
-    ends = [moment for _, outcome in heard for moment in outcome.rechecks]
+    ends: set[datetime | None] = {moment for _, outcome in heard for moment in outcome.rechecks}
     for configured, outcome in heard:
+        rule, may_block = configured.rule.id, configured.mode == "block"
         for verdict in outcome.verdicts:
-            exempt_until = covers(verdict.version, configured.rule.id)
-            blocks = configured.mode == "block" and not verdict.only_warns
-            place = excepted if exempt_until else blocked if blocks else warned
-            finding = Finding(configured.rule.id, verdict.reason, verdict.until)
-            place.setdefault(verdict.version, []).append(finding)
-            ends.extend(end for end in (verdict.until, exempt_until) if end is not None)
+            exempt_until = covers(verdict.version, rule)
+            place = excepted if exempt_until else blocked if may_block and not verdict.only_warns else warned
+            place.setdefault(verdict.version, []).append(Finding(rule, verdict.reason, verdict.until))
+            ends |= {verdict.until, exempt_until}
     allowed = tuple(release.version for release in history.by_number if release.version not in blocked)
     tags = repaired(history.tags, allowed)
     return Decision(
@@ -109,7 +108,7 @@ def merge(
         notes=tuple(dict.fromkeys(note for _, outcome in heard for note in outcome.notes)),
         tags=tags,
         moved=moved(history.tags, tags),
-        valid_until=min((end for end in ends if end > now), default=None),
+        valid_until=min((end for end in ends if end is not None and end > now), default=None),
         by_number=len(history.releases) > 1 and history.is_ordered_by_number,
     )
 

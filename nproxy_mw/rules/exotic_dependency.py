@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nproxy_mw.npm.facts import History, Release
 from nproxy_mw.rules.port import Knowledge, Verdict
 from nproxy_mw.rules.wording import listed
 
-_FROM_A_REGISTRY = ("npm:", "workspace:", "catalog:", "jsr:", "patch:")
 _ARCHIVES = (".tgz", ".tar.gz", ".tar")
+_FROM_A_REGISTRY = ("npm:", "workspace:", "catalog:", "jsr:", "patch:")
 
 
 class ExoticDependency:
@@ -38,16 +38,19 @@ def exotic(release: Release, ordinary: set[str], own: tuple[str, ...]) -> list[s
 
     *ordinary* are specifiers that were found to name a registry's packages; new ones are added to it.
     """
-    both = (release.dependencies, release.optional_dependencies)
-    if all(ordinary.issuperset(dependencies.values()) for dependencies in both):
-        return []
-    entries = [entry for dependencies in both for entry in dependencies.items()]
-    found = [f"{name} ({specifier})" for name, specifier in entries if is_exotic(specifier, own)]
-    ordinary.update(specifier for _, specifier in entries if not is_exotic(specifier, own))
-    return list(dict.fromkeys(found))
+    found: dict[str, None] = {}
+    for dependencies in (release.dependencies, release.optional_dependencies):
+        if ordinary.issuperset(dependencies.values()):
+            continue
+        unknown = set(dependencies.values()).difference(ordinary)
+        strange = {specifier for specifier in unknown if is_exotic(specifier, own)}
+        ordinary |= unknown - strange
+        if strange:
+            found |= {f"{name} ({text})": None for name, text in dependencies.items() if text in strange}
+    return list(found)
 
 
-def is_exotic(specifier: str, own: Iterable[str] = ()) -> bool:
+def is_exotic(specifier: str, own: tuple[str, ...] = ()) -> bool:
     """Whether *specifier* names code outside a registry. A range, a dist-tag and an ``npm:`` alias do not.
 
     A range and a tag have no slash and no colon, and no client reads them as a path. *own* are the URLs below which
@@ -56,7 +59,6 @@ def is_exotic(specifier: str, own: Iterable[str] = ()) -> bool:
     Source: npm's own https://github.com/npm/npm-package-arg.
     """
     text = specifier.strip()
-    if text.lower().startswith(_FROM_A_REGISTRY) or text.startswith(tuple(own)):
-        return False
-    is_place = any(mark in text for mark in "/\\:") or text.startswith(".")
-    return is_place or text.lower().endswith(_ARCHIVES)
+    if "/" in text or ":" in text or "\\" in text or text.startswith("."):
+        return not text.lower().startswith(_FROM_A_REGISTRY) and not text.startswith(own)
+    return text.lower().endswith(_ARCHIVES)

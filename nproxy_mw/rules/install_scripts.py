@@ -20,7 +20,8 @@ class InstallScripts:
     def check(self, history: History, parameters: Mapping[str, Any], knowledge: Knowledge) -> Iterator[Verdict]:
         """Yields a verdict per version with such a script."""
         for release in history.releases:
-            if release.scripts:
-                names = [name for name in _ORDER if name in release.scripts]
-                reason = _UNUSED if names == ["prepare"] else f"it has install scripts: {', '.join(names)}"
-                yield Verdict(release.version, reason)
+            if release.scripts.keys() == {"prepare"}:
+                yield Verdict(release.version, _UNUSED)
+            elif release.scripts:
+                names = ", ".join(name for name in _ORDER if name in release.scripts)
+                yield Verdict(release.version, f"it has install scripts: {names}")

@@ -8,6 +8,8 @@ from typing import Any
 from nproxy_mw.npm.facts import History
 from nproxy_mw.rules.port import Knowledge, Verdict
 
+_NOT_RUN = frozenset({"prepare"})
+
 
 class ScriptAdded:
     """Flags install scripts that differ from those of the highest lower stable version: of the same major, else of any.
@@ -21,7 +23,7 @@ class ScriptAdded:
     def check(self, history: History, parameters: Mapping[str, Any], knowledge: Knowledge) -> Iterator[Verdict]:
         """Yields a verdict per version whose install scripts are new or changed."""
         for release in history.releases:
-            if not (release.scripts or release.gypfile) or not release.install_scripts:
+            if (_NOT_RUN.issuperset(release.scripts) and not release.gypfile) or not release.install_scripts:
                 continue
             of_major, of_any = history.stable_below[release.version]
             before = of_major or of_any
