@@ -78,6 +78,40 @@ class Administrator:
     name: str
 
 
+class Role(StrEnum):
+    """What a user may do in their organizations."""
+
+    ADMINISTRATOR = "administrator"
+    """Everything. An administrator of every organization is a platform administrator, and creates organizations."""
+    READER = "reader"
+    """See the packages and the audit trail, and change nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user of the management API and of the dashboard.
+
+    *organizations* are those that the user sees; None means all of them.
+    """
+
+    name: str
+    organizations: frozenset[str] | None = None
+    role: Role = Role.ADMINISTRATOR
+
+    @property
+    def is_platform_administrator(self) -> bool:
+        """Whether the user may create organizations and change who may sign in."""
+        return self.organizations is None and self.role is Role.ADMINISTRATOR
+
+    def sees(self, org: str) -> bool:
+        """Returns whether the user may see the organization *org*, should it exist."""
+        return self.organizations is None or org in self.organizations
+
+    def manages(self, org: str) -> bool:
+        """Returns whether the user may change the organization *org*, should it exist."""
+        return self.sees(org) and self.role is Role.ADMINISTRATOR
+
+
 class Administrators(Protocol):
     """The administrators of a standalone server, as those layers ask for them that take passwords."""
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from nproxy_mw.access import Administrators, Grant, Principal, require
+from nproxy_mw.access import Administrators, Grant, Principal, User, require
 from nproxy_mw.errors import NotFound, Unauthenticated
 from nproxy_mw.http.context import context_of
 from nproxy_mw.http.handlers import VerbTable
@@ -36,7 +36,6 @@ from nproxy_mw.middleware.management.calls import (
     Authenticator,
     Call,
     Tenant,
-    User,
     bearer,
     called_by,
     reply,
