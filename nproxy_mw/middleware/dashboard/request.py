@@ -10,6 +10,7 @@ from urllib.parse import quote
 from nproxy_mw.access import Actor, User
 from nproxy_mw.middleware.dashboard.forms import Form
 from nproxy_mw.middleware.dashboard.login import Login, Visitor
+from nproxy_mw.middleware.dashboard.package_names import PackageNames
 from nproxy_mw.orgs.directory import OrganizationDirectory
 from nproxy_mw.orgs.organization import Organization
 
@@ -25,6 +26,7 @@ class Site:
     open: Callable[[str], Organization]
     login: Login
     registry_url: Callable[[WSGIEnvironment, str], str]
+    package_names: PackageNames = field(default_factory=PackageNames)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nproxy_mw.middleware.dashboard.pages import organizations, settings, sign_in, tokens
+from nproxy_mw.middleware.dashboard.pages import organizations, package, packages, settings, sign_in, tokens, version
 from nproxy_mw.middleware.dashboard.routes import Access, Offer, Route, Routes
 
 _PUBLIC, _SIGNED_IN, _READER = Access.PUBLIC, Access.SIGNED_IN, Access.READER
@@ -23,4 +23,16 @@ ROUTES = Routes(
         "orgs/{org}/tokens/{id}/revoke", Offer(tokens.ask_revoke, _ADMINISTRATOR), Offer(tokens.revoke, _ADMINISTRATOR)
     ),
     Route("orgs/{org}/settings", Offer(settings.show, _ADMINISTRATOR), Offer(settings.save, _ADMINISTRATOR)),
+    Route("orgs/{org}/packages", Offer(packages.show, _READER)),
+    Route("orgs/{org}/packages/{package}/-/tag", None, Offer(package.set_tag, _ADMINISTRATOR)),
+    Route("orgs/{org}/packages/{package}/-/untag", None, Offer(package.remove_tag, _ADMINISTRATOR)),
+    Route("orgs/{org}/packages/{package}/-/deprecate", None, Offer(package.deprecate, _ADMINISTRATOR)),
+    Route(
+        "orgs/{org}/packages/{package}/-/unpublish",
+        Offer(package.ask_unpublish, _ADMINISTRATOR),
+        Offer(package.unpublish, _ADMINISTRATOR),
+    ),
+    Route("orgs/{org}/packages/{package}/-/changes/{version}", Offer(version.show_changes, _READER)),
+    Route("orgs/{org}/packages/{package}", Offer(package.show, _READER)),
+    Route("orgs/{org}/packages/{package}/{version}", Offer(version.show, _READER)),
 )
