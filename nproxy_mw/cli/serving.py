@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from nproxy_mw.upstream.transport import Transport, Urllib3Transport
 
 try:
     from nproxy_mw.hosting.administration import signed_in
+    from nproxy_mw.middleware.dashboard import Dashboard, SessionLogin
 except ImportError as error:
     raise UsageError(str(error)) from error
 
@@ -68,6 +70,7 @@ class Serving:
             public_url=options.public_url,
             users=users,
             administrators=users.administrators,
+            dashboard=partial(Dashboard, login=SessionLogin(users.administrators, users.sessions)),
         )
         hops = options.trusted_proxies
         if not hops:

@@ -51,8 +51,8 @@ class Platform:
     None, there are internal packages only. *public_url* is where clients reach the platform itself; if it is None, URLs
     in answers follow the request. *users* says who may use the management API; if it is None, there is none.
     *administrators* are those who may use ``npm login``; if it is None, there is no login. *tokens* returns the tokens
-    of an organization by its id; if it is None, they are the organization's own. *dashboard* is a partial of `Dashboard`
-    with its login, which needs the extra ``server``; if it is None, there are no pages.
+    of an organization by its id; if it is None, they are the organization's own. *dashboard* is a partial of
+    `Dashboard` with its login, which needs the extra ``server``; if it is None, there are no pages.
     """
 
     def __init__(

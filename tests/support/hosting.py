@@ -8,8 +8,9 @@ from typing import Any
 
 from argon2 import PasswordHasher
 
+from nproxy_mw.access import User
 from nproxy_mw.accounts.administrators import AdministratorStore
-from nproxy_mw.accounts.sessions import Administrator, SessionStore
+from nproxy_mw.accounts.sessions import SessionStore
 from nproxy_mw.hosting import Platform
 from nproxy_mw.middleware.dashboard import Dashboard, SessionLogin
 from nproxy_mw.middleware.management import SignedIn
@@ -70,7 +71,7 @@ class PlatformFixture:
         return self.sessions.create(self.signed_in, actor=ACTOR)[0]
 
     @cached_property
-    def signed_in(self) -> Administrator:
+    def signed_in(self) -> User:
         """The administrator, whose password is looked at once: attempts are counted, and slowed."""
         return self.administrators.verify(self.administrator, PASSWORD, ip="192.0.2.7")
 

@@ -60,7 +60,7 @@ def file_changes(old: Mapping[str, PackedFile], new: Mapping[str, PackedFile]) -
             break
         lines, note = _difference(before, after, room)
         room -= sum(map(len, lines))
-        changes.append(FileChange(path, before and before.size, after and after.size, lines, note))
+        changes.append(FileChange(path, _size(before), _size(after), lines, note))
     return changes
 
 
@@ -84,6 +84,10 @@ def _members(manifest: Json, group: str) -> dict[str, str]:
     if isinstance(found, str):
         return {"": found}
     return {str(name): str(value) for name, value in found.items()} if isinstance(found, Mapping) else {}
+
+
+def _size(file: PackedFile | None) -> int | None:
+    return file.size if file else None
 
 
 def _difference(before: PackedFile | None, after: PackedFile | None, room: int) -> tuple[tuple[str, ...], str]:

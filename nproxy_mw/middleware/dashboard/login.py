@@ -79,8 +79,9 @@ class SessionLogin:
 
     def visitor(self, environ: WSGIEnvironment, secret: str) -> Visitor | None:
         """Returns whose session *secret* is."""
-        administrator = self.sessions.find(secret)
-        return Visitor(User(administrator.name), secret.encode()) if administrator else None
+        name = self.sessions.find(secret)
+        user = self.administrators.find(name) if name is not None else None
+        return Visitor(user, secret.encode()) if user is not None else None
 
     def sign_in(self, name: str, password: str, *, actor: Actor) -> str:
         """Begins a session of the administrator *name*. Raises as `Login.sign_in`."""

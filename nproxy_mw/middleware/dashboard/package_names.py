@@ -6,14 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from nproxy_mw.packages.record import PREFIX
+from nproxy_mw.storage.layout import RECORD
 from nproxy_mw.storage.port import Storage
 
 PATIENCE = 100
 """A list is kept this many times as long as it took to make: ten thousand names cost 0.2 s, and are kept for 20 s."""
 
 MAX_LISTS = 256
-_RECORD = "/record.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ class PackageNames:
         listed, now = self._lists.get(org), self._clock()
         if listed is not None and now < listed.until:
             return listed.names
-        names = sorted(key[len(PREFIX) + 1 : -len(_RECORD)] for key in storage.list(PREFIX) if key.endswith(_RECORD))
+        names = sorted(RECORD.names(storage))
         done = self._clock()
         if len(self._lists) >= MAX_LISTS:
             self._lists.clear()

@@ -14,7 +14,8 @@ LONGEST = 24_000
 """Characters that are shown. A page has at most 60 kB."""
 
 _TAGS = frozenset(
-    "a blockquote br code del em h3 h4 h5 h6 hr li ol p pre s strong table tbody td th thead tr ul".split()
+    {"a", "blockquote", "br", "code", "del", "em", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s", "strong"}
+    | {"table", "tbody", "td", "th", "thead", "tr", "ul"}
 )
 _BELOW = {"h1": "h3", "h2": "h4", "h3": "h5"}
 """Headings of a README stand below the heading of its section."""

@@ -38,8 +38,8 @@ class SignedIn:
                 "An API token does not open the management API: sign in with POST /api/v1/sessions.",
                 code="not-a-session",
             )
-        administrator = self.sessions.find(secret)
-        return User(administrator.name) if administrator is not None else None
+        name = self.sessions.find(secret)
+        return self.administrators.find(name) if name is not None else None
 
     def sign_in(self, environ: WSGIEnvironment) -> Response:
         """Creates a session for a name and its password."""

@@ -59,9 +59,7 @@ def set_tag(request: Request) -> Answer:
 def remove_tag(request: Request) -> Answer:
     """Removes a dist-tag."""
     tag = request.form.text("tag")
-    return _changed(
-        request, "tag-removed", lambda name: request.organization.packages.untag(name, tag, request.actor)
-    )
+    return _changed(request, "tag-removed", lambda name: request.organization.packages.untag(name, tag, request.actor))
 
 
 def deprecate(request: Request) -> Answer:

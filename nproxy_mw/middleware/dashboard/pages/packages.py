@@ -9,7 +9,7 @@ from nproxy_mw.middleware.dashboard.answers import Answer, Page
 from nproxy_mw.middleware.dashboard.paging import ListPage, page_of
 from nproxy_mw.middleware.dashboard.request import Request
 from nproxy_mw.npm.names import parse_name
-from nproxy_mw.packages.store import Packages
+from nproxy_mw.packages.store import PackageStore
 
 MAX_QUERY = 214  # characters: no name is longer
 
@@ -41,7 +41,7 @@ def show(request: Request) -> Answer:
     return Page("packages.html", "Packages", values)
 
 
-def _row(packages: Packages, name: str) -> PackageRow:
+def _row(packages: PackageStore, name: str) -> PackageRow:
     try:
         packument, _ = packages.read(parse_name(name))
     except NotFound:

@@ -14,8 +14,8 @@ from nproxy_mw.middleware.dashboard.request import Request
 from nproxy_mw.middleware.dashboard.tarball_files import MAX_PACKED, PackedFile, packed_files
 from nproxy_mw.npm.names import Name, parse_name
 from nproxy_mw.npm.versions import sort_key
-from nproxy_mw.packages.store import Packages
-from nproxy_mw.packages.verify import problems
+from nproxy_mw.packages.store import PackageStore
+from nproxy_mw.packages.verify import findings
 
 FILES = 100  # on one page
 DEPENDENCIES = ("dependencies", "optionalDependencies", "peerDependencies", "devDependencies")
@@ -83,7 +83,7 @@ def _before(packument: Json, version: str) -> str:
     return max(below, key=sort_key, default="")
 
 
-def _files(packages: Packages, name: Name, version: str) -> tuple[Mapping[str, PackedFile], str]:
+def _files(packages: PackageStore, name: Name, version: str) -> tuple[Mapping[str, PackedFile], str]:
     """The files of a version's tarball, or a sentence that says why there are none."""
     opened = packages.open_tarball(name, name.tarball(version))
     with opened.stream as stream:
@@ -108,7 +108,7 @@ def _signatures(request: Request, name: Name, version: str, packument: Json) -> 
     with opened.stream as stream:
         if opened.size > MAX_PACKED:
             return None
-        return list(problems(packument, version, stream.read(), organization.keys.public_keys()))
+        return list(findings(packument, version, stream.read(), organization.keys.public_keys()))
 
 
 def _sorted(value: object) -> list[tuple[str, str]]:
