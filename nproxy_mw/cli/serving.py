@@ -18,12 +18,13 @@ from nproxy_mw.cli.options import UsageError
 from nproxy_mw.cli.stores import ACTOR, about_storage, no_such_organization, open_organizations
 from nproxy_mw.errors import NproxyError, StorageUnavailable
 from nproxy_mw.hosting import Platform
+from nproxy_mw.middleware.management import SignedIn
 from nproxy_mw.middleware.tenants import Resolve
 from nproxy_mw.orgs.organization import Organizations
 from nproxy_mw.upstream.transport import Transport, Urllib3Transport
 
 try:
-    from nproxy_mw.hosting.administration import signed_in
+    from nproxy_mw.hosting.administration import accounts_at
     from nproxy_mw.middleware.dashboard import Dashboard, SessionLogin
 except ImportError as error:
     raise UsageError(str(error)) from error
@@ -62,15 +63,15 @@ class Serving:
         """Returns the whole server, with administrators and ``npm login``, as one WSGI application."""
         options = self.options
         organizations = self.organizations(freshness=options.freshness)
-        users = signed_in(organizations.storage)
+        administrators, sessions = accounts_at(organizations.storage)
         platform = Platform(
             organizations,
             resolve=self.resolve,
             upstream=self.transport(),
             public_url=options.public_url,
-            users=users,
-            administrators=users.administrators,
-            dashboard=partial(Dashboard, login=SessionLogin(users.administrators, users.sessions)),
+            users=SignedIn(administrators, sessions),
+            administrators=administrators,
+            dashboard=partial(Dashboard, login=SessionLogin(administrators, sessions)),
         )
         hops = options.trusted_proxies
         if not hops:

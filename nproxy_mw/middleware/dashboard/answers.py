@@ -43,6 +43,8 @@ Answer: TypeAlias = Page | Redirect | Download
 NOTICES = {
     "signed-out": "You are signed out.",
     "signed-out-everywhere": "All your sessions have ended.",
+    "password-changed": "The password is changed. Sign in with the new one.",
+    "trail-verified": "The audit trail is as it was written. A new checkpoint was taken.",
     "settings-saved": "The settings are saved. They are in effect from now on.",
     "settings-unchanged": "Nothing was changed.",
     "token-revoked": "The token is revoked. It opens nothing from now on.",

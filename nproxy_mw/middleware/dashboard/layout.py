@@ -48,6 +48,7 @@ def html(request: Request, page: Page) -> bytes:
         "link": request.link,
         "here": lambda *segments: f"{request.base}/{request.here(*segments)}",
         "may_change": bool(org) and request.user.manages(org or ""),
+        "has_accounts": request.site.login.accounts is not None,
         "host_sign_out": request.site.login.sign_out_url,
         "host_sign_in": request.site.login.sign_in_url,
     }

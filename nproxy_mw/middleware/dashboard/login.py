@@ -8,12 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from nproxy_mw.access import Actor, Administrators, User
+from nproxy_mw.access import Actor, User
 from nproxy_mw.accounts.sessions import SessionStore
 from nproxy_mw.errors import NotFound
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+    from nproxy_mw.accounts.administrators import AdministratorStore
 
 _PURPOSE = b"nproxy dashboard form"
 
@@ -48,6 +50,11 @@ class Login(Protocol):
         """Where the host signs users out, by a GET; None when it does not say, or the dashboard does it."""
         ...
 
+    @property
+    def accounts(self) -> AdministratorStore | None:
+        """The accounts that can be managed here; None when the host has them."""
+        ...
+
     def visitor(self, environ: WSGIEnvironment, secret: str) -> Visitor | None:
         """Returns who sent a request; None when nobody is signed in. *secret* is what the session's cookie holds."""
         ...
@@ -68,24 +75,24 @@ class Login(Protocol):
 
 
 class SessionLogin:
-    """The login of a standalone server: its own *administrators*, and their *sessions*, each in a cookie."""
+    """The login of a standalone server: its own *accounts*, and their *sessions*, each in a cookie."""
 
     sign_in_url = None
     sign_out_url = None
 
-    def __init__(self, administrators: Administrators, sessions: SessionStore) -> None:
-        self.administrators = administrators
+    def __init__(self, accounts: AdministratorStore, sessions: SessionStore) -> None:
+        self.accounts = accounts
         self.sessions = sessions
 
     def visitor(self, environ: WSGIEnvironment, secret: str) -> Visitor | None:
         """Returns whose session *secret* is."""
         name = self.sessions.find(secret)
-        user = self.administrators.find(name) if name is not None else None
+        user = self.accounts.find(name) if name is not None else None
         return Visitor(user, secret.encode()) if user is not None else None
 
     def sign_in(self, name: str, password: str, *, actor: Actor) -> str:
         """Begins a session of the administrator *name*. Raises as `Login.sign_in`."""
-        administrator = self.administrators.verify(name, password, ip=actor.ip)
+        administrator = self.accounts.verify(name, password, ip=actor.ip)
         return self.sessions.create(administrator, actor=actor)[0]
 
     def sign_out(self, secret: str, *, actor: Actor) -> None:
@@ -113,6 +120,7 @@ class HostLogin:
         sign_out_url: str | None = None,
     ) -> None:
         self.users = users
+        self.accounts = None
         self.sign_in_url = sign_in_url
         self.sign_out_url = sign_out_url
         self._form_key = form_key.encode() if isinstance(form_key, str) else form_key

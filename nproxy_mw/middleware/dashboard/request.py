@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from nproxy_mw.access import Actor, User
+from nproxy_mw.middleware.dashboard.event_counts import EventCounts
 from nproxy_mw.middleware.dashboard.forms import Form
 from nproxy_mw.middleware.dashboard.login import Login, Visitor
 from nproxy_mw.middleware.dashboard.package_names import PackageNames
@@ -27,6 +28,7 @@ class Site:
     login: Login
     registry_url: Callable[[WSGIEnvironment, str], str]
     package_names: PackageNames = field(default_factory=PackageNames)
+    event_counts: EventCounts = field(default_factory=EventCounts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from nproxy_mw.middleware.dashboard.pages import organizations, package, packages, settings, sign_in, tokens, version
+from nproxy_mw.middleware.dashboard.pages import (
+    audit,
+    exceptions,
+    keys,
+    organizations,
+    overview,
+    package,
+    packages,
+    people,
+    rules,
+    settings,
+    sign_in,
+    start,
+    tokens,
+    version,
+)
 from nproxy_mw.middleware.dashboard.routes import Access, Offer, Route, Routes
 
 _PUBLIC, _SIGNED_IN, _READER = Access.PUBLIC, Access.SIGNED_IN, Access.READER
@@ -35,4 +50,20 @@ ROUTES = Routes(
     Route("orgs/{org}/packages/{package}/-/changes/{version}", Offer(version.show_changes, _READER)),
     Route("orgs/{org}/packages/{package}", Offer(package.show, _READER)),
     Route("orgs/{org}/packages/{package}/{version}", Offer(version.show, _READER)),
+    Route("people", Offer(people.show, _PLATFORM), Offer(people.create, _PLATFORM)),
+    Route("people/{id}", Offer(people.edit, _PLATFORM), Offer(people.save, _PLATFORM)),
+    Route("people/{id}/remove", None, Offer(people.remove, _PLATFORM)),
+    Route("account", Offer(people.show_account, _SIGNED_IN), Offer(people.change_password, _SIGNED_IN)),
+    Route("account/sign-out", None, Offer(people.sign_out_everywhere, _SIGNED_IN)),
+    Route("orgs/{org}/overview", Offer(overview.show, _READER)),
+    Route("orgs/{org}/start", Offer(start.show, _READER)),
+    Route("orgs/{org}/audit", Offer(audit.show, _READER)),
+    Route("orgs/{org}/audit/verify", None, Offer(audit.check, _READER)),
+    Route("orgs/{org}/audit/export", Offer(audit.export, _READER)),
+    Route("orgs/{org}/keys", Offer(keys.show, _READER), Offer(keys.rotate, _ADMINISTRATOR)),
+    Route("orgs/{org}/keys/download", Offer(keys.download, _READER)),
+    Route("orgs/{org}/rules", Offer(rules.show, _ADMINISTRATOR), Offer(rules.save, _ADMINISTRATOR)),
+    Route("orgs/{org}/exceptions", Offer(exceptions.show, _ADMINISTRATOR), Offer(exceptions.add, _ADMINISTRATOR)),
+    Route("orgs/{org}/exceptions/remove", None, Offer(exceptions.remove, _ADMINISTRATOR)),
+    Route("orgs/{org}/exceptions/requests/{id}", None, Offer(exceptions.answer, _ADMINISTRATOR)),
 )
