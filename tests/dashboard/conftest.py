@@ -3,18 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.browser import Browser
-from support.hosting import PASSWORD, PlatformFixture
-
-HOME = "/-/dashboard"
-
-
-def signed_in(tenants: PlatformFixture, name: str = "", **how: str) -> Browser:
-    """A browser in which an administrator signed in by the form."""
-    browser = Browser(tenants.app, **how)
-    page = browser.follow(f"{HOME}/")
-    browser.submit(page, "sign-in", name=name or tenants.administrator, password=PASSWORD)
-    return browser
+from support.browser import Browser, signed_in
+from support.hosting import PlatformFixture
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ from typing import Any
 from urllib.parse import unquote_to_bytes, urlencode, urlsplit
 
 from support.client import HOST, run
+from support.hosting import PASSWORD, PlatformFixture
 
+HOME = "/-/dashboard"
 SAME_ORIGIN = {"HTTP_SEC_FETCH_SITE": "same-origin"}
 _VOID = {"input", "br", "hr", "img", "meta", "link"}
 
@@ -208,3 +210,11 @@ class Browser:
                 return seen
             seen = self.get(seen.headers["location"])
         raise AssertionError(f"too many redirects, the last to {seen.path}")
+
+
+def signed_in(tenants: PlatformFixture, name: str = "", **how: str) -> Browser:
+    """A browser in which somebody signed in by the form: *name*, or the platform's administrator."""
+    browser = Browser(tenants.app, **how)
+    page = browser.follow(f"{HOME}/")
+    browser.submit(page, "sign-in", name=name or tenants.administrator, password=PASSWORD)
+    return browser
