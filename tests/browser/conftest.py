@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 from support.filled import fill, fill_with
 from support.hosting import PlatformFixture
 from support.payloads import PAYLOADS
@@ -22,10 +22,15 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
+def _is_bad(message: ConsoleMessage) -> bool:
+    """Whether a message on the console tells of an error, other than a page's own status."""
+    return message.type in ("error", "warning") and "the server responded with a status of 4" not in message.text
+
+
 class Quiet(WSGIRequestHandler):
     """Writes no log."""
 
-    def log(self, type: str, message: str, *args: Any) -> None:
+    def log(self, *args: Any) -> None:
         """Writes nothing."""
 
 
@@ -80,7 +85,7 @@ def opened(chromium: Browser, url: str, tenants: PlatformFixture) -> Iterator[Ca
             context.add_cookies([{"name": "nproxy_session", "value": session, "url": url}])
         page = context.new_page()
         page.set_default_timeout(15_000)
-        page.on("console", lambda message: trouble.append(message.text) if " 40" not in message.text else None)
+        page.on("console", lambda message: trouble.append(message.text) if _is_bad(message) else None)
         page.on("dialog", lambda dialog: (trouble.append(f"dialog {dialog.message}"), dialog.dismiss()))
         page.on("pageerror", lambda error: trouble.append(str(error)))
         page.on("request", lambda request: trouble.append(request.url) if not request.url.startswith(url) else None)
