@@ -34,6 +34,7 @@ PATHS = (
     *("/orgs", "/people", "/people/eve", "/account", "/orgs/acme/overview", "/orgs/acme/start", "/orgs/acme/packages"),
     *("/orgs/acme/packages/@acme/utils", "/orgs/acme/packages/@acme/utils/1.1.0", "/orgs/acme/audit"),
     *("/orgs/acme/packages/@acme/utils/-/changes/1.1.0", "/orgs/acme/packages/@acme/utils/-/unpublish"),
+    *("/orgs/acme/packages/@acme/log", "/orgs/acme/packages/@acme/log/1.0.0"),
     *("/orgs/acme/keys", "/orgs/acme/tokens", "/orgs/acme/tokens/revoke-all", "/orgs/acme/rules"),
     *("/orgs/acme/exceptions", "/orgs/acme/settings", "/orgs/beta/overview", "/orgs/beta/packages", "/nothing"),
 )

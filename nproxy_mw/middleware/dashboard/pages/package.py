@@ -120,7 +120,8 @@ def _package(request: Request, problem: str = "") -> Page:
     readme = str(packument.get("readme") or "")
     versions = page_of(list(_versions(packument)), request.query.text("page"), VERSIONS)
     values = {
-        "package": packument,
+        "description": str(packument.get("description") or ""),
+        "created": str(packument["time"].get("created", "")),
         "name": str(name),
         "latest": latest,
         "manifest": packument["versions"].get(latest, {}),
