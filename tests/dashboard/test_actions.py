@@ -272,6 +272,14 @@ def test_signing_out_everywhere_ends_all_sessions(filled: PlatformFixture, brows
     assert signed_in(filled).get(f"{HOME}/orgs").status == 200
 
 
+def test_the_sessions_of_another_account_are_ended(filled: PlatformFixture, browser: Browser) -> None:
+    """Their browser must sign in again; their account stays."""
+    eve = signed_in(filled, "eve")
+    browser.submit(browser.get(f"{HOME}/people/eve"), "eve/sign-out")
+    assert eve.get(f"{HOME}/orgs").status == 303
+    assert filled.administrators.find("eve") is not None
+
+
 def test_an_organization_is_created(tenants: PlatformFixture, ann: Browser) -> None:
     """And its settings are the next page."""
     page = ann.submit(ann.get(f"{HOME}/orgs"), "/orgs", id="gamma", name="Gamma Ltd")

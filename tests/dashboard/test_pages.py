@@ -6,7 +6,11 @@ import pytest
 from support.browser import HOME, Browser, signed_in
 from support.filled import PATHS, fill
 from support.hosting import PASSWORD, PlatformFixture
+from support.publications import publish
 from support.registry import ACTOR
+
+from nproxy_mw.errors import BadRequest
+from nproxy_mw.middleware.tenants import ByHost
 
 FOR_ADMINISTRATORS = (
     "tokens",
@@ -111,3 +115,36 @@ def test_pages_work_below_a_path_and_at_the_apex() -> None:
     page = browser.get(f"{HOME}/sign-in")
     assert page.form("sign-in").action == "/npm/-/dashboard/sign-in"
     assert all(link.startswith("/npm/-/dashboard/") for link in page.links if link.startswith("/"))
+
+
+def test_at_the_hosts_of_organizations_there_are_no_pages() -> None:
+    """A script that runs at an organization's host cannot ask for a page; a browser at its root is sent to the apex."""
+    tenants = PlatformFixture(resolve=ByHost("registry.example"))
+    tenants.scopes("acme", "@acme")
+    apex = signed_in(tenants, host="registry.example:8080")
+    assert apex.get(f"{HOME}/orgs/acme/packages").status == 200
+    own = Browser(tenants.app, host="acme.registry.example:8080", cookies=dict(apex.cookies))
+    assert own.get(f"{HOME}/orgs/acme/packages").status == 404
+    assert own.get("/").headers["location"] == "http://registry.example:8080/-/dashboard/"
+    assert Browser(tenants.app, host="evil.example").get(f"{HOME}/orgs").status == 404
+
+
+ODD = [None, True, 7, 1.5, "text", [], ["x", 1, None], {}, {"url": 1, "name": ["x"], "x": {"y": "z"}}]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+def test_odd_documents_have_pages(odd: object) -> None:
+    """Whatever type a member has that npm does not check, the pages of the package are there."""
+    tenants = PlatformFixture()
+    tenants.scopes("acme", "@acme")
+    organization = tenants.platform.organization("acme")
+    members = ("description", "license", "homepage", "bugs", "repository", "author", "keywords", "engines", "bin")
+    shaped = {**dict.fromkeys((*members, "peerDependencies", "devDependencies", "files", "deprecated"), odd)}
+    for version in ("1.0.0", "1.0.1"):
+        try:
+            publish(organization, "@acme/odd", version, package_json=shaped, manifest={"readme": odd})
+        except BadRequest:
+            publish(organization, "@acme/odd", version, package_json={key: shaped[key] for key in members[:5]})
+    browser = signed_in(tenants)
+    for path in ("packages", "packages/@acme/odd", "packages/@acme/odd/1.0.1", "packages/@acme/odd/-/changes/1.0.1"):
+        assert browser.get(f"{HOME}/orgs/acme/{path}").status == 200

@@ -70,11 +70,10 @@ class Dashboard:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path: str = environ.get("PATH_INFO", "")
-        if self.domain is not None and host_name(environ) != self.domain:
-            return self.app(environ, start_response)
         if path in ("", "/") and is_read(environ) and "text/html" in header(environ, "HTTP_ACCEPT"):
-            return send(environ, start_response, _go(f"{self._base(environ)}/"))
-        if path != BASE and not path.startswith(f"{BASE}/"):
+            return send(environ, start_response, _go(self._home(environ)))
+        is_here = self.domain is None or host_name(environ) == self.domain
+        if not is_here or (path != BASE and not path.startswith(f"{BASE}/")):
             return self.app(environ, start_response)
         context_of(environ, by="Dashboard")
         return send(environ, start_response, self._response(environ, path.removeprefix(BASE).removeprefix("/")))
@@ -118,6 +117,14 @@ class Dashboard:
             is_secure=is_secure,
             secret=secret,
         )
+
+    def _home(self, environ: WSGIEnvironment) -> str:
+        """Where a browser is sent that opens the root path: from the host of an organization, to the platform's own."""
+        if self.domain is None or host_name(environ) == self.domain:
+            return f"{self._base(environ)}/"
+        port = urlsplit(f"//{environ.get('HTTP_HOST', '')}").port if self.public_url is None else None
+        own = self.public_url or f"{environ['wsgi.url_scheme']}://{self.domain}{f':{port}' if port else ''}"
+        return f"{own.rstrip('/')}{BASE}/"
 
     def _base(self, environ: WSGIEnvironment) -> str:
         return urlsplit(base_url(environ, self.public_url)).path + BASE

@@ -59,6 +59,7 @@ NOTICES = {
     "key-rotated": "There are new keys. What the old ones signed stays valid.",
     "person-created": "The account is created.",
     "person-changed": "The account is changed.",
+    "sessions-ended": "All sessions of the account have ended.",
     "person-removed": "The account is removed, and all its sessions have ended. API tokens stay.",
     "rules-saved": "The rules are saved. They are in effect from now on.",
     "exception-removed": "The exception is removed.",

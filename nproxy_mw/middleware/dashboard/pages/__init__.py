@@ -52,6 +52,7 @@ ROUTES = Routes(
     Route("orgs/{org}/packages/{package}/{version}", Offer(version.show, _READER)),
     Route("people", Offer(people.show, _PLATFORM), Offer(people.create, _PLATFORM)),
     Route("people/{id}", Offer(people.edit, _PLATFORM), Offer(people.save, _PLATFORM)),
+    Route("people/{id}/sign-out", None, Offer(people.end_sessions, _PLATFORM)),
     Route("people/{id}/remove", None, Offer(people.remove, _PLATFORM)),
     Route("account", Offer(people.show_account, _SIGNED_IN), Offer(people.change_password, _SIGNED_IN)),
     Route("account/sign-out", None, Offer(people.sign_out_everywhere, _SIGNED_IN)),

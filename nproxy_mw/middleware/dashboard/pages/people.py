@@ -59,6 +59,12 @@ def save(request: Request) -> Answer:
     return Redirect("people", "person-changed")
 
 
+def end_sessions(request: Request) -> Answer:
+    """Ends all sessions of an account."""
+    _accounts(request).end_sessions(request.parts["id"], actor=request.actor)
+    return Redirect("people", "sessions-ended")
+
+
 def remove(request: Request) -> Answer:
     """Removes an account when its name was written as asked."""
     try:
