@@ -1,4 +1,4 @@
-"""Organizations at /npm/<id>/, managed at /npm/api/v1 by the staff of the Django project around them.
+"""Organizations at /npm/<id>/, managed at /npm/-/dashboard/ and /npm/api/v1 by the staff of a Django project.
 
 In a project of your own, `user_of` and the last two statements go into its ``wsgi.py``.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from django.core.wsgi import get_wsgi_application
 
 from nproxy_mw import Mount
 from nproxy_mw.hosting import platform
+from nproxy_mw.middleware.dashboard import Dashboard, HostLogin
 from nproxy_mw.middleware.management import User
 from nproxy_mw.middleware.tenants import ByPath
 
@@ -47,5 +49,10 @@ def user_of(environ: WSGIEnvironment) -> User | None:
     return User(user.get_username()) if user.is_active and getattr(user, "is_staff", False) else None
 
 
-packages = platform(os.environ.get("NPROXY_STORAGE", "nproxy-data"), resolve=ByPath(), users=user_of)
+packages = platform(
+    os.environ.get("NPROXY_STORAGE", "nproxy-data"),
+    resolve=ByPath(),
+    users=user_of,
+    dashboard=partial(Dashboard, login=HostLogin(user_of, form_key=settings.SECRET_KEY, sign_in_url="/admin/login/")),
+)
 application = Mount(application, "/npm", packages)  # type: ignore[assignment]

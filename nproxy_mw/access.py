@@ -71,24 +71,68 @@ class Tokens(Protocol):
         ...
 
 
+class Role(StrEnum):
+    """What a user may do in their organizations."""
+
+    ADMINISTRATOR = "administrator"
+    """Everything. An administrator of every organization is a platform administrator, and creates organizations."""
+    READER = "reader"
+    """See the packages and the audit trail, and change nothing."""
+
+
 @dataclass(frozen=True, slots=True)
-class Administrator:
-    """A person who may use the management API of a standalone server."""
+class User:
+    """A user of the management API and of the dashboard.
+
+    *organizations* are those that the user sees; None means all of them.
+    """
 
     name: str
+    organizations: frozenset[str] | None = None
+    role: Role = Role.ADMINISTRATOR
+
+    @property
+    def is_platform_administrator(self) -> bool:
+        """Whether the user may create organizations and change who may sign in."""
+        return self.organizations is None and self.role is Role.ADMINISTRATOR
+
+    def sees(self, org: str) -> bool:
+        """Returns whether the user may see the organization *org*, should it exist."""
+        return self.organizations is None or org in self.organizations
+
+    def manages(self, org: str) -> bool:
+        """Returns whether the user may change the organization *org*, should it exist."""
+        return self.sees(org) and self.role is Role.ADMINISTRATOR
 
 
 class Administrators(Protocol):
-    """The administrators of a standalone server, as those layers ask for them that take passwords."""
+    """The accounts of a standalone server, as those layers ask for them that take passwords or sessions."""
 
-    def verify(self, name: str, password: str, *, ip: str) -> Administrator:
-        """Returns the administrator *name* if *password* is theirs; *ip* is where the attempt comes from.
+    def verify(self, name: str, password: str, *, ip: str) -> User:
+        """Returns the user *name* if *password* is theirs; *ip* is where the attempt comes from.
 
         Raises:
-            Unauthenticated: it is not, or there is no such administrator.
+            Unauthenticated: it is not, or there is no such user.
             TooManyRequests: there were too many attempts.
         """
         ...
+
+    def find(self, name: str) -> User | None:
+        """Returns the user *name* with the role that they have now, or None."""
+        ...
+
+
+def check_manages(user: User, org: str) -> None:
+    """Passes if *user* may change the organization *org*, which creating API tokens for it is.
+
+    Raises:
+        Forbidden: the user is a reader, or is of other organizations.
+    """
+    if not user.manages(org):
+        raise Forbidden(
+            "This account may not create API tokens of this organization: ask one of its administrators.",
+            code="missing-role",
+        )
 
 
 def require(principal: Principal, grant: Grant) -> None:

@@ -20,7 +20,9 @@ from nproxy_mw.testing.upstream import RecordingUpstream
 from nproxy_mw.token_format import make_secret
 
 ORDER = ("ErrorResponses", "Authenticate", "ScopeRouter", "InternalStore", "Forwarder")
-NAMES = ("error_responses", "authenticate", "scope_router", "internal_store", "forwarder")
+CLASSES = ("ErrorResponses", "Authenticate", "ScopeRouter", "RecordInstalls", "InternalStore", "Forwarder")
+"""`RecordInstalls` needs nothing but the route: without it the same is answered, and no door opens."""
+NAMES = ("error_responses", "authenticate", "scope_router", "record_installs", "internal_store", "forwarder")
 WRONG = [order for size in range(1, 6) for order in permutations(ORDER, size) if order not in (ORDER, ORDER[:4])]
 CURES = {
     "Authenticate": "put ErrorResponses outside Authenticate",
@@ -149,7 +151,7 @@ def test_stack_of_nothing_is_the_application():
 
 def test_layers_are_in_the_order_of_the_drawing(acme):
     """A host that puts one of its own between them can count on the order."""
-    assert tuple(getattr(layer, "func", layer).__name__ for layer in acme.layers) == ORDER
+    assert tuple(getattr(layer, "func", layer).__name__ for layer in acme.layers) == CLASSES
     without = layers(acme.organization, None).by_name["forwarder"]
     assert getattr(without, "func", without).__name__ == "NoUpstream"
 

@@ -1,4 +1,4 @@
-"""The administrators of a standalone server: names and argon2 hashes of passwords.
+"""The administrators of a standalone server and its readers: names, roles and argon2 hashes of passwords.
 
 This is the only module that needs argon2 (the extra ``server``). A host application passes its own login instead.
 """
@@ -9,16 +9,17 @@ import re
 import secrets
 import threading
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, partial
+from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from nproxy_mw.access import Actor, Administrator
+from nproxy_mw.access import Actor, Role, User
 from nproxy_mw.accounts.attempts import Attempts, too_many
 from nproxy_mw.audit.audited import AuditedObject
 from nproxy_mw.audit.events import AuditedChange
@@ -37,16 +38,28 @@ AT_ONCE = 2
 
 PATIENCE = 1.0  # seconds that an attempt waits for its turn
 _CREATED = "administrator.created"
+MAX_ORGANIZATIONS = 1000
+_ORG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class AdministratorRecord:
-    """What is stored of one administrator. *epoch* changes with the password; a removed one has no hash."""
+    """What is stored of one account. *epoch* changes with the password; a removed one has no hash.
+
+    An account that an older version stored has no role: it is a platform administrator's.
+    """
 
     name: str
     hash: str = field(repr=False)
     epoch: str
+    role: Role = Role.ADMINISTRATOR
+    organizations: frozenset[str] | None = None
+
+    @property
+    def user(self) -> User:
+        """The user whose account it is."""
+        return User(self.name, self.organizations, self.role)
 
 
 class AdministratorStore:
@@ -70,26 +83,52 @@ class AdministratorStore:
         self._turns = threading.BoundedSemaphore(AT_ONCE)
         self._records = RevisionCache(storage, _decode)
 
-    def create(self, name: object, password: object, *, actor: Actor) -> Administrator:
-        """Adds an administrator.
+    def create(
+        self,
+        name: object,
+        password: object,
+        *,
+        role: object = Role.ADMINISTRATOR,
+        organizations: Collection[str] | None = None,
+        actor: Actor,
+    ) -> User:
+        """Adds an administrator or a reader, of *organizations*; None means all of them.
 
         Raises:
-            BadRequest: the name or the password is invalid.
+            BadRequest: the name, the password, the role or an organization's id is invalid.
             Conflict: there is an administrator with that name.
         """
-        checked = check_name(name)
-        self._change(checked, self._hash(_check_password(password)), _CREATED, actor)
-        return Administrator(checked)
+        access = check_access(role, organizations)
+        state = {"name": check_name(name), **_with_password(self._hash(_check_password(password))), **access}
+        self._change(state["name"], _CREATED, state, access, actor)
+        return _decode_access(state["name"], state)
 
     def set_password(self, name: str, password: object, *, actor: Actor) -> None:
         """Gives an administrator another password, which ends all their sessions. Raises `NotFound`, `BadRequest`."""
-        self._change(name, self._hash(_check_password(password)), "administrator.password-changed", actor)
+        state = _with_password(self._hash(_check_password(password)))
+        self._change(name, "administrator.password-changed", state, {}, actor)
+
+    def set_access(
+        self, name: str, *, role: object, organizations: Collection[str] | None = None, actor: Actor
+    ) -> None:
+        """Gives an account another role or other organizations, from its next request on.
+
+        Raises:
+            NotFound: there is no such account.
+            BadRequest: the role or an organization's id is invalid.
+        """
+        access = check_access(role, organizations)
+        self._change(name, "administrator.role-changed", access, access, actor)
+
+    def end_sessions(self, name: str, *, actor: Actor) -> None:
+        """Ends all sessions of an account. Raises `NotFound`."""
+        self._change(name, "administrator.sessions-ended", {"epoch": secrets.token_hex(8)}, {}, actor)
 
     def remove(self, name: str, *, actor: Actor) -> None:
         """Removes an administrator, and ends all their sessions. Raises `NotFound`."""
-        self._change(name, "", "administrator.removed", actor)
+        self._change(name, "administrator.removed", _with_password(""), {}, actor)
 
-    def verify(self, name: str, password: str, *, ip: str) -> Administrator:
+    def verify(self, name: str, password: str, *, ip: str) -> User:
         """Returns the administrator *name* if *password* is theirs. *ip* is where the attempt comes from.
 
         Raises:
@@ -103,16 +142,21 @@ class AdministratorStore:
                 raise Unauthenticated("The name or the password is wrong.", code="wrong-password")
             self.attempts.succeed(name, ip)
         self._renew(record, password)
-        return Administrator(record.name)
+        return record.user
 
     def epoch_of(self, name: str, *, current: bool = False) -> str | None:
         """Returns the epoch of an administrator's password, or None for nobody; *current*: as it is this moment."""
         record = self._find(name, current=current)
         return record.epoch if record else None
 
-    def list(self) -> list[Administrator]:
-        """Returns all administrators, by name."""
-        return [Administrator(name) for name in sorted(ADMINISTRATOR.names(self.storage)) if self._find(name)]
+    def find(self, name: str) -> User | None:
+        """Returns the user *name* with their role, or None."""
+        record = self._find(name)
+        return record.user if record else None
+
+    def list(self) -> list[User]:
+        """Returns all users, by name."""
+        return [user for name in sorted(ADMINISTRATOR.names(self.storage)) if (user := self.find(name))]
 
     @cached_property
     def _nobody(self) -> str:
@@ -155,27 +199,50 @@ class AdministratorStore:
         with suppress(NproxyError):
             documents.change(self.storage, ADMINISTRATOR.key(record.name), step)
 
-    def _change(self, name: str, hashed: str, kind: str, actor: Actor) -> None:
+    def _change(self, name: str, kind: str, state: Json, facts: Json, actor: Actor) -> None:
         if not _NAME.fullmatch(name):
             raise _unknown()
-        state = {"name": name, "password": hashed, "epoch": secrets.token_hex(8)}
         AuditedObject(self.storage, ADMINISTRATOR.key(name), self.trail).change(
-            partial(_changed, after=state, kind=kind), actor
+            partial(_changed, name=name, state=state, kind=kind, facts=facts), actor
         )
 
 
-def _changed(stored: Json | None, _: datetime, *, after: Json, kind: str) -> AuditedChange[Json | None]:
+def _changed(
+    stored: Json | None, _: datetime, *, name: str, state: Json, kind: str, facts: Json
+) -> AuditedChange[Json | None]:
     exists = stored is not None and bool(stored["password"])
     if kind == _CREATED and exists:
         raise Conflict("There is an administrator with that name already.", code="administrator-exists")
     if kind != _CREATED and not exists:
         raise _unknown()
-    return AuditedChange(after, [(kind, {"administrator": after["name"]})])
+    return AuditedChange({**(stored or {}), **state}, [(kind, {"administrator": name, **facts})])
+
+
+def _with_password(hashed: str) -> dict[str, Any]:
+    return {"password": hashed, "epoch": secrets.token_hex(8)}
 
 
 def _rehashed(stored: Json | None, *, old: str, new: str) -> Json | None:
     """The administrator with another hash of the same password, unless the password was changed meanwhile."""
     return {**stored, "password": new} if stored is not None and stored["password"] == old else None
+
+
+def check_access(role: object, organizations: Collection[str] | None) -> dict[str, Any]:
+    """Returns a role and the organizations that it is for, as they are stored.
+
+    Raises:
+        BadRequest: *role* is no role, or one of *organizations* cannot be an organization's id, or there is none.
+    """
+    if not isinstance(role, str) or role not in set(Role):
+        raise BadRequest(f"A role is one of {', '.join(Role)}.", code="invalid-role")
+    if organizations is None:
+        return {"role": str(role), "organizations": None}
+    listed = sorted(set(organizations))
+    if not listed or len(listed) > MAX_ORGANIZATIONS or not all(map(_ORG.fullmatch, listed)):
+        raise BadRequest(
+            f"Name 1 to {MAX_ORGANIZATIONS} organizations by their ids, or none for all of them.", code="invalid-role"
+        )
+    return {"role": str(role), "organizations": listed}
 
 
 def _unknown() -> NotFound:
@@ -208,6 +275,13 @@ def _normal(password: str) -> bytes:
 def _decode(data: bytes) -> AdministratorRecord:
     document = documents.decode(data)
     try:
-        return AdministratorRecord(document["name"], document["password"], document["epoch"])
-    except KeyError as error:
+        user = _decode_access(document["name"], document)
+        return AdministratorRecord(user.name, document["password"], document["epoch"], user.role, user.organizations)
+    except (KeyError, TypeError, ValueError) as error:
         raise documents.damaged() from error
+
+
+def _decode_access(name: str, document: Json) -> User:
+    listed = document.get("organizations")
+    role = Role(document.get("role", Role.ADMINISTRATOR))
+    return User(name, None if listed is None else frozenset(listed), role)

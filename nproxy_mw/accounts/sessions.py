@@ -13,7 +13,7 @@ from hmac import compare_digest
 from typing import Protocol
 
 from nproxy_mw import token_format
-from nproxy_mw.access import Actor, Administrator
+from nproxy_mw.access import Actor, User
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Missing, StorageUnavailable
 from nproxy_mw.json_values import Json
@@ -68,25 +68,25 @@ class SessionStore:
         self._sessions = RevisionCache(storage, _decode)
         self._were_there = False  # whether this process has seen a session
 
-    def create(self, administrator: Administrator, *, actor: Actor) -> tuple[str, datetime]:
+    def create(self, user: User, *, actor: Actor) -> tuple[str, datetime]:
         """Begins a session; returns its secret, which is stored nowhere, and when it ends.
 
         Raises:
             StorageUnavailable: the session cannot be recorded or stored.
         """
-        epoch = self._epoch_of(administrator.name, current=True)
+        epoch = self._epoch_of(user.name, current=True)
         if epoch is None:
             raise ValueError("only an administrator that exists can have a session")
         secret = token_format.make_session_secret()
         expires_at = self.clock() + self.lifetime
-        session = Session(token_format.digest(secret), administrator.name, epoch, expires_at)
+        session = Session(token_format.digest(secret), user.name, epoch, expires_at)
         # Recorded first, so that no session is unrecorded. One that is recorded and then not stored opens nothing.
         self.trail.record("session.created", actor, session=_id(session), administrator=session.name)
         self._store(session)
         return secret, expires_at
 
-    def find(self, secret: str) -> Administrator | None:
-        """Returns who signed in with *secret*; None when the session is unknown or has ended.
+    def find(self, secret: str) -> str | None:
+        """Returns the name of who signed in with *secret*; None when the session is unknown or has ended.
 
         Raises:
             StorageUnavailable: the storage cannot be read, or the sessions that were there are gone: a disk that is no
@@ -97,9 +97,9 @@ class SessionStore:
             return None
         # What is remembered of the administrator may be a little old, so a refusal is decided on what is stored.
         if self._is_of_epoch(session, self._epoch_of(session.name)):
-            return Administrator(session.name)
+            return session.name
         is_good = self._is_of_epoch(session, self._epoch_of(session.name, current=True))
-        return Administrator(session.name) if is_good else None
+        return session.name if is_good else None
 
     def revoke(self, secret: str, *, actor: Actor) -> None:
         """Ends a session. An unknown one has ended already.

@@ -7,8 +7,9 @@ kind without opening the others.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -77,6 +78,15 @@ def page(
         if read is not None and package in (None, read.get("package")):
             found.append(read)
     return found, None
+
+
+def kinds_of(storage: Storage, day: date) -> Counter[str]:
+    """Returns how many events of each kind a *day* in UTC has. None of them is opened.
+
+    Raises:
+        StorageUnavailable: the storage cannot be read.
+    """
+    return Counter(map(_kind_in, storage.list(f"{INDEX.folder}/{day:%Y/%m/%d}")))
 
 
 def _keys_before(storage: Storage, cursor: str | None, now: datetime) -> Iterator[str]:

@@ -7,9 +7,12 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from nproxy_mw.access import Role, User
 from nproxy_mw.cli.command import Argument, Command, Group, Parsed
-from nproxy_mw.cli.options import UsageError
+from nproxy_mw.cli.options import Option, UsageError
 from nproxy_mw.cli.stores import ACTOR, WHOLE_STORE, open_organizations
+from nproxy_mw.cli.terminal import print_table
+from nproxy_mw.cli.values import one_of
 
 if TYPE_CHECKING:
     from nproxy_mw.accounts.administrators import AdministratorStore
@@ -28,12 +31,20 @@ The password is asked for on a terminal. Otherwise it is the variable {VARIABLE}
 standard input. It is never an argument, because others on this machine can read those.
 """
 _CREATE = f"""\
-Adds an administrator.
+Adds an administrator, or a reader.
 
-  nproxy-mw admin create ann
+  nproxy-mw admin create ann                            a platform administrator
+  nproxy-mw admin create bob --org acme                 an administrator of acme
+  nproxy-mw admin create eve --role reader --org acme   sees packages and the audit trail of acme
   printf '%s\\n' "$PASSWORD" | nproxy-mw admin create ann
 
 {_PASSWORD}"""
+_ROLE = """\
+Gives an account another role or other organizations, from its next request on.
+
+  nproxy-mw admin role ann --role reader --org acme
+  nproxy-mw admin role ann                              a platform administrator
+"""
 _CHANGE = f"""\
 Gives an administrator another password, which ends all their sessions.
 
@@ -53,8 +64,18 @@ Removes an administrator and ends all their sessions. API tokens that they creat
 
 
 def _create(parsed: Parsed) -> int:
-    administrator = _administrators(parsed).create(parsed.name, ask_password(), actor=ACTOR)
-    print(f"The administrator {administrator.name} can sign in.", file=sys.stderr)
+    user = _administrators(parsed).create(
+        parsed.name, ask_password(), role=parsed.role, organizations=parsed.org or None, actor=ACTOR
+    )
+    print(f"{user.name} can sign in as {described(user)}.", file=sys.stderr)
+    return 0
+
+
+def _role(parsed: Parsed) -> int:
+    administrators = _administrators(parsed)
+    administrators.set_access(parsed.name, role=parsed.role, organizations=parsed.org or None, actor=ACTOR)
+    user = administrators.find(parsed.name)
+    print(f"{parsed.name} is now {described(user) if user else 'removed'}.", file=sys.stderr)
     return 0
 
 
@@ -65,11 +86,12 @@ def _password(parsed: Parsed) -> int:
 
 
 def _list(parsed: Parsed) -> int:
-    names = [administrator.name for administrator in _administrators(parsed).list()]
-    if not names:
-        print("There are no administrators yet: create one with 'nproxy-mw admin create NAME'.", file=sys.stderr)
-    for name in names:
-        print(name)
+    users = _administrators(parsed).list()
+    rows = [
+        (user.name, user.role, ", ".join(sorted(user.organizations)) if user.organizations else "all") for user in users
+    ]
+    empty = "There are no administrators yet: create one with 'nproxy-mw admin create NAME'."
+    print_table(("NAME", "ROLE", "ORGANIZATIONS"), rows, empty=empty)
     return 0
 
 
@@ -77,6 +99,14 @@ def _delete(parsed: Parsed) -> int:
     _administrators(parsed).remove(parsed.name, actor=ACTOR)
     print(f"The administrator {parsed.name} is removed; their API tokens are not.", file=sys.stderr)
     return 0
+
+
+def described(user: User) -> str:
+    """Returns what an account may do, for people to read."""
+    if user.is_platform_administrator:
+        return "a platform administrator"
+    where = "all organizations" if user.organizations is None else ", ".join(sorted(user.organizations))
+    return f"{'an administrator' if user.role is Role.ADMINISTRATOR else 'a reader'} of {where}"
 
 
 def ask_password() -> str:
@@ -106,6 +136,17 @@ def _administrators(parsed: Parsed) -> AdministratorStore:
     return administrators_of(open_organizations(parsed.storage).storage)
 
 
+_ACCESS = (
+    Option(
+        "role", "administrator, or reader: sees packages and the audit trail, and changes nothing", "ROLE",
+        parse=one_of(*(role.value for role in Role)), default=Role.ADMINISTRATOR.value, group="admin",
+    ),
+    Option(
+        "org", "for this organization only; repeat it for several", "ID", many=True, group="admin",
+        otherwise="all of them",
+    ),
+    *WHOLE_STORE,
+)  # fmt: skip
 _NAME = (Argument("name", "NAME", "lower-case letters, digits, '.', '_' and '-'"),)
 
 GROUP = Group(
@@ -113,7 +154,8 @@ GROUP = Group(
     "create, list and delete administrators",
     _TEXT,
     (
-        Command("create", "add one", _create, _CREATE, arguments=_NAME, options=WHOLE_STORE),
+        Command("create", "add one", _create, _CREATE, arguments=_NAME, options=_ACCESS),
+        Command("role", "give one another role", _role, _ROLE, arguments=_NAME, options=_ACCESS),
         Command("password", "give one another password", _password, _CHANGE, arguments=_NAME, options=WHOLE_STORE),
         Command("list", "show them all", _list, _LIST, options=WHOLE_STORE),
         Command(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -23,6 +24,7 @@ from nproxy_mw.intelligence.combined import Combined
 from nproxy_mw.intelligence.lists import ListFile
 from nproxy_mw.intelligence.osv_database import OsvDatabase
 from nproxy_mw.intelligence.port import Intelligence
+from nproxy_mw.middleware.management import SignedIn
 from nproxy_mw.middleware.tenants import Resolve
 from nproxy_mw.orgs.organization import Organizations
 from nproxy_mw.rules.catalog import Catalog
@@ -31,7 +33,8 @@ from nproxy_mw.upstream.cache import default_cache
 from nproxy_mw.upstream.transport import Transport, Urllib3Transport
 
 try:
-    from nproxy_mw.hosting.administration import signed_in
+    from nproxy_mw.hosting.administration import accounts_at
+    from nproxy_mw.middleware.dashboard import Dashboard, SessionLogin
 except ImportError as error:
     raise UsageError(str(error)) from error
 
@@ -102,14 +105,15 @@ class Serving:
         """Returns the whole server, with administrators and ``npm login``, as one WSGI application."""
         options = self.options
         organizations = self.organizations(freshness=options.freshness)
-        users = signed_in(organizations.storage)
+        administrators, sessions = accounts_at(organizations.storage)
         platform = Platform(
             organizations,
             resolve=self.resolve,
             upstream=self.gateway(organizations.catalog),
             public_url=options.public_url,
-            users=users,
-            administrators=users.administrators,
+            users=SignedIn(administrators, sessions),
+            administrators=administrators,
+            dashboard=partial(Dashboard, login=SessionLogin(administrators, sessions)),
         )
         hops = options.trusted_proxies
         if not hops:

@@ -3,6 +3,7 @@
 ::
 
     ErrorResponses    every error becomes npm's JSON; the request gets an id
+    Dashboard         /-/dashboard, where one is given
     Management        /api/v1, by sessions or the host's own login
     TenantRouter     whose registry is it?                   fills in ORG
       Login           npm login, where there are administrators
@@ -14,7 +15,7 @@ A stack is built at the first request for its organization; connections and fini
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from nproxy_mw.access import Administrators, Tokens
 from nproxy_mw.errors import NotFound
 from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.firewall.gateway import Gateway
+from nproxy_mw.http.sites import base_url
 from nproxy_mw.http.views import Views
 from nproxy_mw.intelligence.port import Intelligence
 from nproxy_mw.lru import Lru
@@ -53,7 +55,8 @@ class Platform:
     None, there are internal packages only. *public_url* is where clients reach the platform itself; if it is None, URLs
     in answers follow the request. *users* says who may use the management API; if it is None, there is none.
     *administrators* are those who may use ``npm login``; if it is None, there is no login. *tokens* returns the tokens
-    of an organization by its id; if it is None, they are the organization's own.
+    of an organization by its id; if it is None, they are the organization's own. *dashboard* is a partial of
+    `Dashboard` with its login, which needs the extra ``server``; if it is None, there are no pages.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Platform:
         users: Authenticator | None = None,
         administrators: Administrators | None = None,
         tokens: Callable[[str], Tokens] | None = None,
+        dashboard: Callable[..., WSGIApplication] | None = None,
     ) -> None:
         self.organizations = organizations.directory
         self.resolve = resolve
@@ -79,7 +83,7 @@ class Platform:
         self._registries: Lru[str, WSGIApplication] = Lru(max_items=CAPACITY)
         self._firewalls: Lru[str, Firewall] = Lru(max_items=CAPACITY)
         self._views = Views()
-        self._app = stack(*self._outer(users), on=no_registry)
+        self._app = stack(*self._outer(users, dashboard), on=no_registry)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         return self._app(environ, start_response)
@@ -105,19 +109,32 @@ class Platform:
         """Where clients reach the registry of *org*, or None when that follows the request."""
         return self.resolve.public_url(self.public_url, org) if self.public_url is not None else None
 
-    def _outer(self, users: Authenticator | None) -> list[Layer]:
-        choice = partial(TenantRouter, resolve=self.resolve, registry_of=self.registry_of)
-        if users is None:
-            return [ErrorResponses, choice]
-        management = partial(
-            Management,
-            organizations=self.organizations,
-            tenant=self.organization,
-            users=users,
-            domain=self.resolve.management_domain,
-            catalog=self.catalog,
-        )
-        return [ErrorResponses, management, choice]
+    def registry_url(self, environ: WSGIEnvironment, org: str) -> str:
+        """Returns where clients reach the registry of *org*, as a page shows it that was asked for with *environ*."""
+        return self.resolve.public_url(base_url(environ, self.public_url), org)
+
+    def _outer(self, users: Authenticator | None, dashboard: Callable[..., WSGIApplication] | None) -> Iterator[Layer]:
+        domain = self.resolve.management_domain
+        yield ErrorResponses
+        if dashboard is not None:
+            yield partial(
+                dashboard,
+                organizations=self.organizations,
+                tenant=self.organization,
+                registry_url=self.registry_url,
+                public_url=self.public_url,
+                domain=domain,
+            )
+        if users is not None:
+            yield partial(
+                Management,
+                organizations=self.organizations,
+                tenant=self.organization,
+                users=users,
+                domain=domain,
+                catalog=self.catalog,
+            )
+        yield partial(TenantRouter, resolve=self.resolve, registry_of=self.registry_of)
 
     def _built(self, org: str) -> WSGIApplication:
         organization, public_url = self.organization(org), self.public_url_of(org)
@@ -160,6 +177,7 @@ def platform(
     users: Authenticator | None = None,
     administrators: Administrators | None = None,
     tokens: Callable[[str], Tokens] | None = None,
+    dashboard: Callable[..., WSGIApplication] | None = None,
     freshness: float = 1.0,
     seal: Seal | None = None,
     catalog: Catalog = SHIPPED,
@@ -193,6 +211,7 @@ def platform(
         users=users,
         administrators=administrators,
         tokens=tokens,
+        dashboard=dashboard,
     )
 
 

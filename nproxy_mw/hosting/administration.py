@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from nproxy_mw.accounts.sessions import SessionStore
-from nproxy_mw.middleware.management import SignedIn
 from nproxy_mw.orgs.directory import OrganizationDirectory
 from nproxy_mw.storage.layout import SYSTEM
 from nproxy_mw.storage.port import Storage
@@ -19,8 +18,8 @@ def administrators_of(storage: Storage) -> AdministratorStore:
     return AdministratorStore(storage, trail=OrganizationDirectory(storage).trail(SYSTEM))
 
 
-def signed_in(storage: Storage) -> SignedIn:
-    """Returns who may use the management API: the administrators on *storage*, by their sessions."""
+def accounts_at(storage: Storage) -> tuple[AdministratorStore, SessionStore]:
+    """Returns the administrators on *storage*, the whole one, and their sessions."""
     administrators = administrators_of(storage)
     trail = OrganizationDirectory(storage).trail(SYSTEM)
-    return SignedIn(administrators, SessionStore(storage, epoch_of=administrators.epoch_of, trail=trail))
+    return administrators, SessionStore(storage, epoch_of=administrators.epoch_of, trail=trail)

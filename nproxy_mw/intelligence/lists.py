@@ -44,11 +44,11 @@ class ListEntry(NamedTuple):
     why: str
 
 
-Entries = Mapping[str, Sequence[ListEntry]]
+ListEntries = Mapping[str, Sequence[ListEntry]]
 """Entries by package."""
 
 
-def parse_list(text: str) -> Entries:
+def parse_list(text: str) -> ListEntries:
     """Returns the entries of a list.
 
     Raises:
@@ -79,7 +79,7 @@ class ListFile:
         self._looked_at = float("-inf")
         self._seen = ""  # the identity of the file when it was read last, well or not
         self._complaint = ""
-        self._good: tuple[str, Entries] | None = None
+        self._good: tuple[str, ListEntries] | None = None
         self._look()
 
     @property

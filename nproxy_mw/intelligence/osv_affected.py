@@ -35,7 +35,7 @@ class Bound(NamedTuple):
     text: str
 
 
-class Bounds(NamedTuple):
+class RangeBounds(NamedTuple):
     """A range: what is walked, in order, and the highest of its limits; None when there is none."""
 
     walk: Sequence[Bound]
@@ -72,12 +72,12 @@ def npm_range(advisory: Advisory) -> str:
     return " || ".join(dict.fromkeys(parts)) or "*"
 
 
-def bounds_of(events: Events) -> Bounds:
+def bounds_of(events: Events) -> RangeBounds:
     """Returns the range of *events*, sorted."""
     bounds = [bound for event, version in events if (bound := _bound(event, version)) is not None]
     limits = [bound for bound in bounds if bound.event == "limit"]
     is_limited = limits and ("limit", _UNLIMITED) not in events
-    return Bounds(sorted(bound for bound in bounds if bound.event != "limit"), max(limits) if is_limited else None)
+    return RangeBounds(sorted(bound for bound in bounds if bound.event != "limit"), max(limits) if is_limited else None)
 
 
 def _alerts(advisory: Advisory, releases: Sequence[Release]) -> Iterator[Alert]:
@@ -122,7 +122,7 @@ def _text(version: Version) -> str:
     return str(Version(version.release, version.prerelease, ()))
 
 
-def _holds(bounds: Bounds, version: Version) -> bool:
+def _holds(bounds: RangeBounds, version: Version) -> bool:
     place = version.precedence
     if bounds.limit is not None and place >= bounds.limit.place:
         return False
@@ -135,7 +135,7 @@ def _holds(bounds: Bounds, version: Version) -> bool:
     return is_in
 
 
-def _intervals(bounds: Bounds) -> list[str]:
+def _intervals(bounds: RangeBounds) -> list[str]:
     found: list[str] = []
     start: str | None = None
     for place, _, event, text in bounds.walk:

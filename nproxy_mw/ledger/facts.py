@@ -14,7 +14,7 @@ FORMAT = 1
 """Of the stored JSON. A reader refuses a number it does not know."""
 
 
-class Key(NamedTuple):
+class InstallKey(NamedTuple):
     """Who fetched what. *token* is the public id of the API token, empty for a read without one."""
 
     package: str
@@ -40,7 +40,7 @@ class Count(msgspec.Struct):
 class Install(NamedTuple):
     """One fact: *key* was fetched *times* times on one day, between *first* and *last*."""
 
-    key: Key
+    key: InstallKey
     times: int
     first: datetime
     last: datetime
@@ -61,11 +61,11 @@ class _Stored(msgspec.Struct):
     of: list[str] = []
 
 
-Counts = dict[Key, Count]
+Counts = dict[InstallKey, Count]
 """Facts of one day."""
 
 
-class Part(NamedTuple):
+class LedgerPart(NamedTuple):
     """One stored object: its facts, and the names of the objects that it stands for when it merged some."""
 
     counts: Counts
@@ -78,7 +78,7 @@ def encode(counts: Counts, of: Iterable[str] = ()) -> bytes:
     return msgspec.json.encode(_Stored(FORMAT, rows, list(of)))
 
 
-def decode(data: bytes) -> Part:
+def decode(data: bytes) -> LedgerPart:
     """Returns the part that `encode` stored.
 
     Raises:
@@ -87,7 +87,7 @@ def decode(data: bytes) -> Part:
     stored = msgspec.json.decode(data, type=_Stored)
     if stored.format != FORMAT:
         raise ValueError("The ledger was written by another version of this program.")
-    return Part({Key(*row[:4]): Count(*row[4:]) for row in stored.installs}, tuple(stored.of))
+    return LedgerPart({InstallKey(*row[:4]): Count(*row[4:]) for row in stored.installs}, tuple(stored.of))
 
 
 def merge(into: Counts, counts: Counts) -> None:

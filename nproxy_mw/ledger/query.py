@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import date, datetime, timedelta
 
 from nproxy_mw.errors import Missing, StorageUnavailable
-from nproxy_mw.ledger.facts import Counts, Install, Key, Part, decode, encode, installs, merge
+from nproxy_mw.ledger.facts import Counts, Install, InstallKey, LedgerPart, decode, encode, installs, merge
 from nproxy_mw.storage.layout import INSTALLS
 from nproxy_mw.storage.port import Storage
 
@@ -17,7 +17,7 @@ MAX_DAYS = 3660
 
 
 def find(
-    storage: Storage, since: datetime, until: datetime, wanted: Callable[[Key], bool] = lambda key: True
+    storage: Storage, since: datetime, until: datetime, wanted: Callable[[InstallKey], bool] = lambda key: True
 ) -> Iterator[Install]:
     """Yields the facts between *since* and *until* (aware) for which *wanted* holds, oldest day first.
 
@@ -72,8 +72,8 @@ def prune(storage: Storage, before: date) -> int:
     return len(old)
 
 
-def _parts(storage: Storage, day: date) -> dict[str, Part]:
-    found: dict[str, Part] = {}
+def _parts(storage: Storage, day: date) -> dict[str, LedgerPart]:
+    found: dict[str, LedgerPart] = {}
     for key in list(storage.list(f"{INSTALLS.folder}/{day:%Y/%m/%d}")):
         try:
             found[key] = decode(storage.read(key).data)
@@ -84,7 +84,7 @@ def _parts(storage: Storage, day: date) -> dict[str, Part]:
     return found
 
 
-def _counted(parts: dict[str, Part]) -> dict[str, Part]:
+def _counted(parts: dict[str, LedgerPart]) -> dict[str, LedgerPart]:
     replaced = {name for part in parts.values() for name in part.of}
     return {key: part for key, part in parts.items() if key not in replaced}
 

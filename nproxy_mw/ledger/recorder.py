@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 
 from nproxy_mw.background import Periodic
 from nproxy_mw.errors import Changed, Exists, NproxyError
-from nproxy_mw.ledger.facts import Count, Counts, Key, encode, merge
+from nproxy_mw.ledger.facts import Count, Counts, InstallKey, encode, merge
 from nproxy_mw.storage.layout import INSTALLS
 from nproxy_mw.storage.port import Revision, Storage
 
@@ -55,7 +55,7 @@ class Ledger:
     def record(self, package: str, version: str, token: str, ip: str) -> None:
         """Counts one fetched tarball. Raises nothing, waits for nothing and writes nothing."""
         now = self.now()
-        key = Key(package, version, token, ip)
+        key = InstallKey(package, version, token, ip)
         with self._guard:
             found = self._pending.get(key)
             if found is not None:

@@ -128,6 +128,10 @@ def check_administrator(document: Json, history: TrailHistory) -> Iterator[str]:
         yield "the audit trail records a later change of this administrator: somebody put back an older state"
     if bool(document["password"]) == (own[-1]["event"] == "administrator.removed"):
         yield "the audit trail disagrees on whether this administrator was removed: somebody changed it"
+    granted = [event for event in [*recorded, *own] if "role" in event]
+    stored = document.get("role"), document.get("organizations")
+    if granted and stored != (granted[-1]["role"], granted[-1].get("organizations")):
+        yield "the audit trail records another role or other organizations of this administrator: somebody changed it"
 
 
 def check_session(document: Json, history: TrailHistory) -> Iterator[str]:

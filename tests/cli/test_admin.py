@@ -79,11 +79,23 @@ def test_administrators_are_listed_and_deleted(admin, capsys):
         admin("create", name, piped=PASSWORD)
     assert admin("create", "ann", piped=PASSWORD) == 2
     admin("list")
-    assert capsys.readouterr().out.split() == ["ann", "bob"]
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert rows == [["NAME", "ROLE", "ORGANIZATIONS"], ["ann", "administrator", "all"], ["bob", "administrator", "all"]]
     assert admin("delete", "ann") == 0
     with pytest.raises(Unauthenticated):
         admin.knows("ann", PASSWORD)
     assert admin("delete", "ann") == 2
+
+
+def test_a_role_is_given_and_changed(admin, capsys):
+    """A reader of one organization becomes an administrator of two, and then of all."""
+    assert admin("create", "eve", "--role", "reader", "--org", "acme", piped=PASSWORD) == 0
+    assert "eve can sign in as a reader of acme." in capsys.readouterr().err
+    assert admin("role", "eve", "--org", "acme", "--org", "beta") == 0
+    assert "eve is now an administrator of acme, beta." in capsys.readouterr().err
+    assert admin("role", "eve") == 0
+    assert "eve is now a platform administrator." in capsys.readouterr().err
+    assert admin("role", "nobody") == 2
 
 
 def test_password_is_changed(admin):

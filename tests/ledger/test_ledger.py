@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nproxy_mw.errors import StorageUnavailable
-from nproxy_mw.ledger.facts import Key, decode
+from nproxy_mw.ledger.facts import InstallKey, decode
 from nproxy_mw.ledger.query import compact, find, prune, read_day
 from nproxy_mw.ledger.recorder import MAX_LATE, Ledger
 from nproxy_mw.storage import open_storage
@@ -80,9 +80,9 @@ def test_facts_are_by_token_and_address(storage: Storage, time: Time) -> None:
     one.record("axios", "1.14.1", "", "192.0.2.2")
     one.flush()
     found = {one.key: one for one in find(storage, NOON, NOON + timedelta(hours=1))}
-    first = found[Key("axios", "1.14.1", "tok1", "192.0.2.1")]
+    first = found[InstallKey("axios", "1.14.1", "tok1", "192.0.2.1")]
     assert (first.times, first.first, first.last) == (2, NOON, NOON + timedelta(minutes=5))
-    assert found[Key("axios", "1.14.1", "", "192.0.2.2")].times == 1
+    assert found[InstallKey("axios", "1.14.1", "", "192.0.2.2")].times == 1
 
 
 def test_processes_add_up(storage: Storage, time: Time) -> None:
@@ -118,7 +118,7 @@ def test_failed_write_loses_and_doubles_nothing(time: Time, kind: str) -> None:
             one.record(f"p{operation}", "1.0.0", "t", "i")
             one.flush()
         one.flush()
-        assert read_day(inner, DAY)[Key(f"p{operation}", "1.0.0", "t", "i")].times == 3
+        assert read_day(inner, DAY)[InstallKey(f"p{operation}", "1.0.0", "t", "i")].times == 3
 
 
 def test_storage_that_stays_away_costs_bounded_memory(time: Time, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from werkzeug.test import Client
+
+from nproxy_mw.middleware.dashboard import HostLogin
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 ORGS = "/npm/api/v1/orgs"
@@ -41,6 +44,26 @@ def makes_an_organization(client):
     return client.get(f"{ORGS}/acme/audit").json["events"][0]
 
 
+def changes_settings_by_a_page(client):
+    """Whoever is signed in to the host sees pages, and only the form of their own page changes something."""
+    path = "/npm/-/dashboard/orgs/acme/settings"
+    page = client.get(path)
+    assert page.status_code == 200
+    token = re.search(r'name="form_token" value="(\w+)"', page.text)[1]
+    revision = re.search(r'name="revision" value="(\w+)"', page.text)[1]
+    form = {"revision": revision, "internalScopes": "@acme", "ledgerDays": "90", "auditWithoutAdvisories": "empty"}
+    assert client.post(path, data=form).status_code == 403
+    assert (
+        client.post(path, data={**form, "form_token": token}, headers={"Origin": "http://evil.example"}).status_code
+        == 403
+    )
+    assert client.post(path, data={**form, "form_token": token}).status_code == 303
+    assert client.get("/npm/api/v1/orgs/acme/settings").json["internalScopes"] == ["@acme"]
+    assert client.get("/npm/-/dashboard/people").status_code == 404
+    assert client.get("/npm/-/dashboard/sign-in").status_code == 404
+    assert client.get("/npm/", headers={"Accept": "text/html"}).headers["Location"].endswith("/npm/-/dashboard/")
+
+
 def test_flask_brings_its_users():
     """The host's signed session tells who it is."""
     module = load("managed_by_flask")
@@ -54,6 +77,23 @@ def test_flask_brings_its_users():
     assert client.get(ORGS).status_code == 401
     client.post("/sign-in")
     assert makes_an_organization(client)["by"] == "carl"
+    changes_settings_by_a_page(client)
+
+
+def test_the_host_signs_in_and_nobody_else():
+    """A stranger is sent to the host's own page, with the way back; a cookie of ours opens nothing there."""
+    client = Client(load("managed_by_flask").app)
+    client.set_cookie("nproxy_session", "session_x", path="/npm/-/dashboard")
+    answer = client.get("/npm/-/dashboard/orgs/acme/settings")
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == "/sign-in?next=/npm/-/dashboard/orgs/acme/settings"
+    assert client.post("/npm/-/dashboard/sign-in", data={"name": "x", "password": "y"}).status_code in (403, 404)
+
+
+def test_forms_want_a_secret_of_the_host():
+    """A short one is refused when the application is built."""
+    with pytest.raises(ValueError, match="at least 16 secret bytes"):
+        HostLogin(lambda environ: None, form_key="short", sign_in_url="/")
 
 
 def test_flask_login_brings_its_users(tmp_path):
@@ -87,7 +127,7 @@ def test_flask_login_brings_its_users(tmp_path):
 DJANGO = """
 import sys
 sys.path[:0] = [{tests!r}, {here!r}]
-from test_hosts import Client, load, makes_an_organization, ORGS
+from test_hosts import Client, changes_settings_by_a_page, load, makes_an_organization, ORGS
 module = load("managed_by_django")
 from django.core.management import call_command
 call_command("migrate", verbosity=0)
@@ -109,6 +149,7 @@ client.set_cookie("sessionid", session_of(User.objects.create_user("fred", passw
 assert client.get(ORGS).status_code == 401
 client.set_cookie("sessionid", session_of(User.objects.create_user("emma", password="x", is_staff=True)))
 assert makes_an_organization(client)["by"] == "emma"
+changes_settings_by_a_page(client)
 """
 
 

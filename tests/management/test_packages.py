@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from support.publications import ACTOR
 
@@ -17,7 +19,8 @@ def shelf(tenants):
     tenants.scopes("acme", "@acme")
     client = tenants.client("acme")
     for name in ("@acme/one", "@acme/three", "@acme/two"):
-        assert client.put(f"/acme/{name.replace('/', '%2f')}", document(name)).status == 201
+        assert client.put(f"/acme/{name.replace('/', '%2f')}", document(name, "1.0.0")).status == 201
+        time.sleep(0.002)  # the next change is in another millisecond
     packages = tenants.platform.organization("acme").packages
     one = parse_name("@acme/one")
     packages.deprecate(one, {"1.0.0": "use two"}, packages.read(one)[0]["_rev"], ACTOR)

@@ -7,11 +7,10 @@ import pytest
 from argon2 import PasswordHasher
 from support.events import recorded
 
-from nproxy_mw.access import Actor
+from nproxy_mw.access import Actor, User
 from nproxy_mw.accounts import administrators as module
 from nproxy_mw.accounts.administrators import AdministratorStore
 from nproxy_mw.accounts.attempts import BY_ADDRESS, BY_NAME, network_of
-from nproxy_mw.accounts.sessions import Administrator
 from nproxy_mw.errors import (
     BadRequest,
     Changed,
@@ -40,7 +39,7 @@ def ann(administrators, actor):
 
 def test_right_password_is_its_administrator(administrators, ann):
     """Who knows the password is the administrator."""
-    assert administrators.verify("ann", PASSWORD, ip=IP) == ann == Administrator("ann")
+    assert administrators.verify("ann", PASSWORD, ip=IP) == ann == User("ann")
 
 
 @pytest.mark.parametrize(
@@ -140,7 +139,7 @@ def test_removed_administrator_is_nobody(administrators, ann, actor):
     with pytest.raises(NotFound):
         administrators.remove("ann", actor=actor)
     administrators.create("ann", PASSWORD, actor=actor)
-    assert administrators.list() == [Administrator("ann")]
+    assert administrators.list() == [User("ann")]
 
 
 def test_unknown_administrator_gets_no_password(administrators, actor):

@@ -7,12 +7,12 @@ import orjson
 import pytest
 
 from nproxy_mw import token_format
-from nproxy_mw.access import Grant
-from nproxy_mw.accounts.sessions import LIFETIME, SKEW, Administrator, SessionStore, is_over
+from nproxy_mw.access import Grant, User
+from nproxy_mw.accounts.sessions import LIFETIME, SKEW, SessionStore, is_over
 from nproxy_mw.errors import Missing, StorageUnavailable
 from nproxy_mw.orgs.tokens import TokenStore
 
-ANN = Administrator("ann")
+ANN = User("ann")
 
 
 class Epochs(dict):
@@ -39,7 +39,7 @@ def test_session_is_its_administrator(sessions, storage, trail, clock, epochs, a
     """Who holds the secret is the administrator, in every process."""
     secret, expires_at = sessions.create(ANN, actor=actor)
     other = SessionStore(storage, epoch_of=epochs, trail=trail, clock=clock)
-    assert sessions.find(secret) == other.find(secret) == ANN
+    assert sessions.find(secret) == other.find(secret) == ANN.name
     assert expires_at == clock.now + LIFETIME
 
 
@@ -68,7 +68,7 @@ def test_signed_out_session_has_ended_everywhere(sessions, storage, trail, clock
 def test_changed_password_ends_sessions(sessions, epochs, actor, epoch):
     """With another password, or without the administrator, the session has ended; those of others go on."""
     secret, _ = sessions.create(ANN, actor=actor)
-    other, _ = sessions.create(Administrator("bob"), actor=actor)
+    other, _ = sessions.create(User("bob"), actor=actor)
     epochs["ann"] = epoch
     assert sessions.find(secret) is None
     assert sessions.find(other)
@@ -77,7 +77,7 @@ def test_changed_password_ends_sessions(sessions, epochs, actor, epoch):
 def test_session_of_nobody_is_a_mistake(sessions, actor):
     """No session begins for somebody who is not there."""
     with pytest.raises(ValueError, match="administrator"):
-        sessions.create(Administrator("eve"), actor=actor)
+        sessions.create(User("eve"), actor=actor)
 
 
 @pytest.mark.parametrize("secret", ["", "session_", "session_" + "a" * 43, "session_../x", "nproxy_" + "a" * 49])
@@ -128,7 +128,7 @@ def test_session_is_refused_on_the_present_epoch(sessions, epochs, actor):
     """An administrator whose new password this process has not seen yet is signed in all the same."""
     epochs.remembered = {"ann": "e0"}
     secret, _ = sessions.create(ANN, actor=actor)
-    assert sessions.find(secret) == ANN
+    assert sessions.find(secret) == ANN.name
     epochs["ann"] = "e2"
     assert sessions.find(secret) is None
 
@@ -147,7 +147,7 @@ def test_lost_answer_about_a_session_is_looked_for(sessions, storage, trail, act
     setattr(storage.storage, verb, lose)
     sessions.revoke(ended, actor=actor)
     secret, _ = sessions.create(ANN, actor=actor)
-    assert (sessions.find(ended), sessions.find(secret)) == (None, ANN)
+    assert (sessions.find(ended), sessions.find(secret)) == (None, ANN.name)
     assert [event["event"] for event in trail.chain()] == ["session.created", "session.ended", "session.created"]
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from argon2 import PasswordHasher
 
+from nproxy_mw.access import User
 from nproxy_mw.accounts.administrators import AdministratorStore
-from nproxy_mw.accounts.sessions import Administrator, SessionStore
+from nproxy_mw.accounts.sessions import SessionStore
 from nproxy_mw.hosting import Platform
+from nproxy_mw.middleware.dashboard import Dashboard, SessionLogin
 from nproxy_mw.middleware.management import SignedIn
 from nproxy_mw.middleware.tenants import ByPath, Resolve
 from nproxy_mw.orgs.directory import OrganizationDirectory
@@ -26,7 +28,9 @@ CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 class PlatformFixture:
-    """A platform on *storage*; *users* in the place of the server's own sessions when given."""
+    """A platform on *storage*; *users* in the place of the server's own sessions, and *login* in that of
+    the dashboard's own, when given.
+    """
 
     def __init__(
         self,
@@ -35,6 +39,7 @@ class PlatformFixture:
         resolve: Resolve | None = None,
         orgs: tuple[str, ...] = ("acme", "beta"),
         users: Any = None,
+        login: Any = None,
         public_url: str | None = None,
     ) -> None:
         self.storage = storage or open_storage(f"memory://{uuid.uuid4().hex}")
@@ -50,6 +55,7 @@ class PlatformFixture:
             public_url=public_url,
             users=users or SignedIn(self.administrators, self.sessions),
             administrators=self.administrators,
+            dashboard=partial(Dashboard, login=login or SessionLogin(self.administrators, self.sessions)),
         )
         self.app = validated([], on=self.platform)
         for org in orgs:
@@ -65,7 +71,7 @@ class PlatformFixture:
         return self.sessions.create(self.signed_in, actor=ACTOR)[0]
 
     @cached_property
-    def signed_in(self) -> Administrator:
+    def signed_in(self) -> User:
         """The administrator, whose password is looked at once: attempts are counted, and slowed."""
         return self.administrators.verify(self.administrator, PASSWORD, ip="192.0.2.7")
 

@@ -10,9 +10,9 @@ from argon2 import PasswordHasher
 from support.publications import ACTOR
 from support.stores import UTILS, edit, found, keys_of, overwrite
 
-from nproxy_mw.access import Grant
+from nproxy_mw.access import Grant, User
 from nproxy_mw.accounts.administrators import AdministratorStore
-from nproxy_mw.accounts.sessions import Administrator, SessionStore
+from nproxy_mw.accounts.sessions import SessionStore
 from nproxy_mw.npm.names import parse_name
 from nproxy_mw.orgs.directory import OrganizationDirectory
 from nproxy_mw.orgs.settings import SettingsStore
@@ -188,8 +188,8 @@ def test_number_that_could_be_given_again_is_found(store, acme):
 
 def test_administrators_and_sessions_in_order_are_no_finding(store, administrators, sessions):
     """Made, given another password, removed, made again; signed in and out."""
-    secret, _ = sessions.create(Administrator("ann"), actor=ACTOR)
-    sessions.create(Administrator("ann"), actor=ACTOR)
+    secret, _ = sessions.create(User("ann"), actor=ACTOR)
+    sessions.create(User("ann"), actor=ACTOR)
     sessions.revoke(secret, actor=ACTOR)
     administrators.set_password("ann", "another horse battery", actor=ACTOR)
     administrators.create("bob", "correct horse battery", actor=ACTOR)
@@ -221,7 +221,7 @@ def test_administrator_that_was_put_back_is_found(store, administrators, session
 
 def test_planted_session_is_found(store, sessions):
     """One that nobody signed in for, and one that had ended."""
-    secret, _ = sessions.create(Administrator("ann"), actor=ACTOR)
+    secret, _ = sessions.create(User("ann"), actor=ACTOR)
     (key,) = keys_of(store, "sessions/")
     data = store.read(key).data
     sessions.revoke(secret, actor=ACTOR)

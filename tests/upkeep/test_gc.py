@@ -10,7 +10,7 @@ import pytest
 from support.publications import ACTOR, publication, publish
 from support.stores import UTILS, edit
 
-from nproxy_mw.access import Administrator
+from nproxy_mw.access import User
 from nproxy_mw.accounts.attempts import Attempts
 from nproxy_mw.accounts.sessions import SessionStore
 from nproxy_mw.errors import StorageUnavailable
@@ -166,7 +166,7 @@ def passing(store):
     """A store with a session that ends at midnight, a failed sign-in, and a login that waits for ten minutes."""
     trail = OrganizationDirectory(store, clock=lambda: NOON).trail("system")
     sessions = SessionStore(store, epoch_of=lambda name, *, current=False: "e", trail=trail, clock=lambda: NOON)
-    sessions.create(Administrator("ann"), actor=ACTOR)
+    sessions.create(User("ann"), actor=ACTOR)
     Attempts(store, clock=lambda: NOON).begin("ann", "192.0.2.7")
     PendingLogins(home(store, "acme"), clock=lambda: NOON).begin(ACTOR)
     return store

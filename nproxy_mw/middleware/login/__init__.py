@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from nproxy_mw.access import Administrators, Grant, Principal
+from nproxy_mw.access import Administrators, Grant, Principal, check_manages
 from nproxy_mw.errors import BadRequest, Unauthenticated
 from nproxy_mw.http.context import context_of
 from nproxy_mw.http.handlers import VerbTable
@@ -63,6 +63,7 @@ class Login:
         clock: Clock = utc_now,
     ) -> None:
         self.app = app
+        self.org = org
         self.tokens = tokens
         self.administrators = administrators
         self.public_url = public_url
@@ -108,6 +109,7 @@ class Login:
             administrator = self.administrators.verify(name, password, ip=request.environ.get("REMOTE_ADDR", ""))
         except Unauthenticated as error:
             raise Unauthenticated(error.message, scheme="Basic", code=error.code) from error
+        check_manages(administrator, self.org)
         token = self._token(request, administrator.name, _EVERYTHING)
         answer = {"ok": True, "id": f"org.couchdb.user:{administrator.name}", "token": token}
         return json_response(answer, 201, NO_STORE)

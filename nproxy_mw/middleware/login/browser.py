@@ -16,8 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from werkzeug.http import dump_cookie
 
-from nproxy_mw.access import Actor, Administrators, Grant, Principal
-from nproxy_mw.errors import BadRequest, NotFound, TooManyRequests, Unauthenticated
+from nproxy_mw.access import Actor, Administrators, Grant, Principal, check_manages
+from nproxy_mw.errors import BadRequest, Forbidden, NotFound, TooManyRequests, Unauthenticated
 from nproxy_mw.http.bodies import read_body
 from nproxy_mw.http.context import Context, actor_of
 from nproxy_mw.http.messages import Headers, Response
@@ -88,9 +88,10 @@ class LoginPage:
                 return self._form(request, 400, waiting, "Choose what the token may do.", sent)
             ip = request.environ.get("REMOTE_ADDR", "")
             administrator = self.administrators.verify(sent.name, sent.password, ip=ip)
+            check_manages(administrator, self.org)
             request.context.principal = Principal(administrator.name)
             self.logins.grant(request.name, administrator.name, (Grant(scope) for scope in sent.scopes))
-        except Unauthenticated as error:
+        except (Forbidden, Unauthenticated) as error:
             return self._form(request, 403, waiting, error.message, sent)
         except TooManyRequests as error:
             return self._form(request, 429, waiting, error.message, sent, error.headers())

@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from nproxy_mw.access import Administrators, Grant, Principal, require
-from nproxy_mw.errors import NotFound, Unauthenticated
+from nproxy_mw.access import Administrators, Grant, Principal, Role, User, require
+from nproxy_mw.errors import Forbidden, NotFound, Unauthenticated
 from nproxy_mw.http.context import context_of
 from nproxy_mw.http.handlers import VerbTable
 from nproxy_mw.http.messages import Response, send
@@ -36,7 +36,6 @@ from nproxy_mw.middleware.management.calls import (
     Authenticator,
     Call,
     Tenant,
-    User,
     bearer,
     called_by,
     reply,
@@ -51,7 +50,7 @@ from nproxy_mw.token_format import looks_like_ours
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-__all__ = ["Administrators", "Authenticator", "Management", "SignedIn", "Tenant", "User"]
+__all__ = ["Administrators", "Authenticator", "Management", "Role", "SignedIn", "Tenant", "User"]
 
 BASE = "/api/v1"
 
@@ -130,34 +129,43 @@ class Management:
             case ("orgs", _, "tokens", _):
                 return self._of(place, DELETE=tokens.revoke_token)
             case ("orgs", _, "audit"):
-                return self._of(place, GET=reading.audit)
+                return self._of(place, Role.READER, GET=reading.audit)
             case ("orgs", _, "packages"):
-                return self._of(place, GET=packages.list_packages)
+                return self._of(place, Role.READER, GET=packages.list_packages)
             case ("orgs", _, "packages", _) | ("orgs", _, "packages", _, _):
-                return self._of(place, GET=packages.show_package)
+                return self._of(place, Role.READER, GET=packages.show_package)
             case ("orgs", _, "exceptions", "requests"):
-                return {**self._of(place, GET=exceptions.list_requests), "POST": partial(self._ask, place)}
+                return {**self._of(place, Role.READER, GET=exceptions.list_requests), "POST": partial(self._ask, place)}
             case ("orgs", _, "exceptions", "requests", _, "approve"):
                 return self._of(place, POST=exceptions.approve)
             case ("orgs", _, "exceptions", "requests", _, "deny"):
                 return self._of(place, POST=exceptions.deny)
         raise NotFound("The management API has nothing at that path: see /api/v1/openapi.json.", code="route-not-found")
 
-    def _of(self, place: _Place, **answers: Callable[[Call, Tenant], Response]) -> dict[str, ManagementHandler]:
-        return {method: partial(self._tenants, place, answer) for method, answer in answers.items()}
+    def _of(
+        self, place: _Place, role: Role = Role.ADMINISTRATOR, **answers: Callable[[Call, Tenant], Response]
+    ) -> dict[str, ManagementHandler]:
+        return {method: partial(self._tenants, place, role, answer) for method, answer in answers.items()}
 
-    def _tenants(self, place: _Place, answer: Callable[[Call, Tenant], Response], environ: WSGIEnvironment) -> Response:
+    def _tenants(
+        self, place: _Place, role: Role, answer: Callable[[Call, Tenant], Response], environ: WSGIEnvironment
+    ) -> Response:
         call = self._call(environ, place.rest)
-        # Who may not manage an organization does not learn whether it exists.
-        if not call.user.manages(place.org) or not self.organizations.exists(place.org):
+        # Who may not see an organization does not learn whether it exists.
+        if not call.user.sees(place.org) or not self.organizations.exists(place.org):
             raise NotFound("There is no such organization.", code="organization-not-found")
+        if role is Role.ADMINISTRATOR and not call.user.manages(place.org):
+            raise Forbidden(
+                "Your role is 'reader', which this call does not allow: ask an administrator of the organization.",
+                code="missing-role",
+            )
         return answer(call, self.tenant(place.org))
 
     def _ask(self, place: _Place, environ: WSGIEnvironment) -> Response:
         """A request for an exception, which an API token may make too."""
         secret = bearer(environ)
         if not looks_like_ours(secret):
-            return self._tenants(place, exceptions.ask, environ)
+            return self._tenants(place, Role.READER, exceptions.ask, environ)
         # Who holds no token of an organization does not learn whether it exists.
         principal = self.tenant(place.org).tokens.find(secret) if self.organizations.exists(place.org) else None
         if principal is None:

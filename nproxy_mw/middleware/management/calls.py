@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from urllib.parse import parse_qsl
 
-from nproxy_mw.access import Actor, Principal
+from nproxy_mw.access import Actor, Principal, User
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import BadRequest, PayloadTooLarge
 from nproxy_mw.http.context import actor_of, context_of
@@ -44,21 +44,6 @@ class Tenant(Protocol):
     def packages(self) -> PackageStore: ...
     @property
     def search_index(self) -> SearchIndex: ...
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """A user of the management API.
-
-    *organizations* are those that the user may manage. None means all, and the right to create more.
-    """
-
-    name: str
-    organizations: frozenset[str] | None = None
-
-    def manages(self, org: str) -> bool:
-        """Returns whether the user may manage the organization *org*, should it exist."""
-        return self.organizations is None or org in self.organizations
 
 
 Authenticator: TypeAlias = "Callable[[WSGIEnvironment], User | None]"

@@ -66,9 +66,8 @@ def _operation(
 ) -> dict[str, Any]:
     """One call. *answer* and *body* are schemas; *refusals* are statuses beside those that every call may have."""
     done = _answer(summary, answer) if answer is not None else {"description": summary}
-    refused = {*refusals.split(), "400", "503"} | ({"411", "413"} if body else set()) | (set() if public else {"401"})
-    if body or status == "204":
-        refused.add("403")
+    refused = {*refusals.split(), "400", "403", "503"} | ({"411", "413"} if body else set())
+    refused |= set() if public else {"401"}
     operation: dict[str, Any] = {
         "operationId": name,
         "summary": summary,

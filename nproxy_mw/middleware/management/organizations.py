@@ -17,15 +17,15 @@ class OrganizationCalls:
         self.organizations = organizations
 
     def listed(self, call: Call) -> Response:
-        """Returns the organizations that the user manages, by id."""
+        """Returns the organizations that the user sees, by id."""
         call.query()
-        found = [one.to_document() for one in self.organizations.list() if call.user.manages(one.id)]
+        found = [one.to_document() for one in self.organizations.list() if call.user.sees(one.id)]
         return reply({"orgs": found})
 
     def create(self, call: Call) -> Response:
         """Creates an organization."""
-        if call.user.organizations is not None:
-            raise Forbidden("This user manages certain organizations and may not create others.", code="may-not-create")
+        if not call.user.is_platform_administrator:
+            raise Forbidden("Organizations are created by platform administrators: ask one.", code="may-not-create")
         document = call.document("id", "name")
         org, name = document.get("id"), document.get("name")
         fields: dict[str, str] = {}

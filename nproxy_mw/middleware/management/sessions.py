@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nproxy_mw.access import Administrators, Principal
+from nproxy_mw.access import Administrators, Principal, User
 from nproxy_mw.accounts.sessions import SessionStore
 from nproxy_mw.errors import Unauthenticated
 from nproxy_mw.http.json_bodies import CREDENTIALS
 from nproxy_mw.http.messages import Response
-from nproxy_mw.middleware.management.calls import DONE, Call, User, bearer, called_by, read_document, reply
+from nproxy_mw.middleware.management.calls import DONE, Call, bearer, called_by, read_document, reply
 from nproxy_mw.rules.values import InvalidFields
 from nproxy_mw.times import timestamp
 from nproxy_mw.token_format import looks_like_ours
@@ -38,8 +38,8 @@ class SignedIn:
                 "An API token does not open the management API: sign in with POST /api/v1/sessions.",
                 code="not-a-session",
             )
-        administrator = self.sessions.find(secret)
-        return User(administrator.name) if administrator is not None else None
+        name = self.sessions.find(secret)
+        return self.administrators.find(name) if name is not None else None
 
     def sign_in(self, environ: WSGIEnvironment) -> Response:
         """Creates a session for a name and its password."""

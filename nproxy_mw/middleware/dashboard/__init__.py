@@ -1,0 +1,168 @@
+"""Dashboard: pages for people under ``/-/dashboard/``, for administrators and readers.
+
+Who looks is known by *login*: `SessionLogin` for a server with administrators of its own, `HostLogin` inside a host
+application. Cookies are looked at below this path and nowhere else; an API token opens nothing here. A browser that
+opens the root path is sent here. Every other path goes to *app*. Stands below ErrorResponses.
+
+A page is a function from a `PageRequest` to a `Page`: the name of a template and its values. `render` fills it in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+from nproxy_mw.access import Principal
+from nproxy_mw.errors import MethodNotAllowed, NotFound, NproxyError, Unauthenticated
+from nproxy_mw.http.context import actor_of, context_of
+from nproxy_mw.http.handlers import VerbTable
+from nproxy_mw.http.messages import NO_STORE, Response, is_read, send
+from nproxy_mw.http.negotiation import header
+from nproxy_mw.http.sites import base_url, check_domain, host_name
+from nproxy_mw.middleware.dashboard.answers import Answer, Page, Redirect
+from nproxy_mw.middleware.dashboard.assets import ASSETS
+from nproxy_mw.middleware.dashboard.cookies import SESSION, Cookie
+from nproxy_mw.middleware.dashboard.forms import read_form, read_query
+from nproxy_mw.middleware.dashboard.guards import check_access, check_form
+from nproxy_mw.middleware.dashboard.layout import html
+from nproxy_mw.middleware.dashboard.login import HostLogin, SessionLogin, VisitorLogin
+from nproxy_mw.middleware.dashboard.pages import ROUTES
+from nproxy_mw.middleware.dashboard.rendering import PAGE_HEADERS
+from nproxy_mw.middleware.dashboard.request import PageRequest, Site
+from nproxy_mw.orgs.directory import OrganizationDirectory
+from nproxy_mw.orgs.organization import Organization
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+__all__ = ["BASE", "Dashboard", "HostLogin", "SessionLogin"]
+
+BASE = "/-/dashboard"
+
+
+class Dashboard:
+    """The dashboard over *organizations*, whose parts *tenant* opens by id.
+
+    *registry_url* returns where clients reach the registry of an organization, given a request and its id. If
+    *public_url* is None, links follow the request. If *domain* is given, only that host serves the dashboard.
+
+    Raises:
+        ValueError: *domain* is not a domain's name.
+    """
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        *,
+        organizations: OrganizationDirectory,
+        tenant: Callable[[str], Organization],
+        login: VisitorLogin,
+        registry_url: Callable[[WSGIEnvironment, str], str],
+        public_url: str | None = None,
+        domain: str | None = None,
+    ) -> None:
+        self.app = app
+        self.site = Site(organizations, tenant, login, registry_url)
+        self.public_url = public_url
+        self.domain = check_domain(domain) if domain is not None else None
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path: str = environ.get("PATH_INFO", "")
+        if path in ("", "/") and is_read(environ) and "text/html" in header(environ, "HTTP_ACCEPT"):
+            return send(environ, start_response, _go(self._home(environ)))
+        is_here = self.domain is None or host_name(environ) == self.domain
+        if not is_here or (path != BASE and not path.startswith(f"{BASE}/")):
+            return self.app(environ, start_response)
+        context_of(environ, by="Dashboard")
+        return send(environ, start_response, self._response(environ, path.removeprefix(BASE).removeprefix("/")))
+
+    def _response(self, environ: WSGIEnvironment, path: str) -> Response:
+        if path in ASSETS and is_read(environ):
+            return ASSETS[path]
+        request = self._request(environ)
+        try:
+            return self._answered(request, path)
+        except Unauthenticated:
+            return _go(self._sign_in(request, path), status=303)
+        except NproxyError as error:
+            return _sent(request, _refusal(error), [*error.headers()])
+
+    def _answered(self, request: PageRequest, path: str) -> Response:
+        environ = request.environ
+        offers, parts = ROUTES.find(path)
+        offer = VerbTable(offers).find(environ)
+        request = replace(request, parts=parts, query=read_query(environ))
+        check_access(request, offer.access)
+        if not is_read(environ):
+            request = replace(request, form=read_form(environ))
+            check_form(request, offer.access)
+        return _sent(request, offer.handler(request))
+
+    def _request(self, environ: WSGIEnvironment) -> PageRequest:
+        base = self._base(environ)
+        is_secure = urlsplit(base_url(environ, self.public_url)).scheme == "https"
+        secret = Cookie(SESSION, base, is_secure).read(environ)
+        visitor = self.site.login.visitor(environ, secret)
+        context = context_of(environ, by="Dashboard")
+        if visitor is not None:
+            context.principal = Principal(visitor.user.name)
+        return PageRequest(
+            environ=environ,
+            site=self.site,
+            visitor=visitor,
+            actor=actor_of(context, environ),
+            base=base,
+            is_secure=is_secure,
+            secret=secret,
+        )
+
+    def _home(self, environ: WSGIEnvironment) -> str:
+        """Where a browser is sent that opens the root path: from the host of an organization, to the platform's own."""
+        if self.domain is None or host_name(environ) == self.domain:
+            return f"{self._base(environ)}/"
+        port = urlsplit(f"//{environ.get('HTTP_HOST', '')}").port if self.public_url is None else None
+        own = self.public_url or f"{environ['wsgi.url_scheme']}://{self.domain}{f':{port}' if port else ''}"
+        return f"{own.rstrip('/')}{BASE}/"
+
+    def _base(self, environ: WSGIEnvironment) -> str:
+        return urlsplit(base_url(environ, self.public_url)).path + BASE
+
+    def _sign_in(self, request: PageRequest, path: str) -> str:
+        """Where a visitor is sent who is not signed in, to come back to *path*."""
+        wanted = path if is_read(request.environ) else ""
+        url = self.site.login.sign_in_url
+        if url is not None:
+            return f"{url}{'&' if '?' in url else '?'}next={quote(request.link(wanted), safe='/')}"
+        return request.link("sign-in") + (f"?next={quote(wanted.encode('latin-1'), safe='@/')}" if wanted else "")
+
+
+def _sent(request: PageRequest, answer: Answer, headers: Iterable[tuple[str, str]] = ()) -> Response:
+    if isinstance(answer, Page):
+        return Response(answer.status, [*PAGE_HEADERS, *answer.headers, *headers], html(request, answer))
+    if isinstance(answer, Redirect):
+        notice = f"?notice={answer.notice}" if answer.notice else ""
+        return _go(f"{request.base}/{answer.path}{notice}", status=303, headers=answer.headers)
+    disposition = f'attachment; filename="{answer.filename}"'
+    return Response(
+        200, [("Content-Type", answer.content_type), ("Content-Disposition", disposition), *NO_STORE], answer.body
+    )
+
+
+def _go(location: str, *, status: int = 302, headers: Iterable[tuple[str, str]] = ()) -> Response:
+    return Response(status, [("Location", location), ("Content-Type", "text/plain"), *NO_STORE, *headers])
+
+
+def _refusal(error: NproxyError) -> Page:
+    heading = _HEADINGS.get(error.status, "That did not work")
+    return Page("refusal.html", heading, {"sentence": error.message, "status": error.status}, error.status)
+
+
+_HEADINGS = {
+    NotFound.status: "There is nothing here",
+    403: "You may not do that",
+    MethodNotAllowed.status: "That is not offered here",
+    429: "Too many attempts",
+    503: "Try again in a moment",
+}

@@ -1,0 +1,195 @@
+"""One internal package: its README, versions, tags and history, and what can be changed about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nproxy_mw.errors import BadRequest, Conflict, NotFound
+from nproxy_mw.json_values import Json
+from nproxy_mw.middleware.dashboard.answers import Answer, Page, Redirect
+from nproxy_mw.middleware.dashboard.paging import page_of
+from nproxy_mw.middleware.dashboard.readme import cut, readme_html
+from nproxy_mw.middleware.dashboard.request import PageRequest
+from nproxy_mw.npm.names import Name, parse_name
+from nproxy_mw.npm.versions import sort_key
+
+EVENTS = 15  # of the package's own history on its page
+VERSIONS = 50
+MAX_MESSAGE = 500  # characters of a deprecation
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """One version as the table shows it."""
+
+    version: str
+    published: str
+    publisher: str
+    size: int | None
+    is_signed: bool
+    deprecated: str
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TagRow:
+    """One dist-tag. *moved_from* is the version it named before, as far as the history tells."""
+
+    tag: str
+    version: str
+    moved_from: str
+    moved_at: str
+
+
+def show(request: PageRequest) -> Answer:
+    """Returns the page of a package."""
+    return _package(request)
+
+
+def set_tag(request: PageRequest) -> Answer:
+    """Points a dist-tag at a version."""
+    tag, version = request.form.text("tag"), request.form.text("version")
+    return _changed(
+        request, "tag-set", lambda name: request.organization.packages.tag(name, tag, version, request.actor)
+    )
+
+
+def remove_tag(request: PageRequest) -> Answer:
+    """Removes a dist-tag."""
+    tag = request.form.text("tag")
+    return _changed(request, "tag-removed", lambda name: request.organization.packages.untag(name, tag, request.actor))
+
+
+def deprecate(request: PageRequest) -> Answer:
+    """Sets the deprecation message of one version or of all; an empty one removes it."""
+    packages, chosen = request.organization.packages, request.form.text("version")
+    message = " ".join(request.form.text("message").split())
+
+    def change(name: Name) -> None:
+        if len(message) > MAX_MESSAGE:
+            raise BadRequest(f"A message has at most {MAX_MESSAGE} characters.")
+        packument, _ = packages.read(name, for_write=True)
+        versions = [version for version in packument["versions"] if chosen in ("", version)]
+        if not versions:
+            raise BadRequest("There is no such version: choose another.")
+        packages.deprecate(name, dict.fromkeys(versions, message), packument["_rev"], request.actor)
+
+    return _changed(request, "deprecated" if message else "undeprecated", change)
+
+
+def ask_unpublish(request: PageRequest) -> Answer:
+    """Returns the question before a package, or one version, is unpublished."""
+    return _question(request)
+
+
+def unpublish(request: PageRequest) -> Answer:
+    """Unpublishes a package, or one version, when its name was written as asked."""
+    packages, version = request.organization.packages, request.form.text("version")
+    name = parse_name(request.parts["package"])
+    packument, _ = packages.read(name, for_write=True)
+    if request.form.text("confirm") != _written(name, version):
+        return _question(request, "That is not what was asked for: nothing was unpublished.")
+    try:
+        if not version:
+            packages.unpublish(name, packument["_rev"], request.actor)
+            return Redirect(request.here("packages"), "unpublished")
+        if not request.organization.settings.get().version_unpublish:
+            raise BadRequest("Single versions are not unpublished here: allow it in the settings first.")
+        packages.unpublish_versions(name, frozenset({version}), packument["_rev"], request.actor)
+    except (BadRequest, Conflict) as error:
+        return _question(request, error.message)
+    return Redirect(request.here("packages", str(name)), "version-unpublished")
+
+
+def _changed(request: PageRequest, notice: str, change: Callable[[Name], None]) -> Answer:
+    name = parse_name(request.parts["package"])
+    try:
+        change(name)
+    except (BadRequest, Conflict, NotFound) as error:
+        return _package(request, error.message)
+    return Redirect(request.here("packages", str(name)), notice)
+
+
+def _package(request: PageRequest, problem: str = "") -> Page:
+    organization, name = request.organization, parse_name(request.parts["package"])
+    packument, _ = organization.packages.read(name, for_write=bool(problem))
+    record, _ = organization.packages.record(name)
+    latest = packument["dist-tags"].get("latest", "")
+    readme = str(packument.get("readme") or "")
+    versions = page_of(list(_versions(packument)), request.query.text("page"), VERSIONS)
+    values = {
+        "description": str(packument.get("description") or ""),
+        "created": str(packument["time"].get("created", "")),
+        "name": str(name),
+        "latest": latest,
+        "manifest": packument["versions"].get(latest, {}),
+        "readme": readme_html(cut(readme)) if readme else "",
+        "is_cut": cut(readme) != readme,
+        "page": versions,
+        "all_versions": sorted(packument["versions"], key=sort_key, reverse=True)[:1000],
+        "tags": list(_tags(packument, record.chain)),
+        "events": list(reversed(record.chain))[:EVENTS],
+        "links": {key: _link(packument, key) for key in ("homepage", "repository", "bugs")},
+        "problem": problem,
+        "can_unpublish_versions": organization.settings.get().version_unpublish and len(packument["versions"]) > 1,
+    }
+    return Page("package.html", str(name), values, 400 if problem else 200)
+
+
+def _versions(packument: Json) -> Iterator[VersionRow]:
+    for version in sorted(packument["versions"], key=sort_key, reverse=True):
+        manifest = packument["versions"][version]
+        dist = manifest["dist"]
+        yield VersionRow(
+            version,
+            str(packument["time"].get(version, "")),
+            str(_member(manifest.get("_npmUser"), "name")),
+            dist.get("unpackedSize"),
+            bool(dist.get("signatures")),
+            str(manifest.get("deprecated") or ""),
+            tuple(sorted(tag for tag, target in packument["dist-tags"].items() if target == version)),
+        )
+
+
+def _tags(packument: Json, chain: Sequence[Json]) -> Iterator[TagRow]:
+    moves: dict[str, list[Json]] = {}
+    for event in chain:
+        if event.get("event") == "package.tagged":
+            moves.setdefault(str(event.get("tag")), []).append(event)
+    for tag, version in sorted(packument["dist-tags"].items()):
+        told = moves.get(tag, [])
+        before = told[-2].get("version", "") if len(told) > 1 else ""
+        yield TagRow(tag, version, str(before), str(told[-1].get("time", "")) if told else "")
+
+
+def _question(request: PageRequest, problem: str = "") -> Page:
+    name = parse_name(request.parts["package"])
+    packument, _ = request.organization.packages.read(name)
+    version = request.form.text("version") or request.query.text("version")
+    if version and version not in packument["versions"]:
+        raise NotFound("The package has no such version.", code="version-not-found")
+    values = {
+        "name": str(name),
+        "version": version,
+        "written": _written(name, version),
+        "number": len(packument["versions"]),
+        "problem": problem,
+    }
+    return Page("unpublish.html", f"Unpublish {_written(name, version)}?", values, 400 if problem else 200)
+
+
+def _written(name: Name, version: str) -> str:
+    """What must be written before something is unpublished."""
+    return f"{name}@{version}" if version else str(name)
+
+
+def _link(packument: Json, key: str) -> str:
+    value = packument.get(key)
+    url = str(value if isinstance(value, str) else _member(value, "url"))
+    return url.removeprefix("git+").removesuffix(".git")
+
+
+def _member(value: Any, key: str) -> Any:
+    return value.get(key, "") if isinstance(value, Mapping) else ""

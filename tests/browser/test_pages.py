@@ -1,0 +1,160 @@
+"""Every page in Chromium: accessible in both schemes, at 320 pixels too, without scripts, by the keyboard."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import axe_playwright_python
+import pytest
+from playwright.sync_api import Page, expect
+from support.filled import PATHS
+from support.hosting import PASSWORD, PlatformFixture
+from support.payloads import PAYLOADS
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
+EVERYTHING = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+COLORS = {"type": "rule", "values": ["color-contrast"]}
+"""What alone depends on the scheme."""
+
+PICTURES = os.environ.get("NPROXY_TEST_PICTURES")
+"""A folder for a picture of every page."""
+
+
+def violations(page: Page, rules: object = EVERYTHING) -> list[str]:
+    """What axe-core finds on a page."""
+    page.evaluate(AXE)
+    found = page.evaluate("rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", rules)
+    return [f"{one['id']}: {node['html'][:200]}" for one in found["violations"] for node in one["nodes"]]
+
+
+def overflow(page: Page) -> int:
+    """By how many pixels a page is wider than its window."""
+    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "width", "rules"),
+    [("light", 1440, EVERYTHING), ("light", 320, EVERYTHING), ("dark", 1440, COLORS)],
+    ids=["wide", "narrow", "dark"],
+)
+def test_every_page_is_accessible(
+    opened: Callable[..., Page], url: str, scheme: str, width: int, rules: object
+) -> None:
+    """axe-core finds nothing, and no page scrolls sideways."""
+    found: dict[str, Any] = {}
+    page = opened("/orgs", color_scheme=scheme, viewport={"width": width, "height": 800})
+    for path in PATHS:
+        page.goto(url + path)
+        found[path] = violations(page, rules), overflow(page)
+        if PICTURES:
+            name = f"{path.strip('/').replace('/', '_')}-{scheme}-{width}.png"
+            page.screenshot(path=Path(PICTURES) / name, full_page=True)
+    assert found == dict.fromkeys(PATHS, ([], 0))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_sign_in_is_accessible(opened: Callable[..., Page], scheme: str) -> None:
+    """Before and after a wrong password."""
+    page = opened("/sign-in", signed_in=False, color_scheme=scheme)
+    assert violations(page) == []
+    page.get_by_label("Name").fill("ann")
+    page.get_by_label("Password").fill("wrong password")
+    page.get_by_role("button", name="Sign in").click()
+    assert page.get_by_role("alert").inner_text() == "The name or the password is wrong."
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("java_script_enabled", [True, False], ids=["scripts", "no scripts"])
+def test_the_product_pages_words_work(
+    opened: Callable[..., Page], tenants: PlatformFixture, java_script_enabled: bool
+) -> None:
+    """Sign in, add a scope in Settings, create a token under API tokens, revoke it: with and without scripts."""
+    scope = f"@made-{'with' if java_script_enabled else 'without'}"
+    page = opened("/orgs/acme/settings", signed_in=False, java_script_enabled=java_script_enabled)
+    page.get_by_label("Name").fill(tenants.administrator)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    scopes = page.get_by_label("Internal scopes")
+    scopes.fill(f"{scopes.input_value()}\n{scope}")
+    page.get_by_role("button", name="Save settings").click()
+    assert page.get_by_role("status").inner_text().startswith("The settings are saved.")
+    assert scope in tenants.platform.organization("acme").settings.get().internal_scopes
+    page.get_by_role("link", name="API tokens").click()
+    page.get_by_label("Name").fill(scope)
+    page.get_by_label("publish and unpublish").check()
+    page.get_by_role("button", name="Create token").click()
+    secret = page.get_by_label("The token").inner_text().strip()
+    tokens = tenants.platform.organization("acme").tokens
+    assert tokens.find(secret) is not None
+    page.get_by_role("link", name="Back to API tokens").click()
+    page.get_by_role("link", name=f"Revoke {scope}").click()
+    page.get_by_role("button", name="Revoke token").click()
+    assert page.get_by_role("status").inner_text().startswith("The token is revoked.")
+    assert tokens.find(secret) is None
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_everything_is_reached_by_the_keyboard(opened: Callable[..., Page]) -> None:
+    """The first key leads past the navigation; each stop can be seen."""
+    page = opened("/orgs/acme/tokens")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to content"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.name") == "name"
+    page.keyboard.type("by keyboard")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Copy the token now")).to_be_visible()
+    page.keyboard.press("Tab")
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+
+
+def test_hostile_text_runs_nowhere(opened: Callable[..., Page], url: str) -> None:
+    """Nothing of it is run, asked for elsewhere, or said on the console, on any page."""
+    page = opened("/orgs/acme/packages")
+    paths = [f"packages/@acme/hostile-{number}" for number in range(len(PAYLOADS))]
+    paths += [f"{path}/1.0.1" for path in paths[::8]]
+    paths += [f"packages/@acme/hostile-{number}/-/changes/1.0.1" for number in range(0, len(PAYLOADS), 8)]
+    for path in [*paths, "audit", "tokens", "exceptions", "packages?q=hostile"]:
+        page.goto(f"{url}/orgs/acme/{path}")
+        assert page.evaluate("window.pwned") is None, path
+        assert page.evaluate("document.title").endswith("nproxy_mw"), path
+
+
+def test_a_form_is_sent_once(opened: Callable[..., Page], tenants: PlatformFixture) -> None:
+    """Two clicks on a button create one token."""
+    page = opened("/orgs/acme/tokens")
+    page.get_by_label("Name").fill("clicked twice")
+    page.get_by_role("button", name="Create token").dblclick()
+    expect(page.get_by_role("heading", name="Copy the token now")).to_be_visible()
+    names = [token.name for token in tenants.platform.organization("acme").tokens.list()]
+    assert names.count("clicked twice") == 1
+
+
+def test_a_page_cannot_be_framed(opened: Callable[..., Page], url: str) -> None:
+    """A frame around it stays empty, on this very host too."""
+    page = opened("/orgs")
+    headers = page.request.get(f"{url}/orgs").headers
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert headers["x-frame-options"] == "DENY"
+
+
+def test_the_way_back_after_signing_out_shows_nothing(opened: Callable[..., Page], tenants: PlatformFixture) -> None:
+    """The browser's Back button does not bring back a page that a signed-out session saw."""
+    page = opened("/orgs/acme/tokens", signed_in=False)
+    page.get_by_label("Name").fill(tenants.administrator)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="API tokens")).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    page.go_back()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

@@ -1,0 +1,115 @@
+"""Hostile text does nothing, wherever it comes from: packages, their tarballs, clients, people, URLs."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote, urljoin
+
+import pytest
+from support.browser import HOME, Browser, Seen, signed_in
+from support.filled import fill_with
+from support.hosting import PlatformFixture
+from support.payloads import PAYLOADS
+
+from nproxy_mw.middleware.dashboard.readme import readme_html
+
+TAGS = frozenset(
+    {*("html", "head", "meta", "title", "link", "script", "body", "header", "span", "nav", "form", "input", "button")}
+    | {*("a", "div", "ul", "ol", "li", "main", "p", "h1", "h2", "h3", "h4", "h5", "h6", "dl", "dt", "dd", "table")}
+    | {*("thead", "tbody", "tr", "th", "td", "time", "code", "pre", "section", "fieldset", "legend", "label", "select")}
+    | {*("option", "textarea", "details", "summary", "em", "strong", "small", "svg", "rect", "line", "text", "br")}
+    | {*("blockquote", "del", "s", "hr")}
+)
+ATTRIBUTES = frozenset(
+    {*("lang", "charset", "name", "content", "rel", "href", "type", "src", "defer", "class", "id", "method", "action")}
+    | {*("value", "for", "maxlength", "minlength", "required", "autocomplete", "autocapitalize", "spellcheck", "role")}
+    | {*("aria-describedby", "aria-label", "aria-current", "aria-labelledby", "aria-invalid", "tabindex", "scope")}
+    | {*("datetime", "checked", "selected", "rows", "inputmode", "open", "viewbox", "x", "y", "x1", "x2", "y1", "y2")}
+    | {*("width", "height", "text-anchor", "start")}
+)
+LINK = re.compile(r"(/-/dashboard(/[^\s]*)?|https?://[^\s]+|mailto:[^\s]+|#[\w-]+|\?[^\s]*)")
+
+
+def check(page: Seen) -> None:
+    """A page holds nothing but the elements, attributes and links that the templates and a README may have."""
+    assert page.status < 500
+    for tag, attributes in page.tags:
+        assert tag in TAGS, tag
+        assert attributes.keys() <= ATTRIBUTES, (tag, attributes)
+        for name in ("href", "src", "action"):
+            assert LINK.fullmatch(attributes.get(name) or "#x"), (tag, attributes)
+        if tag == "script":
+            assert re.fullmatch(r"/-/dashboard/script\.[0-9a-f]{12}\.js", attributes["src"])
+    for character in "\u202e\u2066\u200b\ufeff\x00":
+        assert character not in page.body.decode()
+
+
+@pytest.fixture(scope="module")
+def reader() -> Browser:
+    """Signed in where every payload stands in every place that takes it."""
+    tenants = PlatformFixture()
+    for number, payload in enumerate(PAYLOADS):
+        fill_with(tenants, payload, number)
+    return signed_in(tenants)
+
+
+@pytest.mark.parametrize("number", range(len(PAYLOADS)), ids=PAYLOADS)
+def test_hostile_packages_do_nothing(reader: Browser, number: int) -> None:
+    """In a README, description, author, license, script, engine, file name, file, tag or deprecation."""
+    name = f"@acme/hostile-{number}"
+    for path in (f"packages/{name}", f"packages/{name}/1.0.1", f"packages/{name}/-/changes/1.0.1"):
+        page = reader.get(f"{HOME}/orgs/acme/{path}")
+        assert page.status == 200
+        check(page)
+
+
+@pytest.mark.parametrize("path", ["packages", "audit", "tokens", "exceptions", "overview", "settings", "rules"])
+def test_hostile_names_and_reasons_do_nothing(reader: Browser, path: str) -> None:
+    """The name of a token, a user agent, an address or a reason, on every page of the lists."""
+    pages, following = 0, f"{HOME}/orgs/acme/{path}"
+    while following and pages < 40:
+        page = reader.get(following)
+        check(page)
+        onwards = [attributes["href"] for tag, attributes in page.tags if attributes.get("rel") == "next"]
+        following, pages = (urljoin(following, onwards[0]) if onwards else ""), pages + 1
+    assert not following
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_hostile_urls_and_forms_do_nothing(ann: Browser, payload: str) -> None:
+    """What a URL or a form says comes back as text, or not at all."""
+    quoted = quote(payload)
+    for path in (
+        f"/orgs/acme/packages?q={quoted}&page={quoted}",
+        f"/orgs/acme/audit?event={quoted}&package={quoted}&after={quoted}",
+        f"/orgs/acme/packages/{quoted}",
+        f"/orgs/{quoted}/packages",
+        f"/orgs?notice={quoted}",
+        f"/{quoted}",
+    ):
+        check(ann.get(HOME + path))
+    page = ann.get(f"{HOME}/orgs/acme/settings")
+    check(ann.submit(page, "/settings", internalScopes=payload, ledgerDays=payload, auditWithoutAdvisories=payload))
+    check(ann.submit(ann.get(f"{HOME}/orgs"), "/orgs", id=payload, name=payload))
+    check(ann.submit(ann.get(f"{HOME}/people"), "/people", name=payload, password=payload, organizations=payload))
+    check(
+        ann.submit(
+            ann.get(f"{HOME}/orgs/acme/exceptions"), "/exceptions", package=payload, reason=payload, versions=payload
+        )
+    )
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_the_sign_in_form_repeats_only_text(tenants: PlatformFixture, payload: str) -> None:
+    """A stranger's name and way back come back as text."""
+    browser = Browser(tenants.app)
+    page = browser.get(f"{HOME}/sign-in?next={quote(payload)}")
+    check(page)
+    check(browser.submit(page, "sign-in", name=payload, password="wrong password"))
+
+
+@pytest.mark.parametrize("depth", [100, 5000])
+def test_a_nested_readme_takes_no_time_and_no_stack(depth: int) -> None:
+    """Deep quotes, lists, brackets and emphasis are cut off, and raise nothing."""
+    for text in (">" * depth, "[" * depth, "*a " * depth, "- " * depth, "`" * depth, "|" * depth + "\n" + "|-" * depth):
+        assert "<script" not in readme_html(text)
