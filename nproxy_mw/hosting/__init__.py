@@ -115,6 +115,7 @@ class Platform:
             tenant=self.organization,
             users=users,
             domain=self.resolve.management_domain,
+            firewall_of=self.firewall,
             catalog=self.catalog,
         )
         return [ErrorResponses, management, choice]
@@ -122,11 +123,10 @@ class Platform:
     def _built(self, org: str) -> WSGIApplication:
         organization, public_url = self.organization(org), self.public_url_of(org)
         # ErrorResponses stands above all organizations already.
-        firewall = self.firewall(org)
         own = layers(
             organization,
             self.gateway,
-            source=firewall.source if firewall else None,
+            firewall=self.firewall(org),
             tokens=self.tokens(org) if self.tokens else None,
             public_url=public_url,
             views=self._views,
