@@ -20,6 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from nproxy_mw.access import Actor, Tokens
+from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.firewall.gateway import Gateway, open_gateway
 from nproxy_mw.http.messages import json_response, send
 from nproxy_mw.http.sites import base_url
@@ -117,6 +118,7 @@ def layers(
     upstream: Gateway | Transport | None,
     *,
     source: PackageSource | None = None,
+    firewall: Firewall | None = None,
     tokens: Tokens | None = None,
     public_url: str | None = None,
     views: Views | None = None,
@@ -126,13 +128,16 @@ def layers(
     The names are ``error_responses``, ``authenticate``, ``scope_router``, ``record_installs``, ``internal_store`` and
     ``forwarder``. *upstream* is a gateway, or a transport alone, which is asked at each read and judged by no rule. If
     it is None, there are internal packages only, and NoUpstream stands in the place of Forwarder. *source* is what
-    public packages are read from; if it is None, it is the gateway with the organization's rules. If *tokens* is None,
+    public packages are read from; if it is None, it is the gateway with the organization's rules. *firewall* has these
+    rules; if it is None, it is made of the gateway. If *tokens* is None,
     they are the organization's own. If *public_url* is None, URLs in answers follow the request. If *views* is None,
     finished answers are kept in 64 MiB for internal packages and in as much for public ones.
     """
     transport = upstream.transport if isinstance(upstream, Gateway) else upstream
-    if source is None and upstream is not None:
-        source = upstream.firewall(organization).source if isinstance(upstream, Gateway) else Remote(upstream)
+    if firewall is None and isinstance(upstream, Gateway):
+        firewall = upstream.firewall(organization)
+    if source is None and transport is not None:
+        source = firewall.source if firewall else Remote(transport)
     return Layers(
         {
             "error_responses": ErrorResponses,
@@ -149,7 +154,14 @@ def layers(
                 search_index=organization.search_index,
             ),
             "forwarder": (
-                partial(Forwarder, transport=transport, source=source, public_url=public_url, views=views)
+                partial(
+                    Forwarder,
+                    transport=transport,
+                    source=source,
+                    firewall=firewall,
+                    public_url=public_url,
+                    views=views,
+                )
                 if transport is not None
                 else NoUpstream
             ),

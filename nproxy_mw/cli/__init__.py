@@ -8,7 +8,25 @@ import sys
 from collections.abc import Sequence
 
 from nproxy_mw import __version__
-from nproxy_mw.cli import admin, audit, check, copy, gc, keys, logs, org, osv, serve, settings, token, verify
+from nproxy_mw.cli import (
+    admin,
+    audit,
+    check,
+    copy,
+    explain,
+    exposure,
+    gc,
+    installs,
+    keys,
+    logs,
+    org,
+    osv,
+    replay,
+    serve,
+    settings,
+    token,
+    verify,
+)
 from nproxy_mw.cli.command import Command, Group, add_commands, resolve
 from nproxy_mw.cli.options import UsageError
 from nproxy_mw.cli.stores import about_storage
@@ -22,9 +40,13 @@ COMMANDS: tuple[Command | Group, ...] = (
     admin.GROUP,
     settings.GROUP,
     keys.GROUP,
-    osv.GROUP,
     verify.COMMAND,
     audit.GROUP,
+    explain.COMMAND,
+    installs.COMMAND,
+    exposure.COMMAND,
+    replay.COMMAND,
+    osv.GROUP,
     check.COMMAND,
     gc.COMMAND,
     copy.COMMAND,

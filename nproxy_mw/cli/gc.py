@@ -9,12 +9,13 @@ from nproxy_mw.cli.options import Option
 from nproxy_mw.cli.stores import ANY_OF_STORE, existing_storage, orgs_of
 from nproxy_mw.cli.terminal import count, plain
 from nproxy_mw.cli.values import duration
-from nproxy_mw.upkeep.gc import EXPIRED, ORPHANS_KEPT, ORPHANS_REMOVED, Orphan, gc, sweep
+from nproxy_mw.upkeep.gc import EXPIRED, MERGED, ORPHANS_KEPT, ORPHANS_REMOVED, Orphan, gc, sweep
 from nproxy_mw.upkeep.progress import Progress
 
 _TEXT = """\
 Removes tarballs that no record names, temporary files of killed processes, and sessions, logins and counts of failed
-sign-ins whose time is over. Run it from time to time, say once an hour: a run notes the orphans it sees, and a later
+sign-ins whose time is over. Merges the record of installs, day by day, and removes the days that are older than the
+setting ledgerDays. Run it from time to time, say once an hour: a run notes the orphans it sees, and a later
 one removes those that an earlier run saw at least the grace period ago. So a publish that is under way never loses its
 bytes, whatever the clocks of its host say.
 
@@ -47,6 +48,8 @@ def _conclude(progress: Progress, swept: int, dry_run: bool) -> None:
     removed, kept = progress.counts[ORPHANS_REMOVED], progress.counts[ORPHANS_KEPT]
     verb = "would be removed" if dry_run else "removed"
     rest = f"{count(progress.counts[EXPIRED], 'expired object')} and {count(swept, 'temporary file')} {verb}"
+    if merged := progress.counts[MERGED]:
+        rest += f"; {count(merged, 'part')} of the record of installs merged"
     print(f"{count(removed, 'orphan')} {verb}, {kept} kept; {rest}.", file=sys.stderr)
 
 

@@ -1,78 +1,71 @@
-"""``nproxy-mw osv``: the local database of OSV records, which the rules about malware and vulnerabilities read."""
+"""``nproxy-mw osv``: the database of vulnerabilities and malware that the security rules look into."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from nproxy_mw.cli.command import Command, Group, Parsed
 from nproxy_mw.cli.options import Option
-from nproxy_mw.cli.terminal import count, plain, print_table
+from nproxy_mw.cli.stores import CONFIG
+from nproxy_mw.cli.terminal import count, plain
+from nproxy_mw.cli.upstreams import OSV
 from nproxy_mw.intelligence.osv_database import Summary, summary_of
-from nproxy_mw.intelligence.osv_update import Report, update
+from nproxy_mw.intelligence.osv_update import update
 from nproxy_mw.times import utc_now
 
 _TEXT = """\
-The rules 'malware' and 'vulnerability' read a local database of OSV records (https://ossf.github.io/osv-schema/). It is
-one file per host, and servers notice a new one within seconds. No address is built in: --from names where the records
-are, and later updates use the same place again.
+The database of what OSV (https://osv.dev) knows about npm packages: malware and vulnerabilities. Servers that were
+started with --osv read it, and see an update within seconds.
 
-  nproxy-mw osv update --from https://osv.example/npm
-  nproxy-mw osv update --changes
-  nproxy-mw osv status
+  nproxy-mw osv update --osv /srv/npm-osv.db --source https://osv.example/npm/all.zip
+  nproxy-mw osv status --osv /srv/npm-osv.db
 """
 _UPDATE = """\
-Builds a new database and puts it in the place of the present one when it is whole; a failed update changes nothing.
+Makes the database new and swaps it in whole. An update that fails leaves the present one as it is, and so does a source
+that has less than half of its records.
 
-The place is the URL of OSV's archive for npm or of its folder, or a local archive, or a folder of records such as a
-clone of an advisory database. A place that suddenly has less than half of the records is refused.
+  nproxy-mw osv update --osv /srv/npm-osv.db --source https://osv.example/npm/all.zip
+  nproxy-mw osv update --osv /srv/npm-osv.db --source all.zip          an archive that was carried here
+  nproxy-mw osv update --osv /srv/npm-osv.db --source records/         a folder of records
+  nproxy-mw osv update --osv /srv/npm-osv.db --changes                 what changed since, from the same place
 
-  nproxy-mw osv update --from https://osv.example/npm           fetches all.zip
-  nproxy-mw osv update --changes                                fetches modified_id.csv, and what changed since
-  nproxy-mw osv update --from all.zip --database /srv/osv.db
-  nproxy-mw osv update --from advisory-database/advisories
+Run it once an hour with --changes, say, and once a week without.
 """
 _STATUS = """\
-Shows what the database has, from where, and how old it is. The exit code is 1 when there is none.
+Shows what the database holds, and from when. The exit code is 1 when there is none, or none that can be read.
 
-  nproxy-mw osv status
+  nproxy-mw osv status --osv /srv/npm-osv.db
 """
-
-DATABASE = Option("database", "the file of the database", "PATH", parse=Path, default="nproxy-osv.db", group="osv")
-_FROM = Option(
-    "from", "where the records are: a URL, a zip archive or a folder", "PLACE", default="", group="osv",
-    otherwise="the place of the last update",
-)  # fmt: skip
-_CHANGES = Option("changes", "fetch only what changed since the last update; from a URL", group="osv")
 
 
 def _update(parsed: Parsed) -> int:
-    report = update(parsed.database, getattr(parsed, "from"), changes=parsed.changes, now=utc_now())
-    print(plain(f"Read {count(report.changed, 'record')} from {report.summary.source}."))
-    print(_content(report.summary))
-    _complain(report)
+    report = update(Path(parsed.osv), parsed.source or "", changes=parsed.changes, now=utc_now())
+    for example in report.examples:
+        print(plain(f"Left out: {example}"), file=sys.stderr)
+    print(f"{count(report.changed, 'record')} read, {report.refused:,} left out.", file=sys.stderr)
+    _print(report.summary)
     return 0
 
 
 def _status(parsed: Parsed) -> int:
-    summary = summary_of(parsed.database)
+    summary = summary_of(Path(parsed.osv))
     if summary is None:
-        print(f"There is no OSV database in {parsed.database}: run 'nproxy-mw osv update'.", file=sys.stderr)
+        print(f"There is no database that can be read at {parsed.osv}: run 'nproxy-mw osv update'.", file=sys.stderr)
         return 1
-    rows = [("content", _content(summary)), ("built", summary.built), ("newest record", summary.newest)]
-    print_table(("OSV DATABASE", str(parsed.database)), [*rows, ("from", summary.source)], empty="")
+    _print(summary)
     return 0
 
 
-def _content(summary: Summary) -> str:
-    records, packages = count(summary.records, "record"), count(summary.packages, "package")
-    return f"{records} about {packages}, {summary.malware:,} of them about malware"
+def _print(summary: Summary) -> None:
+    held = f"{count(summary.records, 'record')} about {count(summary.packages, 'package')}"
+    print(f"{held}, {summary.malware:,} of them malware")
+    print(f"updated {summary.built}, newest record {summary.newest}")
+    print(plain(f"from {summary.source}"))
 
 
-def _complain(report: Report) -> None:
-    if report.refused:
-        print(f"{count(report.refused, 'record')} could not be used:", *report.examples, sep="\n  ", file=sys.stderr)
-
+_FILE = replace(OSV, required=True, section="options")
 
 GROUP = Group(
     "osv",
@@ -80,8 +73,18 @@ GROUP = Group(
     _TEXT,
     (
         Command(
-            "update", "fetch records and build the database", _update, _UPDATE, options=(_FROM, _CHANGES, DATABASE)
+            "update",
+            "make it new",
+            _update,
+            _UPDATE,
+            options=(
+                Option("source", "a URL, an archive or a folder", "PLACE", quoted=False,
+                       otherwise="where the present database came from", group="osv"),
+                Option("changes", "fetch only what changed since the last update", group="osv"),
+                _FILE,
+                CONFIG,
+            ),
         ),
-        Command("status", "show what the database has", _status, _STATUS, options=(DATABASE,)),
+        Command("status", "show what it holds", _status, _STATUS, options=(_FILE, CONFIG)),
     ),
-)
+)  # fmt: skip

@@ -5,19 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from nproxy_mw.cli import logs
-from nproxy_mw.cli.addresses import (
-    check_upstream,
-    parse_allowed_origin,
-    parse_bind,
-    parse_proxy,
-    parse_public_url,
-    parse_upstream_url,
-)
+from nproxy_mw.cli.addresses import check_upstream
 from nproxy_mw.cli.command import Command, Parsed
 from nproxy_mw.cli.options import Option
 from nproxy_mw.cli.stores import CONFIG, ORG, ORGS, SEAL_KEY, STORAGE, org_of
 from nproxy_mw.cli.tenancy import check_domain
-from nproxy_mw.cli.values import decimal, scope, size, whole
+from nproxy_mw.cli.upstreams import BIND, OF_CACHE, OF_UPSTREAM, PUBLIC_URL, WHERE
+from nproxy_mw.cli.values import decimal, scope, whole
 from nproxy_mw.middleware.tenants import FixedOrg
 
 MAX_FRESHNESS = 5  # seconds: settings and revoked tokens must hold on every host within this
@@ -43,41 +37,17 @@ over the file, the file over the default. The file is TOML; its keys are the fla
   access-log = true
 """
 
-_WHERE, _UPSTREAM, _PROXIES, _PROCESSES = "the registry", "the upstream", "proxies before this server", "processes"
-_CACHE = "what is kept of the upstream, and known about it"
+_PROXIES, _PROCESSES = "proxies before this server", "processes"
 
 _REGISTRY = (
-    Option("bind", "where to listen; :PORT listens on every address", "HOST:PORT", parse=parse_bind,
-           default="127.0.0.1:4874", section=_WHERE),
+    BIND,
     Option("scope", "an npm scope whose packages are your own; repeat it for several", "@SCOPE", parse=scope,
-           many=True, section=_WHERE),
-    Option("public-url", "where clients reach this server", "URL", parse=parse_public_url, quoted=False,
-           otherwise="what each request says", section=_WHERE),
+           many=True, section=WHERE),
+    PUBLIC_URL,
     Option("freshness", "how late this process may see what another did on S3; 0 asks each time", "SECONDS",
-           parse=decimal(0, MAX_FRESHNESS), default="1", section=_WHERE),
+           parse=decimal(0, MAX_FRESHNESS), default="1", section=WHERE),
     Option("search-folder", "where this host keeps its search indexes", "DIR", parse=Path,
-           otherwise="in the storage's folder; for S3 among the user's caches", section=_WHERE),
-)  # fmt: skip
-_OF_UPSTREAM = (
-    Option("upstream", "the registry for everything else, or none", "URL", parse=parse_upstream_url, quoted=False,
-           otherwise="what npm config get registry says", section=_UPSTREAM),
-    Option("upstream-token", "is sent to the upstream as a Bearer token, with reads", "TOKEN", secret=True),
-    Option("allowed-origin", "another place of the upstream's tarballs, like https://cdn.example; repeat it for "
-           "several", "ORIGIN", parse=parse_allowed_origin, many=True, quoted=False, section=_UPSTREAM),
-    Option("upstream-proxy", "the proxy on the way to the upstream", "URL", parse=parse_proxy, quoted=False,
-           otherwise="as HTTP_PROXY, HTTPS_PROXY and NO_PROXY say", section=_UPSTREAM),
-    Option("upstream-ca", "certificate authorities for the upstream, in PEM, besides those of the system", "FILE",
-           section=_UPSTREAM),
-)  # fmt: skip
-_OF_CACHE = (
-    Option("cache", "where what the upstream said is kept: a folder or a URL, or none", "URL", quoted=False,
-           otherwise="a folder next to the storage", section=_CACHE),
-    Option("cache-size", "bytes that the cache may have on this disk, like 20G", "SIZE", parse=size, default="20G",
-           section=_CACHE),
-    Option("offline", "ask nothing of the upstream: serve what is kept", section=_CACHE),
-    Option("osv", "the database of advisories that 'nproxy-mw osv update' writes", "FILE", section=_CACHE),
-    Option("blocklist", "a file of names and versions that count as malware; repeat it for several", "FILE", many=True,
-           section=_CACHE),
+           otherwise="in the storage's folder; for S3 among the user's caches", section=WHERE),
 )  # fmt: skip
 _OF_PROXIES = (
     Option("trusted-proxies", "how many there are, whose X-Forwarded-For and -Proto are believed", "N",
@@ -97,8 +67,8 @@ OPTIONS = (
     ORGS,
     SEAL_KEY,
     *_REGISTRY,
-    *_OF_UPSTREAM,
-    *_OF_CACHE,
+    *OF_UPSTREAM,
+    *OF_CACHE,
     *_OF_PROXIES,
     *_OF_PROCESSES,
     *logs.OPTIONS,

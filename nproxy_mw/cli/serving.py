@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.request import getproxies_environment
 
 from fsspec.core import split_protocol
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -17,20 +15,15 @@ from nproxy_mw.cli.addresses import ChosenUpstream
 from nproxy_mw.cli.command import Parsed
 from nproxy_mw.cli.options import UsageError
 from nproxy_mw.cli.stores import ACTOR, about_storage, no_such_organization, open_organizations
+from nproxy_mw.cli.upstreams import gateway_of, transport_to
 from nproxy_mw.errors import NproxyError, StorageUnavailable
 from nproxy_mw.firewall.gateway import Gateway
 from nproxy_mw.hosting import Platform
-from nproxy_mw.intelligence.combined import Combined
-from nproxy_mw.intelligence.lists import ListFile
-from nproxy_mw.intelligence.osv_database import OsvDatabase
-from nproxy_mw.intelligence.port import Intelligence
 from nproxy_mw.middleware.management import SignedIn
 from nproxy_mw.middleware.tenants import Resolve
 from nproxy_mw.orgs.organization import Organizations
 from nproxy_mw.rules.catalog import Catalog
-from nproxy_mw.stack import gateway_to
-from nproxy_mw.upstream.cache import default_cache
-from nproxy_mw.upstream.transport import Transport, Urllib3Transport
+from nproxy_mw.upstream.transport import Transport
 
 try:
     from nproxy_mw.hosting.administration import accounts_at
@@ -66,40 +59,16 @@ class Serving:
         """
         if self.upstream.url is None:
             return None
-        options = self.options
-        try:
-            return Urllib3Transport(
-                self.upstream.url,
-                token=options.upstream_token,
-                allowed_origins=options.allowed_origin,
-                ca_file=options.upstream_ca,
-                proxies=_proxies(options.upstream_proxy),
-            )
-        except ValueError as error:
-            raise UsageError(str(error)) from error
-        except OSError as error:
-            raise UsageError(f"--upstream-ca: {options.upstream_ca} cannot be read: {error.strerror}.") from error
+        return transport_to(self.options, self.upstream.url)
 
     def gateway(self, catalog: Catalog) -> Gateway | None:
         """Returns the way to the upstream with what is kept of it, and what is known; None when there is none.
 
         Half of a worker's threads may wait for the upstream at a time.
         """
-        options, transport = self.options, self.transport()
-        if transport is None:
+        if self.upstream.url is None:
             return None
-        sources: list[Intelligence] = [ListFile(Path(path)) for path in options.blocklist]
-        if options.osv is not None:
-            sources.append(OsvDatabase(Path(options.osv)))
-        return gateway_to(
-            transport,
-            None if options.cache == "none" else options.cache or default_cache(options.storage),
-            intelligence=Combined(sources) if sources else None,
-            catalog=catalog,
-            waiting=max(options.threads // 2, 1),
-            offline=options.offline,
-            bound=options.cache_size,
-        )
+        return gateway_of(self.options, self.upstream.url, catalog, waiting=max(self.options.threads // 2, 1))
 
     def application(self) -> WSGIApplication:
         """Returns the whole server, with administrators and ``npm login``, as one WSGI application."""
@@ -196,8 +165,3 @@ def _report(serving: Serving, sender: Connection) -> None:
         sender.send(str(error))
     except KeyboardInterrupt:
         sender.send("Interrupted.")
-
-
-def _proxies(url: str | None) -> dict[str, str] | None:
-    """Returns the proxy at *url* for every scheme, with the exceptions of ``NO_PROXY``; None for the environment's."""
-    return None if url is None else {**getproxies_environment(), "http": url, "https": url}

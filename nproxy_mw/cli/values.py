@@ -1,12 +1,15 @@
-"""What the text of an option means. Pure. A parser raises `ValueError` with the end of the sentence of refusal."""
+"""What the text of an option means. A parser raises `ValueError` with the end of the sentence of refusal."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
-from nproxy_mw.npm.names import is_internal_scope
-from nproxy_mw.times import parse_duration
+from nproxy_mw.errors import BadRequest
+from nproxy_mw.npm.names import Name, is_internal_scope, parse_name
+from nproxy_mw.rules.wording import later
+from nproxy_mw.times import parse_duration, parse_time, utc_now
 
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
@@ -83,6 +86,36 @@ def positive_duration(text: str) -> timedelta:
     if not time:
         raise ValueError("is not a time from now, like 30m, 12h or 90d")
     return time
+
+
+def moment(text: str) -> datetime:
+    """Parses a time such as ``2026-11-26T12:00:00Z``, a day in UTC such as ``2026-11-26``, or how long ago: ``7d``.
+
+    Raises:
+        ValueError: *text* is none of these.
+    """
+    with suppress(ValueError):
+        return later(utc_now(), -parse_duration(text)) or datetime.min.replace(tzinfo=UTC)
+    try:
+        return parse_time(text if "T" in text else f"{text}T00:00:00Z")
+    except ValueError as error:
+        raise ValueError("is not a time such as 2026-11-26T12:00:00Z, 2026-11-26 or 7d") from error
+
+
+def specifier(text: str) -> tuple[Name, str]:
+    """Parses ``NAME`` or ``NAME@VERSION``, and returns both; the version may be anything that is not empty.
+
+    Raises:
+        ValueError: there is no valid name, or nothing behind the ``@``.
+    """
+    name, at, version = text[1:].partition("@")
+    try:
+        parsed = parse_name(text[:1] + name)
+    except BadRequest as error:
+        raise ValueError("is not NAME or NAME@VERSION, like axios@1.14.1") from error
+    if at and not version.strip():
+        raise ValueError("has nothing behind the @")
+    return parsed, version.strip()
 
 
 def scope(text: str) -> str:

@@ -132,6 +132,7 @@ class Platform:
                 tenant=self.organization,
                 users=users,
                 domain=domain,
+                firewall_of=self.firewall,
                 catalog=self.catalog,
             )
         yield partial(TenantRouter, resolve=self.resolve, registry_of=self.registry_of)
@@ -139,11 +140,10 @@ class Platform:
     def _built(self, org: str) -> WSGIApplication:
         organization, public_url = self.organization(org), self.public_url_of(org)
         # ErrorResponses stands above all organizations already.
-        firewall = self.firewall(org)
         own = layers(
             organization,
             self.gateway,
-            source=firewall.source if firewall else None,
+            firewall=self.firewall(org),
             tokens=self.tokens(org) if self.tokens else None,
             public_url=public_url,
             views=self._views,

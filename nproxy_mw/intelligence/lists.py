@@ -26,7 +26,7 @@ from nproxy_mw.intelligence.port import MALWARE, Alert, IntelligenceUnavailable
 from nproxy_mw.npm.facts import Release
 from nproxy_mw.npm.names import parse_name
 from nproxy_mw.npm.ranges import Range, parse_range
-from nproxy_mw.npm.versions import parse_loose
+from nproxy_mw.npm.versions import Version, parse_loose
 
 MAX_BYTES = 16 * 2**20
 """Of one list."""
@@ -42,6 +42,12 @@ class ListEntry(NamedTuple):
 
     versions: Range | None
     why: str
+
+    def covers(self, number: Version | None) -> bool:
+        """Returns whether the line condemns a version; None stands for a text that is no version."""
+        if self.versions is None:
+            return True
+        return number is not None and self.versions.matches(number, include_prerelease=True)
 
 
 ListEntries = Mapping[str, Sequence[ListEntry]]
@@ -94,7 +100,7 @@ class ListFile:
         if self._good is None:
             raise IntelligenceUnavailable(f"The list {self.path.name} cannot be read.")
         entries = self._good[1].get(name, ())
-        covered = ((release, entry) for entry in entries for release in releases if _covers(entry, release))
+        covered = ((release, entry) for entry in entries for release in releases if entry.covers(release.number))
         return tuple(self._alert(release, entry) for release, entry in covered)
 
     def _alert(self, release: Release, entry: ListEntry) -> Alert:
@@ -156,9 +162,3 @@ def _parse_versions(text: str) -> Range:
 def _scoped(text: str) -> tuple[str, str, str]:
     scope, at, versions = text[1:].partition("@")
     return f"@{scope}", at, versions
-
-
-def _covers(entry: ListEntry, release: Release) -> bool:
-    if entry.versions is None:
-        return True
-    return release.number is not None and entry.versions.matches(release.number, include_prerelease=True)

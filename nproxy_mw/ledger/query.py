@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 
-from nproxy_mw.errors import Missing, StorageUnavailable
+from nproxy_mw.errors import Missing
 from nproxy_mw.ledger.facts import Counts, Install, InstallKey, LedgerPart, decode, encode, installs, merge
+from nproxy_mw.storage.documents import UnreadableObject
 from nproxy_mw.storage.layout import INSTALLS
 from nproxy_mw.storage.port import Storage
 
@@ -37,7 +38,7 @@ def find(
 
 
 def read_day(storage: Storage, day: date) -> Counts:
-    """Returns all facts of one day. Raises `StorageUnavailable` for a damaged object."""
+    """Returns all facts of one day. Raises `UnreadableObject` for a damaged object."""
     whole: Counts = {}
     for part in _counted(_parts(storage, day)).values():
         merge(whole, part.counts)
@@ -64,6 +65,11 @@ def compact(storage: Storage, day: date) -> int:
     return max(len(parts) - 1, 0)
 
 
+def days_of(storage: Storage) -> list[date]:
+    """Returns the days of which there is anything, oldest first."""
+    return sorted({_day_of(key) for key in INSTALLS.keys(storage)})
+
+
 def prune(storage: Storage, before: date) -> int:
     """Removes every object of days before *before*. Returns how many there were."""
     old = [key for key in INSTALLS.keys(storage) if _day_of(key) < before]
@@ -80,7 +86,7 @@ def _parts(storage: Storage, day: date) -> dict[str, LedgerPart]:
         except Missing:  # compacted meanwhile: its facts are in an object that the next look finds
             return _parts(storage, day)
         except ValueError as error:
-            raise StorageUnavailable(_DAMAGED, code="damaged-object", retry_after=60) from error
+            raise UnreadableObject(_DAMAGED, code="damaged-object", retry_after=60) from error
     return found
 
 

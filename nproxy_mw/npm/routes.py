@@ -53,6 +53,8 @@ class Kind(Enum):
     LOGIN_DONE = auto()
     USER = auto()
     LOGOUT = auto()
+    EXPLAIN = auto()
+    """Why a package or one of its versions is held: no path of npm's, but this registry's own."""
     UNKNOWN = auto()
     """No path of the protocol; when it begins like a package's, it still carries the package's name."""
 
@@ -105,6 +107,8 @@ _TABLE: Sequence[tuple[str, Kind]] = (
     ("-/user/token/{rest}", Kind.LOGOUT),
     ("-/user/{rest}", Kind.USER),
     ("-/user/{rest}/-rev/{revision}", Kind.USER),
+    ("-/nproxy/explain/{name}", Kind.EXPLAIN),
+    ("-/nproxy/explain/{name}/{version}", Kind.EXPLAIN),
     ("{name}", Kind.PACKUMENT),
     ("{name}/-rev/{revision}", Kind.PACKUMENT_REVISION),
     ("{name}/-/{filename}", Kind.TARBALL),

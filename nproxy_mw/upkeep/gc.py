@@ -1,5 +1,8 @@
 """Clears a store of leftovers: orphaned tarballs, temporary files of killed processes, and what has expired.
 
+The ledger of installs is made small, too: its days that are over become one object each, and go when an organization's
+``ledgerDays`` are over.
+
 *Strategy:* a publish stores its bytes first and names them in the record afterwards, so the bytes of a publish that is
 under way look like an orphan. The storage cannot say how long they have been there, and a publisher's clock proves
 nothing. So a run notes which orphans it saw, and when; a later run removes those that a run at least the grace period
@@ -12,15 +15,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from types import MappingProxyType
 
 from nproxy_mw.accounts import attempts, sessions
+from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Changed, Exists, Missing, StorageUnavailable
+from nproxy_mw.ledger.query import compact, days_of, prune
 from nproxy_mw.middleware.login import pending
+from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.documents import UnreadableObject
-from nproxy_mw.storage.layout import ATTEMPTS, LOGIN, ORPHANS, SESSION, ObjectKind, home, homes_in
+from nproxy_mw.storage.layout import ATTEMPTS, LOGIN, ORPHANS, SESSION, SETTINGS, ObjectKind, home, homes_in
 from nproxy_mw.storage.local import LocalStorage
 from nproxy_mw.storage.port import Revision, Storage
 from nproxy_mw.storage.prefixed import Prefixed
@@ -32,6 +38,7 @@ from nproxy_mw.upkeep.progress import Progress
 GRACE = timedelta(hours=1)
 
 ORPHANS_REMOVED, ORPHANS_KEPT, EXPIRED = "orphans removed", "orphans kept", "expired objects removed"
+MERGED = "parts of the ledger merged"
 """What `gc` counts."""
 
 
@@ -55,6 +62,8 @@ def gc(
 ) -> Iterator[Orphan]:
     """Yields every orphan of *storage*, a whole store, and removes those that are due; then removes what has expired.
 
+    Days of the ledger of installs are merged once they have been over for a day, so that no process still writes them.
+
     If *orgs* is None, all organizations are cleared, and sessions and failed sign-ins too. A *grace* of zero removes
     orphans at once: use it only while nobody can publish. With *dry_run*, nothing is removed and nothing is noted, so
     no grace period begins.
@@ -71,6 +80,8 @@ def gc(
             progress.count(ORPHANS_REMOVED if orphan.due else ORPHANS_KEPT)
             yield Orphan(own.outer(orphan.key), orphan.age, orphan.due)
         progress.count(EXPIRED, _remove_expired(own, LOGIN, clock(), dry_run))
+        if not dry_run:
+            _tend_ledger(own, org, clock().date(), progress)
     for kind in (SESSION, ATTEMPTS) if orgs is None else ():
         progress.count(EXPIRED, _remove_expired(storage, kind, clock(), dry_run))
 
@@ -81,6 +92,18 @@ def sweep(storage: Storage, *, grace: timedelta = GRACE, dry_run: bool = False) 
     Other storages have none.
     """
     return storage.sweep(grace.total_seconds(), dry_run=dry_run) if isinstance(storage, LocalStorage) else 0
+
+
+def _tend_ledger(own: Prefixed, org: str, today: date, progress: Progress) -> None:
+    """Removes the days of the ledger that are too old, and merges those that are over. ``check`` tells of damage."""
+    with suppress(UnreadableObject, Missing):
+        own.read(SETTINGS.key())  # where they are lost, nobody knows how long anything is kept
+        kept = SettingsStore(own, trail=Trail(own, org=org)).get().ledger_days
+        progress.count(EXPIRED, prune(own, today - timedelta(days=kept)))
+    for day in days_of(own):
+        if day < today - timedelta(days=1):
+            with suppress(UnreadableObject):
+                progress.count(MERGED, compact(own, day))
 
 
 _IS_OVER: Mapping[ObjectKind, Callable[[bytes, datetime], bool]] = MappingProxyType(

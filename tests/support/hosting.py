@@ -41,13 +41,14 @@ class PlatformFixture:
         users: Any = None,
         login: Any = None,
         public_url: str | None = None,
+        upstream: Any = None,
     ) -> None:
         self.storage = storage or open_storage(f"memory://{uuid.uuid4().hex}")
         self.organizations = OrganizationDirectory(self.storage)
         trail = self.organizations.trail("system")
         self.administrators = AdministratorStore(self.storage, trail=trail, hasher=CHEAP)
         self.sessions = SessionStore(self.storage, epoch_of=self.administrators.epoch_of, trail=trail)
-        self.upstream = SilentUpstream()
+        self.upstream = upstream or SilentUpstream()
         self.platform = Platform(
             Organizations(self.storage, ThreadLocks()),
             resolve=resolve or ByPath(),

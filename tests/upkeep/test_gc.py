@@ -14,16 +14,18 @@ from nproxy_mw.access import User
 from nproxy_mw.accounts.attempts import Attempts
 from nproxy_mw.accounts.sessions import SessionStore
 from nproxy_mw.errors import StorageUnavailable
+from nproxy_mw.ledger.facts import Count, Key, encode
+from nproxy_mw.ledger.query import read_day
 from nproxy_mw.middleware.login.pending import PendingLogins
 from nproxy_mw.npm.names import parse_name
 from nproxy_mw.orgs.directory import OrganizationDirectory
 from nproxy_mw.orgs.organization import open_organization
-from nproxy_mw.storage.layout import KINDS, ORPHANS, home, locate
+from nproxy_mw.storage.layout import INSTALLS, KINDS, ORPHANS, home, locate
 from nproxy_mw.storage.local import LocalStorage
 from nproxy_mw.storage.locks import ThreadLocks
 from nproxy_mw.testing.faults import Faulty
 from nproxy_mw.upkeep.check import check
-from nproxy_mw.upkeep.gc import EXPIRED, gc, sweep
+from nproxy_mw.upkeep.gc import EXPIRED, MERGED, gc, sweep
 from nproxy_mw.upkeep.progress import Progress
 
 ORPHAN = "orgs/acme/tarballs/@acme/utils/0123.tgz"
@@ -225,3 +227,53 @@ def test_temporary_files_are_swept(tmp_path):
 def test_publication_helper_makes_different_bytes():
     """Two versions of the tests have different bytes: one's orphan is not the other's tarball."""
     assert publication("@acme/a", "1.0.0").tarball != publication("@acme/a", "1.0.1").tarball
+
+
+FETCHED = Key("axios", "1.14.1", "tok1", "192.0.2.1")
+
+
+def note_installs(store, days_ago: int, parts: int = 3) -> None:
+    """What some processes wrote down on one day."""
+    then = NOON - timedelta(days=days_ago)
+    facts = encode({FETCHED: Count(2, then.timestamp(), then.timestamp())})
+    for number in range(parts):
+        home(store, "acme").create(INSTALLS.key(f"{then:%Y/%m/%d}", f"12-{number:016x}"), facts)
+
+
+def parts_by_age(store) -> dict[int, int]:
+    """How many objects of the ledger there are, by the days that have passed since."""
+    days = ["-".join(key.split("/")[1:4]) for key in INSTALLS.keys(home(store, "acme"))]
+    ages = [(NOON.date() - datetime.fromisoformat(day).date()).days for day in days]
+    return {age: ages.count(age) for age in ages}
+
+
+def test_ledger_is_merged_and_pruned(store, acme):
+    """Days that are over become one object with the same counts; today and yesterday stay; old days go."""
+    acme.settings.change({"ledgerDays": 30}, actor=ACTOR)
+    for days_ago in (0, 1, 2, 30, 31, 400):
+        note_installs(store, days_ago)
+    progress = Progress()
+    collect(store, progress=progress)
+    assert parts_by_age(store) == {0: 3, 1: 3, 2: 1, 30: 1}
+    assert read_day(home(store, "acme"), (NOON - timedelta(days=2)).date())[FETCHED].times == 6
+    assert (progress.counts[MERGED], progress.counts[EXPIRED]) == (4, 6)
+
+
+def test_ledger_stays_in_a_dry_run_and_without_settings(store):
+    """Where the settings are gone, nobody knows how long anything is kept."""
+    note_installs(store, 400)
+    collect(store, dry_run=True)
+    assert parts_by_age(store) == {400: 3}
+    own = home(store, "acme")
+    own.delete("settings.json")
+    collect(store)
+    assert parts_by_age(store) == {400: 1}
+
+
+def test_damaged_part_of_the_ledger_stays(store):
+    """It is left to a restore, and the rest is cleared all the same."""
+    for days_ago in (5, 6):
+        note_installs(store, days_ago)
+    home(store, "acme").create(INSTALLS.key(f"{NOON - timedelta(days=5):%Y/%m/%d}", "12-broken"), b"{")
+    collect(store)
+    assert parts_by_age(store) == {5: 4, 6: 1}

@@ -12,6 +12,7 @@ they were composed wrongly. A client's own Authorization header goes up with a w
     unpublish
     keys, attestations              GET HEAD   passed on
     audits                          POST       rebuilt without internal names
+    explain                         GET HEAD   why a version is held; asked of the security rules, where there are some
 
 A write without a token of the upstream could only fail there, after the whole tarball was sent: it is refused here. A
 mistyped scope hands nothing to the public registry.
@@ -24,12 +25,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from msgspec import Raw
 
 from nproxy_mw.errors import BadRequest, Forbidden, MissingLayer, NotFound, ServerError, Unauthenticated
+from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.http import messages
 from nproxy_mw.http.bodies import PUBLISH_LIMIT
 from nproxy_mw.http.context import Destination
@@ -40,11 +43,13 @@ from nproxy_mw.http.renderer import Renderer
 from nproxy_mw.http.sites import base_url
 from nproxy_mw.http.views import Views, small_response
 from nproxy_mw.middleware.forwarder.bodies import Upload, by_name
+from nproxy_mw.middleware.forwarder.explaining import explain, explain_url
 from nproxy_mw.npm.audits import bulk_without, empty_report, is_empty, quick_without
 from nproxy_mw.npm.forms import written_members
 from nproxy_mw.npm.routes import Kind
 from nproxy_mw.npm.slices import Members, list_of
 from nproxy_mw.npm.source import PackageSource
+from nproxy_mw.rules.held import Held
 from nproxy_mw.token_format import mentions_ours
 from nproxy_mw.upstream import relaying
 from nproxy_mw.upstream.remote import Remote
@@ -65,7 +70,8 @@ class Forwarder:
 
     *app* is the host application at the bottom of a stack: it is handed the root path and nothing else; if it is None,
     the root is 404. *source* is what is read from, such as the upstream with rules and a cache before it; if it is
-    None, the upstream behind *transport* is asked at each read. If *public_url* is None, the URLs in answers follow the
+    None, it is that of *firewall*, or else the upstream behind *transport* is asked at each read. *firewall* explains
+    what is held; if it is None, nothing is explained. If *public_url* is None, the URLs in answers follow the
     request. If *views* is None, finished answers are kept in 64 MiB of this layer's own.
     """
 
@@ -75,13 +81,15 @@ class Forwarder:
         *,
         transport: Transport,
         source: PackageSource | None = None,
+        firewall: Firewall | None = None,
         public_url: str | None = None,
         views: Views | None = None,
         max_publish: int = PUBLISH_LIMIT,  # bytes
     ) -> None:
         self.app = app
         self.remote = Remote(transport)
-        self.source = source or self.remote
+        self.source = source or (firewall.source if firewall else self.remote)
+        self.firewall = firewall
         self.public_url = public_url
         self.max_publish = max_publish
         self._reading = Renderer(
@@ -99,10 +107,15 @@ class Forwarder:
         table = self._tables.get(route.kind)
         if table is None:
             raise NotFound("This registry has nothing at that path.")
-        return send(environ, start_response, table.find(environ)(request))
+        try:
+            return send(environ, start_response, table.find(environ)(request))
+        except Held as held:
+            if self.firewall is not None:
+                held.explain = explain_url(base_url(environ, self.public_url), held)
+            raise
 
     def _offered(self) -> Mapping[Kind, VerbTable[Handler]]:
-        return {
+        offered: dict[Kind, VerbTable[Handler]] = {
             Kind.PACKUMENT: VerbTable({"GET": self._reading.packument, "PUT": self._write}),
             Kind.PACKUMENT_REVISION: VerbTable({"PUT": self._write, "DELETE": self._write}),
             Kind.MANIFEST: VerbTable({"GET": self._reading.manifest}),
@@ -115,6 +128,9 @@ class Forwarder:
             Kind.ADVISORIES: VerbTable({"POST": self._advisories}),
             Kind.AUDIT: VerbTable({"POST": self._audit}),
         }
+        if self.firewall is not None:
+            offered[Kind.EXPLAIN] = VerbTable({"GET": partial(explain, self.firewall)})
+        return offered
 
     def _keys(self, request: Request) -> Response:
         document = self.source.document(request.route)

@@ -10,6 +10,8 @@
     /api/v1/orgs/{org}/tokens/{id}         DELETE       revokes one
     /api/v1/orgs/{org}/audit               GET          its audit trail
     /api/v1/orgs/{org}/packages[/{name}]   GET          its internal packages
+    /api/v1/orgs/{org}/explain/{name}[/{version}]   GET    what its rules say of an upstream package
+    /api/v1/orgs/{org}/installs            GET          who fetched which version
     /api/v1/orgs/{org}/exceptions/requests                      GET POST   requests for exceptions from its rules
     /api/v1/orgs/{org}/exceptions/requests/{id}/approve, deny   POST       answers one
 
@@ -30,7 +32,7 @@ from nproxy_mw.http.context import context_of
 from nproxy_mw.http.handlers import VerbTable
 from nproxy_mw.http.messages import Response, send
 from nproxy_mw.http.sites import check_domain, host_name, refuse_other_sites
-from nproxy_mw.middleware.management import exceptions, packages, reading, tokens
+from nproxy_mw.middleware.management import exceptions, firewall, packages, reading, tokens
 from nproxy_mw.middleware.management import organizations as about_organizations
 from nproxy_mw.middleware.management.calls import (
     Authenticator,
@@ -77,7 +79,8 @@ class Management:
 
     *users* tells who is signed in. It is a callable of the host application from an environ to a `User` or None; or it
     is `SignedIn`, for the server's own administrators, who sign in and out by this API. If *domain* is given, only that
-    host serves the API. *catalog* has the rules that *tenant* opens its settings with.
+    host serves the API. *firewall_of* returns the rules of an organization over the upstream, by its id; None when
+    there is no upstream. *catalog* has the rules that *tenant* opens its settings with.
 
     Raises:
         ValueError: *domain* is not a domain's name.
@@ -91,12 +94,14 @@ class Management:
         tenant: Callable[[str], Tenant],
         users: Authenticator,
         domain: str | None = None,
+        firewall_of: firewall.FirewallOf = lambda org: None,
         catalog: Catalog = SHIPPED,
     ) -> None:
         self.app = app
         self.organizations = organizations
         self.tenant = tenant
         self.domain = check_domain(domain) if domain is not None else None
+        self.firewall_of = firewall_of
         self.authenticate = users
         self.sessions = users if isinstance(users, SignedIn) else None
         self._description = openapi(catalog)
@@ -134,6 +139,10 @@ class Management:
                 return self._of(place, Role.READER, GET=packages.list_packages)
             case ("orgs", _, "packages", _) | ("orgs", _, "packages", _, _):
                 return self._of(place, Role.READER, GET=packages.show_package)
+            case ("orgs", _, "explain", _) | ("orgs", _, "explain", _, _) | ("orgs", _, "explain", _, _, _):
+                return self._of(place, Role.READER, GET=partial(firewall.explain, self.firewall_of))
+            case ("orgs", _, "installs"):
+                return self._of(place, Role.READER, GET=firewall.installs)
             case ("orgs", _, "exceptions", "requests"):
                 return {**self._of(place, Role.READER, GET=exceptions.list_requests), "POST": partial(self._ask, place)}
             case ("orgs", _, "exceptions", "requests", _, "approve"):

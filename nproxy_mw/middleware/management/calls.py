@@ -13,6 +13,7 @@ from nproxy_mw.errors import BadRequest, PayloadTooLarge
 from nproxy_mw.http.context import actor_of, context_of
 from nproxy_mw.http.json_bodies import MANAGEMENT, JsonLimits, read_object
 from nproxy_mw.http.messages import NO_STORE, Response, json_response
+from nproxy_mw.ledger.recorder import Ledger
 from nproxy_mw.orgs.exception_requests import ExceptionRequestStore
 from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.orgs.tokens import TokenStore
@@ -42,6 +43,8 @@ class Tenant(Protocol):
     def trail(self) -> Trail: ...
     @property
     def packages(self) -> PackageStore: ...
+    @property
+    def ledger(self) -> Ledger: ...
     @property
     def search_index(self) -> SearchIndex: ...
 

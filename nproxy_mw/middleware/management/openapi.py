@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from nproxy_mw.audit.index import MAX_LIMIT
+from nproxy_mw.middleware.management.firewall import INSTALLS, MAX_INSTALLS
 from nproxy_mw.middleware.management.schemas import (
     COUNT,
     CREDENTIAL,
@@ -19,7 +20,9 @@ from nproxy_mw.middleware.management.schemas import (
     PACKAGE_TEXT,
     SLUG,
     TEXT,
+    TIME,
     TOKEN_SCOPES,
+    VERSION_OR_TAG,
     YES_OR_NO,
     a_list,
     an_object,
@@ -41,6 +44,8 @@ _SENTENCES = {
     "411": "The server needs a Content-Length.",
     "413": "The body is too large.",
     "429": "Too many attempts: wait as long as Retry-After says.",
+    "502": "The upstream registry did not answer, or not sensibly.",
+    "504": "The upstream registry took too long to answer.",
     "503": "The storage cannot be reached or is busy: try again.",
 }
 
@@ -162,6 +167,43 @@ _ONE_PACKAGE = {
     "get": _operation("showPackage", "One internal package", ref("WholePackage"), refusals="404"),
 }
 
+_EXPLANATION: dict[str, Any] = {"type": "object"}
+_EXPLAIN = {
+    "parameters": _parameter("name", PACKAGE_NAME),
+    "get": _operation(
+        "explainPackage",
+        "What the rules decided about an upstream package: its tags, and its newest versions with a verdict each",
+        _EXPLANATION,
+        refusals="403 404 502 504",
+    ),
+}
+_EXPLAIN_VERSION = {
+    "parameters": [*_parameter("name", PACKAGE_NAME), *_parameter("version", VERSION_OR_TAG)[1:]],
+    "get": _operation(
+        "explainVersion",
+        "What each rule says of one version of an upstream package, named by its number or a tag",
+        _EXPLANATION,
+        refusals="403 404 502 504",
+    ),
+}
+_INSTALLS = {
+    "parameters": _parameter("", None),
+    "get": _operation(
+        "listInstalls",
+        "Who fetched which version, when and how often, oldest day first; `version` may be a range. Without `from`, "
+        "the last 30 days. Where it is not complete, ask for less at once",
+        an_object({"installs": a_list(ref("Install")), "isComplete": YES_OR_NO}),
+        query={
+            "package": TEXT,
+            "version": TEXT,
+            "from": TIME,
+            "to": TIME,
+            "token": TEXT,
+            "limit": {"type": "integer", "minimum": 1, "maximum": MAX_INSTALLS, "default": INSTALLS},
+        },
+        refusals="404",
+    ),
+}
 _REQUESTS = {
     "parameters": _parameter("", None),
     "get": _operation(
@@ -196,6 +238,9 @@ _PATHS = {
     "/api/v1/orgs/{orgId}/audit": _AUDIT,
     "/api/v1/orgs/{orgId}/packages": _PACKAGES,
     "/api/v1/orgs/{orgId}/packages/{name}": _ONE_PACKAGE,
+    "/api/v1/orgs/{orgId}/explain/{name}": _EXPLAIN,
+    "/api/v1/orgs/{orgId}/explain/{name}/{version}": _EXPLAIN_VERSION,
+    "/api/v1/orgs/{orgId}/installs": _INSTALLS,
     "/api/v1/orgs/{orgId}/exceptions/requests": _REQUESTS,
     "/api/v1/orgs/{orgId}/exceptions/requests/{requestId}/approve": _answer_to_request(
         "approveExceptionRequest", "Approves a request and adds its exception to the settings", APPROVAL.schema

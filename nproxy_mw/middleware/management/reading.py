@@ -29,10 +29,15 @@ def audit(call: Call, organization: Tenant) -> Response:
 
 def limit_in(query: dict[str, str]) -> int:
     """Returns how many entries a page may have. Raises `InvalidFields`."""
-    text = query.get("limit", str(PAGE))
+    return whole_in(query, "limit", PAGE, MAX_LIMIT)
+
+
+def whole_in(query: dict[str, str], name: str, default: int, highest: int) -> int:
+    """Returns the parameter *name*, a whole number from 1 to *highest*. Raises `InvalidFields`."""
+    text = query.get(name, str(default))
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
-    if not 1 <= number <= MAX_LIMIT:
-        raise InvalidFields({"limit": f"This is a whole number from 1 to {MAX_LIMIT}."}, code="invalid-limit")
+    if not 1 <= number <= highest:
+        raise InvalidFields({name: f"This is a whole number from 1 to {highest}."}, code=f"invalid-{name}")
     return number
 
 

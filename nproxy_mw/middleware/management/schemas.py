@@ -16,7 +16,7 @@ from nproxy_mw.rules.requests import RequestState
 
 TEXT: dict[str, Any] = {"type": "string"}
 MAYBE_TEXT: dict[str, Any] = {"type": ["string", "null"]}
-_TIME: dict[str, Any] = {"type": "string", "format": "date-time"}
+TIME: dict[str, Any] = {"type": "string", "format": "date-time"}
 MAYBE_TIME: dict[str, Any] = {"type": ["string", "null"], "format": "date-time"}
 SLUG = {"type": "string", "pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"}
 # A name is printable besides, which no pattern tells.
@@ -28,6 +28,7 @@ YES_OR_NO = {"type": "boolean"}
 PACKAGE_NAME = {"type": "string", "pattern": "^(@[a-z0-9][a-z0-9-]*/)?[a-z0-9][a-z0-9-]*$", "maxLength": 100}
 PACKAGE_CURSOR = PACKAGE_NAME | {"pattern": "^([0-9T:.Z-]{1,30},)?(@[a-z0-9][a-z0-9-]*/)?[a-z0-9][a-z0-9-]*$"}
 PACKAGE_TEXT = {"type": "string", "maxLength": 214}
+VERSION_OR_TAG = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9.+-]{0,99}$"}
 CREDENTIAL = {"type": "string", "minLength": 1, "maxLength": 1000}
 
 
@@ -52,7 +53,7 @@ _TOKEN: dict[str, Any] = {
     "id": TEXT,
     "name": TEXT,
     "scopes": TOKEN_SCOPES,
-    "createdAt": _TIME,
+    "createdAt": TIME,
     "expiresAt": MAYBE_TIME,
 }
 _PACKAGE: dict[str, Any] = {
@@ -71,15 +72,24 @@ _VERSION: dict[str, Any] = {
     "size": {"type": ["integer", "null"]},
     "deprecated": MAYBE_TEXT,
 }
-_EVENT: dict[str, Any] = {"id": TEXT, "time": _TIME, "org": TEXT, "event": TEXT}
+_EVENT: dict[str, Any] = {"id": TEXT, "time": TIME, "org": TEXT, "event": TEXT}
 
+_INSTALL: dict[str, Any] = {
+    "package": TEXT,
+    "version": TEXT,
+    "token": TEXT,
+    "ip": TEXT,
+    "times": COUNT,
+    "first": TIME,
+    "last": TIME,
+}
 _REQUEST: dict[str, Any] = {
     "id": TEXT,
     "package": TEXT,
     "reason": TEXT,
     "requestedBy": TEXT,
     "tokenId": TEXT,
-    "requestedAt": _TIME,
+    "requestedAt": TIME,
     "state": {"enum": [state.value for state in RequestState]},
     "answeredBy": MAYBE_TEXT,
     "answeredAt": MAYBE_TIME,
@@ -96,8 +106,8 @@ def schemas(catalog: Catalog, settings: type[Settings] = Settings) -> dict[str, 
     table = settings.schemas(catalog)
     return {
         "Error": an_object({"error": TEXT, "code": TEXT, "requestId": TEXT}, fields={"type": "object"}),
-        "Session": an_object({"session": TEXT, "expiresAt": _TIME}),
-        "Organization": an_object({"id": SLUG, "name": TEXT, "createdAt": _TIME}),
+        "Session": an_object({"session": TEXT, "expiresAt": TIME}),
+        "Organization": an_object({"id": SLUG, "name": TEXT, "createdAt": TIME}),
         "Settings": an_object(table | {"warnings": _WARNINGS}),
         "SettingsChange": an_object({}, closed=True, **table, **_IGNORED),
         "Token": an_object(_TOKEN | {"lastUsedAt": MAYBE_TIME, "revokedAt": MAYBE_TIME}),
@@ -105,6 +115,7 @@ def schemas(catalog: Catalog, settings: type[Settings] = Settings) -> dict[str, 
         "NewExceptionRequest": request_type_of(catalog).schema,
         "ExceptionRequest": an_object(_REQUEST, versions=a_list(TEXT), rules=a_list(TEXT)),
         "Event": an_object(_EVENT),
+        "Install": an_object(_INSTALL),
         "Package": an_object(_PACKAGE),
         "WholePackage": an_object(
             _PACKAGE

@@ -1,0 +1,85 @@
+"""``nproxy-mw replay``: what other rules would have done to what was fetched."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from nproxy_mw.cli.command import Command, Parsed
+from nproxy_mw.cli.options import Option
+from nproxy_mw.cli.settings_file import read_settings
+from nproxy_mw.cli.stores import ACTOR, organization_of
+from nproxy_mw.cli.terminal import count, print_table
+from nproxy_mw.cli.upstreams import OF_RULES, firewall_of
+from nproxy_mw.cli.values import positive_duration
+from nproxy_mw.ledger.query import find
+from nproxy_mw.npm.names import parse_name
+from nproxy_mw.orgs.organization import Organization
+from nproxy_mw.times import utc_now
+
+_TEXT = """\
+Shows which versions would be held, warned of or allowed otherwise under the rules of a file, among the packages of the
+upstream that were fetched lately. Nothing is changed. The exit code is 1 when something would be otherwise.
+
+  nproxy-mw replay --rules stricter.toml
+  nproxy-mw replay --rules stricter.toml --since 7d --offline
+
+The file is one for 'nproxy-mw settings apply'; what it does not name is as it is now. The column FETCHED counts how
+often a version was fetched in that time: a version with a count and the word 'held' would have been missed.
+"""
+
+
+def _run(parsed: Parsed) -> int:
+    organization = organization_of(parsed)
+    store = organization.settings
+    now = utc_now()
+    before = store.get()
+    after = before.changed(read_settings(Path(parsed.rules)), author=ACTOR.name, now=now, catalog=store.catalog)
+    times = _fetched(organization, parsed.since)
+    internal = {*before.internal_scopes, *after.internal_scopes}
+    packages = sorted({package for package, _ in times if parse_name(package).scope not in internal})
+    rows = [
+        (change.package, change.version, change.before, change.after, _times(times, change.package, change.version),
+         "; ".join(f"{rule}: {reason}" for rule, reason in change.rules.items()))
+        for change in firewall_of(parsed, organization).replay(after, packages)
+    ]  # fmt: skip
+    print(f"{count(len(packages), 'package')} looked at.", file=sys.stderr)
+    print_table(("PACKAGE", "VERSION", "NOW", "THEN", "FETCHED", "RULES"), rows, empty="Nothing would change.")
+    return 1 if rows else 0
+
+
+def _fetched(organization: Organization, since: timedelta) -> dict[tuple[str, str], int]:
+    """Returns how often each version was fetched."""
+    now = utc_now()
+    times: dict[tuple[str, str], int] = {}
+    for one in find(organization.storage, now - since, now):
+        version = one.key.package, one.key.version
+        times[version] = times.get(version, 0) + one.times
+    return times
+
+
+def _times(times: dict[tuple[str, str], int], package: str, version: str) -> str:
+    number = times.get((package, version))
+    return str(number) if number else ""
+
+
+def _span(text: str) -> timedelta:
+    span = positive_duration(text)
+    if span > timedelta(days=3650):
+        raise ValueError("is more than 3650d")
+    return span
+
+
+COMMAND = Command(
+    "replay",
+    "show what other rules would have done",
+    _run,
+    _TEXT,
+    options=(
+        Option("rules", "the settings to try, as TOML or JSON", "FILE", required=True, group="replay"),
+        Option("since", "how far back fetched packages are looked for", "TIME", parse=_span, default="30d",
+               group="replay"),
+        *OF_RULES,
+    ),
+)  # fmt: skip
