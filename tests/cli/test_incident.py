@@ -13,7 +13,7 @@ from support.registry import ACTOR
 
 from nproxy_mw import organization_at
 from nproxy_mw.cli import main
-from nproxy_mw.ledger.facts import Count, Key, encode
+from nproxy_mw.ledger.facts import Count, InstallKey, encode
 from nproxy_mw.storage.layout import INSTALLS
 from nproxy_mw.testing.upstream import RecordingUpstream
 from nproxy_mw.times import timestamp
@@ -45,7 +45,7 @@ def store(tmp_path: Path) -> str:
         (0, "@acme/utils", "2.0.0", "192.0.2.2"),
     ):
         then = NOW - timedelta(days=days)
-        facts = encode({Key(package, version, token.id, ip): Count(3, then.timestamp(), then.timestamp())})
+        facts = encode({InstallKey(package, version, token.id, ip): Count(3, then.timestamp(), then.timestamp())})
         organization.storage.create(INSTALLS.key(f"{then:%Y/%m/%d}", f"00-{days:016x}"), facts)
     return url
 
