@@ -14,7 +14,7 @@ from nproxy_mw.access import User
 from nproxy_mw.accounts.attempts import Attempts
 from nproxy_mw.accounts.sessions import SessionStore
 from nproxy_mw.errors import StorageUnavailable
-from nproxy_mw.ledger.facts import Count, Key, encode
+from nproxy_mw.ledger.facts import Count, InstallKey, encode
 from nproxy_mw.ledger.query import read_day
 from nproxy_mw.middleware.login.pending import PendingLogins
 from nproxy_mw.npm.names import parse_name
@@ -229,7 +229,7 @@ def test_publication_helper_makes_different_bytes():
     assert publication("@acme/a", "1.0.0").tarball != publication("@acme/a", "1.0.1").tarball
 
 
-FETCHED = Key("axios", "1.14.1", "tok1", "192.0.2.1")
+FETCHED = InstallKey("axios", "1.14.1", "tok1", "192.0.2.1")
 
 
 def note_installs(store, days_ago: int, parts: int = 3) -> None:
