@@ -9,7 +9,10 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
 html_theme = "alabaster"
-html_theme_options = {"description": "Private npm packages beside the public registry", "fixed_sidebar": True}
+html_theme_options = {
+    "description": "Private npm packages and the public registry behind one URL",
+    "fixed_sidebar": True,
+}
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 default_role = "code"

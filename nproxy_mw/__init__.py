@@ -1,4 +1,4 @@
-"""Private npm packages beside the public registry, behind one URL: a stack of WSGI middlewares.
+"""Private npm packages and the public registry behind one URL: a stack of WSGI middlewares.
 
 `registry` is the whole of it in one call; `stack` puts the layers together by hand (see `nproxy_mw.stack`).
 """

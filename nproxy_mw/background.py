@@ -1,4 +1,4 @@
-"""Work that a process does now and then beside its requests, in a thread of its own."""
+"""Work that a process does now and then, in a thread of its own."""
 
 from __future__ import annotations
 

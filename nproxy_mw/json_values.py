@@ -4,9 +4,9 @@ What JavaScript, Python and Rust read differently is refused: duplicate keys (wh
 that one of them rounds, lone surrogates, NaN. A byte order mark is skipped, as npm does with ``package.json``.
 
 Memory: orjson reserves twelve times the text before it reads a byte, so the base64 of an attachment is cut out first
-and put back as a string made straight from the body. For a body of 50 MiB that is one attachment the peak beside the
-body is once its size (measured with tracemalloc); a ``memoryview`` or a byte order mark costs one copy more. A body
-made of many small values is refused by `MAX_MARKS` before a value of it is built.
+and put back as a string made directly from the body. For a body of 50 MiB that is one attachment, the peak in addition
+to the body is once its size (measured with tracemalloc); a ``memoryview`` or a byte order mark costs one more copy.
+`MAX_MARKS` refuses a body of many small values before any value is built.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _BOM = b"\xef\xbb\xbf"
 # one whole string, or the document is no JSON with it and without it.
 _ATTACHMENT = re.compile(rb'(?<!\\)"[A-Za-z0-9+/=]{%d,}+"' % _ATTACHMENT_SIZE)
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
-# orjson turns an integer beyond 64 bits into a float without a word; those have 19 digits at least.
+# orjson silently turns an integer beyond 64 bits into a float; those have 19 digits at least.
 _LONG_INTEGER = re.compile(rb"(?<![0-9.eE+-])-?[0-9]{19,}(?![0-9.eE])")
 
 
@@ -92,12 +92,12 @@ def parse_value(
 
 
 def dumps(value: Any) -> bytes:
-    """Writes *value* as compact JSON in UTF-8."""
+    """Returns *value* as compact JSON in UTF-8."""
     return orjson.dumps(value)
 
 
 def _cut(cut: dict[str, str], secret: str, match: re.Match[bytes]) -> bytes:
-    """Keeps an attachment's text under a mark that nobody can have written, and answers the mark as JSON."""
+    """Keeps an attachment's text under a mark that no client can guess, and returns the mark as JSON."""
     mark = f"{secret}-{len(cut)}"
     start, end = match.span()
     with memoryview(match.string) as body:
@@ -106,7 +106,7 @@ def _cut(cut: dict[str, str], secret: str, match: re.Match[bytes]) -> bytes:
 
 
 def _put_back(value: Any, cut: Mapping[str, str]) -> tuple[Any, int]:
-    """Answers *value* with its marks replaced, and how many there were: fewer than were cut when one was a key."""
+    """Returns *value* with its marks replaced, and how many there were: fewer than were cut when one was a key."""
     count = 0
     whole = [value]
     left: list[Any] = [whole]
@@ -126,7 +126,7 @@ def _reason(error: orjson.JSONDecodeError) -> str:
 
 
 def _check_single_reading(keys: int, text: bytes | bytearray, what: str, *, equal_twins: bool) -> None:
-    """Refuses what readers disagree on. *keys* are those of all objects of the parsed *text*."""
+    """Refuses what readers disagree on. *keys* is the number of keys in all objects of the parsed *text*."""
     skeleton = _STRING.sub(b"", text)  # without its strings, each colon is one key
     if keys != skeleton.count(b":") and not (equal_twins and _twins_are_equal(text)):
         raise BadRequest(f"{what} has an object with the same key twice; keep one of the two.", code="invalid-json")
@@ -136,7 +136,7 @@ def _check_single_reading(keys: int, text: bytes | bytearray, what: str, *, equa
 
 
 def _twins_are_equal(text: bytes | bytearray) -> bool:
-    """Whether each key that an object of *text*, valid JSON, has twice has one value."""
+    """Returns whether each key that an object of *text*, valid JSON, has twice has equal values."""
 
     def has_one_reading(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -153,7 +153,7 @@ def _twins_are_equal(text: bytes | bytearray) -> bool:
 
 
 def _count_keys(value: Any, what: str, max_depth: int) -> int:
-    """How many keys all objects of *value* have; refuses ``__proto__`` and depth on the way."""
+    """Returns how many keys all objects of *value* have; refuses ``__proto__`` and too much depth on the way."""
     count = 0
     level = [value]
     for _ in range(max_depth + 1):

@@ -2,8 +2,8 @@
 
 Each version is signed twice over ``name@version:integrity``. ECDSA P-256 goes to ``dist.signatures``, where npm and
 pnpm verify it. Ed25519, the organization's own signature, goes to ``dist.nproxy.signatures``: npm verifies every entry
-of ``dist.signatures`` with SHA-256 and stops at a key that cannot, so an Ed25519 entry there would make ``npm audit
-signatures`` fail for the whole tree.
+of ``dist.signatures`` as ECDSA with SHA-256, so an Ed25519 entry there would make ``npm audit signatures`` fail for the
+whole tree.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from nproxy_mw.json_values import Json
 
 ED25519: Final = "ed25519"
 P256: Final = "ecdsa-sha2-nistp256"
-"""npm's word for it. pnpm takes only keys whose ``keytype`` and ``scheme`` are exactly this."""
+"""npm's name of the algorithm. pnpm takes only keys whose ``keytype`` and ``scheme`` are exactly this."""
 
 # RFC 8410: an Ed25519 SubjectPublicKeyInfo is this, then the 32 bytes of the key.
 _ED25519_SPKI = bytes.fromhex("302a300506032b6570032100")
@@ -122,7 +122,7 @@ def message(name: str, version: str, integrity: str) -> bytes:
 
 
 def signatures(name: str, version: str, integrity: str, signers: Iterable[Signer]) -> dict[str, Any]:
-    """Returns the fields of ``dist`` that carry the signatures of one version; each is there, even if empty."""
+    """Returns the fields of ``dist`` with the signatures of one version; each field exists, even if empty."""
     signed = message(name, version, integrity)
     entries: dict[str, list[dict[str, str]]] = {P256: [], ED25519: []}
     for signer in signers:
@@ -132,10 +132,10 @@ def signatures(name: str, version: str, integrity: str, signers: Iterable[Signer
 
 
 def verify(record: Json, data: bytes, signature: bytes | str) -> bool:
-    """Whether *signature* (bytes, or base64 as it is stored) over *data* is by the key of the public *record*.
+    """Returns whether *signature* (bytes, or base64 as it is stored) over *data* is by the key of the public *record*.
 
-    False also for a record or a signature that is malformed, and for a record whose key is not the one its ``keyid``
-    names. Whether the key had expired is the caller's question.
+    Also returns False for a malformed record or signature, and for a record whose key is not the one that its ``keyid``
+    names. The caller checks whether the key had expired.
     """
     try:
         public = base64.b64decode(record["key"], validate=True)

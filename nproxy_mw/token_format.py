@@ -1,8 +1,8 @@
 """What an API token looks like: ``nproxy_``, 43 base62 characters of 32 random bytes, 6 of a checksum. No I/O.
 
-The checksum is the CRC-32 of the 43 characters, in base62. It protects no secret: with it, a mistyped or cut token is
-refused without asking the storage, and secret scanners can tell a token from a look-alike. A CRC-32 finds every error
-within 32 neighboring bits, so it finds any single wrong character.
+The checksum is the CRC-32 of the 43 characters, in base62. It protects no secret. With it, a mistyped or cut token is
+refused without asking the storage, and secret scanners can recognize a token. A CRC-32 finds every error within 32
+neighboring bits, so it finds any single wrong character.
 """
 
 from __future__ import annotations
@@ -47,24 +47,24 @@ def looks_like_ours(text: str) -> bool:
 
 
 def mentions_ours(text: str) -> bool:
-    """Returns whether a token or a session of ours stands anywhere in *text*, whole or not.
+    """Returns whether *text* contains a token or a session of ours, whole or in part.
 
-    It is found as it stands, percent-encoded, and in base64 of either alphabet, wherever that begins: what holds one
-    must not go to the upstream, which may be as forgiving.
+    Plain text, percent-encoding and base64 of either alphabet are searched, wherever the base64 begins: the upstream
+    may decode any of them, so a text that contains a secret must not be sent to it.
     """
     plain = unquote(text)
     return any(_shows_ours(shown) for shown in (text, plain, *_decodings(text), *_decodings(plain)))
 
 
 def decode_base64(text: str) -> str:
-    """Returns what *text* says in base64 to a forgiving reader: in either alphabet, with or without padding."""
+    """Returns *text* decoded from base64 leniently: in either alphabet, with or without padding."""
     plain = _NOT_BASE64.sub("", text.translate(_URL_SAFE))
     whole = plain[:-1] if len(plain) % 4 == 1 else plain
     return base64.b64decode(whole + "=" * (-len(whole) % 4)).decode("latin-1")
 
 
 def is_wellformed(text: str) -> bool:
-    """Returns whether *text* has a token's length, alphabet and checksum. Says nothing of whether it is known."""
+    """Returns whether *text* has a token's length, alphabet and checksum, not whether the token is known."""
     if not _FORM.fullmatch(text):
         return False
     body, check = text[len(PREFIX) : -_CHECK], text[-_CHECK:]
@@ -72,7 +72,7 @@ def is_wellformed(text: str) -> bool:
 
 
 def digest(secret: str) -> str:
-    """The SHA-256 of a whole secret, in hex: the only form in which one is stored or named."""
+    """Returns the SHA-256 of a whole secret, in hex: the only form in which a secret is stored or named."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
@@ -86,7 +86,7 @@ def _shows_ours(text: str) -> bool:
 
 
 def _decodings(text: str) -> Iterator[str]:
-    """Yields what *text* says in base64, from each place in a group of four: other text may stand in front."""
+    """Yields *text* decoded from base64, from each place in a group of four: other text may precede it."""
     plain = _NOT_BASE64.sub("", text.translate(_URL_SAFE))
     return (decode_base64(plain[start:]) for start in range(4))
 

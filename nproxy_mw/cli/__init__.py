@@ -52,7 +52,7 @@ COMMANDS: tuple[Command | Group, ...] = (
     copy.COMMAND,
 )
 
-_DESCRIPTION = "Private npm packages beside the public registry, behind one URL."
+_DESCRIPTION = "Private npm packages and the public registry behind one URL."
 _EPILOG = """\
 start here:
   nproxy-mw serve --scope @acme                               a registry for @acme/*, in ./nproxy-data
@@ -64,11 +64,11 @@ file. 'nproxy-mw COMMAND --help' has examples.
 
 
 CUT_OFF = 128 + 13
-"""What a shell says of a program that wrote to a pipe whose reader was gone, as ``nproxy-mw audit export | head``."""
+"""The exit code that a shell shows for a program whose reader went away, as in ``nproxy-mw audit export | head``."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the program. Returns its exit code: 0 done, 1 the answer is no, 2 it could not be done as asked."""
+    """Runs the program. Returns its exit code: 0 done, 1 the answer is no, 2 not possible as asked."""
     survive_locale()
     try:
         try:

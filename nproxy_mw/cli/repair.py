@@ -1,4 +1,4 @@
-"""What a server does in the background when it starts: it repairs what a killed one left half done."""
+"""Repairs in the background, when a server starts, what a killed process left half done."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from nproxy_mw.storage.locks import FileLocks, locks_for
 from nproxy_mw.upkeep.repair import OutOfTime, repair_quickly
 
 SECONDS = 600.0
-"""How long it may take. A store that takes longer is repaired by ``nproxy-mw check --repair``."""
+"""How long the repair may take. For a store that takes longer there is ``nproxy-mw check --repair``."""
 
 _log = logging.getLogger(__name__)
 
 
 def begin(url: str) -> threading.Thread:
-    """Repairs the store at *url* in the thread that it returns. No request waits for it; it ends with the process."""
+    """Repairs the store at *url* in a thread, which is returned. No request waits for it; it ends with the process."""
     thread = threading.Thread(target=mend, args=(url,), name="mending", daemon=True)
     thread.start()
     return thread
@@ -36,13 +36,13 @@ def mend(url: str, seconds: float = SECONDS) -> None:
         return
     except OutOfTime:
         _log.warning("not everything was looked at for what a crash may have left: run 'nproxy-mw check --repair'")
-    except Exception as error:  # whatever it is, the server serves on
+    except Exception as error:  # a repair that fails must not stop the server
         reason = " ".join(str(error).split())
         _log.warning("what a crash may have left was not repaired (%s): run 'nproxy-mw check --repair'", reason)
 
 
 def lock_of(url: str) -> FileLocks:
-    """Returns a lock of its own kind: it is held for longer than a publish waits for one of its locks."""
+    """Returns a lock apart from those of publishes: it is held for longer than a publish waits."""
     locks = locks_for(url)
     if not isinstance(locks, FileLocks):
         raise TypeError("a storage in memory has no server")

@@ -66,7 +66,7 @@ class Intelligence(Protocol):
 
     @property
     def revision(self) -> str:
-        """Names the state of the source: another text when an answer may have changed, the same one otherwise."""
+        """The state of the source, as a text that differs whenever an answer may have changed."""
         ...
 
     def alerts(self, name: str, releases: Sequence[Release]) -> tuple[Alert, ...]:

@@ -1,7 +1,7 @@
 """Audit bodies: rebuilt from what the upstream may know, and from nothing else.
 
-An audit tells a registry what a project is made of: names of internal packages, aliases, URLs, the project's own name.
-So nothing of a client's body is passed on. A new body is built from pairs of a public package name and a strict
+An audit shows a registry what a project is made of: names of internal packages, aliases, URLs, the project's own name.
+So no part of a client's body is passed on. A new body is built from pairs of a public package name and a strict
 version, each parsed, and from constants.
 """
 
@@ -20,7 +20,7 @@ _SEVERITIES = ("info", "low", "moderate", "high", "critical")
 
 
 def bulk_without(body: Any, is_internal: IsInternal) -> dict[str, list[str]]:
-    """The public part of a bulk audit: ``{"lodash": ["4.17.0"], ...}``.
+    """Returns the public part of a bulk audit: ``{"lodash": ["4.17.0"], ...}``.
 
     Raises:
         BadRequest: *body* is not an object.
@@ -35,10 +35,10 @@ def bulk_without(body: Any, is_internal: IsInternal) -> dict[str, list[str]]:
 
 
 def quick_without(body: Any, is_internal: IsInternal) -> dict[str, Any]:
-    """The public part of a quick audit, laid flat.
+    """Returns the public part of a quick audit as a flat tree.
 
-    Where a tree holds several versions of a package, the first stands at the root and the others in groups of their
-    own beside it, named like a workspace's members, which no package can be: the shape of the project is not told.
+    The shape of the project stays hidden. Where a tree has several versions of a package, the first is at the root and
+    the others are in groups next to it, named like a workspace's members, which no package can be.
 
     Raises:
         BadRequest: *body* is not an object.
@@ -61,12 +61,12 @@ def quick_without(body: Any, is_internal: IsInternal) -> dict[str, Any]:
 
 
 def is_empty(quick: Mapping[str, Any]) -> bool:
-    """Whether a rebuilt quick audit names no package at all."""
+    """Returns whether a rebuilt quick audit names no package at all."""
     return not quick["dependencies"]
 
 
 def empty_report() -> dict[str, Any]:
-    """The answer to a quick audit that finds nothing."""
+    """Returns the report of a quick audit that finds nothing."""
     return {
         "actions": [],
         "advisories": {},

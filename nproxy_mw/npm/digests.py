@@ -1,4 +1,4 @@
-"""Digests of a tarball, and whether what a client says of them is true.
+"""Digests of a tarball, and whether those that a client states are right.
 
 Grammar of an integrity: https://www.w3.org/TR/SRI/#the-integrity-attribute.
 """
@@ -25,7 +25,7 @@ class Digests:
     shasum: str
 
     def matches(self, entry: str) -> bool | None:
-        """Whether an SRI entry (``sha512-<base64>``) is true; None when its algorithm is unknown here."""
+        """Returns whether an SRI entry (``sha512-<base64>``) is right; None when its algorithm is unknown here."""
         algorithm, _, claimed = entry.partition("?")[0].partition("-")
         if algorithm not in _SUPPORTED:
             return None
@@ -33,7 +33,7 @@ class Digests:
 
 
 def digests(data: bytes) -> Digests:
-    """The digests that a registry states of a tarball."""
+    """Returns the digests that a registry states for a tarball."""
     shasum = hashlib.sha1(data, usedforsecurity=False).hexdigest()
     return Digests(data, f"sha512-{_base64('sha512', data)}", shasum)
 

@@ -1,6 +1,6 @@
-"""What a source of packages hands over: documents and tarballs as values. Pure.
+"""What a source of packages returns: documents and tarballs as values. Pure.
 
-A document is its bytes and a name for their state; what is in it is read when somebody asks, once.
+A document is its bytes and a revision. Its content is parsed when it is first needed, and only once.
 """
 
 from __future__ import annotations
@@ -55,14 +55,15 @@ class Document:
         return f"Document(<{len(self.raw)} bytes>, {self.revision!r}, name={self.name!r})"
 
     def alone(self) -> AbstractContextManager[object]:
-        """Returns a context for whoever takes the document apart and drops it afterwards.
+        """Returns a context in which a caller takes the document apart and then drops it.
 
-        In one process, one large document is in such a context at a time: hostile ones must not add up in memory.
+        In one process, only one large document is in such a context at a time, so that hostile ones do not add up in
+        memory.
         """
         return _place_for_a_large_one if len(self.raw) > LARGE else nullcontext()
 
     def at(self, revision: str, packument: Packument | None = None) -> Document:
-        """Returns this document at another *revision*: with *packument* in the place of its own, when one is given."""
+        """Returns this document at another *revision*, and with another *packument* when one is given."""
         other = Document(
             self.raw,
             revision,
@@ -87,7 +88,7 @@ class Document:
 
     @cached_property
     def history(self) -> History:
-        """What the packument tells about its releases. Raises as `packument`."""
+        """The releases as the packument describes them. Raises as `packument`."""
         return read_history(self.packument)
 
 
@@ -116,7 +117,7 @@ class ByteRange:
 def parse_range(value: str) -> ByteRange | None:
     """Returns the one range that a Range header asks for; None for several, or for what is no range of bytes.
 
-    Such a header counts as not sent (RFC 9110, 14.2): several ranges would come in an envelope that is no tarball.
+    Such a header is ignored (RFC 9110, 14.2): several ranges would be sent in an envelope that is not a tarball.
     """
     match = _RANGE.fullmatch(value)
     if match is None:
@@ -144,10 +145,11 @@ def _nothing() -> None:
 
 
 class Blob:
-    """An open tarball, or a part of one. It is read once, and closed by whoever was given it; twice is harmless.
+    """An open tarball, or a part of one. It is read once. The caller that received it closes it; closing twice is
+    harmless.
 
-    *chunks* are the bytes. *size* is how many they are, None when nobody said. *part* tells where they lie, None when
-    they are the whole. *integrity* is that of the whole (``sha512-...``), empty when it is not known. *etag* (with
+    *chunks* are the bytes. *size* is their number, None when it is unknown. *part* is where they are in the whole, None
+    when they are the whole. *integrity* is that of the whole (``sha512-...``), empty when it is not known. *etag* (with
     quotes) and *last_modified* are the validators of the whole. *file*, if given, holds the same bytes from its
     position to its end, for servers that send files by themselves.
     """
@@ -184,6 +186,6 @@ class Blob:
         self.close()
 
     def close(self) -> None:
-        """Gives back what the blob holds open: a file, a connection."""
+        """Closes what the blob holds open: a file, a connection."""
         close, self._close = self._close, _nothing
         close()

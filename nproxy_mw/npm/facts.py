@@ -1,8 +1,8 @@
-"""What a packument tells about a package's history: the few facts that security rules read, as values. Pure.
+"""A package's history: the few facts of a packument that security rules read, as values. Pure.
 
 A packument of the upstream may have 19 MB. These facts are read from it in one typed pass, so that a rule never walks
-trees of objects. A fact that the packument does not give is None or empty: a rule must be able to tell "no" from
-"cannot tell".
+trees of objects. A fact that the packument does not give is None or empty: a rule must be able to distinguish "no"
+from "unknown".
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What npm can ask a registry to keep, and this one does not: each with what to do instead.
 
-A client that gets 404 for these says that the package is not there, or nothing at all. So each is named, in a sentence,
-with 405: npm, pnpm and yarn print it, and nobody tries again.
+A client that gets 404 for these says that the package is not there, or nothing at all. So each gets a 405
+with a sentence that names it: npm, pnpm and yarn print the sentence and do not try again.
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ def _abbreviated_top(members: Members) -> Members:
 
 
 def _newest(times: Members) -> Raw | None:
-    """Returns the newest of *times*; an older one would tell clients that nothing changed."""
+    """Returns the newest of *times*; with an older one, clients would conclude that nothing changed."""
     dated = [(moment, raw) for raw in times.values() if (moment := as_time(raw)) is not None]
     return max(dated, key=itemgetter(0))[1] if dated else None
 

@@ -34,7 +34,7 @@ class Gunzip:
         self._produced = 0
 
     def read(self, size: int) -> bytes:
-        """The next *size* bytes.
+        """Returns the next *size* bytes.
 
         Raises:
             BadRequest: there are fewer, or what follows breaks a rule of gzip or a cap.
@@ -49,12 +49,12 @@ class Gunzip:
         return b"".join(pieces)
 
     def skip(self, size: int) -> None:
-        """Passes over *size* bytes. Raises as `read` does."""
+        """Skips *size* bytes. Raises as `read` does."""
         while size:
             size -= len(self.read(min(size, _PIECE)))
 
     def read_some(self, size: int) -> bytes:
-        """Between 1 and *size* bytes, or none at the end. Raises as `read` does."""
+        """Returns between 1 and *size* bytes, or none at the end. Raises as `read` does."""
         if self._used == len(self._piece):
             self._piece, self._used = self._inflate(), 0
         piece = self._piece[self._used : self._used + size]

@@ -1,7 +1,7 @@
-"""Reads the `History` of a package out of its split packument: each fact by itself, whatever its neighbors hold. Pure.
+"""Reads the `History` of a package from its split packument: each fact by itself, whatever its neighbors hold. Pure.
 
-Packuments of fifteen years are loose: dependencies that are a list, a ``scripts`` that is a string, a time that is
-none. A value of another type than npm's documentation promises counts as absent; it never costs the other facts.
+Old packuments are loose: dependencies that are a list, a ``scripts`` that is a string, a time that is not a time. A
+value whose type differs from npm's documentation counts as absent and does not affect the other facts.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _NO_DIST, _NO_USER, _NO_ATTESTATIONS = _Dist(), _User(), _Attestations()
 
 
 def read_history(packument: Packument) -> History:
-    """Returns what *packument* tells about the releases of its package."""
+    """Returns the releases of a package as *packument* describes them."""
     times = {key: as_time(raw) for key, raw in members_of(packument.members.get("time")).items()}
     dated = [time for key, time in times.items() if time and key not in _NOT_VERSIONS]
     versions = packument.versions

@@ -27,7 +27,7 @@ _SCP = re.compile(r"[^@:/#]+@([^:/#@]+):([^#]+)(?:#(.*))?", re.DOTALL)
 
 
 def meaning(specifier: str) -> str:
-    """The one spelling of a specifier that names a hosted repository; any other specifier as it is."""
+    """Returns the one spelling of a specifier that names a hosted repository; any other specifier unchanged."""
     if short := _SHORTHAND.fullmatch(specifier):
         return _spelling("github", f"{short[1]}/{short[2]}", short[3]) or specifier
     if shortcut := _SHORTCUT.fullmatch(specifier):

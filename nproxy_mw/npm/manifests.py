@@ -1,9 +1,9 @@
-"""Whether a manifest says what the ``package.json`` in its tarball says: against manifest confusion.
+"""Whether a manifest agrees with the ``package.json`` in its tarball: against manifest confusion.
 
-Clients decide by the manifest what to install, and scanners what to warn of; what is then run comes from the tarball.
-A field in which the two differ more than clients' own corrections (`nproxy_mw.npm.package_json`) explain is refused.
-A script of the author's that changes ``package.json`` only while it is packed makes an honest document that is refused
-too: its manifest does describe another package than its tarball.
+Clients decide by the manifest what to install, and scanners what to report, but what runs comes from the tarball. A
+field in which the two differ more than clients' own corrections (`nproxy_mw.npm.package_json`) explain is refused. An
+honest document is refused, too, when a script of its author changes ``package.json`` only while it is packed: then the
+manifest describes another package than the tarball.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def check_same(manifest: Fields, package: Fields) -> None:
 
 
 def runs_on_install(package: Fields, contents: Contents) -> bool:
-    """Whether an install of the package runs something: a script, or node-gyp for a ``*.gyp`` file."""
+    """Returns whether an install of the package runs something: a script, or node-gyp for a ``*.gyp`` file."""
     scripts = corrected.scripts(package)
     return any(scripts.get(name) for name in _INSTALL_SCRIPTS) or (
         contents.has_gyp and corrected.builds_by_gyp(package)
@@ -114,9 +114,9 @@ def _is_listed(folder: str, command: str, path: str) -> bool:
 
 
 def _same_scripts(manifest: Fields, package: Fields) -> bool:
-    """Clients add two scripts for files they see beside package.json, also for files that they do not pack.
+    """Clients add two scripts for files next to package.json, also for files that they do not pack.
 
-    To say that an install runs node-gyp when it does not hides nothing.
+    A manifest may state that an install runs node-gyp although it does not: that hides nothing.
     """
     ours, theirs = corrected.scripts(manifest), corrected.scripts(package)
     return all(

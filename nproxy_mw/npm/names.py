@@ -60,7 +60,7 @@ class Name:
         return all(_is_storable(part) for part in (self.scope[1:], self.base))
 
     def tarball(self, version: str) -> str:
-        """The file name of a version's tarball, without the scope: ``utils-1.0.0.tgz``."""
+        """Returns the file name of a version's tarball, without the scope: ``utils-1.0.0.tgz``."""
         return f"{self.base}-{version}.tgz"
 
 
@@ -86,12 +86,12 @@ def parse_name(text: str) -> Name:
 
 
 def is_scope(text: str) -> bool:
-    """Whether *text* is a scope as npm writes it: ``@`` and a name part."""
+    """Returns whether *text* is a scope as npm writes it: ``@`` and a name part."""
     return text.startswith("@") and bool(_SCOPE_PART.fullmatch(text[1:])) and text[1:].lower() not in _REFUSED
 
 
 def is_internal_scope(text: str) -> bool:
-    """Whether *text* can be listed as an internal scope: packages can still be published under it."""
+    """Returns whether *text* can be an internal scope: whether packages can still be published under it."""
     is_new = len(text) <= MAX_LENGTH - 2 and is_scope(text) and _NEW_SCOPE_PART.fullmatch(text[1:])
     return bool(is_new) and _is_storable(text[1:])
 

@@ -1,7 +1,7 @@
 """The corrections that npm makes to a ``package.json`` before it sends it as a manifest.
 
 npm writes the file into the tarball as the author left it, and a corrected reading of it into the document, so the two
-differ in honest packages. Each function here answers the corrected reading of one field, and answers the same for a
+differ in honest packages. Each function here returns the corrected reading of one field, and returns the same for a
 field that is corrected already. The rules are those of npm's @npmcli/package-json ("prepare", "normalize") and, where
 older clients do otherwise, of normalize-package-data.
 """
@@ -27,13 +27,13 @@ _LOCAL_BINARY = re.compile(r"\A(?:\.[/\\])?node_modules[/\\].bin[\\/]")
 
 
 def name(package: Fields) -> str | None:
-    """The name without spaces around it."""
+    """Returns the name without spaces around it."""
     given = package.get("name")
     return given.strip() if isinstance(given, str) else None
 
 
 def version(package: Fields) -> str | None:
-    """The version as npm cleans it, or None when there is none in it."""
+    """Returns the version as npm cleans it, or None when the field holds no version."""
     given = package.get("version")
     match = _LOOSE.fullmatch(given) if isinstance(given, str) else None
     if match is None:
@@ -44,7 +44,7 @@ def version(package: Fields) -> str | None:
 
 
 def dependencies(package: Fields, field: str) -> dict[str, Any]:
-    """A map of names to specifiers; npm also takes a list or a line of ``name@specifier``."""
+    """Returns a map of names to specifiers; npm also takes a list or a line of ``name@specifier``."""
     given = package.get(field)
     if isinstance(given, str):
         given = _LIST_MARKS.split(given.strip())
@@ -54,7 +54,7 @@ def dependencies(package: Fields, field: str) -> dict[str, Any]:
 
 
 def bundled(package: Fields, field: str) -> frozenset[str]:
-    """Names of the packages in the tarball; npm also takes ``true`` for all dependencies, or a map."""
+    """Returns the names of the packages in the tarball; npm also takes ``true`` for all dependencies, or a map."""
     given = package.get(field)
     if given is True:
         return frozenset(dependencies(package, "dependencies"))
@@ -64,14 +64,14 @@ def bundled(package: Fields, field: str) -> frozenset[str]:
 
 
 def scripts(package: Fields) -> dict[str, str]:
-    """Scripts that are strings, without a path to the local binaries, which npm finds by itself."""
+    """Returns the scripts that are strings, without a path to the local binaries, which npm finds by itself."""
     given = package.get("scripts")
     pairs = given.items() if isinstance(given, dict) else ()
     return {key: _LOCAL_BINARY.sub("", text) for key, text in pairs if isinstance(text, str)}
 
 
 def binaries(package: Fields) -> dict[str, str]:
-    """Names of commands and the files they run, relative and within the package."""
+    """Returns the names of commands and the files they run, relative and within the package."""
     given = package.get("bin")
     if isinstance(given, str):
         given = {name(package) or "": given} if given else {}
@@ -87,20 +87,20 @@ def binaries(package: Fields) -> dict[str, str]:
 
 
 def binaries_folder(package: Fields) -> str:
-    """``directories.bin``, relative and within the package; empty when there is none."""
+    """Returns ``directories.bin``, relative and within the package; empty when there is none."""
     directories = package.get("directories")
     folder = directories.get("bin") if isinstance(directories, dict) else None
     return inner_path(folder).rstrip("/") if isinstance(folder, str) else ""
 
 
 def builds_by_gyp(package: Fields) -> bool:
-    """Whether npm would build the package by node-gyp if there is a ``*.gyp`` file."""
+    """Returns whether npm would build the package with node-gyp if there is a ``*.gyp`` file."""
     given = scripts(package)
     return not given.get("install") and not given.get("preinstall") and package.get("gypfile") is not False
 
 
 def inner_path(path: str) -> str:
-    """A path with ``\\`` and ``:`` read as ``/`` and without ways out of the package."""
+    """Returns a path with ``\\`` and ``:`` read as ``/`` and without ways out of the package."""
     unix = re.sub(r"[\\:]", "/", path)
     inner = posixpath.normpath("/" + unix).strip("/")
     return inner + "/" if inner and unix.endswith("/") else inner

@@ -20,7 +20,7 @@ _HOISTED = ("description", "homepage", "keywords", "repository", "author", "bugs
 
 
 def add_version(packument: Json | None, name: Name, manifest: Json, tags: Mapping[str, str], now: datetime) -> Json:
-    """Adds a version to a packument, or begins one.
+    """Returns the packument with a version added, or a new one.
 
     The first version gets ``latest`` too, whatever its tags: clients cannot add a package without one.
 
@@ -56,7 +56,7 @@ def check_free(version: str, taken: Mapping[str, Any] | frozenset[str]) -> None:
 
 
 def later(packument: Json, now: datetime) -> str:
-    """*now* as npm writes it, or a millisecond after the last change when this host's clock is behind.
+    """Returns *now* as npm writes it, or a millisecond after the last change when this host's clock is behind.
 
     Clients take an old ``modified`` for "nothing new": it must move forward on every change.
     """
@@ -67,7 +67,7 @@ def later(packument: Json, now: datetime) -> str:
 
 
 def with_tag(packument: Json, tag: str, version: str, now: datetime) -> Json:
-    """Points *tag* at *version*.
+    """Returns the packument with *tag* at *version*.
 
     Raises:
         BadRequest: that is no tag.
@@ -79,7 +79,7 @@ def with_tag(packument: Json, tag: str, version: str, now: datetime) -> Json:
 
 
 def without_tag(packument: Json, tag: str, now: datetime) -> Json:
-    """Removes *tag*.
+    """Returns the packument without *tag*.
 
     Raises:
         BadRequest: it is ``latest``, which every package has.
@@ -94,7 +94,7 @@ def without_tag(packument: Json, tag: str, now: datetime) -> Json:
 
 
 def with_deprecations(packument: Json, messages: Mapping[str, str], now: datetime) -> Json:
-    """Sets each version's deprecation message; an empty one takes it away."""
+    """Returns the packument with each version's deprecation message set; an empty one removes it."""
     versions = dict(packument["versions"])
     for version, message in messages.items():
         manifest = {key: value for key, value in versions[version].items() if key != "deprecated"}
@@ -103,7 +103,9 @@ def with_deprecations(packument: Json, messages: Mapping[str, str], now: datetim
 
 
 def without_versions(packument: Json, gone: frozenset[str], now: datetime) -> Json:
-    """Removes versions, their times and their tags; ``latest`` moves to the highest that is left, stable ones first.
+    """Returns the packument without some versions, their times and tags.
+
+    ``latest`` moves to the highest version that is left, stable ones first.
 
     Raises:
         ValueError: nothing would be left; that is an unpublish of the package.
@@ -118,7 +120,7 @@ def without_versions(packument: Json, gone: frozenset[str], now: datetime) -> Js
 
 
 def resolve(packument: Json, version_or_tag: str) -> Json:
-    """The manifest that a version or a dist-tag names.
+    """Returns the manifest that a version or a dist-tag names.
 
     Raises:
         NotFound: there is none.

@@ -1,4 +1,4 @@
-"""A publish document, checked whole and turned into a value: what ``npm publish`` puts to ``/<name>``.
+"""A publish document, checked and turned into a value: what ``npm publish`` puts to ``/<name>``.
 
 ::
 
@@ -7,9 +7,9 @@
      "_attachments": {"<name>-<version>.tgz": {"data": base64, "length": n},
                       "<name>-<version>.sigstore": {"data": json}}}
 
-Every name, version and digest in it is said more than once. Here they must all say the same, and what only a registry
-may say (who published, when, signatures, digests) is dropped or computed. The document alone cannot know which
-versions are stored, so its tags may name the version it brings and no other.
+It states every name, version and digest more than once. They must all agree. What only a registry may state (who
+published, when, signatures, digests) is dropped or computed. The document cannot know which versions are stored, so its
+tags may name only the version that it brings.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ _LEAKS = frozenset({"_from", "_integrity", "_resolved", "_where"})  # paths of t
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """One new version of a package, and the tags that shall name it."""
+    """One new version of a package, and the tags that are to name it."""
 
     name: Name
     version: str
     manifest: dict[str, Any]
-    """As it came, without the readme and what clients must not say; with a ``dist`` of our own."""
+    """As the client sent it, without the readme and what clients may not state; with a ``dist`` of our own."""
     tags: dict[str, str]
     tarball: bytes
     integrity: str  # sha512-<base64>
@@ -62,7 +62,7 @@ class Publication:
 
 
 def is_publish(document: Mapping[str, Any]) -> bool:
-    """Whether a document put to a package brings a version, rather than changing what is there.
+    """Returns whether a document put to a package brings a version, rather than changing what is there.
 
     ``npm deprecate`` puts the whole packument without attachments, ``npm star`` and ``npm owner`` parts of it.
     """

@@ -57,7 +57,7 @@ _READINGS = {
 
 
 def comparators_of(text: str, *, loose: bool, include_prerelease: bool) -> list[str]:
-    """Returns the words that *text* comes to: comparators, "" for any version, and what npm could not rewrite.
+    """Returns the words that *text* is rewritten to: comparators, "" for any version, and what npm could not rewrite.
 
     *text* is one alternative of a range; its only white space is single spaces.
     """

@@ -63,7 +63,7 @@ class Range:
         return "||".join(" ".join(map(str, alternative)) for alternative in self.alternatives) or "*"
 
     def matches(self, version: str | Version, *, include_prerelease: bool = False) -> bool:
-        """Whether *version* satisfies the range; a text that is no version does not.
+        """Returns whether *version* satisfies the range; a text that is no version does not.
 
         A text is read strictly unless the range is loose. Pass the result of `parse_loose` to match an old registry
         number against a strict range.

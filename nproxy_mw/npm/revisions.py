@@ -1,8 +1,8 @@
-"""What a client wants changed when it puts a package's whole packument back without a tarball.
+"""What a client wants to change when it puts a package's whole packument back without a tarball.
 
-npm sends this document for several things, under paths that do not tell which: fewer versions are an unpublish of those
-that are missing, other ``deprecated`` messages a deprecation. Nothing else can be changed by it, and a document that
-tries is refused: an answer of "ok" to something that was not done would be a lie.
+npm sends this document for several purposes, under paths that do not say which: fewer versions are an unpublish of
+those that are missing, other ``deprecated`` messages a deprecation. It can change nothing else, and a document that
+tries to is refused, because "ok" would mean that it was done.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ MAX_MESSAGE = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class PackumentRevision:
-    """What a packument that was put back asks for. Nothing, when it is as it was."""
+    """The changes that a packument asks for; none when it is unchanged."""
 
     unpublished: frozenset[str]
     """The versions that are missing."""
     deprecated: Mapping[str, str]
-    """The message of each version whose message is another; an empty one takes it away."""
+    """The message of each version whose message differs; an empty one removes it."""
 
 
 def parse_revision(stored: Json, document: Json) -> PackumentRevision:
-    """Compares *document* with the packument it was made from.
+    """Returns how *document* differs from the packument it was made from.
 
     Raises:
         BadRequest: it is of another package, is no packument, or changes what cannot be changed.
@@ -52,7 +52,7 @@ def parse_revision(stored: Json, document: Json) -> PackumentRevision:
 
 
 def missing_versions(stored: Json, document: Json) -> frozenset[str]:
-    """The versions that *document* lacks. Raises as `parse_revision` does of what is no packument."""
+    """Returns the versions that *document* lacks. Raises as `parse_revision` when it is no packument."""
     return frozenset(stored["versions"].keys() - _versions(document).keys())
 
 

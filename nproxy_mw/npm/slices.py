@@ -4,7 +4,7 @@ A public packument may have 20 MB, and a registry passes nearly all of it on as 
 manifest become mappings from a key to the raw JSON of its value (`msgspec.Raw`, a view of the document's own bytes).
 What changes on the way out is one slice among many (`nproxy_mw.npm.forms`).
 
-What is believed of a document that comes from outside:
+A document comes from outside, so:
 
 - It is bounded before anything of it is built: its bytes, commas and opening braces bound all that is made of it.
 - It must not contradict its own name. A packument of another package, or a version that is filed under another package
@@ -13,7 +13,7 @@ What is believed of a document that comes from outside:
 - A byte order mark is skipped, and text that was cut in the middle of a character is repaired: registries cut long
   readmes at a number of bytes. Everything else that is not JSON is refused.
 - Every version stays, also under a number that is not strict semver (``3.0.0rc5``). Only a key that cannot stand in a
-  URL is dropped, because nobody could ask for it.
+  URL is dropped, because no client could ask for it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Members: TypeAlias = Mapping[str, Raw]
 """A JSON object: each key with the raw JSON of its value."""
 
 ABSENT = Raw(b"")
-"""In the place of a field that is not there."""
+"""Instead of a field that is absent."""
 
 MAX_BYTES = 128 * 2**20  # the largest public packuments have some 30 MiB
 MAX_COMMAS = 2_000_000  # one of 21 MB has 720,000
@@ -202,7 +202,7 @@ def scripts_of(manifest: Members) -> Scripts:
 
 
 def is_nameable(version: str) -> bool:
-    """Whether *version* can be asked for: a strict semver number or not, it can stand in a URL."""
+    """Returns whether *version* can be asked for: strict semver or not, it can be part of a URL."""
     return bool(_NAMEABLE.fullmatch(version)) and version != _PROTO
 
 

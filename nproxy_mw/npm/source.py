@@ -1,16 +1,16 @@
 """The port for where packages come from: what a source of packages offers, whatever stands behind it.
 
 `nproxy_mw.upstream.remote.Remote` asks a registry; `nproxy_mw.packages.source.StoredPackages` reads what was published
-here. A component is a source with another one inside that changes what it says: keeps it, guards it, leaves packages
-out. It does what is its business, hands everything else on, and knows no other component. So they can be put together
-in any order, and a host can add its own (``examples/allow_list.py``).
+here. A component is a source with another one inside. It changes what the inner source returns: it keeps it, guards it,
+or leaves packages out. It passes on everything else, and knows no other component. So components can be combined in any
+order, and a host can add its own (``examples/allow_list.py``).
 
-Nothing but the errors that a verb names comes out of it, each with a sentence for the developer whose install met it. A
+A source raises only the errors that a method names, each with a sentence for the developer whose install it stops. A
 `ClientError` (`NotFound`, `Forbidden`, `BadRequest`) holds until the source changes its mind, so a component may keep
 it for a minute. A `ServerError` says nothing about the package, and is never kept.
 
-What is not here is derived: one version and the short forms are parts of a packument. So a component that changes the
-packument has changed them, too; the dist-tags it must change itself.
+One version and the short forms are derived from the packument, so a component that changes the packument has changed
+them, too. It must change the dist-tags itself.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class PackageSource(Protocol):
     def packument(self, name: Name, *, unless: str = "", for_write: bool = False) -> Document | None:
         """Returns the full packument of *name*; None when it is still at the revision *unless*.
 
-        *for_write* asks past everything that is kept: what a client is about to change must not be a little old.
+        *for_write* bypasses everything that is kept: a client is about to change the packument, so it must be current.
 
         Raises:
             NotFound: there is no such package.

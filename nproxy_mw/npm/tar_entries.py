@@ -1,10 +1,10 @@
 """The entries of a tar stream, read strictly: a header that two readers understand differently is refused.
 
-The standard library's tarfile forgives: it takes a damaged header for the end of the archive, reads on behind it when
-told to, and lets a PAX record override a size. npm's own reader forgives other things. Here only what is plain comes
-through: regular files and folders, in ustar or GNU form, with PAX or GNU long names; every other kind is refused by
-name. An archive may end without its marker, as some archivers leave it: GNU tar and npm read those alike. After the
-marker only zeros may follow, so no second archive hides there.
+The standard library's tarfile is lenient: it takes a damaged header for the end of the archive, optionally reads on
+behind it, and lets a PAX record override a size. npm's own reader is lenient about other things. Here only regular
+files and folders are accepted, in ustar or GNU form, with PAX or GNU long names; every other kind is refused by name.
+An archive may end without its marker, as some archivers leave it: GNU tar and npm read those alike. After the marker
+only zeros may follow, so no second archive hides there.
 
 Format: POSIX.1-2017, pax, "ustar Interchange Format" and "pax Extended Header".
 """
@@ -55,12 +55,12 @@ class TarEntry:
 
 
 def entries(stream: Gunzip) -> Iterator[TarEntry]:
-    """The entries of the archive in *stream*.
+    """Yields the entries of the archive in *stream*.
 
     A caller reads an entry's bytes from *stream* before it asks for the next one, or leaves them.
 
     Raises:
-        BadRequest: something in the archive is not plain.
+        BadRequest: something in the archive is damaged or of another kind.
     """
     long_name: str | None = None
     extension: dict[str, str] = {}
@@ -104,7 +104,7 @@ def _entry(header: bytes, kind: bytes, name: str | None, size: int) -> TarEntry:
 
 
 def _check_header(header: bytes) -> bytes:
-    """Answers the entry's type when the header is whole and of a kind that is let through."""
+    """Returns the entry's type when the header is whole and of a kind that is accepted."""
     if _octal(header[148:156]) != sum(header[:148]) + 8 * ord(" ") + sum(header[156:]):
         raise _refusal("is damaged: a header's checksum does not match")
     if header[257:265] not in (_USTAR, _GNU):

@@ -15,7 +15,7 @@ __all__ = ["publish_document", "tarball"]
 
 
 def tarball(package_json: Mapping[str, Any], files: Mapping[str, bytes | str] | None = None) -> bytes:
-    """A package's tarball. *files* are named relative to the package: ``{"index.js": "..."}``.
+    """Returns a package's tarball. *files* are named relative to the package: ``{"index.js": "..."}``.
 
     The same arguments give the same bytes.
     """
@@ -39,10 +39,11 @@ def publish_document(
     manifest: Mapping[str, Any] | None = None,
     tag: str = "latest",
 ) -> dict[str, Any]:
-    """The document that ``npm publish`` sends, as JSON values.
+    """Returns the document that ``npm publish`` sends, as JSON values.
 
-    *package_json* is added to the name and version in the tarball; *manifest* is laid over what the document says of
-    the version, so a test tells a lie with it. *files* are those beside ``package.json``.
+    *package_json* is added to the name and version in the tarball. *manifest* overrides the version's manifest in the
+    document, so that a test can send a document that contradicts its tarball. *files* are those next to
+    ``package.json``.
     """
     package = {"name": name, "version": version, **(package_json or {})}
     data = tarball(package, files)

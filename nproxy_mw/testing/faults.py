@@ -1,4 +1,4 @@
-"""A storage that fails once, at a chosen moment: for proofs that nothing is lost wherever a process or a disk gives up.
+"""A storage that fails at a chosen operation: for tests that nothing is lost wherever a process or a disk fails.
 
 A sweep tries every moment in turn::
 
@@ -29,17 +29,18 @@ T = TypeVar("T")
 Fault: TypeAlias = Literal["fail", "lost-answer", "truncate", "delay", "kill"]
 """What happens at the chosen operation.
 
-``fail``: nothing is done, and `StorageUnavailable` raised. ``lost-answer``: it is done, and raised all the same.
-``truncate``: a stream breaks off half-way with `StorageUnavailable`; another operation fails. ``delay``: *meanwhile* is
-called first, and may wait or do what another process might do. ``kill``: this process dies on the spot, as by SIGKILL.
+``fail``: nothing is done and `StorageUnavailable` is raised. ``lost-answer``: it is done, and the error is raised all
+the same. ``truncate``: a stream breaks off half-way with `StorageUnavailable`; other operations fail. ``delay``:
+*meanwhile* is called first; it may wait, or do what another process might do. ``kill``: this process dies at once, as
+by SIGKILL.
 """
 
 
 class Faulty:
-    """*storage*, whose operation number *at* (from 1) meets with a fault, and the *times* - 1 operations after it.
+    """A *storage* with a fault at operation number *at* (from 1), and at the *times* - 1 operations after it.
 
-    Every call of the port counts as one operation. *struck* tells whether it came to that, *operations* how many there
-    were.
+    Every call of the port counts as one operation. *struck* is whether that operation was reached, *operations* the
+    number of operations so far.
     """
 
     def __init__(
@@ -89,13 +90,13 @@ class Faulty:
         return self.strike(lambda: self.storage.list(prefix))
 
     def counts(self) -> bool:
-        """Counts an operation; whether it is one that is struck."""
+        """Counts an operation, and returns whether it gets the fault."""
         with self._guard:
             self.operations += 1
             return self.operations in self._struck_ones
 
     def strike(self, operate: Callable[[], T], *, counted: bool = False) -> T:
-        """Carries out one operation, or what becomes of it."""
+        """Carries out one operation, or its fault."""
         if counted or not self.counts():
             return operate()
         if self.kind == "kill":

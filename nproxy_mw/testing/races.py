@@ -19,7 +19,7 @@ _START_TIMEOUT = 60.0  # seconds
 
 
 def in_threads(count: int, work: Callable[[int], T]) -> list[T]:
-    """The answers of ``work(0)`` to ``work(count - 1)``, each in a thread of its own, let go at one moment."""
+    """Returns the results of ``work(0)`` to ``work(count - 1)``, each in a thread of its own, started together."""
     start = threading.Barrier(count)
 
     def run(number: int) -> T:
@@ -31,7 +31,7 @@ def in_threads(count: int, work: Callable[[int], T]) -> list[T]:
 
 
 def in_processes(count: int, work: Callable[[int], T]) -> list[T]:
-    """The answers of ``work(0)`` to ``work(count - 1)``, each in a new process, let go at one moment.
+    """Returns the results of ``work(0)`` to ``work(count - 1)``, each in a new process, started together.
 
     *work* is pickled: a function of a module, or a ``functools.partial`` of one.
     """
@@ -47,18 +47,18 @@ def wait_for(start: Barrier) -> None:
 
 
 def try_to_create(opener: Callable[[], Storage], keys: list[str], number: int) -> list[bool]:
-    """Tries to create each of *keys*; answers which of them this contender won."""
+    """Tries to create each of *keys*; returns which of them this contender won."""
     storage = opener()
     return [wins(storage.create, key, f"contender {number}".encode()) for key in keys]
 
 
 def try_to_replace(storage: Storage, key: str, revision: Revision, number: int) -> bool:
-    """Tries to replace the object of *key*; answers whether this contender won."""
+    """Tries to replace the object of *key*; returns whether this contender won."""
     return wins(storage.replace, key, f"{number} over {revision}".encode(), revision)
 
 
 def wins(write: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> bool:
-    """Whether a conditional write came first."""
+    """Returns whether a conditional write came first."""
     try:
         write(*args, **kwargs)
     except (Exists, Changed):
@@ -67,7 +67,7 @@ def wins(write: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> bool:
 
 
 def increment(opener: Callable[[], Storage], key: str, times: int, number: int) -> int:
-    """Counts the object of *key* up *times* times, trying again whenever somebody else came first."""
+    """Increments the object of *key* *times* times, and tries again whenever another contender came first."""
     storage = opener()
     for _ in range(times):
         while not wins(add_one, storage, key):

@@ -1,6 +1,6 @@
 """The promises of the storage port, as tests that every back end passes.
 
-Whoever writes a back end subclasses `StorageContract` in a test module and says how to get at an empty storage::
+For a back end of your own, subclass `StorageContract` in a test module, with a fixture for an empty storage::
 
     class TestMyStorage(StorageContract):
         @pytest.fixture
@@ -11,7 +11,7 @@ Whoever writes a back end subclasses `StorageContract` in a test module and says
         def opener(self, tmp_path):  # only where several processes may share the storage
             return partial(MyStorage, tmp_path)
 
-Every fact below is then collected as a test of that class. The races are as hard as the class attributes say; a slow
+pytest then collects every fact below as a test of that class. Class attributes set how many contenders race; a slow
 back end may lower them.
 """
 

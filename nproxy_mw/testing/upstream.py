@@ -1,4 +1,4 @@
-"""A stand-in for the upstream registry: a real HTTP server on the loopback that remembers what it was asked.
+"""A stand-in for the upstream registry: a real HTTP server on the loopback that records its requests.
 
 ::
 
@@ -33,8 +33,8 @@ __all__ = ["Recorded", "RecordingUpstream", "Reply", "json_reply"]
 class RecordingUpstream:
     """A context manager: inside it the server runs at ``url``.
 
-    Writes are taken with ``Authorization: Bearer <token>``. *prefix* is a path the registry lies under (``"/npm"``).
-    ``state`` has what it serves besides packages: ``keys``, ``attestations``, ``advisories``.
+    Writes need ``Authorization: Bearer <token>``. *prefix* is a path that the registry is under (``"/npm"``).
+    ``state`` has what it serves in addition to packages: ``keys``, ``attestations``, ``advisories``.
     """
 
     def __init__(self, *, is_poor: bool = False, token: str = "npm_upstream", prefix: str = "") -> None:  # noqa: S107
@@ -79,11 +79,11 @@ class RecordingUpstream:
         *,
         tag: str = "latest",
     ) -> bytes:
-        """Adds a version, and answers its tarball's bytes. *package_json* is laid over what is said of it."""
+        """Adds a version, and returns its tarball's bytes. *package_json* overrides its manifest."""
         return self.state.publish(self.url, name, version, package_json or {}, files, tag)
 
     def on(self, method: str, path: str, reply: Reply) -> None:
-        """Answers *reply* to that verb and path (percent-decoded, without prefix or query) from now on."""
+        """Sends *reply* to that method and path (percent-decoded, without prefix or query) from now on."""
         self._canned[method, path] = reply
 
     def drop_connections(self) -> None:
@@ -94,11 +94,11 @@ class RecordingUpstream:
                     connection.shutdown(SHUT_RDWR)
 
     def asked(self, text: str = "") -> list[Recorded]:
-        """The requests that hold *text* anywhere: in the path, a header or the body."""
+        """Returns the requests that have *text* anywhere: in the path, a header or the body."""
         return [request for request in self.requests if text in _everything(request)]
 
     def answer(self, request: Recorded) -> Reply:
-        """Remembers a request and answers it; called by the server for each one, in any thread."""
+        """Records a request and returns the reply; the server calls it for each request, in any thread."""
         with self._lock:
             self.requests.append(request)
         path = unquote(request.path.partition("?")[0])

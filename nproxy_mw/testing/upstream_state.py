@@ -1,4 +1,4 @@
-"""What a stand-in upstream knows and how it answers: values in, values out, no sockets."""
+"""What a stand-in upstream knows and replies: values in, values out, no sockets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer. *cut* ends the connection after that many bytes of *body*; *wait* is waited for before answering."""
+    """A response. *cut* ends the connection after that many bytes of *body*; *wait* is waited for before it is sent."""
 
     status: int = 200
     body: bytes = b""
@@ -40,7 +40,7 @@ class Reply:
 
 
 def json_reply(value: Any, status: int = 200, **headers: str) -> Reply:
-    """A reply of JSON; underscores in header names stand for dashes."""
+    """Returns a reply with JSON; underscores in header names stand for dashes."""
     named = {name.replace("_", "-"): text for name, text in headers.items()}
     return Reply(status, json.dumps(value).encode(), {"Content-Type": JSON, **named})
 
@@ -66,7 +66,7 @@ class UpstreamState:
         files: Mapping[str, bytes | str] | None,
         tag: str,
     ) -> bytes:
-        """Adds a version with a real tarball, and answers its bytes."""
+        """Adds a version with a real tarball, and returns its bytes."""
         package = {"name": name, "version": version, **package_json}
         data = tarball({key: value for key, value in package.items() if not key.startswith("_")}, files)
         path = f"/{name}/-/{name.rpartition('/')[2]}-{version}.tgz"
@@ -88,7 +88,7 @@ class UpstreamState:
         return data
 
     def reply(self, request: Recorded) -> Reply:
-        """How the registry answers."""
+        """Returns the reply of the registry."""
         path = unquote(urlsplit(request.path).path)
         if request.method in ("PUT", "DELETE"):
             return self._write(request, path)

@@ -1,4 +1,4 @@
-"""A circuit breaker: a registry that does not answer is left alone for a while, and nobody waits for it meanwhile.
+"""A circuit breaker: a registry that does not respond is left alone for a while, and no request waits for it.
 
 Closed, every request passes. After failures in a row it opens: requests are refused at once. When its rest is over, one
 request passes as a probe (half-open); its success closes the breaker, its failure opens it again for twice as long.
@@ -59,7 +59,7 @@ class Breaker:
             return max(self._open_until - now, self._probe_ends - now, 0.0)
 
     def passes(self) -> bool:
-        """Whether a request may go ahead. Of a half-open breaker's callers, one is told yes: it is the probe."""
+        """Returns whether a request may go ahead. Of the callers of a half-open breaker, one may: it is the probe."""
         if self._open_until is None:
             return True
         with self._guard:

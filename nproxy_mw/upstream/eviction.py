@@ -22,7 +22,7 @@ DEFAULT_BOUND = 20 * 2**30
 
 LOW = 0.9  # of the bound: what is left after a clean-up
 INTERVAL = 60.0  # seconds between two clean-ups of a process
-ABANDONED = 3600.0  # seconds after which a file in the spool folder is nobody's
+ABANDONED = 3600.0  # seconds after which a file in the spool folder has no writer any more
 
 _log = logging.getLogger(__name__)
 

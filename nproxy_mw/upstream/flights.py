@@ -1,4 +1,4 @@
-"""One fetch per object and host: whoever asks for the same thing at the same time waits for the first, and gets its."""
+"""One fetch per object and host: requests for the same thing wait for the first one, and get its result."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from nproxy_mw.storage.locks import Locks, ThreadLocks
 
 PATIENCE = 60.0
-"""Seconds that a follower waits for its leader before it is told that the upstream is busy."""
+"""Seconds that a follower waits for its leader before it gets a 503."""
 
 
 class Flights:

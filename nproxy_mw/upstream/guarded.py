@@ -1,4 +1,4 @@
-"""A source that is guarded: an upstream that fails, hangs or is slow harms nothing but what has to be asked of it.
+"""A source that is guarded: an upstream that fails, stalls or is slow affects only what must be asked of it.
 
 - At most *waiting* requests wait for the upstream at a time; the next one gets 503 at once, so that threads are left
   for what needs no upstream (a bulkhead).
@@ -92,7 +92,7 @@ class Guarded:
             raise Busy(_FULL, retry_after=1, code="upstream-busy")
 
     def _tried(self, thing: Hashable, ask: Callable[[], T]) -> T:
-        """Asks, again after a failure that came at once, and tells the breaker."""
+        """Asks, again after a quick failure, and reports the outcome to the breaker."""
         started = self.monotonic()
         for attempt in range(1, ATTEMPTS + 1):
             if not self.breaker.passes():

@@ -3,8 +3,8 @@
 *Strategy:* one process of the host leads the fetch of a tarball: the one that gets its lock. A small tarball is read
 whole, verified and kept before it is served. A large one is written to a file in the spool folder by a thread of its
 own, and every client that asks for it, of any process, follows that growing file; the last bytes are held back until
-the whole is verified. Then the file is moved into the storage in one step, so nobody ever finds half a tarball there.
-A leader that is killed gives its lock up; whoever finds it free, and the tarball not kept, leads anew.
+the whole is verified. Then the file is moved into the storage in one step, so half a tarball is never found there. A
+leader that is killed loses its lock; the next request finds it free and the tarball not kept, and leads anew.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Tarballs:
             return None
 
     def fetch(self, tarball: Wanted, open_upstream: OpenUpstream, part: ByteRange | None) -> Blob:
-        """Fetches a tarball and keeps it, or follows whoever is fetching it.
+        """Fetches a tarball and keeps it, or follows the process that is fetching it.
 
         Raises:
             UpstreamUnavailable: the upstream failed, or its bytes are not what the packument promises.

@@ -49,7 +49,7 @@ _WHAT = {Kind.KEYS: "signing keys", Kind.ATTESTATIONS: "attestation"}
 class Remote:
     """The registry behind *transport*: a `nproxy_mw.npm.source.PackageSource`.
 
-    Each call is one request, or two or three where said. An answer that tells that nothing changed is read no further.
+    Each call is one request unless its docstring says otherwise. A 304 is not read any further.
     """
 
     def __init__(self, transport: Transport) -> None:
@@ -57,7 +57,7 @@ class Remote:
 
     @property
     def url(self) -> str:
-        """Where it is: what no answer may show."""
+        """The URL of the upstream, which no response may show."""
         return self.transport.upstream_url
 
     def packument(self, name: Name, *, unless: str = "", for_write: bool = False) -> Document | None:

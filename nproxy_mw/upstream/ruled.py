@@ -36,14 +36,14 @@ TRUST = timedelta(minutes=30)
 """How old a decision may be when a tarball lives by it without a look at the packument."""
 
 MAX_RESTRICTED = 200
-"""Held versions that a packument tells npm of."""
+"""Held versions that a packument lists for npm."""
 
 Decided = Callable[[Judged, Judged | None], None]
-"""Told of each new decision, and of the one before it about the same package."""
+"""Called with each new decision, and the one before it about the same package."""
 
 
 class Ruled:
-    """Leaves out what *policy* holds. *policy* is asked at each request; *decided* is told of new decisions."""
+    """Leaves out what *policy* holds. *policy* is asked at each request; *decided* is called with each new decision."""
 
     def __init__(
         self,
@@ -158,7 +158,7 @@ class Ruled:
             assert document is not None  # noqa: S101 - no condition was set
             with document.alone():
                 history = document.history
-        except NproxyError:  # absent, refused, or the upstream is away: the install will tell
+        except NproxyError:  # absent, refused, or the upstream is away: the install will show it
             return None
         knowledge = policy.knowledge(history, self.clock())
         return judge(history, policy.rules, knowledge, policy.covers(dependency))
@@ -191,8 +191,8 @@ def ruled_document(document: Document, decision: Decision, revision: str) -> Doc
 def stripped(packument: Packument, decision: Decision) -> Packument:
     """Returns *packument* without blocked versions: ``versions``, ``time`` and ``dist-tags`` are pruned together.
 
-    npm is told of them in ``policyRestrictions``, which it reads when nothing else satisfies what it was asked for
-    (npm-pick-manifest): it prints the message then. Other clients ignore it.
+    ``policyRestrictions`` lists them for npm, which reads it when nothing else satisfies a request (npm-pick-manifest)
+    and then prints the message. Other clients ignore it.
     """
     blocked = decision.blocked
     members = dict(packument.members)

@@ -51,7 +51,7 @@ def digest_of(integrity: str | None, shasum: str | None) -> Digest | None:
 
 
 class Verifier:
-    """Hashes what it is fed, and tells at the end whether it was right."""
+    """Hashes what it is fed, and checks the digest at the end."""
 
     def __init__(self, digest: Digest | None, size: int | None = None) -> None:
         self.digest = digest

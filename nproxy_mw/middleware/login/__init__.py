@@ -7,7 +7,7 @@ npm knows two ways, and both work::
     GET, POST /-/v1/login/page/<name>   the page on which an administrator signs in and chooses the token's scopes
     PUT  /-/user/org.couchdb.user:NAME  name and password at once; the token may do everything
 
-Stands above Authenticate, because npm sends its old token along, which must not be looked at here. Every other path
+It is above Authenticate, because npm also sends its old token, which must not be checked here. Every other path
 goes to *app*.
 """
 

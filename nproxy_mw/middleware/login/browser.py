@@ -1,6 +1,6 @@
 """The browser's side of npm login: the form, and what it sends.
 
-Three things guard the form: its name cannot be guessed, a hidden value must match a cookie that no other site can set
+Three things protect the form: its name cannot be guessed, a hidden value must match a cookie that no other site can set
 or read, and browsers say which site a form came from. It carries the password itself, so there is no session that
 another site could use.
 """
@@ -42,7 +42,7 @@ class LoginRequest(NamedTuple):
 
     @property
     def actor(self) -> Actor:
-        """Who asks, as the audit trail names them."""
+        """The one who asks, as the audit trail names them."""
         return actor_of(self.context, self.environ)
 
 

@@ -26,7 +26,7 @@ HEADERS: Headers = (
     ("Content-Type", "text/html; charset=utf-8"),
     ("Content-Security-Policy", f"{_POLICY}; base-uri 'none'"),
     ("X-Frame-Options", "DENY"),
-    # Not no-referrer: with that, browsers hide the Origin of the form, which is looked at.
+    # Not no-referrer: with that, browsers hide the Origin of the form, which is checked.
     ("Referrer-Policy", "same-origin"),
     ("Cache-Control", "no-store"),
 )

@@ -1,6 +1,6 @@
 """Logins that wait for a person: npm polls for one, and the page in the browser grants it.
 
-npm and the browser each hold a name of the same login. npm's is a secret, and is enough to get the token: pnpm polls
+npm and the browser each have a name for the same login. npm's is a secret that is enough to get the token: pnpm polls
 without any other proof. The browser's is a hash of it, so that the address of the page does not give the token away.
 The token itself is never stored: the process that removes the record creates it.
 """
@@ -29,10 +29,10 @@ from nproxy_mw.times import Clock, parse_time, utc_now
 LIFETIME = timedelta(minutes=10)
 MAX_OF_ADDRESS = 50
 MAX_IN_ALL = 2000
-"""Logins of one network, and of one organization, that may wait at once: nobody signs in before they are stored.
+"""Logins of one network, and of one organization, that may wait at once: they are stored before anyone signs in.
 
-One network is refused beyond its number. Beyond the other, the oldest login gives way: strangers from many networks
-cannot keep others from logging in.
+A network that exceeds its number is refused. When the organization exceeds its number, the oldest login is removed, so
+that strangers from many networks cannot keep others from logging in.
 """
 
 # When it expires (seconds, hex) and a hash of the address that began it, so that neither needs the object opened; then
@@ -110,7 +110,7 @@ class PendingLogins:
             self.storage.replace(LOGIN.key(name), documents.encode({**document, "collected": True}), stored.revision)
         except (Missing, Changed) as error:
             raise _over() from error
-        # Whoever wrote that has the login. What cannot be removed now goes when its time is over.
+        # The writer of that has the login. What cannot be removed now is removed when its time is over.
         with suppress(NproxyError):
             self.storage.delete(LOGIN.key(name))
         return GrantedLogin(granted["administrator"], frozenset(Grant(scope) for scope in granted["scopes"]))
@@ -125,7 +125,7 @@ class PendingLogins:
             raise _over()
 
     def _make_room(self, address: str) -> None:
-        """Removes what has expired or is too much in all; refuses what is too much of one network."""
+        """Removes what has expired or exceeds the total; refuses what exceeds the number of one network."""
         now, of_address, in_all = self.clock().timestamp(), 0, list[str]()
         for key in list(LOGIN.keys(self.storage)):
             expires, _, rest = key.rpartition("/")[2].partition("-")
@@ -145,7 +145,7 @@ class PendingLogins:
             self._drop_oldest(in_all)
 
     def _drop_oldest(self, keys: Iterable[str]) -> None:
-        """Removes the login that waits longest, of those that nobody granted."""
+        """Removes the login that has waited longest, of those that are not granted."""
         for key in sorted(keys):  # a name begins with when it expires
             document = documents.find(self.storage, key)
             if document is not None and document["granted"] is None:
@@ -155,7 +155,7 @@ class PendingLogins:
 
 
 def is_over(data: bytes, now: datetime) -> bool:
-    """Returns whether the login that *data* stores may be removed: nobody can grant or collect it any more.
+    """Returns whether the login that *data* stores may be removed: it can no longer be granted or collected.
 
     Raises:
         UnreadableObject: *data* is no login.
