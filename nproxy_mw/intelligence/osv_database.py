@@ -1,7 +1,7 @@
 """A local database of OSV records: one SQLite file per host, read by every worker, swapped whole at an update.
 
-*Strategy:* a build writes a new file beside the old one and renames it over it (`nproxy_mw.intelligence.osv_build`), so
-that a reader sees the old database or the new one, whole. A reader looks at the file's identity at most every `LOOK`
+*Strategy:* a build writes a new file next to the old one and renames it over it (`nproxy_mw.intelligence.osv_build`),
+so that a reader sees the old database or the new one, whole. A reader looks at the file's identity at most every `LOOK`
 seconds, and opens it anew when it was swapped. The file is derived: when it is lost or damaged, an update makes it
 again.
 """

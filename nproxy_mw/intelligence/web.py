@@ -2,12 +2,14 @@
 
 - Only the origin that the operator named is asked. A redirect within it is followed, one to another is refused with a
   sentence that says what to configure.
-- An answer is read in pieces, in its plain encoding, and dropped when it is longer than allowed or takes too long.
+- An answer is read in pieces, in its plain encoding, and dropped when it is longer than allowed or takes too long. A
+  connection is kept only behind a whole answer, so that no answer is taken for another's.
 - ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` are followed.
 """
 
 from __future__ import annotations
 
+import os
 import ssl
 import tempfile
 import time
@@ -54,7 +56,7 @@ class Web:
         self.timeout = timeout
         self.deadline = deadline
         self.tls = tls
-        self._managers: dict[str | None, urllib3.PoolManager] = {}  # by proxy
+        self._managers: dict[tuple[int, str | None], urllib3.PoolManager] = {}  # by process and proxy
 
     def get(self, url: str, limit: int) -> BinaryIO:
         """Returns what is at *url*, to be read and sought in. Close it.
@@ -94,14 +96,15 @@ class Web:
 
     def _manager(self, url: SplitResult) -> urllib3.PoolManager:
         proxy = _proxy_for(url, getproxies_environment())
-        if proxy not in self._managers:
+        key = os.getpid(), proxy
+        if key not in self._managers:
             timeout = urllib3.Timeout(connect=min(10.0, self.timeout), read=self.timeout)
-            self._managers[proxy] = (
+            self._managers[key] = (
                 urllib3.ProxyManager(proxy, timeout=timeout, ssl_context=self.tls)
                 if proxy
                 else urllib3.PoolManager(timeout=timeout, ssl_context=self.tls)
             )
-        return self._managers[proxy]
+        return self._managers[key]
 
 
 def checked(url: str) -> SplitResult:

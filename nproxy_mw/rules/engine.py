@@ -2,8 +2,8 @@
 
 *Strategy:* each rule runs alone and yields its words. A verdict counts as the rule's mode says, unless an exception
 covers it. Blocked versions are then taken out in one pass, and the dist-tags are repaired for what is left. A rule that
-raises never takes the registry down: what it flagged before stands, or it flags every version where it says so, and a
-note tells of it.
+raises never takes the registry down: what it flagged before stands, or every version is flagged where it asks for that,
+and a note says that it failed.
 """
 
 from __future__ import annotations

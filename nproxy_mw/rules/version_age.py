@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from nproxy_mw.intelligence.port import VULNERABILITY, Alert
@@ -14,6 +14,7 @@ from nproxy_mw.rules.wording import counted, later
 SUSPICIOUS = ("script_added", "exotic_dependency", "trust_downgrade")
 """Rules that take the exemption of an urgent fix away."""
 
+_NEVER = datetime.max.replace(tzinfo=UTC)
 _TIMELESS = "the upstream does not say when it was published"
 
 
@@ -58,16 +59,13 @@ def _urgent_fixes(history: History, young: list[Release], knowledge: Knowledge) 
         return frozenset()
     held = {release.version for release in young} | knowledge.flagged_by("malware")
     newest = next((one.version for one in reversed(history.by_number) if one.is_stable and one.version not in held), "")
-    urgent = [alert for alert in knowledge.alerts if alert.version == newest and _is_urgent(alert)]
-    named = frozenset(release.version for release in young if any(_is_fix(release, alert) for alert in urgent))
+    fixes: dict[str, datetime] = {}
+    for alert in knowledge.alerts:
+        if alert.version == newest and _is_urgent(alert) and alert.published:
+            fixes |= {version: min(alert.published, fixes.get(version, alert.published)) for version in alert.fixed}
+    named = frozenset(one.version for one in young if one.published and fixes.get(one.version, _NEVER) < one.published)
     return named.difference(*map(knowledge.flagged_by, SUSPICIOUS)) if named else named
 
 
 def _is_urgent(alert: Alert) -> bool:
     return alert.kind == VULNERABILITY and alert.severity in ("high", "critical")
-
-
-def _is_fix(release: Release, alert: Alert) -> bool:
-    if alert.published is None or release.published is None:
-        return False
-    return alert.published < release.published and release.version in alert.fixed

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.forks import holds_in_child
 from support.histories import NOW, releases
 from support.osv import affected, events, malware, record
 from support.scripted_web import Reply, ScriptedWeb, as_json, scripted_web
@@ -296,7 +296,4 @@ def test_answers_that_cannot_be_kept(api: OsvApi, tmp_path: Path, server: Script
 def test_answers_after_a_fork(answers: Answers) -> None:
     """A child opens the file for itself."""
     answers.keep("evil", NOW, ())
-    child = os.fork()
-    if child == 0:
-        os._exit(0 if answers.find("evil") else 1)
-    assert os.waitpid(child, 0)[1] == 0
+    assert holds_in_child(lambda: answers.find("evil"))

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from support.forks import holds_in_child
 from support.scripted_web import Reply, ScriptedWeb, as_json, scripted_web
 
 from nproxy_mw.intelligence import web as web_module
@@ -88,6 +89,23 @@ def test_nothing_is_asked_of_another_host(server: ScriptedWeb, web: Web) -> None
         with pytest.raises(FetchFailed, match="configure that address"):
             got(web, f"{server.url}/a")
         assert other.asked == []
+
+
+def test_answers_are_not_shifted(server: ScriptedWeb, web: Web) -> None:
+    """An answer in front of the answer spoils its own question alone: the next one gets its own answer."""
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
+    server.pages = {"/a": Reply(b"of a", before=hints), "/b": b"of b", "/c": b"of c"}
+    assert got(web, f"{server.url}/b") == b"of b"
+    with pytest.raises(FetchFailed, match="the answer is 103"):
+        got(web, f"{server.url}/a")
+    assert got(web, f"{server.url}/c") == b"of c"
+
+
+def test_connections_of_another_process(server: ScriptedWeb, web: Web) -> None:
+    """A child of a fork opens connections of its own, so that parent and child never read each other's answers."""
+    server.pages = {"/a": b"of a"}
+    assert got(web, f"{server.url}/a") == b"of a"
+    assert holds_in_child(lambda: got(web, f"{server.url}/a") == b"of a" and len(web._managers) == 2)
 
 
 def test_unreachable(web: Web) -> None:

@@ -13,12 +13,16 @@ from typing import Any
 
 @dataclass
 class Reply:
-    """One answer. If *length* is given, it is announced in the place of the body's; *cut* ends the connection then."""
+    """One answer. If *length* is given, it is announced in the place of the body's, and the connection ends.
+
+    *before* is sent in front of it.
+    """
 
     body: bytes = b""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     length: int | None = None
+    before: bytes = b""
 
 
 @dataclass
@@ -57,6 +61,7 @@ def scripted_web() -> Iterator[ScriptedWeb]:
             web.asked.append((self.path, body))
             web.headers.append(dict(self.headers))
             reply = web.reply(self.path, body)
+            self.wfile.write(reply.before)
             self.send_response(reply.status)
             length = len(reply.body) if reply.length is None else reply.length
             for name, value in {"Content-Length": str(length), **reply.headers}.items():
