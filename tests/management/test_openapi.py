@@ -30,6 +30,8 @@ BODIES = [label for label, found in OPERATIONS.items() if found.body]
 # What no schema tells: what is printable, ids that are kept, times in the past, cursors of the future, exceptions.
 NARROWER = {
     "GET /api/v1/orgs/{orgId}/audit",
+    "POST /api/v1/accounts",
+    "PUT /api/v1/accounts/{name}",
     "POST /api/v1/orgs",
     "POST /api/v1/orgs/{orgId}/exceptions/requests",
     "POST /api/v1/orgs/{orgId}/exceptions/requests/{requestId}/approve",

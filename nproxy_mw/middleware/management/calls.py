@@ -14,6 +14,7 @@ from nproxy_mw.http.context import actor_of, context_of
 from nproxy_mw.http.json_bodies import MANAGEMENT, JsonLimits, read_object
 from nproxy_mw.http.messages import NO_STORE, Response, json_response
 from nproxy_mw.orgs.exception_requests import ExceptionRequestStore
+from nproxy_mw.orgs.keys import KeyStore
 from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.orgs.tokens import TokenStore
 from nproxy_mw.packages.store import PackageStore
@@ -38,6 +39,8 @@ class Tenant(Protocol):
     def exception_requests(self) -> ExceptionRequestStore: ...
     @property
     def tokens(self) -> TokenStore: ...
+    @property
+    def keys(self) -> KeyStore: ...
     @property
     def trail(self) -> Trail: ...
     @property

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nproxy_mw.access import Grant
+from nproxy_mw.access import Grant, Role
 from nproxy_mw.orgs.settings_fields import Settings
 from nproxy_mw.orgs.token_records import MAX_NAME
 from nproxy_mw.rules.catalog import Catalog
@@ -28,6 +28,10 @@ YES_OR_NO = {"type": "boolean"}
 PACKAGE_NAME = {"type": "string", "pattern": "^(@[a-z0-9][a-z0-9-]*/)?[a-z0-9][a-z0-9-]*$", "maxLength": 100}
 PACKAGE_CURSOR = PACKAGE_NAME | {"pattern": "^([0-9T:.Z-]{1,30},)?(@[a-z0-9][a-z0-9-]*/)?[a-z0-9][a-z0-9-]*$"}
 PACKAGE_TEXT = {"type": "string", "maxLength": 214}
+ACCOUNT_NAME = {"type": "string", "pattern": "^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$"}
+PASSWORD = {"type": "string", "minLength": 8, "maxLength": 1024}
+ROLE = {"type": "string", "enum": [role.value for role in Role]}
+MAYBE_SLUGS = {"type": ["array", "null"], "items": SLUG, "minItems": 1, "maxItems": 1000}
 CREDENTIAL = {"type": "string", "minLength": 1, "maxLength": 1000}
 
 
@@ -104,6 +108,8 @@ def schemas(catalog: Catalog, settings: type[Settings] = Settings) -> dict[str, 
         "NewToken": an_object(_TOKEN | {"token": {"type": "string", "pattern": "^nproxy_"}}),
         "NewExceptionRequest": request_type_of(catalog).schema,
         "ExceptionRequest": an_object(_REQUEST, versions=a_list(TEXT), rules=a_list(TEXT)),
+        "Account": an_object({"name": TEXT, "role": ROLE, "organizations": MAYBE_SLUGS}),
+        "Key": an_object({"keyid": TEXT, "keytype": TEXT, "scheme": TEXT, "key": TEXT, "expires": MAYBE_TIME}),
         "Event": an_object(_EVENT),
         "Package": an_object(_PACKAGE),
         "WholePackage": an_object(
