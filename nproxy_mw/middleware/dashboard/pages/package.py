@@ -118,6 +118,7 @@ def _package(request: PageRequest, problem: str = "") -> Page:
     record, _ = organization.packages.record(name)
     latest = packument["dist-tags"].get("latest", "")
     readme = str(packument.get("readme") or "")
+    names = request.site.package_names.of(organization.id, organization.storage)
     versions = page_of(list(_versions(packument)), request.query.text("page"), VERSIONS)
     values = {
         "description": str(packument.get("description") or ""),
@@ -125,6 +126,7 @@ def _package(request: PageRequest, problem: str = "") -> Page:
         "name": str(name),
         "latest": latest,
         "manifest": packument["versions"].get(latest, {}),
+        "dependents": request.site.dependents.of(organization.id, organization.packages, names, str(name)),
         "readme": readme_html(cut(readme)) if readme else "",
         "is_cut": cut(readme) != readme,
         "page": versions,
