@@ -9,6 +9,7 @@ import pytest
 from support.browser import HOME, Browser, signed_in
 from support.filled import fill
 from support.hosting import PASSWORD, PlatformFixture
+from support.publications import publish
 from support.registry import ACTOR
 
 from nproxy_mw.errors import NotFound
@@ -100,6 +101,19 @@ def test_a_version_is_verified(browser: Browser) -> None:
     assert "verified Both signatures fit" in page.text
     assert "index.js 32 B" in page.text
     assert "postinstall runs on install" in page.text
+
+
+def test_a_large_tarball_is_opened_when_asked_for(filled: PlatformFixture, browser: Browser) -> None:
+    """A page takes no long time unasked."""
+    for version in ("1.0.0", "1.0.1"):
+        files = {"data.txt": f"{version}\n" + "".join(f"{number}\n" for number in range(800_000))}
+        publish(filled.platform.organization("acme"), "@acme/large", version, files=files)
+    for path in ("packages/@acme/large/1.0.1", "packages/@acme/large/-/changes/1.0.1"):
+        page = browser.get(f"{ACME}/{path}")
+        assert "The tarball is large" in page.text
+        assert "data.txt" not in page.text
+        link = next(link for link in page.links if link.startswith("?open"))
+        assert "data.txt" in browser.get(f"{ACME}/{path}{link}").text
 
 
 def test_a_token_is_shown_once_and_revoked(filled: PlatformFixture, browser: Browser) -> None:

@@ -11,7 +11,7 @@ from support.filled import fill_with
 from support.hosting import PlatformFixture
 from support.payloads import PAYLOADS
 
-from nproxy_mw.middleware.dashboard.readme import readme_html
+from nproxy_mw.middleware.dashboard.readme import MAX_HTML, readme_html, shown_readme
 
 TAGS = frozenset(
     {*("html", "head", "meta", "title", "link", "script", "body", "header", "span", "nav", "form", "input", "button")}
@@ -33,6 +33,7 @@ LINK = re.compile(r"(/-/dashboard(/[^\s]*)?|https?://[^\s]+|mailto:[^\s]+|#[\w-]
 def check(page: Seen) -> None:
     """A page holds nothing but the elements, attributes and links that the templates and a README may have."""
     assert page.status < 500
+    assert len(page.body) <= 60_000
     for tag, attributes in page.tags:
         assert tag in TAGS, tag
         assert attributes.keys() <= ATTRIBUTES, (tag, attributes)
@@ -113,3 +114,22 @@ def test_a_nested_readme_takes_no_time_and_no_stack(depth: int) -> None:
     """Deep quotes, lists, brackets and emphasis are cut off, and raise nothing."""
     for text in (">" * depth, "[" * depth, "*a " * depth, "- " * depth, "`" * depth, "|" * depth + "\n" + "|-" * depth):
         assert "<script" not in readme_html(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["|a" * 9000 + "\n" + "|-" * 9000, "`a` " * 8000, "- a\n" * 9000, "<" * 30_000, "x\n\n" * 9000]
+)
+def test_a_readme_that_grows_is_cut(text: str) -> None:
+    """However much HTML a few characters make, it fits on a page, and the page says that it is a part."""
+    html, is_cut = shown_readme(text)
+    assert (len(html) <= MAX_HTML, is_cut) == (True, True)
+
+
+def test_a_readme_is_rendered() -> None:
+    """Headings stand below that of their section; links lead to the web and say nothing of where they come from."""
+    html, is_cut = shown_readme("# A\n\n**b** `c` [d](https://e.example)\n\n| f |\n|---|\n| g |\n")
+    assert not is_cut
+    assert "<h3>A</h3>" in html
+    assert "<strong>b</strong> <code>c</code>" in html
+    assert '<a href="https://e.example" rel="nofollow noopener noreferrer">d</a>' in html
+    assert "<td>g</td>" in html

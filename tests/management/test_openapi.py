@@ -31,6 +31,8 @@ BODIES = [label for label, found in OPERATIONS.items() if found.body]
 NARROWER = {
     "GET /api/v1/orgs/{orgId}/audit",
     "GET /api/v1/orgs/{orgId}/installs",
+    "POST /api/v1/accounts",
+    "PUT /api/v1/accounts/{name}",
     "POST /api/v1/orgs",
     "POST /api/v1/orgs/{orgId}/exceptions/requests",
     "POST /api/v1/orgs/{orgId}/exceptions/requests/{requestId}/approve",

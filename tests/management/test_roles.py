@@ -22,6 +22,15 @@ CALLS: list[tuple[str, str, Any, tuple[int, int, int, int, int]]] = [
     ("GET", f"{ACME}/tokens", None, (200, 200, 403, 404, 403)),
     ("POST", f"{ACME}/tokens", {"name": "ci", "scopes": ["proxy"]}, (201, 201, 403, 404, 403)),
     ("DELETE", f"{ACME}/tokens/0123456789abcdef", None, (404, 404, 403, 404, 403)),
+    ("DELETE", f"{ACME}/tokens", None, (204, 204, 403, 404, 403)),
+    ("GET", f"{ACME}/keys", None, (200, 200, 200, 404, 200)),
+    ("POST", f"{ACME}/keys", None, (201, 201, 403, 404, 403)),
+    ("GET", "/api/v1/accounts", None, (200, 403, 403, 403, 403)),
+    ("POST", "/api/v1/accounts", {"name": "new", "password": "long enough"}, (201, 403, 403, 403, 403)),
+    ("PUT", "/api/v1/accounts/reader", {"role": "administrator"}, (200, 403, 403, 403, 403)),
+    ("PUT", "/api/v1/accounts/nobody", {"role": "reader"}, (404, 403, 403, 403, 403)),
+    ("DELETE", "/api/v1/accounts/nobody", None, (404, 403, 403, 403, 403)),
+    ("DELETE", "/api/v1/accounts/nobody/sessions", None, (404, 403, 403, 403, 403)),
     ("GET", f"{ACME}/audit", None, (200, 200, 200, 404, 200)),
     ("GET", f"{ACME}/packages", None, (200, 200, 200, 404, 200)),
     ("GET", f"{ACME}/packages/@acme/utils", None, (200, 200, 200, 404, 200)),
@@ -146,3 +155,23 @@ def test_an_invalid_role_is_refused(tenants: PlatformFixture, role: object, orga
     with pytest.raises(ValueError, match=r"A role is one of|Name 1 to"):
         tenants.administrators.create("new", PASSWORD, role=role, organizations=organizations, actor=ACTOR)
     assert tenants.administrators.find("new") is None
+
+
+def test_accounts_are_managed_by_the_api(tenants: PlatformFixture) -> None:
+    """What the page about people does; nobody changes their own account, and everybody ends their own sessions."""
+    client, accounts = session_of(tenants, "platform"), "/api/v1/accounts"
+    made = client.post(accounts, {"name": "zoe", "password": PASSWORD, "role": "reader", "organizations": ["acme"]})
+    assert made.json == {"name": "zoe", "role": "reader", "organizations": ["acme"]}
+    assert made.json in client.get(accounts).json["accounts"]
+    zoe = session_of(tenants, "zoe")
+    assert client.put(f"{accounts}/zoe", {"role": "administrator"}).json["organizations"] == ["acme"]
+    assert zoe.get(f"{ACME}/settings").status == 200
+    assert zoe.delete(f"{accounts}/zoe/sessions").status == 204
+    assert zoe.get(f"{ACME}/settings").status == 401
+    assert client.put(f"{accounts}/zoe", {"password": "another password"}).status == 200
+    assert client.delete(f"{accounts}/zoe").status == 204
+    assert client.put(f"{accounts}/platform", {"role": "reader"}).code == "own-account"
+    assert client.delete(f"{accounts}/platform").status == 409
+    assert client.post(accounts, {"name": "x", "password": PASSWORD, "organizations": "acme"}).status == 400
+    assert client.post(accounts, {"name": "x", "password": PASSWORD, "role": ["reader"]}).status == 400
+    assert client.get(f"{accounts}/zoe/x").status == 404

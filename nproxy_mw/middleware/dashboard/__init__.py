@@ -94,9 +94,11 @@ class Dashboard:
         offers, parts = ROUTES.find(path)
         offer = VerbTable(offers).find(environ)
         request = replace(request, parts=parts, query=read_query(environ))
+        if not is_read(environ):
+            # Before anything is refused: a browser shows no answer that arrives while it still sends.
+            request = replace(request, form=read_form(environ))
         check_access(request, offer.access)
         if not is_read(environ):
-            request = replace(request, form=read_form(environ))
             check_form(request, offer.access)
         return _sent(request, offer.handler(request))
 

@@ -11,9 +11,12 @@ from nproxy_mw.json_values import Json
 from nproxy_mw.middleware.dashboard.tarball_files import PackedFile
 
 MAX_LINES = 2000  # of a file that is compared
+MAX_COMPARED = 8000  # lines of all files that are compared for one page
 MAX_SHOWN = 24_000  # characters of all differences on one page
 MAX_WIDTH = 300  # characters of a line
 MAX_FILES = 150
+
+FULL = "The rest is left out: this page is full."
 
 _GROUPS = ("dependencies", "optionalDependencies", "peerDependencies")
 _ALONE = ("scripts", "bin", "engines")
@@ -51,15 +54,16 @@ class FieldChange:
 def file_changes(old: Mapping[str, PackedFile], new: Mapping[str, PackedFile]) -> list[FileChange]:
     """Returns what changed from *old* to *new*, at most `MAX_FILES` files, with text as far as a page can show it."""
     changes: list[FileChange] = []
-    room = MAX_SHOWN
+    room, patience = MAX_SHOWN, MAX_COMPARED
     for path in sorted(old.keys() | new.keys()):
         before, after = old.get(path), new.get(path)
         if before is not None and after is not None and before.digest == after.digest:
             continue
         if len(changes) == MAX_FILES:
             break
-        lines, note = _difference(before, after, room)
-        room -= sum(map(len, lines))
+        patience -= max(_line_count(before), _line_count(after))
+        lines, note = _difference(before, after, room) if patience >= 0 and room > 0 else ((), FULL)
+        room -= sum(len(line) + 30 for line in lines)
         changes.append(FileChange(path, _size(before), _size(after), lines, note))
     return changes
 
@@ -86,6 +90,10 @@ def _members(manifest: Json, group: str) -> dict[str, str]:
     return {str(name): str(value) for name, value in found.items()} if isinstance(found, Mapping) else {}
 
 
+def _line_count(file: PackedFile | None) -> int:
+    return file.text.count("\n") + 1 if file and file.text else 0
+
+
 def _size(file: PackedFile | None) -> int | None:
     return file.size if file else None
 
@@ -102,6 +110,6 @@ def _difference(before: PackedFile | None, after: PackedFile | None, room: int) 
         shown = line if len(line) <= MAX_WIDTH else f"{line[:MAX_WIDTH]} …"
         room -= len(shown) + 30
         if room < 0:
-            return tuple(lines), "The rest is left out: this page is full."
+            return tuple(lines), FULL
         lines.append(shown)
     return tuple(lines), "" if lines else "Only line ends or spaces at the end differ."

@@ -11,7 +11,10 @@ from markupsafe import Markup
 from nproxy_mw.middleware.dashboard.rendering import visible
 
 LONGEST = 24_000
-"""Characters that are shown. A page has at most 60 kB."""
+"""Characters of a README that are shown."""
+
+MAX_HTML = 34_000
+"""Characters of its HTML: a page has at most 60 kB. A table of one-letter cells grows five times as long."""
 
 _TAGS = frozenset(
     {"a", "blockquote", "br", "code", "del", "em", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s", "strong"}
@@ -23,14 +26,21 @@ _BELOW = {"h1": "h3", "h2": "h4", "h3": "h5"}
 _markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")
 
 
-def cut(text: str) -> str:
-    """Returns what is shown of a README."""
-    return text if len(text) <= LONGEST else text[:LONGEST].rpartition("\n")[0] or text[:LONGEST]
+def shown_readme(text: str) -> tuple[Markup, bool]:
+    """Returns the beginning of the README *text* as HTML that fits on a page, and whether it is only a part."""
+    length = min(len(text), LONGEST)
+    while len(html := readme_html(_beginning(text, length))) > MAX_HTML:
+        length = length * 2 // 3
+    return html, length < len(text)
+
+
+def _beginning(text: str, length: int) -> str:
+    return text if len(text) <= length else text[:length].rpartition("\n")[0] or text[:length]
 
 
 @lru_cache(maxsize=128)
 def readme_html(text: str) -> Markup:
-    """Returns the README *text*, at most `LONGEST` characters, as HTML."""
+    """Returns the whole README *text* as HTML."""
     tokens = _markdown.parse(visible(text))
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):

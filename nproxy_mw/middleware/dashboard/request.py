@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from nproxy_mw.access import Actor, User
+from nproxy_mw.middleware.dashboard.dependents import DependentIndex
 from nproxy_mw.middleware.dashboard.event_counts import EventCounts
 from nproxy_mw.middleware.dashboard.forms import SentForm
 from nproxy_mw.middleware.dashboard.login import Visitor, VisitorLogin
@@ -28,6 +29,7 @@ class Site:
     login: VisitorLogin
     registry_url: Callable[[WSGIEnvironment, str], str]
     package_names: PackageNames = field(default_factory=PackageNames)
+    dependents: DependentIndex = field(default_factory=DependentIndex)
     event_counts: EventCounts = field(default_factory=EventCounts)
 
 

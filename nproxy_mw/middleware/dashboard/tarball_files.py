@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 from nproxy_mw.npm.gunzip import Gunzip
 from nproxy_mw.npm.tar_entries import entries
 
-MAX_PACKED = 4 * 2**20
-"""Bytes of a tarball that a page opens: more takes longer than a page may."""
+AT_ONCE = 5 * 2**20
+"""Bytes of an unpacked tarball that a page opens unasked: more takes longer than a page may."""
+
+ASKED = 64 * 2**20
+"""Bytes of one that a page opens when somebody asks for it."""
 
 MAX_TEXT = 128 * 1024
 """Bytes of one file whose text is kept to be compared."""

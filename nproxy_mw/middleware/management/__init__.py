@@ -6,7 +6,9 @@
     /api/v1/sessions                       POST DELETE  sign in, without a session; sign out
     /api/v1/orgs                           GET POST     the organizations
     /api/v1/orgs/{org}/settings            GET PUT      its settings
-    /api/v1/orgs/{org}/tokens              GET POST     its API tokens
+    /api/v1/accounts[/{name}[/sessions]]   GET POST PUT DELETE   who may sign in, and what each may do
+    /api/v1/orgs/{org}/keys                GET POST     its signing keys
+    /api/v1/orgs/{org}/tokens              GET POST DELETE   its API tokens
     /api/v1/orgs/{org}/tokens/{id}         DELETE       revokes one
     /api/v1/orgs/{org}/audit               GET          its audit trail
     /api/v1/orgs/{org}/packages[/{name}]   GET          its internal packages
@@ -21,7 +23,7 @@ Stands below ErrorResponses.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
@@ -32,8 +34,9 @@ from nproxy_mw.http.context import context_of
 from nproxy_mw.http.handlers import VerbTable
 from nproxy_mw.http.messages import Response, send
 from nproxy_mw.http.sites import check_domain, host_name, refuse_other_sites
-from nproxy_mw.middleware.management import exceptions, firewall, packages, reading, tokens
+from nproxy_mw.middleware.management import exceptions, firewall, keys, packages, reading, tokens
 from nproxy_mw.middleware.management import organizations as about_organizations
+from nproxy_mw.middleware.management.accounts import AccountCalls
 from nproxy_mw.middleware.management.calls import (
     Authenticator,
     Call,
@@ -105,6 +108,7 @@ class Management:
         self.authenticate = users
         self.sessions = users if isinstance(users, SignedIn) else None
         self._description = openapi(catalog)
+        self._accounts = AccountCalls(users.administrators) if isinstance(users, SignedIn) else None
         self._list = about_organizations.OrganizationCalls(organizations)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -125,12 +129,19 @@ class Management:
                 return {"GET": lambda _: reply(self._description)}
             case ("sessions",) if self.sessions is not None:
                 return {"POST": self.sessions.sign_in, "DELETE": self._signed_in(self.sessions.sign_out)}
+            case ("accounts", *rest) if self._accounts is not None and len(rest) <= 2:
+                return self._about_accounts(self._accounts, rest)
             case ("orgs",):
                 return {"GET": self._signed_in(self._list.listed), "POST": self._signed_in(self._list.create)}
             case ("orgs", _, "settings"):
                 return self._of(place, GET=about_organizations.show_settings, PUT=about_organizations.change_settings)
             case ("orgs", _, "tokens"):
-                return self._of(place, GET=tokens.list_tokens, POST=tokens.create_token)
+                return self._of(place, GET=tokens.list_tokens, POST=tokens.create_token, DELETE=tokens.revoke_all)
+            case ("orgs", _, "keys"):
+                return {
+                    **self._of(place, Role.READER, GET=keys.list_keys),
+                    **self._of(place, POST=keys.rotate_keys),
+                }
             case ("orgs", _, "tokens", _):
                 return self._of(place, DELETE=tokens.revoke_token)
             case ("orgs", _, "audit"):
@@ -149,6 +160,17 @@ class Management:
                 return self._of(place, POST=exceptions.approve)
             case ("orgs", _, "exceptions", "requests", _, "deny"):
                 return self._of(place, POST=exceptions.deny)
+        raise NotFound("The management API has nothing at that path: see /api/v1/openapi.json.", code="route-not-found")
+
+    def _about_accounts(self, accounts: AccountCalls, rest: Sequence[str]) -> dict[str, ManagementHandler]:
+        name = rest[0] if rest else ""
+        signed_in = partial(self._signed_in, rest=name)
+        if not rest:
+            return {"GET": signed_in(accounts.listed), "POST": signed_in(accounts.create)}
+        if len(rest) == 1:
+            return {"PUT": signed_in(accounts.change), "DELETE": signed_in(accounts.remove)}
+        if rest[1] == "sessions":
+            return {"DELETE": signed_in(accounts.end_sessions)}
         raise NotFound("The management API has nothing at that path: see /api/v1/openapi.json.", code="route-not-found")
 
     def _of(
@@ -183,8 +205,8 @@ class Management:
         require(principal, Grant.PROXY)
         return exceptions.ask(Call(environ, User(principal.name, frozenset()), actor), self.tenant(place.org))
 
-    def _signed_in(self, answer: Callable[[Call], Response]) -> ManagementHandler:
-        return lambda environ: answer(self._call(environ))
+    def _signed_in(self, answer: Callable[[Call], Response], rest: str = "") -> ManagementHandler:
+        return lambda environ: answer(self._call(environ, rest))
 
     def _call(self, environ: WSGIEnvironment, rest: str = "") -> Call:
         user = self.authenticate(environ)

@@ -15,6 +15,7 @@ from nproxy_mw.http.json_bodies import MANAGEMENT, JsonLimits, read_object
 from nproxy_mw.http.messages import NO_STORE, Response, json_response
 from nproxy_mw.ledger.recorder import Ledger
 from nproxy_mw.orgs.exception_requests import ExceptionRequestStore
+from nproxy_mw.orgs.keys import KeyStore
 from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.orgs.tokens import TokenStore
 from nproxy_mw.packages.store import PackageStore
@@ -39,6 +40,8 @@ class Tenant(Protocol):
     def exception_requests(self) -> ExceptionRequestStore: ...
     @property
     def tokens(self) -> TokenStore: ...
+    @property
+    def keys(self) -> KeyStore: ...
     @property
     def trail(self) -> Trail: ...
     @property

@@ -8,16 +8,20 @@ from typing import Any
 from nproxy_mw.audit.index import MAX_LIMIT
 from nproxy_mw.middleware.management.firewall import INSTALLS, MAX_INSTALLS
 from nproxy_mw.middleware.management.schemas import (
+    ACCOUNT_NAME,
     COUNT,
     CREDENTIAL,
     CURSOR,
     MAYBE_NAME,
+    MAYBE_SLUGS,
     MAYBE_TEXT,
     MAYBE_TIME,
     NAME,
     PACKAGE_CURSOR,
     PACKAGE_NAME,
     PACKAGE_TEXT,
+    PASSWORD,
+    ROLE,
     SLUG,
     TEXT,
     TIME,
@@ -137,10 +141,49 @@ _TOKENS = {
         body=an_object({"name": NAME, "scopes": TOKEN_SCOPES}, closed=True, expiresAt=MAYBE_TIME),
         refusals="404",
     ),
+    "delete": _operation("revokeAllTokens", "Ends every token", status="204", refusals="404"),
 }
 _ONE_TOKEN = {
     "parameters": _parameter("tokenId", {"type": "string", "pattern": "^[0-9a-f]{16}$"}),
     "delete": _operation("revokeToken", "Ends a token", status="204", refusals="404"),
+}
+_ACCOUNTS = {
+    "get": _operation("listAccounts", "Who may sign in", an_object({"accounts": a_list(ref("Account"))})),
+    "post": _operation(
+        "createAccount",
+        "Creates an account; for platform administrators",
+        ref("Account"),
+        status="201",
+        body=an_object({"name": ACCOUNT_NAME, "password": PASSWORD}, closed=True, role=ROLE, organizations=MAYBE_SLUGS),
+        refusals="409",
+    ),
+}
+_ACCOUNT = [{"name": "name", "in": "path", "required": True, "schema": ACCOUNT_NAME}]
+_ONE_ACCOUNT = {
+    "parameters": _ACCOUNT,
+    "put": _operation(
+        "changeAccount",
+        "Changes the role, the organizations or the password of an account; for platform administrators",
+        ref("Account"),
+        body=an_object({}, closed=True, role=ROLE, organizations=MAYBE_SLUGS, password=PASSWORD),
+        refusals="404 409",
+    ),
+    "delete": _operation("removeAccount", "Removes an account and ends its sessions", status="204", refusals="404 409"),
+}
+_ACCOUNT_SESSIONS = {
+    "parameters": _ACCOUNT,
+    "delete": _operation("endSessions", "Ends all sessions of an account", status="204", refusals="404"),
+}
+_KEYS = {
+    "parameters": _parameter("", None),
+    "get": _operation("listKeys", "The public signing keys", an_object({"keys": a_list(ref("Key"))}), refusals="404"),
+    "post": _operation(
+        "rotateKeys",
+        "Makes new signing keys; what the old ones signed stays valid",
+        an_object({"keys": a_list(ref("Key"))}),
+        status="201",
+        refusals="404 409",
+    ),
 }
 _AUDIT = {
     "parameters": _parameter("", None),
@@ -235,6 +278,10 @@ _PATHS = {
     "/api/v1/orgs/{orgId}/settings": _ORG_SETTINGS,
     "/api/v1/orgs/{orgId}/tokens": _TOKENS,
     "/api/v1/orgs/{orgId}/tokens/{tokenId}": _ONE_TOKEN,
+    "/api/v1/accounts": _ACCOUNTS,
+    "/api/v1/accounts/{name}": _ONE_ACCOUNT,
+    "/api/v1/accounts/{name}/sessions": _ACCOUNT_SESSIONS,
+    "/api/v1/orgs/{orgId}/keys": _KEYS,
     "/api/v1/orgs/{orgId}/audit": _AUDIT,
     "/api/v1/orgs/{orgId}/packages": _PACKAGES,
     "/api/v1/orgs/{orgId}/packages/{name}": _ONE_PACKAGE,

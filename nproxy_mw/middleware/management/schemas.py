@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nproxy_mw.access import Grant
+from nproxy_mw.access import Grant, Role
 from nproxy_mw.orgs.settings_fields import Settings
 from nproxy_mw.orgs.token_records import MAX_NAME
 from nproxy_mw.rules.catalog import Catalog
@@ -29,6 +29,10 @@ PACKAGE_NAME = {"type": "string", "pattern": "^(@[a-z0-9][a-z0-9-]*/)?[a-z0-9][a
 PACKAGE_CURSOR = PACKAGE_NAME | {"pattern": "^([0-9T:.Z-]{1,30},)?(@[a-z0-9][a-z0-9-]*/)?[a-z0-9][a-z0-9-]*$"}
 PACKAGE_TEXT = {"type": "string", "maxLength": 214}
 VERSION_OR_TAG = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9.+-]{0,99}$"}
+ACCOUNT_NAME = {"type": "string", "pattern": "^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$"}
+PASSWORD = {"type": "string", "minLength": 8, "maxLength": 1024}
+ROLE = {"type": "string", "enum": [role.value for role in Role]}
+MAYBE_SLUGS = {"type": ["array", "null"], "items": SLUG, "minItems": 1, "maxItems": 1000}
 CREDENTIAL = {"type": "string", "minLength": 1, "maxLength": 1000}
 
 
@@ -114,6 +118,8 @@ def schemas(catalog: Catalog, settings: type[Settings] = Settings) -> dict[str, 
         "NewToken": an_object(_TOKEN | {"token": {"type": "string", "pattern": "^nproxy_"}}),
         "NewExceptionRequest": request_type_of(catalog).schema,
         "ExceptionRequest": an_object(_REQUEST, versions=a_list(TEXT), rules=a_list(TEXT)),
+        "Account": an_object({"name": TEXT, "role": ROLE, "organizations": MAYBE_SLUGS}),
+        "Key": an_object({"keyid": TEXT, "keytype": TEXT, "scheme": TEXT, "key": TEXT, "expires": MAYBE_TIME}),
         "Event": an_object(_EVENT),
         "Install": an_object(_INSTALL),
         "Package": an_object(_PACKAGE),

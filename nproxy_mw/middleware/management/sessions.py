@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nproxy_mw.access import Administrators, Principal, User
+from nproxy_mw.access import Principal, User
 from nproxy_mw.accounts.sessions import SessionStore
 from nproxy_mw.errors import Unauthenticated
 from nproxy_mw.http.json_bodies import CREDENTIALS
@@ -21,13 +21,15 @@ from nproxy_mw.token_format import looks_like_ours
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+    from nproxy_mw.accounts.administrators import AdministratorStore
+
 LONGEST = 1024  # characters of a name or a password that are looked at
 
 
 class SignedIn:
     """The `Authenticator` of a server that has its own administrators, and keeps their *sessions*."""
 
-    def __init__(self, administrators: Administrators, sessions: SessionStore) -> None:
+    def __init__(self, administrators: AdministratorStore, sessions: SessionStore) -> None:
         self.administrators = administrators
         self.sessions = sessions
 

@@ -10,7 +10,7 @@ from nproxy_mw.errors import BadRequest, Conflict, NotFound
 from nproxy_mw.json_values import Json
 from nproxy_mw.middleware.dashboard.answers import Answer, Page, Redirect
 from nproxy_mw.middleware.dashboard.paging import page_of
-from nproxy_mw.middleware.dashboard.readme import cut, readme_html
+from nproxy_mw.middleware.dashboard.readme import shown_readme
 from nproxy_mw.middleware.dashboard.request import PageRequest
 from nproxy_mw.npm.names import Name, parse_name
 from nproxy_mw.npm.versions import sort_key
@@ -117,7 +117,8 @@ def _package(request: PageRequest, problem: str = "") -> Page:
     packument, _ = organization.packages.read(name, for_write=bool(problem))
     record, _ = organization.packages.record(name)
     latest = packument["dist-tags"].get("latest", "")
-    readme = str(packument.get("readme") or "")
+    readme, is_cut = shown_readme(str(packument.get("readme") or ""))
+    names = request.site.package_names.of(organization.id, organization.storage)
     versions = page_of(list(_versions(packument)), request.query.text("page"), VERSIONS)
     values = {
         "description": str(packument.get("description") or ""),
@@ -125,8 +126,9 @@ def _package(request: PageRequest, problem: str = "") -> Page:
         "name": str(name),
         "latest": latest,
         "manifest": packument["versions"].get(latest, {}),
-        "readme": readme_html(cut(readme)) if readme else "",
-        "is_cut": cut(readme) != readme,
+        "dependents": request.site.dependents.of(organization.id, organization.packages, names, str(name)),
+        "readme": readme,
+        "is_cut": is_cut,
         "page": versions,
         "all_versions": sorted(packument["versions"], key=sort_key, reverse=True)[:1000],
         "tags": list(_tags(packument, record.chain)),

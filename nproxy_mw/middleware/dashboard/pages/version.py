@@ -11,22 +11,22 @@ from nproxy_mw.middleware.dashboard.answers import Answer, Page
 from nproxy_mw.middleware.dashboard.comparison import count_changes, field_changes, file_changes
 from nproxy_mw.middleware.dashboard.paging import page_of
 from nproxy_mw.middleware.dashboard.request import PageRequest
-from nproxy_mw.middleware.dashboard.tarball_files import MAX_PACKED, PackedFile, packed_files
+from nproxy_mw.middleware.dashboard.tarball_files import ASKED, AT_ONCE, PackedFile, packed_files
 from nproxy_mw.npm.names import Name, parse_name
 from nproxy_mw.npm.versions import sort_key
-from nproxy_mw.packages.store import PackageStore
 from nproxy_mw.packages.verify import findings
 
 FILES = 100  # on one page
 DEPENDENCIES = ("dependencies", "optionalDependencies", "peerDependencies", "devDependencies")
-TOO_LARGE = "The tarball is too large to be opened here."
+LARGE = "The tarball is large, so its files are not shown unasked."
+TOO_LARGE = "The tarball is too large to be opened on a page."
 
 
 def show(request: PageRequest) -> Answer:
     """Returns the page of a version."""
     name, version, packument = _found(request)
     manifest = packument["versions"][version]
-    files, note = _files(request.organization.packages, name, version)
+    files, note = _files(request, name, version, manifest)
     values = {
         "name": str(name),
         "version": version,
@@ -35,6 +35,7 @@ def show(request: PageRequest) -> Answer:
         "tags": sorted(tag for tag, target in packument["dist-tags"].items() if target == version),
         "page": page_of(list(files.values()), request.query.text("page"), FILES),
         "note": note,
+        "can_open": note == LARGE,
         "groups": {group: _sorted(manifest.get(group)) for group in DEPENDENCIES if manifest.get(group)},
         "scripts": _sorted(manifest.get("scripts")),
         "before": _before(packument, version),
@@ -49,8 +50,9 @@ def show_changes(request: PageRequest) -> Answer:
     before = request.query.text("against") or _before(packument, version)
     if before not in packument["versions"]:
         raise NotFound("There is no version before this one to compare it with.", code="version-not-found")
-    packages = request.organization.packages
-    (old, old_note), (new, new_note) = _files(packages, name, before), _files(packages, name, version)
+    manifests = packument["versions"]
+    old, old_note = _files(request, name, before, manifests[before])
+    new, new_note = _files(request, name, version, manifests[version])
     note = old_note or new_note
     values = {
         "name": str(name),
@@ -61,6 +63,7 @@ def show_changes(request: PageRequest) -> Answer:
         "files": [] if note else file_changes(old, new),
         "number": 0 if note else count_changes(old, new),
         "note": note,
+        "can_open": note == LARGE,
     }
     return Page("changes.html", f"Changes in {name}@{version}", values)
 
@@ -83,12 +86,12 @@ def _before(packument: Json, version: str) -> str:
     return max(below, key=sort_key, default="")
 
 
-def _files(packages: PackageStore, name: Name, version: str) -> tuple[Mapping[str, PackedFile], str]:
+def _files(request: PageRequest, name: Name, version: str, manifest: Json) -> tuple[Mapping[str, PackedFile], str]:
     """The files of a version's tarball, or a sentence that says why there are none."""
-    opened = packages.open_tarball(name, name.tarball(version))
+    if note := _too_large(request, manifest):
+        return {}, note
+    opened = request.organization.packages.open_tarball(name, name.tarball(version))
     with opened.stream as stream:
-        if opened.size > MAX_PACKED:
-            return {}, TOO_LARGE
         data = stream.read()
     try:
         return _unpacked(data), ""
@@ -96,18 +99,26 @@ def _files(packages: PackageStore, name: Name, version: str) -> tuple[Mapping[st
         return {}, error.message
 
 
-@lru_cache(maxsize=16)
+def _too_large(request: PageRequest, manifest: Json) -> str:
+    """A sentence when a tarball is too large to be opened for this request."""
+    size = manifest["dist"].get("unpackedSize")
+    if not isinstance(size, int) or size > ASKED:
+        return TOO_LARGE
+    return LARGE if size > AT_ONCE and request.query.text("open") != "yes" else ""
+
+
+@lru_cache(maxsize=4)
 def _unpacked(data: bytes) -> Mapping[str, PackedFile]:
     return packed_files(data)
 
 
 def _signatures(request: PageRequest, name: Name, version: str, packument: Json) -> list[str] | None:
     """What is wrong with a version's signatures and bytes; None when it is too large to be looked at here."""
+    if _too_large(request, packument["versions"][version]):
+        return None
     organization = request.organization
     opened = organization.packages.open_tarball(name, name.tarball(version))
     with opened.stream as stream:
-        if opened.size > MAX_PACKED:
-            return None
         return list(findings(packument, version, stream.read(), organization.keys.public_keys()))
 
 

@@ -1,0 +1,102 @@
+"""The calls about accounts: who may sign in, and what each may do. For platform administrators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from nproxy_mw.access import User
+from nproxy_mw.errors import Conflict, Forbidden, NotFound
+from nproxy_mw.http.json_bodies import CREDENTIALS
+from nproxy_mw.http.messages import Response
+from nproxy_mw.middleware.management.calls import DONE, Call, reply
+from nproxy_mw.rules.values import InvalidFields
+
+if TYPE_CHECKING:
+    from nproxy_mw.accounts.administrators import AdministratorStore
+
+_LIST = "This is a list of organizations' ids, or null for all of them."
+
+
+class AccountCalls:
+    """Answers for the *accounts* of a standalone server."""
+
+    def __init__(self, accounts: AdministratorStore) -> None:
+        self.accounts = accounts
+
+    def listed(self, call: Call) -> Response:
+        """Returns all accounts, by name."""
+        _require(call)
+        call.query()
+        return reply({"accounts": [_shown(user) for user in self.accounts.list()]})
+
+    def create(self, call: Call) -> Response:
+        """Creates an account."""
+        _require(call)
+        document = call.document("name", "password", "role", "organizations", limits=CREDENTIALS)
+        made = self.accounts.create(
+            document.get("name"),
+            document.get("password"),
+            role=document.get("role", "administrator"),
+            organizations=_organizations(document),
+            actor=call.actor,
+        )
+        return reply(_shown(made), 201)
+
+    def change(self, call: Call) -> Response:
+        """Changes the role, the organizations or the password of an account; what is left out stays."""
+        _require(call)
+        document = call.document("role", "organizations", "password", limits=CREDENTIALS)
+        before = self._other(call)
+        if "role" in document or "organizations" in document:
+            kept = sorted(before.organizations) if before.organizations is not None else None
+            organizations = _organizations(document) if "organizations" in document else kept
+            role = document.get("role", before.role)
+            self.accounts.set_access(call.rest, role=role, organizations=organizations, actor=call.actor)
+        if "password" in document:
+            self.accounts.set_password(call.rest, document["password"], actor=call.actor)
+        return reply(_shown(self.accounts.find(call.rest) or before))
+
+    def remove(self, call: Call) -> Response:
+        """Removes an account, and ends its sessions."""
+        _require(call)
+        call.query()
+        self._other(call)
+        self.accounts.remove(call.rest, actor=call.actor)
+        return DONE
+
+    def end_sessions(self, call: Call) -> Response:
+        """Ends all sessions of an account: of any by a platform administrator, of one's own by everybody."""
+        if call.rest != call.user.name:
+            _require(call)
+        call.query()
+        self.accounts.end_sessions(call.rest, actor=call.actor)
+        return DONE
+
+    def _other(self, call: Call) -> User:
+        """The account that the call names, which is not the caller's own."""
+        found = self.accounts.find(call.rest)
+        if found is None:
+            raise NotFound("There is no account with that name.", code="unknown-administrator")
+        if found.name == call.user.name:
+            raise Conflict(
+                "Nobody changes or removes their own account: ask another platform administrator.", code="own-account"
+            )
+        return found
+
+
+def _require(call: Call) -> None:
+    if not call.user.is_platform_administrator:
+        raise Forbidden("Accounts are managed by platform administrators: ask one.", code="missing-role")
+
+
+def _shown(user: User) -> dict[str, Any]:
+    listed = sorted(user.organizations) if user.organizations is not None else None
+    return {"name": user.name, "role": user.role.value, "organizations": listed}
+
+
+def _organizations(document: Mapping[str, Any]) -> list[str] | None:
+    value = document.get("organizations")
+    if value is not None and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
+        raise InvalidFields({"organizations": _LIST})
+    return value
