@@ -27,7 +27,7 @@ def print_json(document: Any) -> None:
 
 
 def say(text: str, stream: TextIO) -> None:
-    """Prints *text* of a server that runs on: whoever started it may have closed *stream*, or its terminal."""
+    """Prints *text* of a server that runs on: *stream*, or its terminal, may be closed by now."""
     with suppress(OSError, ValueError):
         print(text, file=stream, flush=True)
 
