@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Protocol
 
 from nproxy_mw.errors import NproxyError
+from nproxy_mw.firewall.advisories import own_advisories
 from nproxy_mw.firewall.policies import Policies
+from nproxy_mw.npm.audits import OwnAdvisories, OwnAdvisory
 from nproxy_mw.npm.names import Name, parse_name
 from nproxy_mw.npm.source import PackageSource
 from nproxy_mw.orgs.settings_fields import Settings
@@ -17,6 +20,7 @@ from nproxy_mw.rules.explain import explain_package, explain_version
 from nproxy_mw.rules.replay import Change, changes
 from nproxy_mw.times import Clock, utc_now
 from nproxy_mw.upstream.judged import Judged, Judgments
+from nproxy_mw.upstream.policy import Policy
 from nproxy_mw.upstream.ruled import Ruled
 
 
@@ -75,6 +79,25 @@ class Firewall:
             before = judge(history, present.rules, knowledge, present.covers(package))
             after = judge(history, other.rules, replace(knowledge), other.covers(package))
             yield from changes(before, after)
+
+    @property
+    def has_advisories(self) -> bool:
+        """Whether there is intelligence that advisories come from."""
+        return self.policies().intelligence is not None
+
+    def advisories(self, asked: Mapping[str, Sequence[str]]) -> OwnAdvisories:
+        """Returns what is known against audited versions, and which of them are held, by package.
+
+        Nothing is asked of the upstream: a version counts as held when a decision about its package is kept.
+        """
+        policy, now = self.policies(), self.clock()
+        found = {name: list(self._advisories(name, versions, policy, now)) for name, versions in asked.items()}
+        return {name: advisories for name, advisories in found.items() if advisories}
+
+    def _advisories(self, name: str, versions: Sequence[str], policy: Policy, now: datetime) -> Iterator[OwnAdvisory]:
+        judged = self.judgments.find(name)
+        held = judged.decision.blocked if judged is not None and judged.holds(policy.state, now) else {}
+        return own_advisories(name, versions, policy.alerts_on(name, versions), held)
 
     def _decided(self, judged: Judged, before: Judged | None) -> None:
         if self.log is not None:

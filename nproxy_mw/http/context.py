@@ -73,6 +73,11 @@ class RoutingSettings(Protocol):
         ...
 
     @property
+    def audit_without_advisories(self) -> str:
+        """What an audit gets where nobody has advisories: ``empty`` or ``not-found``."""
+        ...
+
+    @property
     def version_unpublish(self) -> bool:
         """Whether single versions of internal packages can be unpublished."""
         ...

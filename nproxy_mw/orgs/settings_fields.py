@@ -115,9 +115,8 @@ class Settings:
         "auditWithoutAdvisories",
         "empty",
         Simple(one_of("empty", "not-found")),
-        "What npm audit gets when the upstream offers no advisories: 'empty' is a report without findings; 'not-found' "
-        "is a 404, so that nobody takes 'unknown' for 'no vulnerabilities'.",
-        not_applied="The report is still always empty.",
+        "What npm audit gets when neither the upstream nor this registry has advisories: 'empty' is a report without "
+        "findings; 'not-found' is a 404, so that nobody takes 'unknown' for 'no vulnerabilities'.",
     )
 
     @classmethod

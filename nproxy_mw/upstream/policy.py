@@ -8,7 +8,7 @@ from datetime import datetime
 
 from nproxy_mw.intelligence.port import Alert, Intelligence, IntelligenceUnavailable
 from nproxy_mw.intelligence.score import score
-from nproxy_mw.npm.facts import History
+from nproxy_mw.npm.facts import History, Release
 from nproxy_mw.rules.engine import Configured, Covers
 from nproxy_mw.rules.port import Knowledge, Verdict
 
@@ -48,6 +48,15 @@ class Policy:
             score=score(history, now, self.popular) if wants_score and history.releases else None,
             held_dependencies=held,
         )
+
+    def alerts_on(self, package: str, versions: Sequence[str]) -> tuple[Alert, ...]:
+        """Returns what is known against *versions*: of a source that cannot be asked, nothing."""
+        if self.intelligence is None:
+            return ()
+        try:
+            return self.intelligence.alerts(package, [Release(version=version) for version in versions])
+        except IntelligenceUnavailable as error:
+            return error.known
 
     def _alerts(self, history: History) -> tuple[Alert, ...] | None:
         if self.intelligence is None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+from typing import Any
 
 import pytest
 from support.forwarding import Client
+from support.layers import FixedSettings
 
+from nproxy_mw.npm.audits import empty_report
 from nproxy_mw.testing.upstream import RecordingUpstream, Reply, json_reply
 
 
@@ -68,8 +71,30 @@ def test_quick_audit_goes_up_rebuilt(upstream: RecordingUpstream, client: Client
     upstream.state.advisories["lodash"] = [{"id": 7}]
     assert client.ask("POST", QUICK, tree).json["advisories"] == {"7": {"id": 7}}
     assert upstream.asked("acme") == upstream.asked("secret-project") == []
-    upstream.on("POST", QUICK, Reply(405))
-    assert client.ask("POST", QUICK, tree).status == 404
+
+
+@pytest.mark.parametrize("status", [404, 405, 410, 500, 503, 429, 403, 401])
+def test_quick_audit_never_fails_an_install(upstream: RecordingUpstream, client: Client, status: int) -> None:
+    """200 and an empty report, with a notice that nothing was looked at."""
+    upstream.on("POST", QUICK, Reply(status, b"<html>"))
+    response = client.ask("POST", QUICK, {"dependencies": {"lodash": {"version": "1.0.0"}}})
+    assert (response.status, response.json) == (200, empty_report())
+    assert "no security audit" in response.headers["npm-notice"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [(BULK, {"lodash": ["1.0.0"]}), (QUICK, {"dependencies": {"lodash": {"version": "1.0.0"}}})],
+)
+def test_unknown_can_be_told_from_nothing(upstream: RecordingUpstream, path: str, body: Any) -> None:
+    """An organization may want a 404 where nobody has advisories."""
+    settings = FixedSettings()
+    settings.audit_without_advisories = "not-found"
+    client = Client(upstream.url, settings=settings)
+    assert client.ask("POST", path, body).status == 200
+    upstream.on("POST", path, Reply(405))
+    assert client.ask("POST", path, body).status == 404
+    assert client.ask("POST", path, {"@acme/x": ["1.0.0"]} if path == BULK else {}).status == 200
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"1"])

@@ -19,6 +19,7 @@ class FixedSettings:
         self.public_reads = public_reads
         self.version_unpublish = version_unpublish
         self.slim_packuments = True
+        self.audit_without_advisories = "empty"
 
     def __call__(self) -> FixedSettings:
         return self

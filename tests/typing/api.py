@@ -74,6 +74,7 @@ class OwnSettings:
     public_reads = True
     version_unpublish = False
     slim_packuments = True
+    audit_without_advisories = "empty"
 
 
 class OwnTokens:

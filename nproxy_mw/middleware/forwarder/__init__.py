@@ -11,7 +11,7 @@ they were composed wrongly. A client's own Authorization header goes up with a w
     publish, deprecate, tag,        PUT DELETE streamed up with the client's npm token; the status comes back as it is
     unpublish
     keys, attestations              GET HEAD   passed on
-    audits                          POST       rebuilt without internal names
+    audits                          POST       rebuilt without internal names; our own advisories are added
     explain                         GET HEAD   why a version is held; asked of the security rules, where there are some
 
 A write without a token of the upstream could only fail there, after the whole tarball was sent: it is refused here. A
@@ -29,22 +29,19 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from msgspec import Raw
-
-from nproxy_mw.errors import BadRequest, Forbidden, MissingLayer, NotFound, ServerError, Unauthenticated
+from nproxy_mw.errors import MissingLayer, NotFound, Unauthenticated
 from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.http import messages
 from nproxy_mw.http.bodies import PUBLISH_LIMIT
 from nproxy_mw.http.context import Destination
 from nproxy_mw.http.handlers import Handler, Request, VerbTable, routed
-from nproxy_mw.http.json_bodies import BULK_AUDIT, QUICK_AUDIT, read_json
 from nproxy_mw.http.messages import Response, json_response, send
 from nproxy_mw.http.renderer import Renderer
 from nproxy_mw.http.sites import base_url
 from nproxy_mw.http.views import Views, small_response
+from nproxy_mw.middleware.forwarder.audits import Audits
 from nproxy_mw.middleware.forwarder.bodies import Upload, by_name
 from nproxy_mw.middleware.forwarder.explaining import explain, explain_url
-from nproxy_mw.npm.audits import bulk_without, empty_report, is_empty, quick_without
 from nproxy_mw.npm.forms import written_members
 from nproxy_mw.npm.routes import Kind
 from nproxy_mw.npm.slices import Members, list_of
@@ -62,8 +59,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_NO_AUDIT = ("npm-notice", "The upstream registry offers no security audit: nothing was checked.")
-
 
 class Forwarder:
     """Answers everything that is not internal with what the upstream says.
@@ -71,8 +66,9 @@ class Forwarder:
     *app* is the host application at the bottom of a stack: it is handed the root path and nothing else; if it is None,
     the root is 404. *source* is what is read from, such as the upstream with rules and a cache before it; if it is
     None, it is that of *firewall*, or else the upstream behind *transport* is asked at each read. *firewall* explains
-    what is held; if it is None, nothing is explained. If *public_url* is None, the URLs in answers follow the
-    request. If *views* is None, finished answers are kept in 64 MiB of this layer's own.
+    what is held, and has advisories; if it is None, there are no explanations and only the upstream's advisories. If
+    *public_url* is None, the URLs in answers follow the request. If *views* is None, finished answers are kept in 64
+    MiB of this layer's own.
     """
 
     def __init__(
@@ -115,6 +111,7 @@ class Forwarder:
             raise
 
     def _offered(self) -> Mapping[Kind, VerbTable[Handler]]:
+        audits = Audits(self.remote, self.firewall, self._once)
         offered: dict[Kind, VerbTable[Handler]] = {
             Kind.PACKUMENT: VerbTable({"GET": self._reading.packument, "PUT": self._write}),
             Kind.PACKUMENT_REVISION: VerbTable({"PUT": self._write, "DELETE": self._write}),
@@ -125,8 +122,8 @@ class Forwarder:
             Kind.DIST_TAG: VerbTable({"PUT": self._write, "DELETE": self._write}),
             Kind.KEYS: VerbTable({"GET": self._keys}),
             Kind.ATTESTATIONS: VerbTable({"GET": self._reading.attestations}),
-            Kind.ADVISORIES: VerbTable({"POST": self._advisories}),
-            Kind.AUDIT: VerbTable({"POST": self._audit}),
+            Kind.ADVISORIES: VerbTable({"POST": audits.bulk}),
+            Kind.AUDIT: VerbTable({"POST": audits.quick}),
         }
         if self.firewall is not None:
             offered[Kind.EXPLAIN] = VerbTable({"GET": partial(explain, self.firewall)})
@@ -138,29 +135,6 @@ class Forwarder:
         if document is None or not list_of(document.members.get("keys")):
             raise NotFound("The upstream registry publishes no signing keys.", code="no-keys")
         return self._once(request, document.members)
-
-    def _advisories(self, request: Request) -> Response:
-        public = bulk_without(read_json(request.environ, BULK_AUDIT), request.is_internal)
-        advisories: dict[str, Raw] | None = {}
-        if public:
-            try:
-                advisories = self.remote.audit(request.route, public)
-            except (ServerError, Forbidden, BadRequest) as error:
-                # An install asks this too: it must not fail, nor wait for retries, because an audit is not to be had.
-                _log.warning("the upstream's audit failed: %s", error)
-                advisories = None
-        if advisories is None:
-            return json_response({}, headers=[*messages.PRIVATE, _NO_AUDIT])
-        return self._once(request, {name: advisories[name] for name in public if name in advisories})
-
-    def _audit(self, request: Request) -> Response:
-        public = quick_without(read_json(request.environ, QUICK_AUDIT), request.is_internal)
-        if is_empty(public):
-            return json_response(empty_report(), headers=messages.PRIVATE)
-        report = self.remote.audit(request.route, public)
-        if report is None:
-            raise NotFound("The upstream registry offers no security audit.", code="no-audit")
-        return self._once(request, report)
 
     def _write(self, request: Request) -> Response:
         headers, route = _headers(request, relaying.FOR_WRITES), request.route

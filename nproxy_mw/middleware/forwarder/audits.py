@@ -1,0 +1,83 @@
+"""Audits: the upstream is asked without internal names, and its answer is merged with this registry's own advisories.
+
+An install asks for an audit, too: it must not fail, nor wait for retries, because an audit is not to be had.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from nproxy_mw.errors import BadRequest, Forbidden, NotFound, ServerError
+from nproxy_mw.firewall.firewall import Firewall
+from nproxy_mw.http.handlers import Request
+from nproxy_mw.http.json_bodies import BULK_AUDIT, QUICK_AUDIT, read_json
+from nproxy_mw.http.messages import PRIVATE, Response, json_response
+from nproxy_mw.npm.audits import (
+    OwnAdvisories,
+    bulk_without,
+    empty_report,
+    is_empty,
+    merged_bulk,
+    merged_quick,
+    quick_without,
+    versions_of,
+)
+from nproxy_mw.npm.slices import Members, outline
+from nproxy_mw.upstream.remote import Remote
+
+_log = logging.getLogger(__name__)
+
+_UNCHECKED = "The upstream registry offers no security audit: nothing was checked."
+_OWN_ALONE = "The upstream registry offers no security audit: only this registry's own advisories were looked at."
+
+
+class Audits:
+    """Answers audits. *finish* makes a response of what is found; if *firewall* is None, nothing is known here."""
+
+    def __init__(
+        self, remote: Remote, firewall: Firewall | None, finish: Callable[[Request, Members], Response]
+    ) -> None:
+        self.remote = remote
+        self.firewall = firewall
+        self.finish = finish
+
+    def bulk(self, request: Request) -> Response:
+        """Returns the advisories by package, as npm 7 and newer want them."""
+        public = bulk_without(read_json(request.environ, BULK_AUDIT), request.is_internal)
+        theirs = self._asked(request, public) if public else {}
+        return self._noticed(request, theirs, merged_bulk(theirs or {}, self._own(public), public))
+
+    def quick(self, request: Request) -> Response:
+        """Returns a report, as older clients want it."""
+        public = quick_without(read_json(request.environ, QUICK_AUDIT), request.is_internal)
+        if is_empty(public):
+            return json_response(empty_report(), headers=PRIVATE)
+        theirs = self._asked(request, public)
+        report = outline(msgspec.json.encode(empty_report())) if theirs is None else theirs
+        return self._noticed(request, theirs, merged_quick(report, self._own(versions_of(public))))
+
+    def _asked(self, request: Request, public: Any) -> dict[str, Raw] | None:
+        """What the upstream says; None when it has no audits, or cannot be asked."""
+        try:
+            return self.remote.audit(request.route, public)
+        except (ServerError, Forbidden, BadRequest) as error:
+            _log.warning("the upstream's audit failed: %s", error)
+            return None
+
+    def _own(self, asked: Mapping[str, Sequence[str]]) -> OwnAdvisories:
+        return self.firewall.advisories(asked) if self.firewall is not None else {}
+
+    def _noticed(self, request: Request, theirs: Members | None, found: Members) -> Response:
+        response = self.finish(request, found)
+        if theirs is not None:
+            return response
+        knows = self.firewall is not None and self.firewall.has_advisories
+        if not knows and request.settings.audit_without_advisories == "not-found":
+            raise NotFound("Neither the upstream registry nor this one has security advisories.", code="no-audit")
+        return replace(response, headers=[*response.headers, ("npm-notice", _OWN_ALONE if knows else _UNCHECKED)])
