@@ -11,6 +11,7 @@ from nproxy_mw.cli.stores import organization_of
 from nproxy_mw.cli.terminal import plain, print_json, print_table
 from nproxy_mw.cli.upstreams import OF_RULES, firewall_of
 from nproxy_mw.cli.values import specifier
+from nproxy_mw.npm.names import Name
 
 _TEXT = """\
 Says what each security rule makes of a package of the upstream, or of one version of it. The exit code is 1 when that
@@ -42,7 +43,7 @@ def _run(parsed: Parsed) -> int:
     return 1 if found.get("verdict") == "held" else 0
 
 
-def parsed_specifier(text: str) -> Any:
+def parsed_specifier(text: str) -> tuple[Name, str]:
     """Returns what an argument names: a package and what stands behind the ``@``. Raises `UsageError`."""
     try:
         return specifier(text)

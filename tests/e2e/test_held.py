@@ -22,7 +22,7 @@ AVAILABLE = timestamp(NOW + timedelta(hours=48))
 
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[RecordingUpstream]:
-    """fresh, whose newest version 1.1.0 was published just now; and user, which wants it."""
+    """fresh, whose newest version 1.1.0 was published just now."""
     with RecordingUpstream() as upstream:
         for version in ("1.0.0", "1.1.0"):
             upstream.publish("fresh", version, files={"index.js": f"module.exports = '{version}'"})
@@ -99,8 +99,8 @@ def test_lockfile_with_a_held_version_fails_with_the_reason(
     assert not (folder / "node_modules/fresh").exists()
 
 
-def test_audit_names_what_is_held(npm: Npm, project: Callable[..., Path]) -> None:
-    """An allowed tree is clean; the audit itself never fails."""
+def test_audit_of_an_allowed_tree_is_clean(npm: Npm, project: Callable[..., Path]) -> None:
+    """The server rebuilds the report, and npm reads it."""
     folder = project(fresh="^1.0.0")
     npm("install", cwd=folder)
     assert json.loads(npm("audit", "--json", cwd=folder))["metadata"]["vulnerabilities"]["total"] == 0
