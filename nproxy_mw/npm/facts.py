@@ -132,20 +132,18 @@ class History:
         return tuple(release for _, release in sorted(pairs, key=itemgetter(0)))
 
     @cached_property
-    def stable_below(self) -> Mapping[str, tuple[Release | None, Release | None]]:
-        """For each version, the highest lower stable release of its major version, and of any.
+    def stable_below(self) -> Mapping[str, Release | None]:
+        """For each version, the highest lower stable release; it is of the same major version where there is one.
 
         Versions of one precedence, such as 1.0.0 and 1.0.0+build, are not below each other.
         """
-        of_major: dict[int | None, Release] = {}
-        of_any: Release | None = None
-        found: dict[str, tuple[Release | None, Release | None]] = {}
+        highest: Release | None = None
+        found: dict[str, Release | None] = {}
         for _, group in groupby(self.by_number, key=_precedence):
             equals = list(group)
-            for release in equals:
-                found[release.version] = of_major.get(release.major), of_any
+            found |= dict.fromkeys((release.version for release in equals), highest)
             if equals[-1].is_stable:
-                of_major[equals[-1].major] = of_any = equals[-1]
+                highest = equals[-1]
         return found
 
 

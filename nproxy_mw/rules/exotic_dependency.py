@@ -27,8 +27,10 @@ class ExoticDependency:
         for release in history.releases:
             found = exotic(release, ordinary, knowledge.own_git)
             if found:
-                before, _ = history.stable_below[release.version]
-                had_one = before is not None and bool(exotic(before, ordinary, knowledge.own_git))
+                before = history.stable_below[release.version]
+                had_one = False
+                if before is not None and before.major == release.major:
+                    had_one = bool(exotic(before, ordinary, knowledge.own_git))
                 reason = f"it takes {listed(found)} from outside the registry"
                 yield Verdict(release.version, reason, only_warns=had_one)
 

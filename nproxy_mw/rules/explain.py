@@ -52,8 +52,7 @@ def explain_package(decision: Decision, history: History) -> dict[str, Any]:
 
 def _facts(history: History, release: Release) -> dict[str, Any]:
     """What the rules looked at, of one version."""
-    of_major, of_any = history.stable_below[release.version]
-    before = of_major or of_any
+    before = history.stable_below[release.version]
     return {
         "publisher": release.publisher,
         "evidence": release.evidence,

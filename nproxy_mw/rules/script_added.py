@@ -12,7 +12,7 @@ _NOT_RUN = frozenset({"prepare"})
 
 
 class ScriptAdded:
-    """Flags install scripts that differ from those of the highest lower stable version: of the same major, else of any.
+    """Flags install scripts that differ from those of the highest lower stable version.
 
     A version without a lower stable version, as the first of a package, is never flagged: there is nothing to compare
     it with. One that only lost all its scripts is not flagged either.
@@ -25,8 +25,7 @@ class ScriptAdded:
         for release in history.releases:
             if (_NOT_RUN.issuperset(release.scripts) and not release.gypfile) or not release.install_scripts:
                 continue
-            of_major, of_any = history.stable_below[release.version]
-            before = of_major or of_any
+            before = history.stable_below[release.version]
             if before is not None and release.install_scripts != before.install_scripts:
                 difference = _difference(before.install_scripts, release.install_scripts)
                 yield Verdict(release.version, f"its install scripts are not those of {before.version}: {difference}")

@@ -1,8 +1,8 @@
 """Dist-tags after versions were taken out: where each points now. Pure.
 
-A tag whose version survives stays. Else it moves to the highest surviving stable version of the same major below its
-old version; else to the highest surviving stable version below it; else to the highest surviving stable version; else
-the tag is dropped. So ``latest`` is never a prerelease that it was not before, and no tag dangles.
+A tag whose version survives stays. Else it moves to the highest surviving stable version below its old one, which is of
+the same major version where there is one; else to the highest surviving stable version; else the tag is dropped. So
+``latest`` is never a prerelease that it was not before, and no tag dangles.
 """
 
 from __future__ import annotations
@@ -35,7 +35,5 @@ def moved(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]
 def _stand_in(old: str, stable: Sequence[tuple[str, Version]]) -> str | None:
     version = parse_loose(old)
     if version is not None:
-        below = [(text, one) for text, one in stable if one.precedence < version.precedence]
-        of_major = [(text, one) for text, one in below if one.release[0] == version.release[0]]
-        stable = of_major or below or stable
+        stable = [(text, one) for text, one in stable if one.precedence < version.precedence] or stable
     return stable[-1][0] if stable else None

@@ -27,8 +27,7 @@ def new_dependencies(history: History) -> Iterator[tuple[Release, Mapping[str, s
     for release in history.releases:
         if release.version not in chosen:
             continue
-        of_major, of_any = history.stable_below[release.version]
-        before = of_major or of_any
+        before = history.stable_below[release.version]
         if before is None:
             continue
         new = {name: text for name, text in release.dependencies.items() if name not in before.dependencies}

@@ -43,6 +43,8 @@ EXOTIC = [
     "a.tar.gz",
     "a.TAR",
     "  git://host.example/a.git",
+    "a.tgz ",
+    " .",
     " " * 2000 + "github:owner/repo",
     "https://host.example/-/git/a",
 ]

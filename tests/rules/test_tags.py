@@ -27,6 +27,7 @@ from nproxy_mw.rules.tags import instead_of, moved, repaired
         pytest.param("1.0.0", "1.0.0-rc.1 2.0.0-rc.1", None, id="only prereleases are left"),
         pytest.param("1.0.0", "", None, id="nothing is left"),
         pytest.param("3.0.0rc5", "2.9.0 3.0.0", "2.9.0", id="an old number is a prerelease"),
+        pytest.param("1.0.0", "0.9.0 1.0.0+build", "0.9.0", id="build metadata makes no lower version"),
         pytest.param("2.0.0", "v1.0.0 =1.5.0", "=1.5.0", id="old numbers stand in as they are written"),
         pytest.param("nonsense", "1.0.0 2.0.0 2.0.1-rc", "2.0.0", id="a tag that points at no number"),
     ],
