@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -53,10 +53,12 @@ def page(
     now: datetime,
     after: str | None = None,
     limit: int = 50,
-    event: str | None = None,
+    kinds: Collection[str] | None = None,
     package: str | None = None,
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Returns events, newest first, and the cursor to give as *after* for the next page; None when there is none.
+
+    Only events of *kinds*, and only those about *package*, where these are given.
 
     Raises:
         BadRequest: *after* is not a cursor, or *limit* is out of bounds.
@@ -71,7 +73,7 @@ def page(
         if len(found) == limit or opened == MAX_OPENED:
             return found, cursor
         cursor = _cursor_in(key)
-        if event not in (None, _kind_in(key)):
+        if kinds is not None and _kind_in(key) not in kinds:
             continue
         opened += 1
         read = _read(storage, key)

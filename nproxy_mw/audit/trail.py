@@ -9,7 +9,7 @@ again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,10 +126,18 @@ class Trail:
             self._indexed.add(head)
 
     def page(
-        self, after: str | None = None, limit: int = 50, event: str | None = None, package: str | None = None
+        self,
+        after: str | None = None,
+        limit: int = 50,
+        event: str | Collection[str] | None = None,
+        package: str | None = None,
     ) -> tuple[list[dict[str, Any]], str | None]:
-        """Returns events, newest first, and the cursor of the next page. Raises `BadRequest`: see `index.page`."""
-        return index.page(self.storage, now=self.clock(), after=after, limit=limit, event=event, package=package)
+        """Returns events, newest first, and the cursor of the next page. *event* is one kind or several.
+
+        Raises `BadRequest`: see `index.page`.
+        """
+        kinds = (event,) if isinstance(event, str) else event
+        return index.page(self.storage, now=self.clock(), after=after, limit=limit, kinds=kinds, package=package)
 
     def chain(self) -> list[Json]:
         """Returns the administration's whole chain, oldest first. Segments that were removed are missing from it."""

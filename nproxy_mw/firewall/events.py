@@ -29,6 +29,9 @@ MAX_PENDING = 20_000
 MAX_VERSIONS = 50
 """Versions that one event names; the newest by number."""
 
+KINDS = ("rule.blocked", "rule.warned", "rule.failed", "rule.undecided")
+"""Every kind of event that is written here."""
+
 ENGINE = Actor(name="rules")
 """Who the trail says it was."""
 

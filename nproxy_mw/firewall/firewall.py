@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from nproxy_mw.errors import NproxyError
 from nproxy_mw.firewall.advisories import own_advisories
@@ -102,3 +102,7 @@ class Firewall:
     def _decided(self, judged: Judged, before: Judged | None) -> None:
         if self.log is not None:
             self.log.decided(judged.decision, before.decision if before else None)
+
+
+FirewallOf: TypeAlias = Callable[[str], Firewall | None]
+"""Returns the rules of the organization of that id; None when there is no upstream."""

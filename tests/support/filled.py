@@ -36,6 +36,7 @@ PATHS = (
     *("/orgs/acme/packages/@acme/utils/-/changes/1.1.0", "/orgs/acme/packages/@acme/utils/-/unpublish"),
     *("/orgs/acme/packages/@acme/log", "/orgs/acme/packages/@acme/log/1.0.0"),
     *("/orgs/acme/keys", "/orgs/acme/tokens", "/orgs/acme/tokens/revoke-all", "/orgs/acme/rules"),
+    *("/orgs/acme/firewall", "/orgs/acme/explain", "/orgs/acme/incident"),
     *("/orgs/acme/exceptions", "/orgs/acme/settings", "/orgs/beta/overview", "/orgs/beta/packages", "/nothing"),
 )
 """Every page that can be asked for, and one that is not there."""

@@ -23,6 +23,9 @@ class NavigationLink:
 _FOR_READERS = (
     ("Overview", "overview"),
     ("Packages", "packages"),
+    ("Firewall", "firewall"),
+    ("Explain", "explain"),
+    ("Incident", "incident"),
     ("Audit trail", "audit"),
     ("Signing keys", "keys"),
     ("Get started", "start"),

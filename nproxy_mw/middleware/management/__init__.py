@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from nproxy_mw.access import Administrators, Grant, Principal, Role, User, require
 from nproxy_mw.errors import Forbidden, NotFound, Unauthenticated
+from nproxy_mw.firewall.firewall import FirewallOf
 from nproxy_mw.http.context import context_of
 from nproxy_mw.http.handlers import VerbTable
 from nproxy_mw.http.messages import Response, send
@@ -97,7 +98,7 @@ class Management:
         tenant: Callable[[str], Tenant],
         users: Authenticator,
         domain: str | None = None,
-        firewall_of: firewall.FirewallOf = lambda org: None,
+        firewall_of: FirewallOf = lambda org: None,
         catalog: Catalog = SHIPPED,
     ) -> None:
         self.app = app

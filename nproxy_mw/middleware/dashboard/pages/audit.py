@@ -16,6 +16,7 @@ from nproxy_mw.audit.checkpoints import Checkpoints
 from nproxy_mw.audit.events import CheckFinding
 from nproxy_mw.audit.verify import all_chains, verify
 from nproxy_mw.errors import BadRequest
+from nproxy_mw.firewall.events import KINDS as RULE_KINDS
 from nproxy_mw.json_values import Json
 from nproxy_mw.middleware.dashboard.answers import Answer, Download, Page, Redirect
 from nproxy_mw.middleware.dashboard.request import PageRequest
@@ -29,7 +30,7 @@ KINDS = (
     *("package.published", "package.signed", "package.unpublished", "package.tagged", "package.untagged"),
     *("package.deprecated", "settings.changed", "token.created", "token.revoked", "key.created", "key.rotated"),
     *("organization.created", "exception.requested", "exception.approved", "exception.denied"),
-    *("rule.blocked", "rule.warned"),
+    *RULE_KINDS,
 )
 COLUMNS = ("time", "event", "package", "version", "by", "tokenHash", "ip", "userAgent", "requestId", "id")
 
@@ -42,7 +43,7 @@ def show(request: PageRequest) -> Answer:
     """Returns a page of events, newest first."""
     filters = _filters(request)
     after = request.query.text("after") or None
-    _refuse_future(after or "")
+    refuse_future(after or "")
     events, cursor = request.organization.trail.page(after=after, limit=LENGTH, **filters)
     return _page(request, {"events": [(event, _more(event)) for event in events], "next": cursor, "after": after})
 
@@ -95,8 +96,8 @@ def _filters(request: PageRequest) -> dict[str, Any]:
     return {"event": kind or None, "package": package or None}
 
 
-def _refuse_future(cursor: str) -> None:
-    """A cursor that no page can have shown would have the trail searched day by day up to it."""
+def refuse_future(cursor: str) -> None:
+    """Raises `BadRequest` for a cursor that no page can have shown: the trail would be searched up to its day."""
     if cursor[:8] > (datetime.now(UTC) + timedelta(days=1)).strftime("%Y%m%d"):
         raise BadRequest("That page does not exist: go back to the newest events.")
 

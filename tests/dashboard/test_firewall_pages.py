@@ -1,0 +1,324 @@
+"""The pages about upstream packages: what the rules decided, why, and who fetched what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote, urlencode
+
+import pytest
+from dashboard.test_hostile import check
+from support.browser import HOME, Browser, Seen, signed_in
+from support.hosting import PASSWORD, PlatformFixture
+from support.payloads import PAYLOADS
+from support.registry import ACTOR
+
+from nproxy_mw.middleware.dashboard.pages import incident
+from nproxy_mw.testing.upstream import RecordingUpstream
+from nproxy_mw.times import timestamp
+
+NOW = datetime.now(UTC)
+ACME = f"{HOME}/orgs/acme"
+PAGES = ("firewall", "explain", "incident")
+
+
+@pytest.fixture
+def upstream() -> Iterator[RecordingUpstream]:
+    """One package with an old version and one of this minute."""
+    with RecordingUpstream() as upstream:
+        upstream.publish("axios", "1.0.0")
+        upstream.publish("axios", "1.1.0")
+        times = {"created": NOW - timedelta(days=400), "1.0.0": NOW - timedelta(days=400), "1.1.0": NOW}
+        upstream.state.packuments["axios"]["time"] = {key: timestamp(time) for key, time in times.items()}
+        yield upstream
+
+
+@pytest.fixture
+def town(upstream: RecordingUpstream) -> PlatformFixture:
+    """Two organizations over that upstream; @acme is internal to one of them, which has a reader."""
+    town = PlatformFixture(upstream=upstream.url)
+    town.scopes("acme", "@acme")
+    town.administrators.create("eve", PASSWORD, role="reader", organizations=["acme"], actor=ACTOR)
+    return town
+
+
+@pytest.fixture
+def browser(town: PlatformFixture) -> Browser:
+    """A platform administrator's."""
+    return signed_in(town)
+
+
+def ask(browser: Browser, page: str, org: str = "acme", **query: str) -> Seen:
+    """The page with these parameters; from_ is from."""
+    return browser.get(f"{HOME}/orgs/{org}/{page}?{urlencode({key.rstrip('_'): text for key, text in query.items()})}")
+
+
+def decide(town: PlatformFixture, kind: str = "rule.blocked", **fields: object) -> None:
+    """Appends a decision to the trail of acme, as the rules do."""
+    trail = town.platform.organization("acme").trail
+    known = {"package": "axios", "rule": "version_age", "versions": ["1.1.0"], "count": 1, "reason": "It is new."}
+    trail.append(trail.stamp(ACTOR).events([(kind, {**known, **fields})]))
+
+
+def fetch(town: PlatformFixture, org: str = "acme") -> str:
+    """Installs axios 1.0.0 with a new token, whose id is returned."""
+    tokens = town.platform.organization(org).tokens
+    before = {one.id for one in tokens.list()}
+    assert town.client(org, "proxy").get(f"/{org}/axios/-/axios-1.0.0.tgz").status == 200
+    town.platform.organization(org).ledger.flush()
+    (new,) = {one.id for one in tokens.list()} - before
+    return new
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_are_for_readers_of_the_organization(town: PlatformFixture, page: str) -> None:
+    """A stranger signs in first; another organization does not exist for a reader; the navigation names the page."""
+    assert Browser(town.app).get(f"{ACME}/{page}").status == 303
+    eve = signed_in(town, "eve")
+    assert eve.get(f"{ACME}/{page}").status == 200
+    assert f"{ACME}/{page}" in eve.get(f"{ACME}/packages").links
+    assert eve.get(f"{HOME}/orgs/beta/{page}").status == 404
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_only_answer(browser: Browser, page: str) -> None:
+    """None of them takes a form that changes something."""
+    assert browser.post(f"{ACME}/{page}", b"").status == 405
+
+
+def test_real_decision_is_listed_with_a_link_to_its_reasons(town: PlatformFixture, browser: Browser) -> None:
+    """What a client was refused is on the page once the rules have written it down; the link leads to the reasons."""
+    assert "no such decisions" in ask(browser, "firewall").text
+    assert town.client("acme", "proxy").get("/acme/axios/1.1.0").status == 403
+    firewall = town.platform.firewall("acme")
+    assert firewall is not None
+    firewall.log.flush()  # type: ignore[union-attr]
+    page = ask(browser, "firewall")
+    assert "rule.blocked axios 1.1.0 version_age" in page.text
+    (link,) = [link for link in page.links if link.endswith("/explain?package=axios&version=1.1.0")]
+    assert "Available from" in browser.get(link).text
+    assert "no such decisions" in ask(browser, "firewall", "beta").text
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ({}, {"axios", "chalk", "debug"}),
+        ({"kind": "rule.blocked"}, {"axios"}),
+        ({"kind": "rule.undecided"}, {"debug"}),
+        ({"package": "chalk"}, {"chalk"}),
+        ({"package": "chalk", "kind": "rule.blocked"}, set()),
+    ],
+    ids=["all", "kind", "other kind", "package", "both"],
+)
+def test_decisions_are_filtered(
+    town: PlatformFixture, browser: Browser, query: dict[str, str], shown: set[str]
+) -> None:
+    """By kind and by package. Events that are not about rules are never there."""
+    decide(town)
+    decide(town, "rule.warned", package="chalk")
+    trail = town.platform.organization("acme").trail
+    undecided = {"rule": "provenance", "reason": "There is no date.", "packages": ["debug", "ms"], "count": 9}
+    trail.append(trail.stamp(ACTOR).events([("rule.undecided", undecided)]))
+    page = ask(browser, "firewall", **query)
+    links = [link for link in page.links if "/explain?" in link]
+    assert {name for name in ("axios", "chalk", "debug") if any(f"package={name}" in link for link in links)} == shown
+    assert len(links) == len(shown)
+    assert ("and 7 more packages" in page.text) is ("debug" in shown)
+
+
+@pytest.mark.parametrize(
+    "query", ["kind=token.created", "kind=%3Cb%3E", "after=x", "after=99990101T000000.000Z-" + "0" * 32]
+)
+def test_list_of_decisions_refuses_what_is_no_filter(browser: Browser, query: str) -> None:
+    """Other events, and cursors that no page can have had."""
+    assert browser.get(f"{ACME}/firewall?{query}").status == 400
+
+
+def test_decisions_have_pages(town: PlatformFixture, browser: Browser) -> None:
+    """Fifty on each; the link to the older ones keeps the filter."""
+    trail = town.platform.organization("acme").trail
+    facts = [
+        ("rule.warned", {"package": "axios", "rule": "x", "versions": [f"1.0.{n}"], "count": 1}) for n in range(60)
+    ]
+    trail.append(trail.stamp(ACTOR).events(facts))
+    first = ask(browser, "firewall", kind="rule.warned", package="axios")
+    (older,) = [attributes["href"] for _, attributes in first.tags if attributes.get("rel") == "next"]
+    last = browser.get(older)
+    counts = [sum("/explain?" in link for link in page.links) for page in (first, last)]
+    assert counts == [50, 10]
+    assert not [tag for tag, attributes in last.tags if attributes.get("rel") == "next"]
+
+
+def test_version_is_explained(browser: Browser) -> None:
+    """Its verdict, what to use instead, and what each rule says of it."""
+    page = ask(browser, "explain", package="axios", version="latest")
+    assert page.status == 200
+    assert "axios 1.1.0 Verdict held Available from" in page.text
+    assert "Use instead 1.0.0" in page.text
+    assert "version_age block holds it" in page.text
+    allowed = ask(browser, "explain", package="axios", version="1.0.0")
+    assert "Verdict allowed" in allowed.text
+    assert "holds it" not in allowed.text
+    assert (
+        "Verdict absent The upstream does not list this version."
+        in ask(browser, "explain", package="axios", version="7.7.7").text
+    )
+
+
+def test_exception_is_explained(town: PlatformFixture, browser: Browser) -> None:
+    """The rule still speaks, and the page says that it is not obeyed."""
+    exception = {"package": "axios", "reason": "The shop needs it.", "expiresAt": "2099-01-01T00:00:00Z"}
+    town.platform.organization("acme").settings.add_exception(exception, actor=ACTOR)
+    page = ask(browser, "explain", package="axios", version="1.1.0")
+    assert "version_age block let through by an exception" in page.text
+    assert "2099-01-01" in page.text
+
+
+def test_package_is_explained(browser: Browser) -> None:
+    """Each version with a verdict, and the tag that was moved."""
+    text = ask(browser, "explain", package="axios").text
+    assert "1.1.0 held version_age" in text
+    assert "1.0.0 allowed" in text
+    assert "latest 1.1.0 1.0.0" in text
+
+
+@pytest.mark.parametrize(
+    ("package", "version", "status", "sentence"),
+    [
+        pytest.param("@acme/utils", "", 404, "This package is internal", id="internal"),
+        pytest.param("nothing", "", 404, "nothing", id="absent"),
+        pytest.param("node_modules", "", 400, "not a package name", id="no name"),
+        pytest.param("axios/1.0.0", "", 400, "not a package name", id="a path"),
+        pytest.param("", "1.0.0", 400, "not a package name", id="no package"),
+        pytest.param("axios", "^1.0.0", 400, "not a version or a dist-tag", id="a range"),
+        pytest.param("axios", "../x", 400, "not a version or a dist-tag", id="no version"),
+    ],
+)
+def test_what_cannot_be_explained_has_a_sentence(
+    browser: Browser, upstream: RecordingUpstream, package: str, version: str, status: int, sentence: str
+) -> None:
+    """On the form, and nothing internal is named to the upstream."""
+    page = ask(browser, "explain", package=package, version=version)
+    (alert,) = [attributes for _, attributes in page.tags if attributes.get("role") == "alert"]
+    assert (page.status, alert["class"]) == (status, "alert")
+    assert sentence in page.text
+    assert upstream.asked("acme") == []
+
+
+def test_without_upstream_the_page_says_so(tenants: PlatformFixture) -> None:
+    """There are no rules then."""
+    tenants.platform.gateway = None
+    page = ask(signed_in(tenants), "explain", package="axios")
+    assert page.status == 404
+    assert "This server has no upstream" in page.text
+
+
+def test_installs_are_found(town: PlatformFixture, browser: Browser) -> None:
+    """By package, range and time, with the token that fetched, which can be revoked from there."""
+    token = fetch(town)
+    page = ask(browser, "incident", package="axios", version="^1.0.0", from_=NOW.strftime("%Y-%m-%d"))
+    assert "1 fetch with 1 token from 1 address." in page.text
+    assert f"bob {token}" in page.text
+    (revoke,) = [link for link in page.links if link.endswith("/revoke")]
+    browser.submit(browser.get(revoke), "")
+    after = ask(browser, "incident", package="axios")
+    assert "revoked 2" in after.text
+    assert not [link for link in after.links if link.endswith("/revoke")]
+
+
+def test_readers_see_installs_and_revoke_nothing(town: PlatformFixture) -> None:
+    """They learn whom to ask."""
+    token = fetch(town)
+    page = ask(signed_in(town, "eve"), "incident", package="axios")
+    assert token in page.text
+    assert "An administrator of the organization can revoke them." in page.text
+    assert not [link for link in page.links if link.endswith("/revoke")]
+
+
+@pytest.mark.parametrize(
+    ("org", "query"),
+    [
+        ("beta", {"package": "axios"}),
+        ("acme", {"package": "axios", "version": ">1.0.0"}),
+        ("acme", {"package": "@types/axios"}),
+        ("acme", {"package": "axios", "to": timestamp(NOW - timedelta(days=2))}),
+        ("acme", {"package": "axios", "from_": "2020-01-01", "to": "2020-02-01 10:00:00Z"}),
+    ],
+    ids=["organization", "versions", "package", "before", "long ago"],
+)
+def test_other_questions_find_nothing(town: PlatformFixture, browser: Browser, org: str, query: dict[str, str]) -> None:
+    """And the page says so."""
+    fetch(town)
+    page = ask(browser, "incident", org, **query)
+    assert page.status == 200
+    assert "Nobody fetched" in page.text
+
+
+def test_rows_are_bounded(town: PlatformFixture, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that has not all of them says so, and one that has does not."""
+    fetch(town)
+    fetch(town)
+    assert "there are more" not in ask(browser, "incident", package="axios").text
+    monkeypatch.setattr(incident, "MAX_ROWS", 1)
+    page = ask(browser, "incident", package="axios")
+    assert "These are the first 1 entries, and there are more." in page.text
+    assert sum(attributes.get("class") == "fit" for tag, attributes in page.tags if tag == "th") == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"from_": "2026-01-01"}, "package"),
+        ({"package": "node_modules"}, "package"),
+        ({"package": "axios", "version": "one"}, "version"),
+        ({"package": "axios", "from_": "yesterday"}, "from"),
+        ({"package": "axios", "from_": "2020-01-01"}, "from"),
+        ({"package": "axios", "from_": "2026-02-01", "to": "2026-01-01"}, "from"),
+        ({"package": "axios", "to": "2026-01-01T00:00:00"}, "to"),
+    ],
+)
+def test_question_that_is_none_is_refused_at_its_field(browser: Browser, query: dict[str, str], field: str) -> None:
+    """What was typed stays in the form."""
+    page = ask(browser, "incident", **query)
+    assert page.status == 400
+    assert [one["name"] for tag, one in page.tags if tag == "input" and "aria-invalid" in one] == [field]
+    assert f"{field}-problem" in [attributes.get("id") for _, attributes in page.tags]
+
+
+def test_hostile_decisions_and_installs_do_nothing(town: PlatformFixture, browser: Browser) -> None:
+    """In a package, a version, a rule, a reason, a time, an address."""
+    ledger = town.platform.organization("acme").ledger
+    for payload in PAYLOADS:
+        decide(town, package=payload, versions=[payload, payload], rule=payload, reason=payload, until=payload)
+        ledger.record("axios", payload, payload, payload)
+    ledger.flush()
+    first = ask(browser, "firewall")
+    check(first)
+    (older,) = [attributes["href"] for _, attributes in first.tags if attributes.get("rel") == "next"]
+    check(browser.get(older))
+    page = ask(browser, "incident", package="axios")
+    assert f"with {len(PAYLOADS)} tokens" in page.text
+    check(page)
+
+
+def test_odd_decisions_have_a_page(town: PlatformFixture, browser: Browser) -> None:
+    """Whatever an event of another version of this program has."""
+    for odd in (None, 7, [], {}, [None, {}]):
+        decide(town, package=odd, versions=odd, rule=odd, reason=odd, until=odd, count=odd)
+    assert ask(browser, "firewall").status == 200
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_hostile_urls_do_nothing(browser: Browser, payload: str) -> None:
+    """What a URL says comes back as text, or not at all."""
+    quoted = quote(payload)
+    for query in (
+        f"firewall?kind={quoted}",
+        f"firewall?package={quoted}&after={quoted}",
+        f"explain?package={quoted}&version={quoted}",
+        f"explain?package=axios&version={quoted}",
+        f"incident?package={quoted}",
+        f"incident?package=axios&version={quoted}&from={quoted}&to={quoted}",
+    ):
+        check(browser.get(f"{ACME}/{query}"))
