@@ -122,6 +122,7 @@ class Platform:
                 organizations=self.organizations,
                 tenant=self.organization,
                 registry_url=self.registry_url,
+                firewall=self.firewall,
                 public_url=self.public_url,
                 domain=domain,
             )

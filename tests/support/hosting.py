@@ -41,6 +41,7 @@ class PlatformFixture:
         users: Any = None,
         login: Any = None,
         public_url: str | None = None,
+        upstream: str | None = None,
     ) -> None:
         self.storage = storage or open_storage(f"memory://{uuid.uuid4().hex}")
         self.organizations = OrganizationDirectory(self.storage)
@@ -51,7 +52,7 @@ class PlatformFixture:
         self.platform = Platform(
             Organizations(self.storage, ThreadLocks()),
             resolve=resolve or ByPath(),
-            upstream=self.upstream,
+            upstream=upstream or self.upstream,
             public_url=public_url,
             users=users or SignedIn(self.administrators, self.sessions),
             administrators=self.administrators,

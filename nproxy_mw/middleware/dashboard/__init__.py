@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit
 
 from nproxy_mw.access import Principal
 from nproxy_mw.errors import MethodNotAllowed, NotFound, NproxyError, Unauthenticated
+from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.http.context import actor_of, context_of
 from nproxy_mw.http.handlers import VerbTable
 from nproxy_mw.http.messages import NO_STORE, Response, is_read, send
@@ -45,7 +46,8 @@ BASE = "/-/dashboard"
 class Dashboard:
     """The dashboard over *organizations*, whose parts *tenant* opens by id.
 
-    *registry_url* returns where clients reach the registry of an organization, given a request and its id. If
+    *registry_url* returns where clients reach the registry of an organization, given a request and its id;
+    *firewall* returns its rules over the upstream, or None. If
     *public_url* is None, links follow the request. If *domain* is given, only that host serves the dashboard.
 
     Raises:
@@ -60,11 +62,12 @@ class Dashboard:
         tenant: Callable[[str], Organization],
         login: VisitorLogin,
         registry_url: Callable[[WSGIEnvironment, str], str],
+        firewall: Callable[[str], Firewall | None] = lambda _: None,
         public_url: str | None = None,
         domain: str | None = None,
     ) -> None:
         self.app = app
-        self.site = Site(organizations, tenant, login, registry_url)
+        self.site = Site(organizations, tenant, login, registry_url, firewall)
         self.public_url = public_url
         self.domain = check_domain(domain) if domain is not None else None
 

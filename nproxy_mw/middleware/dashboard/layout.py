@@ -23,6 +23,7 @@ class NavigationLink:
 _FOR_READERS = (
     ("Overview", "overview"),
     ("Packages", "packages"),
+    ("Explain", "explain"),
     ("Audit trail", "audit"),
     ("Signing keys", "keys"),
     ("Get started", "start"),

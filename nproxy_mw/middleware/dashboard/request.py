@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from nproxy_mw.access import Actor, User
+from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.middleware.dashboard.dependents import DependentIndex
 from nproxy_mw.middleware.dashboard.event_counts import EventCounts
 from nproxy_mw.middleware.dashboard.forms import SentForm
@@ -22,12 +23,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What all requests share. *registry_url* returns where clients reach an organization's registry."""
+    """What all requests share. *registry_url* returns where clients reach an organization's registry, and
+    *firewall* its rules over the upstream, or None.
+    """
 
     organizations: OrganizationDirectory
     open: Callable[[str], Organization]
     login: VisitorLogin
     registry_url: Callable[[WSGIEnvironment, str], str]
+    firewall: Callable[[str], Firewall | None]
     package_names: PackageNames = field(default_factory=PackageNames)
     dependents: DependentIndex = field(default_factory=DependentIndex)
     event_counts: EventCounts = field(default_factory=EventCounts)

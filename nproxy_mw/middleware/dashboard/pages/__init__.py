@@ -5,6 +5,7 @@ from __future__ import annotations
 from nproxy_mw.middleware.dashboard.pages import (
     audit,
     exceptions,
+    explain,
     keys,
     organizations,
     overview,
@@ -57,6 +58,7 @@ ROUTES = Routes(
     PageRoute("account", Offer(people.show_account, _SIGNED_IN), Offer(people.change_password, _SIGNED_IN)),
     PageRoute("account/sign-out", None, Offer(people.sign_out_everywhere, _SIGNED_IN)),
     PageRoute("orgs/{org}/overview", Offer(overview.show, _READER)),
+    PageRoute("orgs/{org}/explain", Offer(explain.show, _READER)),
     PageRoute("orgs/{org}/start", Offer(start.show, _READER)),
     PageRoute("orgs/{org}/audit", Offer(audit.show, _READER)),
     PageRoute("orgs/{org}/audit/verify", None, Offer(audit.check, _READER)),
