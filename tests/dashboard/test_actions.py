@@ -73,7 +73,7 @@ def test_unpublishing_wants_the_name_in_writing(filled: PlatformFixture, browser
     assert "The package is unpublished." in browser.submit(question, "unpublish", confirm="@acme/utils").text
     with pytest.raises(NotFound):
         packument(filled)
-    assert "unpublished" in browser.get(f"{ACME}/packages").text
+    assert "@acme/utils" not in browser.get(f"{ACME}/packages").text
 
 
 def test_one_version_is_unpublished_where_the_settings_allow_it(filled: PlatformFixture, browser: Browser) -> None:
@@ -292,6 +292,21 @@ def test_the_sessions_of_another_account_are_ended(filled: PlatformFixture, brow
     browser.submit(browser.get(f"{HOME}/people/eve"), "eve/sign-out")
     assert eve.get(f"{HOME}/orgs").status == 303
     assert filled.administrators.find("eve") is not None
+
+
+def test_packages_are_searched_sorted_and_paged(filled: PlatformFixture, browser: Browser) -> None:
+    """By name or last change, fifty on a page, each package once."""
+    for number in range(60):
+        publish(filled.platform.organization("acme"), f"@acme/many-{number:02}", "1.0.0")
+    page = browser.get(f"{ACME}/packages?sort=updated")
+    assert "62 packages" in page.text
+    seen = [link for link in page.links if "/packages/@acme/" in link]
+    assert seen[0].endswith("many-59")
+    onwards = next(attributes["href"] for tag, attributes in page.tags if attributes.get("rel") == "next")
+    seen += [link for link in browser.get(f"{ACME}/packages{onwards}").links if "/packages/@acme/" in link]
+    assert len(seen) == len(set(seen)) == 62
+    assert " 1 package" in browser.get(f"{ACME}/packages?q=MANY-07").text
+    assert browser.get(f"{ACME}/packages?after=..&at=x").status == 400
 
 
 def test_an_organization_is_created(tenants: PlatformFixture, ann: Browser) -> None:

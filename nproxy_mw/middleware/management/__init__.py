@@ -134,6 +134,10 @@ class Management:
                 return self._about_accounts(self._accounts, rest)
             case ("orgs",):
                 return {"GET": self._signed_in(self._list.listed), "POST": self._signed_in(self._list.create)}
+        return self._about_organization(place)
+
+    def _about_organization(self, place: _Place) -> dict[str, ManagementHandler]:
+        match place.segments:
             case ("orgs", _, "settings"):
                 return self._of(place, GET=about_organizations.show_settings, PUT=about_organizations.change_settings)
             case ("orgs", _, "tokens"):

@@ -80,7 +80,7 @@ def _list(request: PageRequest, problem: str = "") -> Page:
         "lifetimes": LIFETIMES,
         "max_text": MAX_TEXT,
         "problem": problem,
-        "typed": {name: form.raw(name) for name in ("package", "versions", "reason")},
+        "typed": {name: form.raw(name) or request.query.raw(name) for name in ("package", "versions", "reason")},
         "lifetime": form.text("lifetime", "30"),
         "chosen": form.all("rules"),
         "note": Settings.table()["exceptions"].not_applied,

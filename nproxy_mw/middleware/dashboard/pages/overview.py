@@ -10,6 +10,7 @@ from nproxy_mw.middleware.dashboard.answers import Answer, Page
 from nproxy_mw.middleware.dashboard.pages.tokens import SOON
 from nproxy_mw.middleware.dashboard.request import PageRequest
 from nproxy_mw.orgs.settings_fields import Settings
+from nproxy_mw.search.queries import PackageSort
 from nproxy_mw.times import utc_now
 
 DAYS = 30
@@ -38,7 +39,7 @@ def show(request: PageRequest) -> Answer:
     values = {
         "url": request.site.registry_url(request.environ, organization.id),
         "scopes": settings.internal_scopes,
-        "packages": len(request.site.package_names.of(organization.id, organization.storage)),
+        "packages": organization.search_index.page(sort=PackageSort.NAME, after=None, text="", size=1).total,
         "tokens": len(tokens),
         "expiring": sorted(expiring, key=lambda one: str(one.expires_at))[:10],
         "open_requests": sum(one.answer is None for one in organization.exception_requests.list()),

@@ -1,55 +1,60 @@
-"""The list of internal packages."""
+"""The list of internal packages, from the search index: a page costs the same however many there are."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from typing import Any
+from urllib.parse import urlencode
 
-from nproxy_mw.errors import NotFound
+from nproxy_mw.errors import BadRequest
+from nproxy_mw.json_values import Json
 from nproxy_mw.middleware.dashboard.answers import Answer, Page
-from nproxy_mw.middleware.dashboard.paging import ListPage, page_of
+from nproxy_mw.middleware.dashboard.forms import SentForm
 from nproxy_mw.middleware.dashboard.request import PageRequest
-from nproxy_mw.npm.names import parse_name
-from nproxy_mw.packages.store import PackageStore
+from nproxy_mw.npm.names import MAX_LENGTH, parse_name
+from nproxy_mw.search.queries import PackageSort, PagePosition
 
-MAX_QUERY = 214  # characters: no name is longer
-
-
-@dataclass(frozen=True, slots=True)
-class PackageRow:
-    """One package as the list shows it. *latest* is empty for one that is unpublished."""
-
-    name: str
-    description: str = ""
-    latest: str = ""
-    versions: int = 0
-    modified: str = ""
+LENGTH = 50
+SORTS = {PackageSort.NAME: "name", PackageSort.UPDATED: "last change"}
+_TIME = re.compile(r"[0-9T:.Z-]{0,30}", re.ASCII)
 
 
 def show(request: PageRequest) -> Answer:
     """Returns a page of the packages whose names hold what was searched for."""
-    organization, words = request.organization, request.query.text("q")[:MAX_QUERY].lower()
-    names = request.site.package_names.of(organization.id, organization.storage)
-    found = [name for name in names if words in name] if words else names
-    page = page_of(found, request.query.text("page"))
-    rows = [_row(organization.packages, name) for name in page.entries]
+    query, organization = request.query, request.organization
+    text, sort = query.text("q")[:MAX_LENGTH].lower(), _sort(query)
+    found = organization.search_index.page(sort=sort, after=_position(query), text=text, size=LENGTH + 1)
+    rows = found.summaries[:LENGTH]
     values = {
-        "page": ListPage(rows, page.number, page.total),
-        "q": words,
-        "total": len(names),
+        "rows": rows,
+        "total": found.total,
+        "is_complete": found.is_complete,
+        "q": text,
+        "sort": sort,
+        "sorts": SORTS,
+        "is_first": not query.text("after"),
+        "first": urlencode({"q": text, "sort": sort.value}),
+        "next": _next(rows[-1], text, sort) if len(found.summaries) > LENGTH else "",
         "scopes": organization.settings.get().internal_scopes,
     }
     return Page("packages.html", "Packages", values)
 
 
-def _row(packages: PackageStore, name: str) -> PackageRow:
-    try:
-        packument, _ = packages.read(parse_name(name))
-    except NotFound:
-        return PackageRow(name)
-    return PackageRow(
-        name,
-        str(packument.get("description") or ""),
-        str(packument["dist-tags"].get("latest", "")),
-        len(packument["versions"]),
-        str(packument["time"].get("modified", "")),
-    )
+def _sort(query: SentForm) -> PackageSort:
+    text = query.text("sort")
+    return PackageSort(text) if text in set(PackageSort) else PackageSort.NAME
+
+
+def _position(query: SentForm) -> PagePosition | None:
+    """Where the page before ended: a name, and the time of its last change."""
+    name, time = query.text("after"), query.text("at")
+    if not name:
+        return None
+    if not _TIME.fullmatch(time):
+        raise BadRequest("That page does not exist: go back to the first one.")
+    return PagePosition(str(parse_name(name)), time)
+
+
+def _next(last: Json, text: str, sort: PackageSort) -> str:
+    position: dict[str, Any] = {"after": last["name"], "at": last["modifiedAt"] or ""}
+    return urlencode({"q": text, "sort": sort.value, **position})
