@@ -171,6 +171,7 @@ def test_installs_are_each_organizations_own(town: PlatformFixture) -> None:
         ("from=yesterday", "from"),
         ("to=2026-11-26T12:00:00", "to"),
         ("from=2020-01-01T00:00:00Z", "from"),
+        ("from=2026-02-01T00:00:00Z&to=2026-01-01T00:00:00Z", "from"),
         ("version=one", "version"),
         ("limit=0", "limit"),
         (f"limit={MAX_INSTALLS + 1}", "limit"),
