@@ -30,7 +30,7 @@ from nproxy_mw.storage.places import derived_folder, is_local
 from nproxy_mw.storage.port import Revision, Storage
 from nproxy_mw.times import Clock, utc_now
 
-FRESH = 1.0  # seconds
+FRESH = 2.0  # seconds
 LATE = 3.0  # seconds; with the time that a check takes, within the five that hosts may lag behind each other
 PATIENCE = 2.0  # seconds
 FIRST_PATIENCE = 5.0  # seconds, while there is no index yet
@@ -121,11 +121,7 @@ class SearchIndex:
             return tables.state(connection), self.clock().timestamp()
 
     def _needs_comparison(self, state: IndexState, now: float) -> bool:
-        return (
-            _age(state.compared, now) > COMPARE
-            or _age(state.checked, now) > GAP
-            or (state.compared or 0.0) < self._opened - TOGETHER
-        )
+        return _age(state.compared, now) > COMPARE or (state.compared or 0.0) < self._opened - TOGETHER
 
     def _run_check(self) -> None:
         with suppress(Busy, IndexGone), self.database.lock("check", PATIENCE):

@@ -34,7 +34,7 @@ class Job:
         """Begins the work, unless it is under way, or has just failed."""
         with self._guard:
             if not self._thread.is_alive() and time.monotonic() - self._failed > PAUSE:
-                self._began = time.monotonic()
+                self._began, self.failure = time.monotonic(), None
                 self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
                 self._thread.start()
 
@@ -47,7 +47,6 @@ class Job:
     def _run(self) -> None:
         try:
             self.work()
-            self.failure = None
         except NproxyError as error:
             self.failure, self._failed = error, time.monotonic()
             _log.warning("%s: %s", self.name, error)

@@ -98,9 +98,9 @@ class LocalStorage:
 
     def list_with_revisions(self, prefix: str = "") -> Iterator[tuple[str, Revision]]:
         folder = self.root / check_key(prefix) if prefix else self.root
-        for key, entry in _walk(folder, f"{prefix}/" if prefix else ""):
+        for key, path in _walk(folder, f"{prefix}/" if prefix else ""):
             with suppress(Missing):  # deleted meanwhile
-                yield key, _revision_of(entry.path)
+                yield key, _revision_of(path)
 
     def sweep(self, older_than: float = 86_400.0, *, dry_run: bool = False) -> int:
         """Removes temporary files that killed processes left more than *older_than* seconds ago; returns how many.
@@ -222,19 +222,18 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _walk(folder: str | Path, above: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """The keys in *folder*, whose own key is *above*, with their files; nothing for a folder that is not there."""
+def _walk(folder: str | Path, above: str) -> Iterator[tuple[str, str]]:
+    """The keys in *folder*, whose own key is *above*, with the paths of their files; nothing for a missing folder."""
     with translated():
         try:
             with os.scandir(folder) as entries:
-                found = [(entry, entry.is_dir()) for entry in entries]
+                found = [(entry.name, entry.is_dir()) for entry in entries]
         except (FileNotFoundError, NotADirectoryError):
             return
-    for entry, is_folder in found:
-        key = above + entry.name
-        if not is_key(key):
+    for name, is_folder in found:
+        if not is_key(above + name):
             continue
         if is_folder:
-            yield from _walk(entry.path, f"{key}/")
+            yield from _walk(f"{folder}/{name}", f"{above}{name}/")
         else:
-            yield key, entry
+            yield above + name, f"{folder}/{name}"

@@ -30,6 +30,8 @@ from nproxy_mw.storage.s3_requests import Refusal, S3Requests
 _MARK = "nproxy-write"  # the user metadata that tells one write from all others
 _BLOCK = 1024 * 1024  # bytes; what a stream asks for at once, and holds in memory
 
+_PLACES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_CONFIG_FILE")
+
 
 class S3Storage:
     """The objects below *prefix* in *bucket*."""
@@ -45,9 +47,9 @@ class S3Storage:
 
     @property
     def address(self) -> str:
-        """Where the objects are: see `storage.places`."""
-        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", "")
-        return f"{endpoint}/{self.bucket}/{self.prefix}"
+        """Names the bucket and the prefix among all that the AWS variables can lead to: see `storage.places`."""
+        found = (os.environ.get(name, "") for name in _PLACES)
+        return " ".join([*found, self.bucket, self.prefix])
 
     def read(self, key: str) -> Stored:
         try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from support.publications import ACTOR
 
@@ -20,10 +18,10 @@ def shelf(tenants):
     client = tenants.client("acme")
     for name in ("@acme/one", "@acme/three", "@acme/two"):
         assert client.put(f"/acme/{name.replace('/', '%2f')}", document(name, "1.0.0")).status == 201
-        time.sleep(0.002)  # the next change is in another millisecond
     packages = tenants.platform.organization("acme").packages
     one = parse_name("@acme/one")
-    packages.deprecate(one, {"1.0.0": "use two"}, packages.read(one)[0]["_rev"], ACTOR)
+    for message in ("use three", "use two"):  # a second change is a millisecond later than the first, at least
+        packages.deprecate(one, {"1.0.0": message}, packages.read(one)[0]["_rev"], ACTOR)
     return tenants.manager()
 
 

@@ -8,20 +8,21 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 import warnings
 from functools import partial
 from pathlib import Path
 
 import pytest
-from support.search import Host, SetClock
+from support.search import START, Host, SetClock
 
 from nproxy_mw.errors import Busy, StorageUnavailable
 from nproxy_mw.search import database, files, schema
 from nproxy_mw.search.connections import IDLE, IdleConnections
 from nproxy_mw.search.database import SearchDatabase
-from nproxy_mw.search.files import connect
+from nproxy_mw.search.files import IndexFile, connect
 from nproxy_mw.storage import LocalStorage
-from nproxy_mw.testing.races import in_processes
+from nproxy_mw.testing.races import in_processes, in_threads
 
 NAMES = ["@acme/a", "@acme/b", "@acme/c"]
 
@@ -79,7 +80,7 @@ def exchange(path: Path) -> None:
     """Puts another organization's index in the place of this one."""
     other = SearchDatabase(path.parent, "beta")
     with other.writing() as connection:
-        connection.execute("UPDATE state SET compared = 9e9, checked = 9e9")
+        connection.execute("UPDATE state SET compared = :now, checked = :now", {"now": START.timestamp()})
     IDLE.close()
     remove(path)
     other.file.path.rename(path)
@@ -118,6 +119,24 @@ def test_publish_into_a_damaged_index_is_found(one, damage):
     damage(file_of(one))
     one.publish("@acme/d")
     assert one.found() == [*NAMES, "@acme/d"]
+
+
+def test_file_is_begun_by_one_alone(tmp_path, monkeypatch):
+    """Who comes while another begins it waits, and takes that one: what the first wrote is not replaced."""
+    begun, second = list[int](), threading.Event()
+    real = schema.create
+
+    def create(connection, org):
+        begun.append(1)
+        if len(begun) > 1:
+            second.set()
+        second.wait(0.2)
+        real(connection, org)
+
+    monkeypatch.setattr(schema, "create", create)
+    in_threads(2, lambda _: IndexFile(tmp_path, "acme").begin())
+    assert begun == [1]
+    assert whole(IndexFile(tmp_path, "acme").path)
 
 
 def test_index_that_stays_damaged_is_an_error(one, monkeypatch):
@@ -252,8 +271,9 @@ def test_fork_leaves_both_with_connections_of_their_own(one):
         child = os.fork()
     if child == 0:
         try:
+            inherited = IDLE.take((file_of(one), one.index.database.file.inode()))
             one.publish("@acme/child")
-            os._exit(0 if one.found() == [*NAMES, "@acme/child"] else 2)
+            os._exit(0 if inherited is None and one.found() == [*NAMES, "@acme/child"] else 2)
         finally:
             os._exit(1)
     assert os.waitpid(child, 0)[1] == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from datetime import timedelta
 
 import pytest
 from support.publications import ACTOR
@@ -77,8 +78,10 @@ def test_answer_that_is_a_little_old_is_given_at_once(host, clock):
 
 
 @pytest.mark.parametrize("apart", [-600.0, 600.0])
-def test_clocks_of_hosts_may_be_apart(host, clock, apart):
-    """An event that was stamped by a clock ten minutes ahead or behind is found."""
+@pytest.mark.parametrize("minute", [5, 715, 1435])
+def test_clocks_of_hosts_may_be_apart(host, clock, apart, minute):
+    """An event that was stamped by a clock ten minutes ahead or behind is found, at midnight too."""
+    clock.now = clock.now.replace(hour=0) + timedelta(minutes=minute)
     one, other = host("one"), host("two")
     assert other.found() == []
     clock.pass_by(apart)
@@ -194,6 +197,33 @@ def test_record_that_cannot_be_read_stops_nothing(host, storage, clock, monkeypa
     one.found()
     one.wait()
     assert one.found() == ["@acme/a", "@acme/utils"]
+
+
+@pytest.mark.parametrize("has_event", [True, False])
+def test_change_that_cannot_be_read_is_read_by_the_next_check(host, storage, clock, monkeypatch, has_event):
+    """It is not taken for dealt with, whether this host made it or another one told of it."""
+    one, other = host("one"), host("two")
+    assert one.found() == other.found() == []
+    real = LocalStorage.read
+
+    def read(self, key):
+        if key == RECORD_OF_UTILS:
+            raise StorageUnavailable("A moment of weakness.")
+        return real(self, key)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(one.index.database, "writing", lambda: read(None, RECORD_OF_UTILS))
+        one.publish("@acme/utils")
+    hosts = [one, other] if has_event else [one]
+    for key in [] if has_event else list(storage.list("orgs/acme/audit/events")):
+        storage.delete(key)
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalStorage, "read", read)
+        clock.pass_by(index.LATE + 0.1)
+        assert [each.found() for each in hosts] == [[]] * len(hosts)
+    clock.pass_by(index.LATE + 0.1)
+    assert [each.found() for each in hosts] == [["@acme/utils"]] * len(hosts)
+    assert one.index._pending == set()
 
 
 def test_storage_that_is_away_is_an_error_only_without_an_index(host, storage, clock, monkeypatch):

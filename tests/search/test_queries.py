@@ -66,6 +66,16 @@ def test_search_finds(connection, text, found):
     assert search(connection, text) == found
 
 
+def test_deprecated_package_comes_after_its_like():
+    """However well its text fits, and whatever its name; but the name that was typed is what was meant."""
+    connection = index_of(
+        summary_of("@acme/a", description="clock clock", deprecated="gone"),
+        summary_of("@acme/b", description="a clock among many other things"),
+        summary_of("@acme/clock", description="a clock", deprecated="gone"),
+    )
+    assert search(connection, "clock") == ["@acme/clock", "@acme/b", "@acme/a"]
+
+
 @pytest.mark.parametrize("text", ["date", "", "keywords:time", "@tools/date", "date utils", "scope:acme"])
 def test_pages_of_a_search_are_the_whole(connection, text):
     """Parts that follow each other hold each package once, and tell how many there are in all."""
