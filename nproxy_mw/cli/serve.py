@@ -57,7 +57,7 @@ _OF_PROXIES = (
 )  # fmt: skip
 _OF_PROCESSES = (
     Option("workers", "processes", "N", parse=whole(1, MAX_PROCESSES), default="2", section=_PROCESSES),
-    Option("threads", "threads of each process", "N", parse=whole(1, MAX_PROCESSES), default="8", section=_PROCESSES),
+    Option("threads", "threads of each process", "N", parse=whole(1, MAX_PROCESSES), default="64", section=_PROCESSES),
 )  # fmt: skip
 
 OPTIONS = (

@@ -24,8 +24,8 @@ from nproxy_mw.upstream.breaker import Breaker
 
 T = TypeVar("T")
 
-WAITING = 16
-"""Requests of one process that may wait for the upstream at a time, unless the host says otherwise."""
+WAITING = 48
+"""Requests of one process that may wait for the upstream at a time, unless the host says otherwise. One npm asks on 15 connections."""
 
 ATTEMPTS = 3
 PAUSE = 0.1  # seconds before the second attempt; twice as long before the third

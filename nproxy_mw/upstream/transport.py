@@ -88,7 +88,7 @@ class Urllib3Transport:
         proxies: Mapping[str, str] | None = None,
         connect_timeout: float = 5.0,  # seconds
         read_timeout: float = 30.0,  # seconds between two pieces of an answer
-        pool_size: int = 32,  # connections kept to each origin, in each process
+        pool_size: int = 48,  # connections kept to each origin, in each process
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self._upstream = parse_upstream(upstream_url, token)
