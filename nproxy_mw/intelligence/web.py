@@ -30,9 +30,7 @@ IN_MEMORY = 8 * 2**20
 
 _PIECE = 256 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_RETRY = urllib3.Retry(
-    2, redirect=0, raise_on_redirect=False, status_forcelist=(502, 503, 504), raise_on_status=False, backoff_factor=0.2
-)
+_RETRY = urllib3.Retry(2, status_forcelist=(502, 503, 504), raise_on_status=False, backoff_factor=0.2)
 
 
 class FetchFailed(NproxyError):

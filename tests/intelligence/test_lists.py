@@ -122,6 +122,20 @@ def test_read_anew(tmp_path: Path) -> None:
     assert watched.list.revision != first
 
 
+def test_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that did not change is not read again, also one with a mistake."""
+    reads: list[Path] = []
+    real = lists._bytes_of
+    monkeypatch.setattr(lists, "_bytes_of", lambda path: reads.append(path) or real(path))
+    watched = Watched(tmp_path / "bad.txt")
+    for text in ("left-pad@1.0.0", "left-pad@nonsense"):
+        watched.write(text)
+        for _ in range(3):
+            watched.condemned()
+            watched.wait()
+    assert len(reads) == 2
+
+
 def test_looked_at_now_and_then(tmp_path: Path) -> None:
     """Within five seconds the file is not looked at."""
     watched = Watched(tmp_path / "bad.txt")

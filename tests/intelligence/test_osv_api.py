@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -42,7 +43,7 @@ class Time:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedWeb]:
-    monkeypatch.setattr(web_module, "_RETRY", False)
+    monkeypatch.setattr(web_module, "_RETRY", web_module._RETRY.new(backoff_factor=0))
     with scripted_web() as found:
         found.pages = {PATH: as_json({"vulns": [EVIL]})}
         yield found
@@ -277,7 +278,7 @@ def test_answers_of_another_version(tmp_path: Path) -> None:
     """A file of another version is made anew."""
     path = tmp_path / "answers.db"
     with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version = 99")
+        connection.executescript("CREATE TABLE answer (of, another, kind); PRAGMA user_version = 99")
     connection.close()
     answers = Answers(path)
     answers.keep("evil", NOW, ())
@@ -297,3 +298,12 @@ def test_answers_after_a_fork(answers: Answers) -> None:
     """A child opens the file for itself."""
     answers.keep("evil", NOW, ())
     assert holds_in_child(lambda: answers.find("evil"))
+
+
+def test_no_process_uses_the_connection_of_another(answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite forbids to carry a connection across a fork."""
+    answers.keep("evil", NOW, ())
+    before, parent = answers._connection, os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: parent + 1)
+    assert answers.find("evil")
+    assert answers._connection is not before

@@ -106,6 +106,16 @@ def test_failed_build_changes_nothing(path: Path, database: OsvDatabase) -> None
     assert [one.name for one in path.parent.iterdir()] == [path.name]
 
 
+def test_written_before_it_is_swapped_in(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new file is on the disk before it takes the place of the old one, so that a power cut leaves one of them."""
+    steps: list[str] = []
+    real_sync, real_replace = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda number: (steps.append("sync"), real_sync(number))[1])
+    monkeypatch.setattr(Path, "replace", lambda old, new: (steps.append("replace"), real_replace(old, new))[1])
+    filled(path, VULNERABILITY)
+    assert steps == ["sync", "replace"]
+
+
 @pytest.mark.parametrize(
     "damage",
     [

@@ -181,6 +181,20 @@ def test_directory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         list(records_in_zip(io.BytesIO(many), lambda name, reason: None))
 
 
+def test_members_are_read_within_bounds(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No member is inflated beyond the largest record."""
+    asked: list[int | None] = []
+    real = zipfile.ZipExtFile.read
+
+    def read(member: zipfile.ZipExtFile, n: int | None = -1) -> bytes:
+        asked.append(n)
+        return real(member, n)
+
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", read)
+    from_file(path, archive(EVIL, FLAW))
+    assert asked == [MAX_RECORD + 1] * 2
+
+
 def test_member_that_lies_about_its_size(path: Path) -> None:
     """A member is read up to the bound of a record, not to what the directory says."""
     data = bytearray(archive(EVIL, more={"lies.json": b" " * (MAX_RECORD + 1)}))

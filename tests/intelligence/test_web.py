@@ -21,7 +21,7 @@ def server() -> Iterator[ScriptedWeb]:
 
 @pytest.fixture
 def web(monkeypatch: pytest.MonkeyPatch) -> Web:
-    monkeypatch.setattr(web_module, "_RETRY", False)  # so that nothing waits
+    monkeypatch.setattr(web_module, "_RETRY", web_module._RETRY.new(backoff_factor=0))  # so that nothing waits
     return Web(timeout=5.0)
 
 
@@ -126,12 +126,14 @@ def test_deadline(server: ScriptedWeb, monkeypatch: pytest.MonkeyPatch) -> None:
         got(Web(deadline=-1.0), f"{server.url}/a")
 
 
-def test_second_attempt(server: ScriptedWeb, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that is busy for a moment is asked again."""
-    monkeypatch.setattr(web_module, "_RETRY", web_module._RETRY.new(backoff_factor=0))
+def test_second_attempt(server: ScriptedWeb, web: Web) -> None:
+    """A server that is busy for a moment is asked again, and then its answer counts."""
     replies = iter([Reply(b"", 503), as_json({})])
-    server.pages = {"/a": lambda body: next(replies)}
-    assert got(Web(), f"{server.url}/a") == b"{}"
+    server.pages = {"/a": lambda body: next(replies), "/b": Reply(b"", 503)}
+    assert got(web, f"{server.url}/a") == b"{}"
+    with pytest.raises(FetchFailed, match="the answer is 503"):
+        got(web, f"{server.url}/b")
+    assert server.count("/b") == 3
 
 
 @pytest.mark.parametrize(

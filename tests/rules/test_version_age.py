@@ -78,6 +78,12 @@ def alert(version: str = "1.1.0", **how: Any) -> Alert:
         pytest.param([alert(fixed=("1.1.2",))], {"1.1.1"}, id="another version is the fix"),
         pytest.param([alert(published=NOW - timedelta(hours=3))], {"1.1.1"}, id="the advisory is not older"),
         pytest.param([alert(published=NOW - timedelta(hours=2))], {"1.1.1"}, id="the advisory is younger"),
+        pytest.param(
+            [alert(), alert(id="GHSA-2", published=NOW)], set(), id="one of two advisories is older: the first"
+        ),
+        pytest.param(
+            [alert(published=NOW), alert(id="GHSA-2")], set(), id="one of two advisories is older: the second"
+        ),
         pytest.param([alert(published=None)], {"1.1.1"}, id="nobody says when the advisory was published"),
         pytest.param([alert(kind="malware")], {"1.1.1"}, id="malware has no fix"),
         pytest.param(
