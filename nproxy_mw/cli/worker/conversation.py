@@ -47,6 +47,7 @@ class Conversation:
         self.write_refusal = write_refusal
         self.keep_alive = keep_alive
         self.pace = bounds.slowest
+        self._pipelined: list[Connection] = []  # those whose next request, or part of it, is there already
 
     # Reading
 
@@ -74,6 +75,13 @@ class Conversation:
             self.find_place(connection, request)
         elif is_first:
             connection.deadline = time.monotonic() + self.bounds.head_seconds
+
+    def read_pipelined(self) -> None:
+        """Goes on with connections on which the client sent its next request before it had a response."""
+        pipelined, self._pipelined = self._pipelined, []
+        for connection in pipelined:
+            if connection in self.poller.connections and connection.request is None:
+                self.poller.attempt(self.read_head, connection)
 
     def find_place(self, connection: Connection, request: ClientRequest) -> None:
         """Decides where the body goes: nowhere, to the poller's store, or to a thread as it comes."""
@@ -164,7 +172,7 @@ class Conversation:
         connection.deadline = time.monotonic() + self.keep_alive()
         self.poller.watch(connection, EVENT_READ)
         if connection.held:
-            self.read_head(connection)
+            self._pipelined.append(connection)
 
     def linger(self, connection: Connection) -> None:
         """Half-closes a connection (RFC 9112 section 9.6): a reset, upon unread bytes, would destroy the response."""

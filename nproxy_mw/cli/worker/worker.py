@@ -37,6 +37,7 @@ class Worker(ThreadWorker):
     """Serves a WSGI application. `bounds` says how much of the worker one client can use."""
 
     bounds = Bounds()
+    _accepting: bool  # gunicorn's
 
     def __init__(self, *args: Any, **how: Any) -> None:
         super().__init__(*args, **how)
@@ -126,12 +127,17 @@ class Worker(ThreadWorker):
         self.ready.append(listener)
 
     def wait_for_and_dispatch_events(self, timeout: float | None) -> None:
-        """Accepts connections after everything else: the requests that came before them may hold all threads."""
+        """Takes a turn. It accepts connections after the requests of others, which may hold all threads, and before the
+        next requests of clients that send them without waiting, which would always be first.
+        """
         super().wait_for_and_dispatch_events(timeout)
         if self.quits:
             super().handle_quit(signal.SIGQUIT, None)
         while self.ready:
             self.take(self.ready.pop())
+        if self.alive and not self._accepting:
+            self.set_accept_enabled(True)
+        self.conversation.read_pipelined()
 
     def take(self, listener: socket.socket) -> None:
         """Accepts a connection, unless all threads are held or the system has no room for it."""

@@ -6,7 +6,7 @@ import re
 import socket
 import subprocess
 import sys
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection
 
 import pytest
@@ -46,6 +46,20 @@ def test_worker_out_of_descriptors_goes_on(tmp_path):
         assert server.ask("GET", "/-/ping") == (200, {})
         assert server.workers() == before
         assert "Too many open files" in server.log.read_text()
+
+
+def test_clients_that_do_not_wait_for_responses_keep_nobody_out(tmp_path):
+    """A newcomer is served before they have all that they asked for."""
+    with impatient(tmp_path, threads=2) as server, server.crowd(8, PING * 2000) as crowd:
+        assert server.ask("GET", "/-/ping") == (200, {})
+        assert any(b"".join(received(connection)).count(b"HTTP/1.1 200") < 2000 for connection in crowd)
+
+
+def received(connection):
+    connection.setblocking(False)
+    with suppress(BlockingIOError):
+        while data := connection.recv(65536):
+            yield data
 
 
 _HOLDING = """

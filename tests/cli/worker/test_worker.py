@@ -112,7 +112,9 @@ def test_worker_ends_between_two_turns(worker, monkeypatch):
     worker.method_queue = SimpleNamespace(defer=deferred.append)
     monkeypatch.setattr(ThreadWorker, "handle_quit", lambda self, sig, frame: ended.append(sig))
     monkeypatch.setattr(ThreadWorker, "wait_for_and_dispatch_events", lambda self, timeout: None)
-    worker.booted = True
+    worker.booted, worker._accepting = True, True
+    worker.dispatcher = SimpleNamespace(may_accept=lambda: True)
+    worker.conversation = SimpleNamespace(read_pipelined=lambda: None)
     worker.wait_for_and_dispatch_events(1.0)
     worker.handle_quit(signal.SIGQUIT, None)
     assert (len(deferred), ended) == (1, [])
