@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import math
 import signal
+import socket
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +16,7 @@ from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
 
 from nproxy_mw.cli.worker import Worker
+from nproxy_mw.cli.worker.connections import Connections
 from nproxy_mw.cli.worker.refusals import Overloaded
 
 
@@ -132,3 +137,124 @@ def test_worker_that_is_still_starting_ends_at_once(worker, monkeypatch):
     monkeypatch.setattr(ThreadWorker, "handle_quit", end)
     with pytest.raises(SystemExit):
         worker.handle_quit(signal.SIGQUIT, None)
+
+
+class Conn:
+    """A connection, as far as a worker looks at it."""
+
+    def __init__(self, deadline, request=None):
+        self.address, self.deadline, self.request = "a", deadline, request
+
+
+class Listener:
+    """A listener on which the next connection fails."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def accept(self):
+        raise self.error
+
+
+@pytest.fixture
+def accepting(worker, monkeypatch):
+    """A worker that accepts, with what it does about connections."""
+    worker.enabled, worker.dropped = [], []
+    monkeypatch.setattr(ThreadWorker, "set_accept_enabled", lambda self, enabled: worker.enabled.append(enabled))
+    worker.dispatcher = SimpleNamespace(may_accept=lambda: True, accepted=lambda: None)
+    worker.connections = Connections(10, 10)
+    worker.polling = SimpleNamespace(drop=worker.dropped.append)
+    return worker
+
+
+def test_worker_without_descriptors_makes_room_and_waits(accepting):
+    """The listener stays ready: without a pause the worker would do nothing but try again."""
+    idle = Conn(time.monotonic())
+    held = Conn(math.inf)
+    accepting.connections.add(idle)
+    accepting.connections.add(held)
+    accepting.take(Listener(OSError(errno.EMFILE, "Too many open files")))
+    assert accepting.dropped == [idle]
+    assert accepting.enabled == [False]
+    accepting.set_accept_enabled(True)
+    assert accepting.enabled == [False, False]
+    accepting.accept_at = time.monotonic()
+    accepting.set_accept_enabled(True)
+    assert accepting.enabled == [False, False, True]
+    assert accepting.log.lines == ["no connection can be accepted now: Too many open files"]
+
+
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN])
+def test_connection_that_fails_before_it_is_accepted_is_nothing(accepting, number):
+    """accept(2) reports errors of the network on it."""
+    accepting.take(Listener(OSError(number, "No")))
+    assert (accepting.enabled, accepting.dropped, accepting.log.lines) == ([], [], [])
+
+
+def test_worker_whose_threads_are_held_accepts_nothing(accepting):
+    """Not even one that waits already."""
+    accepting.dispatcher.may_accept = lambda: False
+    accepting.take(Listener(AssertionError("accepted")))
+    assert accepting.enabled == [False]
+
+
+def test_turn_has_an_order(worker, monkeypatch):
+    """Requests that are there, then new connections, then the next requests of clients that do not wait."""
+    order = []
+
+    def dispatch(self, timeout):
+        order.append("requests")
+        self.accept("listener")
+
+    monkeypatch.setattr(ThreadWorker, "wait_for_and_dispatch_events", dispatch)
+    monkeypatch.setattr(Worker, "take", lambda self, listener: order.append(listener))
+    monkeypatch.setattr(Worker, "set_accept_enabled", lambda self, enabled: order.append("accept again"))
+    worker.conversation = SimpleNamespace(read_pipelined=lambda: order.append("pipelined"))
+    worker.wait_for_and_dispatch_events(1.0)
+    assert order == ["requests", "listener", "accept again", "pipelined"]
+    worker._accepting = True
+    worker.wait_for_and_dispatch_events(1.0)
+    assert order[4:] == ["requests", "listener", "pipelined"]
+
+
+def test_worker_prepares_its_listeners(worker, monkeypatch):
+    """For each, the system holds little of a response; and gunicorn's own bound of connections is above ours."""
+    monkeypatch.setattr(ThreadWorker, "init_process", lambda self: None)
+    worker.worker_connections = 100
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        worker.sockets = [listener]
+        worker.init_process()
+        assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == 256 * 1024
+    assert (worker.worker_connections, worker.connections.capacity, worker.connections.per_address) == (101, 100, 50)
+
+
+def test_worker_says_that_it_is_alive_once_a_second(worker, monkeypatch):
+    """Not at each event."""
+    said = []
+    monkeypatch.setattr(ThreadWorker, "notify", lambda self: said.append(1))
+    worker.notify()
+    worker.notify()
+    assert len(said) == 1
+    worker.notify_at = time.monotonic()
+    worker.notify()
+    assert len(said) == 2
+
+
+def test_worker_that_ends_waits_little_for_idle_clients(worker):
+    """Those with a request have all of their time."""
+    idle, soon, busy = Conn(9.0), Conn(1.0), Conn(9.0, "a request")
+    worker.connections = Connections(10, 10)
+    for one in (idle, soon, busy):
+        worker.connections.add(one)
+    worker._cap_keepalive(2.0)
+    assert [one.deadline for one in (idle, soon, busy)] == [2.0, 1.0, 9.0]
+
+
+def test_worker_that_ends_closes_all_connections(accepting):
+    """When gunicorn says so."""
+    one = Conn(1.0)
+    accepting.connections.add(one)
+    accepting.murder_keepalived()
+    assert accepting.dropped == []
+    accepting.murder_keepalived(force=True)
+    assert accepting.dropped == [one]

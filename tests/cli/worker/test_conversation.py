@@ -1,0 +1,115 @@
+"""Conversation: the order of what happens on a connection."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+from contextlib import closing
+from types import SimpleNamespace
+
+import pytest
+from gunicorn.config import Config
+
+from nproxy_mw.cli.worker.bounds import Bounds
+from nproxy_mw.cli.worker.budget import Budget
+from nproxy_mw.cli.worker.connection import Connection
+from nproxy_mw.cli.worker.connections import Connections
+from nproxy_mw.cli.worker.conversation import Conversation
+from nproxy_mw.cli.worker.output import OutputBuffer
+from nproxy_mw.cli.worker.poller import Poller
+
+PING = b"GET /-/ping HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+class Desk:
+    """A conversation on one connection, whose requests no thread gets."""
+
+    def __init__(self, selector, ours):
+        self.handed, self.refused = [], []
+        budget = Budget(1000, 0)
+        self.poller = Poller(selector, Connections(10, 10), None)
+        self.conversation = Conversation(
+            self.poller,
+            SimpleNamespace(hand_over=lambda one: self.handed.append(one.request.path)),
+            Bounds(),
+            budget,
+            write_refusal=lambda one, error: self.refused.append(type(error).__name__),
+            keep_alive=lambda: 30.0,
+        )
+        output = OutputBuffer(ours, budget)
+        self.connection = Connection(Config(), ours, "", "", bounds=Bounds(), output=output)
+        self.poller.add(self.connection, self.conversation.read, deadline=1.0)
+
+    def responded(self, *, keeps=True):
+        self.connection.keeps = keeps
+        self.conversation.send_rest(self.connection)
+
+
+@pytest.fixture
+def client():
+    theirs, ours = socket.socketpair()
+    with theirs, ours, closing(selectors.DefaultSelector()) as selector:
+        yield theirs, Desk(selector, ours)
+
+
+def test_next_request_that_is_there_already_has_to_wait_for_its_turn(client):
+    """Other connections come first, or a client that sends much at once would be served alone."""
+    theirs, desk = client
+    theirs.sendall(PING + PING.replace(b"ping", b"whoami") + b"GET /-/pi")
+    desk.conversation.read(desk.connection)
+    assert desk.handed == ["/-/ping"]
+    desk.responded()
+    assert desk.handed == ["/-/ping"]
+    desk.conversation.read_pipelined()
+    assert desk.handed == ["/-/ping", "/-/whoami"]
+    desk.responded()
+    desk.conversation.read_pipelined()
+    assert (len(desk.handed), desk.connection.held) == (2, b"GET /-/pi")
+
+
+def test_connection_that_went_on_meanwhile_has_had_its_turn(client):
+    """A request is handed over once."""
+    theirs, desk = client
+    theirs.sendall(PING + b"GET /-/pi")
+    desk.conversation.read(desk.connection)
+    desk.responded()
+    theirs.sendall(b"ng HTTP/1.1\r\nHost: a\r\n\r\n")
+    desk.conversation.read(desk.connection)
+    desk.conversation.read_pipelined()
+    assert desk.handed == ["/-/ping", "/-/ping"]
+
+
+def test_connection_that_ended_has_no_turn(client):
+    """It is closed."""
+    theirs, desk = client
+    theirs.sendall(PING * 2)
+    desk.conversation.read(desk.connection)
+    desk.responded()
+    desk.poller.drop(desk.connection)
+    desk.conversation.read_pipelined()
+    assert len(desk.handed) == 1
+
+
+def test_last_response_is_followed_by_the_end(client):
+    """What the client sends behind it is read and not looked at, until the client ends the connection."""
+    theirs, desk = client
+    theirs.sendall(PING * 2)
+    desk.conversation.read(desk.connection)
+    desk.responded(keeps=False)
+    assert theirs.recv(1) == b""
+    theirs.sendall(PING)
+    desk.connection.when_ready(desk.connection)
+    assert (len(desk.handed), len(desk.poller.connections)) == (1, 1)
+    theirs.shutdown(socket.SHUT_WR)
+    desk.connection.when_ready(desk.connection)
+    assert len(desk.poller.connections) == 0
+
+
+def test_what_is_no_request_is_refused(client):
+    """And nothing behind it is a request."""
+    theirs, desk = client
+    theirs.sendall(b"NONSENSE\r\n\r\n" + PING)
+    desk.conversation.read(desk.connection)
+    desk.conversation.read_pipelined()
+    assert (desk.handed, desk.refused) == ([], ["InvalidRequestLine"])
+    assert desk.connection.when_ready == desk.conversation.discard
