@@ -158,5 +158,7 @@ def test_the_way_back_after_signing_out_shows_nothing(opened: Callable[..., Page
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="API tokens")).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
-    page.go_back()
+    expect(page.get_by_text("You are signed out.")).to_be_visible()
+    page.evaluate("history.back()")
+    expect(page.get_by_text("You are signed out.")).not_to_be_visible()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
