@@ -25,7 +25,7 @@ from nproxy_mw.upstream.breaker import Breaker
 T = TypeVar("T")
 
 WAITING = 48
-"""Requests of one process that may wait for the upstream at a time, unless the host says otherwise. One npm alone has 15."""
+"""Requests of one process that may wait for the upstream at a time. One npm alone has 15."""
 
 ATTEMPTS = 3
 PAUSE = 0.1  # seconds before the second attempt; twice as long before the third
