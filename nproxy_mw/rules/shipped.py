@@ -129,7 +129,8 @@ SHIPPED = Catalog(
         RuleDefinition(
             ManifestMismatch(),
             "block",
-            "Flags versions whose tarball has a package.json that differs from the packument.",
+            "Flags versions whose tarball has a package.json that differs from the packument. "
+            "Nothing is flagged yet: public tarballs are not opened.",
         ),
     )
 )
