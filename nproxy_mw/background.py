@@ -12,7 +12,7 @@ class Periodic:
     """Calls *run* every *interval* seconds, and once more when the process ends.
 
     The thread begins with the first `ensure`, in each process anew: threads do not survive a fork, and a server that
-    forks its workers has no use for one in the parent. If *interval* is None, no thread is started; whoever owns the
+    forks its workers has no use for one in the parent. If *interval* is None, no thread is started; the owner of the
     work calls *run*. *run* raises nothing.
     """
 

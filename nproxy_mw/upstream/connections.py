@@ -9,7 +9,7 @@ What a kept connection could get out of step by:
 - *Bytes behind the end of a body*: the other side counts otherwise than we do. The connection is not used again.
 
 urllib3 looks for bytes that nobody asked for before it uses a kept connection, and drops one that has some. It would
-keep a connection as soon as a body is read; here that waits for whoever read it (`Loan`), who may not like what came.
+keep a connection as soon as a body is read; here that waits for its reader (`Loan`), who may not like what came.
 """
 
 from __future__ import annotations
