@@ -180,7 +180,7 @@ class Cached:
             with document.alone():
                 manifest = document.packument.versions.get(version)
                 if manifest is not None:
-                    return wanted(name, filename, manifest["dist"])
+                    return wanted(name, filename, manifest)
         raise NotFound("The upstream registry has no such tarball.", code="tarball-not-found")
 
     def _is_fresh(self, known: _Known, *, past: bool) -> bool:

@@ -15,17 +15,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import BinaryIO
-
-from msgspec import Raw
+from typing import BinaryIO, TypeAlias
 
 from nproxy_mw.errors import Busy, Exists, Missing, NproxyError, RangeNotSatisfiable, StorageUnavailable
 from nproxy_mw.npm.documents import Blob, ByteRange, Part
 from nproxy_mw.npm.names import Name
-from nproxy_mw.npm.slices import as_text, members_of
+from nproxy_mw.npm.slices import Members, as_text, members_of
 from nproxy_mw.storage import LocalStorage
 from nproxy_mw.storage.port import Storage, is_key
 from nproxy_mw.upstream.growing import Growing, HostLock
@@ -43,11 +42,15 @@ OpenUpstream = Callable[[], Blob]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A tarball that is asked for, and what it must be by the packument. Without a *digest* it is not kept."""
+    """A tarball that is asked for, and what it must be by the packument. Without a *digest* it is not kept.
+
+    *manifest* is what the packument says of its version.
+    """
 
     name: Name
     filename: str
     digest: Digest | None
+    manifest: Members = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def key(self) -> str:
@@ -55,10 +58,15 @@ class Wanted:
         return key_of(self.name, self.filename)
 
 
-def wanted(name: Name, filename: str, dist: Raw) -> Wanted:
-    """Returns the tarball that the ``dist`` of a manifest describes."""
-    members = members_of(dist)
-    return Wanted(name, filename, digest_of(as_text(members.get("integrity")), as_text(members.get("shasum"))))
+Whole: TypeAlias = "bytes | mmap"
+"""All bytes of a tarball, in memory or in a file."""
+
+
+def wanted(name: Name, filename: str, manifest: Members) -> Wanted:
+    """Returns the tarball of the version that *manifest* describes."""
+    dist = members_of(manifest["dist"])
+    digest = digest_of(as_text(dist.get("integrity")), as_text(dist.get("shasum")))
+    return Wanted(name, filename, digest, manifest)
 
 
 def key_of(name: Name, filename: str) -> str:
@@ -68,13 +76,22 @@ def key_of(name: Name, filename: str) -> str:
 
 
 class Tarballs:
-    """Tarballs on *storage*. *spool* is a folder of this host for what is under way. *grown* is called after each one
-    that was kept.
+    """Tarballs on *storage*. *spool* is a folder of this host for what is under way. *arrived* is called with each one
+    that was fetched and verified, before it is kept and before a client gets its last byte; it raises nothing. *grown*
+    is called after each one that was kept.
     """
 
-    def __init__(self, storage: Storage, spool: Path, *, grown: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        spool: Path,
+        *,
+        arrived: Callable[[Wanted, Whole], None] = lambda tarball, data: None,
+        grown: Callable[[], None] = lambda: None,
+    ) -> None:
         self.storage = storage
         self.spool = spool
+        self.arrived = arrived
         self.grown = grown
 
     def find(self, name: Name, filename: str, part: ByteRange | None) -> Blob | None:
@@ -147,6 +164,7 @@ class Tarballs:
             verifier = Verifier(tarball.digest, upstream.size)
             with upstream:
                 data = b"".join(verified(upstream, verifier))
+            self.arrived(tarball, data)
             try:
                 self._create(tarball.key, data)
             except StorageUnavailable as error:  # a full disk: served all the same
@@ -164,6 +182,7 @@ class Tarballs:
                     verifier.feed(chunk)
                     growing.write(chunk)
             verifier.finish()
+            self._read_file(tarball, growing.path)
             self._adopt(tarball.key, growing.path)
             growing.finish()
         except (NproxyError, OSError) as error:
@@ -171,6 +190,14 @@ class Tarballs:
             growing.fail(str(error))
         finally:
             lock.release()
+
+    def _read_file(self, tarball: Wanted, path: Path) -> None:
+        """Hands what lies at *path* to *arrived*."""
+        with path.open("rb") as file:
+            if not _size_of(file):
+                return self.arrived(tarball, b"")
+            with mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+                return self.arrived(tarball, data)
 
     def _adopt(self, key: str, path: Path) -> None:
         """Moves the file at *path* into the storage."""

@@ -19,7 +19,7 @@ from nproxy_mw.storage.locks import FileLocks
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.upstream.cached import RECHECK, STALE, TTL, Cached
 from nproxy_mw.upstream.flights import Flights
-from nproxy_mw.upstream.kept_tarballs import INLINE, Tarballs
+from nproxy_mw.upstream.kept_tarballs import INLINE, Tarballs, Wanted, Whole
 
 LODASH = parse_name("lodash")
 FILE = "lodash-1.0.0.tgz"
@@ -357,3 +357,21 @@ def test_shasum_alone_is_verified(cached: Cached, source: ScriptedSource) -> Non
     source.publish("lodash", "1.0.0", dist={"shasum": "0" * 40})
     with pytest.raises(UpstreamUnavailable):
         read(cached)
+
+
+@pytest.mark.parametrize("size", [1000, INLINE + 1])
+def test_tarball_is_shown_once_before_it_is_kept(
+    make: Any, source: ScriptedSource, storage: Storage, tmp_path: Path, size: int
+) -> None:
+    """Whoever looks at tarballs sees each one whole, verified and once, with its manifest, and not a part of it."""
+    data = source.publish("lodash", "1.1.0", data=b"\x1f\x8b" + bytes(size), hello="world")
+    seen: list[Any] = []
+
+    def arrived(tarball: Wanted, whole: Whole) -> None:
+        seen.append((bytes(whole), bytes(tarball.manifest["hello"]), list(storage.list("tarballs"))))
+
+    cached = Cached(source, storage, tarballs=Tarballs(storage, tmp_path / "cache" / ".spool", arrived=arrived))
+    for part in (ByteRange(0, 9), None, None):
+        with cached.tarball(LODASH, "lodash-1.1.0.tgz", part) as blob:
+            assert b"".join(blob) == (data[:10] if part else data)
+    assert seen == [(data, b'"world"', [])]
