@@ -21,10 +21,10 @@ from nproxy_mw.orgs.keys import KeyStore
 from nproxy_mw.orgs.seal import Seal
 from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.orgs.tokens import TokenStore
+from nproxy_mw.packages.search.index import SearchIndex, open_search_index
 from nproxy_mw.packages.store import PackageStore
 from nproxy_mw.rules.catalog import Catalog
 from nproxy_mw.rules.shipped import SHIPPED
-from nproxy_mw.search.index import SearchIndex, open_search_index
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.layout import home
 from nproxy_mw.storage.locks import Locks, locks_for

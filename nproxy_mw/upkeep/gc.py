@@ -18,11 +18,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
 
-from nproxy_mw.accounts import attempts, sessions
+from nproxy_mw.accounts import attempts, pending_logins, sessions
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Changed, Exists, Missing, StorageUnavailable
 from nproxy_mw.ledger.query import compact, days_of, prune
-from nproxy_mw.middleware.login import pending
 from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.documents import UnreadableObject
@@ -107,7 +106,7 @@ def _tend_ledger(own: Prefixed, org: str, today: date, progress: Progress) -> No
 
 
 _IS_OVER: Mapping[ObjectKind, Callable[[bytes, datetime], bool]] = MappingProxyType(
-    {SESSION: sessions.is_over, ATTEMPTS: attempts.is_over, LOGIN: pending.is_over}
+    {SESSION: sessions.is_over, ATTEMPTS: attempts.is_over, LOGIN: pending_logins.is_over}
 )
 
 

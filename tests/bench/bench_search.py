@@ -30,8 +30,8 @@ from nproxy_mw.npm.search import parse_query
 from nproxy_mw.orgs.organization import Organization, organization_at
 from nproxy_mw.packages import record
 from nproxy_mw.packages.record import Record
-from nproxy_mw.search import index
-from nproxy_mw.search.queries import PackageSort, PagePosition
+from nproxy_mw.packages.search import index
+from nproxy_mw.packages.search.queries import PackageSort, PagePosition
 from nproxy_mw.storage.layout import RECORD
 
 # fmt: off

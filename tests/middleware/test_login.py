@@ -14,9 +14,10 @@ from support.hosting import PASSWORD, PlatformFixture
 from support.registry import ACTOR
 
 from nproxy_mw.access import Actor, Grant
+from nproxy_mw.accounts import pending_logins
+from nproxy_mw.accounts.pending_logins import PendingLogin, PendingLogins
 from nproxy_mw.errors import NotFound
-from nproxy_mw.middleware.login import page, pending
-from nproxy_mw.middleware.login.pending import PendingLogin, PendingLogins
+from nproxy_mw.middleware.login import page
 from nproxy_mw.middleware.tenants import ByHost
 from nproxy_mw.storage import layout
 from nproxy_mw.token_format import is_wellformed
@@ -295,7 +296,7 @@ def test_login_is_over_after_ten_minutes(tenants):
 
 def test_waiting_logins_are_bounded(tenants, monkeypatch):
     """One network cannot fill the storage, nor keep others from logging in."""
-    monkeypatch.setattr(pending, "MAX_OF_ADDRESS", 2)
+    monkeypatch.setattr(pending_logins, "MAX_OF_ADDRESS", 2)
     for _ in range(2):
         begin(tenants)
     refused = tenants.stranger().post(LOGIN, {})
@@ -305,7 +306,7 @@ def test_waiting_logins_are_bounded(tenants, monkeypatch):
 
 def test_networks_of_one_customer_count_as_one(tenants, monkeypatch):
     """An IPv6 customer has 65,536 networks to begin logins from."""
-    monkeypatch.setattr(pending, "MAX_OF_ADDRESS", 2)
+    monkeypatch.setattr(pending_logins, "MAX_OF_ADDRESS", 2)
     for n in range(2):
         begin(tenants, REMOTE_ADDR=f"2001:db8:1:{n}::1")
     assert tenants.stranger(REMOTE_ADDR="2001:db8:1:ffff::1").post(LOGIN, {}).status == 429
@@ -314,7 +315,7 @@ def test_networks_of_one_customer_count_as_one(tenants, monkeypatch):
 
 def test_strangers_cannot_close_the_login(tenants, monkeypatch):
     """When too many wait, the oldest that nobody granted gives way; a granted one stays for npm to collect."""
-    monkeypatch.setattr(pending, "MAX_IN_ALL", 3)
+    monkeypatch.setattr(pending_logins, "MAX_IN_ALL", 3)
     moment = [datetime(2026, 1, 1, tzinfo=UTC)]
     logins = PendingLogins(tenants.platform.organization("acme").storage, clock=lambda: moment[0])
     names = []

@@ -17,10 +17,10 @@ import pytest
 from support.search import START, Host, SetClock
 
 from nproxy_mw.errors import Busy, StorageUnavailable
-from nproxy_mw.search import database, files, schema
-from nproxy_mw.search.connections import IDLE, IdleConnections
-from nproxy_mw.search.database import SearchDatabase
-from nproxy_mw.search.files import IndexFile, connect
+from nproxy_mw.packages.search import database, files, schema
+from nproxy_mw.packages.search.connections import IDLE, IdleConnections
+from nproxy_mw.packages.search.database import SearchDatabase
+from nproxy_mw.packages.search.files import IndexFile, connect
 from nproxy_mw.storage import LocalStorage
 from nproxy_mw.testing.races import in_processes, in_threads
 

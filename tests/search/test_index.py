@@ -13,9 +13,9 @@ from support.stores import edit, overwrite
 
 from nproxy_mw.errors import StorageUnavailable
 from nproxy_mw.npm.names import parse_name
-from nproxy_mw.search import index, jobs, refresh
-from nproxy_mw.search.index import SearchIndex
-from nproxy_mw.search.queries import PackageSort
+from nproxy_mw.packages.search import index, jobs, refresh
+from nproxy_mw.packages.search.index import SearchIndex
+from nproxy_mw.packages.search.queries import PackageSort
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.layout import INDEX, RECORD
 from nproxy_mw.storage.local import LocalStorage

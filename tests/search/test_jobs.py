@@ -6,8 +6,8 @@ import logging
 import threading
 
 from nproxy_mw.errors import StorageUnavailable
-from nproxy_mw.search import jobs
-from nproxy_mw.search.jobs import Job
+from nproxy_mw.packages.search import jobs
+from nproxy_mw.packages.search.jobs import Job
 
 
 def test_work_is_not_begun_twice_at_once():

@@ -6,8 +6,8 @@ import pytest
 from support.search import index_of, search, summary_of
 
 from nproxy_mw.npm.search import parse_query
-from nproxy_mw.search import queries
-from nproxy_mw.search.queries import PackageSort, PagePosition
+from nproxy_mw.packages.search import queries
+from nproxy_mw.packages.search.queries import PackageSort, PagePosition
 
 SHELF = [
     summary_of("@acme/date", description="Dates"),

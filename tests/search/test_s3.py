@@ -10,7 +10,7 @@ from support.search import SetClock
 
 from nproxy_mw.npm.search import parse_query
 from nproxy_mw.orgs.organization import Organizations
-from nproxy_mw.search import index
+from nproxy_mw.packages.search import index
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.locks import ThreadLocks
 

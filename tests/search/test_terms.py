@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from support.search import index_of, search, summary_of
 
 from nproxy_mw.npm.search import fold, parse_query
-from nproxy_mw.search.terms import expression, expression_in_names, expression_of_name
+from nproxy_mw.packages.search.terms import expression, expression_in_names, expression_of_name
 
 HOSTILE = [
     '"',

@@ -9,10 +9,10 @@ from typing import Any
 
 from nproxy_mw.npm.search import parse_query
 from nproxy_mw.orgs.organization import open_organization
-from nproxy_mw.search import queries, schema, tables
-from nproxy_mw.search.entries import PackageEntry
-from nproxy_mw.search.files import connect
-from nproxy_mw.search.queries import PackageSort
+from nproxy_mw.packages.search import queries, schema, tables
+from nproxy_mw.packages.search.entries import PackageEntry
+from nproxy_mw.packages.search.files import connect
+from nproxy_mw.packages.search.queries import PackageSort
 from nproxy_mw.storage.locks import ThreadLocks
 from nproxy_mw.storage.port import Revision, Storage
 from support.publications import publish

@@ -12,11 +12,11 @@ from support.stores import UTILS, edit
 
 from nproxy_mw.access import User
 from nproxy_mw.accounts.attempts import Attempts
+from nproxy_mw.accounts.pending_logins import PendingLogins
 from nproxy_mw.accounts.sessions import SessionStore
 from nproxy_mw.errors import StorageUnavailable
 from nproxy_mw.ledger.facts import Count, InstallKey, encode
 from nproxy_mw.ledger.query import read_day
-from nproxy_mw.middleware.login.pending import PendingLogins
 from nproxy_mw.npm.names import parse_name
 from nproxy_mw.orgs.directory import OrganizationDirectory
 from nproxy_mw.orgs.organization import open_organization

@@ -25,9 +25,9 @@ from nproxy_mw.middleware.internal_store.meta import Meta
 from nproxy_mw.middleware.internal_store.writing import Writing
 from nproxy_mw.npm.routes import Kind
 from nproxy_mw.npm.source import PackageSource
+from nproxy_mw.packages.search.index import SearchIndex
 from nproxy_mw.packages.source import StoredPackages
 from nproxy_mw.packages.store import PackageStore
-from nproxy_mw.search.index import SearchIndex
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

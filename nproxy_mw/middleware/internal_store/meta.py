@@ -12,7 +12,7 @@ from nproxy_mw.http.messages import PRIVATE, Response, json_response
 from nproxy_mw.http.negotiation import LONGEST
 from nproxy_mw.npm.search import parse_query
 from nproxy_mw.npm.summaries import search_result
-from nproxy_mw.search.index import SearchIndex
+from nproxy_mw.packages.search.index import SearchIndex
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from nproxy_mw.access import Administrators, Grant, Principal, check_manages
+from nproxy_mw.accounts.pending_logins import PendingLogins
 from nproxy_mw.errors import BadRequest, Unauthenticated
 from nproxy_mw.http.context import context_of
 from nproxy_mw.http.handlers import VerbTable
@@ -25,7 +26,6 @@ from nproxy_mw.http.json_bodies import CREDENTIALS, read_object
 from nproxy_mw.http.messages import NO_STORE, Response, json_response, send
 from nproxy_mw.http.sites import base_url, refuse_other_sites
 from nproxy_mw.middleware.login.browser import LoginHandler, LoginPage, LoginRequest
-from nproxy_mw.middleware.login.pending import PendingLogins
 from nproxy_mw.orgs.tokens import TokenStore
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.times import Clock, utc_now

@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 from werkzeug.http import dump_cookie
 
 from nproxy_mw.access import Actor, Administrators, Grant, Principal, check_manages
+from nproxy_mw.accounts.pending_logins import LIFETIME, PendingLogin, PendingLogins
 from nproxy_mw.errors import BadRequest, Forbidden, NotFound, TooManyRequests, Unauthenticated
 from nproxy_mw.http.bodies import read_body
 from nproxy_mw.http.context import Context, actor_of
@@ -24,7 +25,6 @@ from nproxy_mw.http.messages import Headers, Response
 from nproxy_mw.http.negotiation import cookie
 from nproxy_mw.http.sites import base_url, refuse_other_sites
 from nproxy_mw.middleware.login import page
-from nproxy_mw.middleware.login.pending import LIFETIME, PendingLogin, PendingLogins
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -9,8 +9,8 @@ from html import escape
 from string import Template
 
 from nproxy_mw.access import Grant
+from nproxy_mw.accounts.pending_logins import PendingLogin
 from nproxy_mw.http.messages import Headers
-from nproxy_mw.middleware.login.pending import PendingLogin
 
 _STYLE = (
     "body{font:1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:3rem auto;padding:0 1rem}"

@@ -18,9 +18,9 @@ from nproxy_mw.orgs.exception_requests import ExceptionRequestStore
 from nproxy_mw.orgs.keys import KeyStore
 from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.orgs.tokens import TokenStore
+from nproxy_mw.packages.search.index import SearchIndex
 from nproxy_mw.packages.store import PackageStore
 from nproxy_mw.rules.values import InvalidFields, Problems, shown
-from nproxy_mw.search.index import SearchIndex
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -34,10 +34,10 @@ from nproxy_mw.middleware.management.schemas import (
     schemas,
 )
 from nproxy_mw.orgs.settings_fields import Settings
+from nproxy_mw.packages.search.queries import PackageSort
 from nproxy_mw.rules.catalog import Catalog
 from nproxy_mw.rules.exception_documents import APPROVAL, DENIAL
 from nproxy_mw.rules.shipped import SHIPPED
-from nproxy_mw.search.queries import PackageSort
 
 _SENTENCES = {
     "400": "Something in the request will not do; `fields` may say which.",

@@ -16,8 +16,8 @@ from nproxy_mw.middleware.management.calls import Call, Tenant, reply
 from nproxy_mw.middleware.management.reading import limit_in
 from nproxy_mw.npm.names import MAX_LENGTH, parse_name
 from nproxy_mw.npm.summaries import summary
+from nproxy_mw.packages.search.queries import PackageSort, PagePosition
 from nproxy_mw.rules.values import InvalidFields
-from nproxy_mw.search.queries import PackageSort, PagePosition
 
 _TIME = re.compile(r"[0-9T:.Z-]{0,30}", re.ASCII)
 

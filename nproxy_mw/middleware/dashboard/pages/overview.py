@@ -10,7 +10,7 @@ from nproxy_mw.middleware.dashboard.answers import Answer, Page
 from nproxy_mw.middleware.dashboard.pages.tokens import SOON
 from nproxy_mw.middleware.dashboard.request import PageRequest
 from nproxy_mw.orgs.settings_fields import Settings
-from nproxy_mw.search.queries import PackageSort
+from nproxy_mw.packages.search.queries import PackageSort
 from nproxy_mw.times import utc_now
 
 DAYS = 30

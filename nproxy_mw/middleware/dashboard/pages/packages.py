@@ -12,7 +12,7 @@ from nproxy_mw.middleware.dashboard.answers import Answer, Page
 from nproxy_mw.middleware.dashboard.forms import SentForm
 from nproxy_mw.middleware.dashboard.request import PageRequest
 from nproxy_mw.npm.names import MAX_LENGTH, parse_name
-from nproxy_mw.search.queries import PackageSort, PagePosition
+from nproxy_mw.packages.search.queries import PackageSort, PagePosition
 
 LENGTH = 50
 SORTS = {PackageSort.NAME: "name", PackageSort.UPDATED: "last change"}

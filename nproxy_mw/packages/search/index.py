@@ -18,14 +18,14 @@ from nproxy_mw.errors import Busy, StorageUnavailable
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.search import Query
 from nproxy_mw.packages.record import Record
-from nproxy_mw.search import queries, tables
-from nproxy_mw.search.database import IndexGone, SearchDatabase
-from nproxy_mw.search.entries import entry_of
-from nproxy_mw.search.jobs import Job
-from nproxy_mw.search.queries import FoundPackages, IndexQuestion, PackageSort, PagePosition
-from nproxy_mw.search.records import PackageRecords
-from nproxy_mw.search.refresh import GAP, IndexRefresh
-from nproxy_mw.search.tables import IndexState
+from nproxy_mw.packages.search import queries, tables
+from nproxy_mw.packages.search.database import IndexGone, SearchDatabase
+from nproxy_mw.packages.search.entries import entry_of
+from nproxy_mw.packages.search.jobs import Job
+from nproxy_mw.packages.search.queries import FoundPackages, IndexQuestion, PackageSort, PagePosition
+from nproxy_mw.packages.search.records import PackageRecords
+from nproxy_mw.packages.search.refresh import GAP, IndexRefresh
+from nproxy_mw.packages.search.tables import IndexState
 from nproxy_mw.storage.places import derived_folder, is_local
 from nproxy_mw.storage.port import Revision, Storage
 from nproxy_mw.times import Clock, utc_now

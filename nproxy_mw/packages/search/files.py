@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from nproxy_mw.search import schema
+from nproxy_mw.packages.search import schema
 from nproxy_mw.storage.locks import FileLocks
 
 BUSY_SECONDS = 0.5

@@ -17,10 +17,10 @@ from itertools import islice
 
 from nproxy_mw.audit import index as events
 from nproxy_mw.errors import StorageUnavailable
-from nproxy_mw.search import tables
-from nproxy_mw.search.database import SearchDatabase
-from nproxy_mw.search.entries import PackageEntry
-from nproxy_mw.search.records import PackageRecords
+from nproxy_mw.packages.search import tables
+from nproxy_mw.packages.search.database import SearchDatabase
+from nproxy_mw.packages.search.entries import PackageEntry
+from nproxy_mw.packages.search.records import PackageRecords
 from nproxy_mw.storage.port import Revision
 from nproxy_mw.times import Clock
 

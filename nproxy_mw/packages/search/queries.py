@@ -13,8 +13,8 @@ import orjson
 
 from nproxy_mw.json_values import Json
 from nproxy_mw.npm.search import Query
-from nproxy_mw.search import tables
-from nproxy_mw.search.terms import base_of, expression, expression_in_names, expression_of_name
+from nproxy_mw.packages.search import tables
+from nproxy_mw.packages.search.terms import base_of, expression, expression_in_names, expression_of_name
 
 WINDOW = 2000
 """How many packages are ranked by their words. Of more, that many are taken by their names alone."""

@@ -10,7 +10,7 @@ from enum import Enum, auto
 
 from nproxy_mw.errors import Missing, StorageUnavailable
 from nproxy_mw.packages.record import decode
-from nproxy_mw.search.entries import PackageEntry, entry_of
+from nproxy_mw.packages.search.entries import PackageEntry, entry_of
 from nproxy_mw.storage.documents import UnreadableObject
 from nproxy_mw.storage.freshness import strict
 from nproxy_mw.storage.layout import RECORD

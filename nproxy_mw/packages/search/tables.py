@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import orjson
 
-from nproxy_mw.search.entries import PackageEntry
-from nproxy_mw.search.terms import base_of, name_terms, tag_terms, text_terms
+from nproxy_mw.packages.search.entries import PackageEntry
+from nproxy_mw.packages.search.terms import base_of, name_terms, tag_terms, text_terms
 from nproxy_mw.storage.port import Revision
 
 

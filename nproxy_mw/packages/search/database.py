@@ -23,9 +23,9 @@ from typing import NoReturn
 import orjson
 
 from nproxy_mw.errors import NproxyError, StorageUnavailable
-from nproxy_mw.search import schema
-from nproxy_mw.search.connections import IDLE
-from nproxy_mw.search.files import IndexFile, connect
+from nproxy_mw.packages.search import schema
+from nproxy_mw.packages.search.connections import IDLE
+from nproxy_mw.packages.search.files import IndexFile, connect
 
 _log = logging.getLogger(__name__)
 
