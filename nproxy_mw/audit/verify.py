@@ -11,19 +11,16 @@ import orjson
 from nproxy_mw.audit import events, index
 from nproxy_mw.audit.checkpoints import Checkpoints
 from nproxy_mw.audit.events import CheckFinding, NewerFinding
+from nproxy_mw.audit.package_chain import NEWER, chain_of
 from nproxy_mw.audit.trail import ADMINISTRATION, Trail
 from nproxy_mw.errors import Exists, Missing
 from nproxy_mw.json_values import Json
-from nproxy_mw.storage import documents
 from nproxy_mw.storage.documents import NEWER_CODE, UnreadableObject
 from nproxy_mw.storage.layout import INDEX, RECORD
 from nproxy_mw.storage.port import Storage
 
 Chains: TypeAlias = Iterable[tuple[str, Sequence[Any]]]
 """Names of chains, and what is stored of each; read only when asked for, one after the other."""
-
-NEWER = "newer"
-"""What takes the place of a chain that a newer version wrote: `verify` cannot say whether it is sound."""
 
 _REPAIR = "repair it with 'nproxy-mw check --repair'"
 
@@ -33,33 +30,18 @@ class IndexFinding(CheckFinding):
     """A difference between the derived index and a sound chain: a crash can leave it, and the chain makes up for it."""
 
 
-def chain_in(data: bytes) -> Sequence[Any]:
-    """Returns the chain in a package's stored record.
-
-    A record that cannot be read shows as a chain of one thing that is no event: `NEWER` when a newer version wrote it.
-    """
-    try:
-        document = orjson.loads(data)
-        if documents.is_newer(document):
-            return [NEWER]
-        chain = document["chain"]
-    except (ValueError, KeyError, TypeError):
-        return [None]
-    return chain if isinstance(chain, list) else [None]
-
-
 def _package_chains(storage: Storage) -> Iterator[tuple[str, Sequence[Any]]]:
     """Yields the chains of all packages on *storage*, the organization's own."""
     for name in RECORD.names(storage):
         try:
-            data = storage.read(RECORD.key(name)).data
+            chain = chain_of(storage, name)
         except Missing:  # a record is never removed: what checkpoints saw of it shows that
             continue
-        yield name, chain_in(data)
+        yield name, chain
 
 
 def administration_chain(trail: Trail) -> Sequence[Any]:
-    """Returns the administration's chain, or one thing in its place that is no event: see `chain_in`.
+    """Returns the administration's chain, or one thing in its place that is no event: see `package_chain.chain_in`.
 
     Raises:
         StorageUnavailable: the storage cannot be read.

@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from nproxy_mw.audit import verify
 from nproxy_mw.audit.events import CheckFinding
+from nproxy_mw.audit.package_chain import chain_in
 from nproxy_mw.errors import Missing, NproxyError, StorageUnavailable
 from nproxy_mw.json_values import Json
 from nproxy_mw.npm.digests import digests
@@ -55,7 +55,7 @@ def check_package(storage: Storage, name: str) -> CheckedPackage | None:
 
 
 def _checked(storage: Storage, name: str, data: bytes) -> CheckedPackage:
-    package = CheckedPackage(name, list(verify.chain_in(data)))
+    package = CheckedPackage(name, list(chain_in(data)))
     try:
         record = decode(data)
         findings = tuple(_findings(storage, parse_name(name), record))
