@@ -159,6 +159,7 @@ def layers(
                     transport=transport,
                     source=source,
                     firewall=firewall,
+                    changed=upstream.changed if isinstance(upstream, Gateway) else None,
                     public_url=public_url,
                     views=views,
                 )

@@ -8,6 +8,7 @@ from nproxy_mw.firewall.events import RuleEvents
 from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.firewall.policies import Policies
 from nproxy_mw.intelligence.port import Intelligence
+from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.source import PackageSource
 from nproxy_mw.orgs.organization import Organization
 from nproxy_mw.rules.catalog import Catalog
@@ -35,6 +36,11 @@ class Gateway:
     def source(self) -> PackageSource:
         """The upstream's packages before any rule."""
         return self.cached or self.guarded
+
+    def changed(self, name: Name) -> None:
+        """Notes that a client changed the package *name* at the upstream: what is kept of it is old."""
+        if self.cached is not None:
+            self.cached.changed(name)
 
     def firewall(self, organization: Organization) -> Firewall:
         """Returns the rules of *organization* over the upstream's packages. Nothing is asked yet."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from nproxy_mw.errors import NotFound
 from nproxy_mw.http.handlers import Request
 from nproxy_mw.http.messages import ABBREVIATED, JSON, Response
 from nproxy_mw.http.negotiation import form_wanted, is_for_write
@@ -12,7 +13,7 @@ from nproxy_mw.http.sites import base_url
 from nproxy_mw.http.tarballs import tarball_response
 from nproxy_mw.http.views import Read, Views, small_response
 from nproxy_mw.npm.documents import Document
-from nproxy_mw.npm.forms import Form, written, written_members, written_version
+from nproxy_mw.npm.forms import NO_SUCH_VERSION, Form, written, written_members, written_version
 from nproxy_mw.npm.source import PackageSource
 
 _CONTENT_TYPES = {Form.FULL: JSON, Form.SLIM: JSON, Form.ABBREVIATED: ABBREVIATED}
@@ -58,12 +59,21 @@ class Renderer:
         )
 
     def manifest(self, request: Request) -> Response:
-        """Returns one version, named by number or tag."""
+        """Returns one version, named by number or tag. One that is not there is looked for past what is kept."""
+        past = is_for_write(request.environ)
+        try:
+            return self._manifest(request, past=past)
+        except NotFound as error:
+            if past or error.code != NO_SUCH_VERSION:
+                raise
+            return self._manifest(request, past=True)
+
+    def _manifest(self, request: Request, *, past: bool) -> Response:
         package, version = request.route.package, request.route.version
         return self._answer(
             request,
             "version",
-            partial(self.source.packument, package, for_write=is_for_write(request.environ)),
+            partial(self.source.packument, package, for_write=past),
             lambda document, base: written_version(document.packument, version, base),
         )
 

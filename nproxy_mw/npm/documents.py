@@ -62,6 +62,15 @@ class Document:
         """
         return _place_for_a_large_one if len(self.raw) > LARGE else nullcontext()
 
+    def check(self) -> None:
+        """Passes when the document can be read: as a packument of *name*, or as an object where no name is given.
+
+        What is built of a large one for that is dropped again. Raises as `packument`.
+        """
+        with self.alone():
+            document = self.at(self.revision) if len(self.raw) > LARGE else self
+            _ = document.packument if self.name else document.members
+
     def at(self, revision: str, packument: Packument | None = None) -> Document:
         """Returns this document at another *revision*, and with another *packument* when one is given."""
         other = Document(

@@ -20,6 +20,9 @@ from msgspec import Raw
 from nproxy_mw.errors import NotFound
 from nproxy_mw.npm.slices import NO_SCRIPTS, Members, Packument, as_text, as_time, members_of, scripts_of
 
+NO_SUCH_VERSION = "version-not-found"
+"""Code of the error for a version or a dist-tag that a packument does not have."""
+
 
 class Form(Enum):
     """How much of a packument is written."""
@@ -69,7 +72,7 @@ def written_version(packument: Packument, version_or_tag: str, base_url: str) ->
     if version in packument.withheld:
         raise packument.withheld[version]()
     if manifest is None:
-        raise NotFound("The package has no such version or dist-tag.", code="version-not-found")
+        raise NotFound("The package has no such version or dist-tag.", code=NO_SUCH_VERSION)
     return _encode({**manifest, "dist": _Places(packument.name, base_url).dist(version, manifest["dist"])})
 
 

@@ -20,6 +20,9 @@ from nproxy_mw.upstream.eviction import DEFAULT_BOUND, Eviction
 from nproxy_mw.upstream.flights import Flights
 from nproxy_mw.upstream.kept_tarballs import Tarballs
 
+FRESHNESS = 30.0
+"""Seconds after which a process looks whether others have changed what is kept, where each look costs a request."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cache:
@@ -68,7 +71,7 @@ def open_cache(url: str, upstream: str, *, bound: int = DEFAULT_BOUND, ttl: floa
         ValueError: *url* is of a kind that is not supported.
     """
     part = sha256(upstream.encode()).hexdigest()[:16]
-    storage = open_storage(url)
+    storage = open_storage(url, freshness=FRESHNESS)
     if isinstance(storage, LocalStorage):
         root = storage.root / part
         own = LocalStorage(root, durable=False)

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Callable
 from contextlib import suppress
 from hashlib import blake2b
+from typing import NamedTuple
 
 import msgspec
 
-from nproxy_mw.errors import BadRequest, Changed, Exists, Forbidden, Missing, NotFound, NproxyError, StorageError
+from nproxy_mw.errors import BadRequest, Exists, Forbidden, Missing, NotFound, NproxyError, StorageError
 from nproxy_mw.npm.documents import Document
 from nproxy_mw.npm.slices import MAX_BYTES
-from nproxy_mw.storage.port import Storage
+from nproxy_mw.storage.port import Revision, Storage
+from nproxy_mw.storage.swaps import Swap
 
 FORMAT = 1
 """Of an entry. One of another format is passed over, and written anew."""
@@ -25,15 +28,20 @@ _REFUSALS: dict[str, type[NproxyError]] = {"NotFound": NotFound, "Forbidden": Fo
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one document.
+    """What is known of one document. Times are in seconds of Unix time, 0 for never.
 
-    *checked* is when the upstream was last asked, in seconds of Unix time. Either there is a body, with *revision* and
-    what describes it, or a *refusal* with its message: the class of the error that the upstream's answer stands for.
-    *checksum* is the CRC-32 of the stored body: a power cut may leave a file shorter than it was.
+    *checked* is when the upstream was last asked. Either there is a body, with *revision* and what describes it, or a
+    *refusal* with its message: the class of the error that the upstream's answer stands for; or neither, and nothing is
+    known. *checksum* is the CRC-32 of the stored body: a power cut may leave a file shorter than it was.
+
+    *changed* is when a client last changed the document through this registry: what the upstream was asked before that
+    is out of date. *doubted* is since when the upstream refuses what is still served here.
     """
 
     format: int = FORMAT
-    checked: float
+    checked: float = 0.0
+    changed: float = 0.0
+    doubted: float = 0.0
     revision: str = ""
     checksum: int = 0
     is_gzipped: bool = False
@@ -54,6 +62,16 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
             raise _REFUSALS.get(self.refusal, NotFound)(self.message, code=self.code)
 
 
+class Found(NamedTuple):
+    """An entry, and the *revision* of the object that it was read from; empty when it could not be stored."""
+
+    entry: Entry
+    revision: Revision
+
+
+UNSTORED = Revision("")
+
+
 def refused(error: NproxyError, checked: float) -> Entry:
     """Returns the entry of an upstream's refusal."""
     kind = next((name for name, one in _REFUSALS.items() if isinstance(error, one)), "NotFound")
@@ -67,22 +85,36 @@ class Entries:
         self.storage = storage
         self.folder = folder
 
-    def find(self, key: str) -> Entry | None:
+    def find(self, key: str) -> Found | None:
         """Returns the entry of *key*, or None."""
         try:
-            entry = _DECODER.decode(self.storage.read(self._entry(key)).data)
-        except (Missing, msgspec.DecodeError):
+            stored = self.storage.read(self._entry(key))
+        except Missing:
             return None
-        return entry if entry.format == FORMAT else None
+        return Found(_decoded(stored.data), stored.revision)
+
+    def current(self, key: str, known: Found) -> Found | None:
+        """Returns *known* if the entry of *key* is still that, or what another process wrote since then; or None."""
+        if not known.revision:
+            return known
+        try:
+            stored = self.storage.read_if_changed(self._entry(key), known.revision)
+        except Missing:
+            return None
+        return known if stored is None else Found(_decoded(stored.data), stored.revision)
 
     def load(self, key: str, entry: Entry, name: str) -> Document | None:
-        """Returns the document of *entry*; None when its body is gone or damaged. *name* is a packument's package."""
+        """Returns the document of *entry*; None when its body is gone or damaged. *name* is a packument's package.
+
+        A damaged body is removed.
+        """
         try:
             data = self.storage.read(self._body(key, entry.revision)).data
-            raw = _inflated(data) if entry.is_gzipped else data
-        except (Missing, zlib.error, EOFError, OSError):
+        except Missing:
             return None
-        if zlib.crc32(data) != entry.checksum:
+        raw = _undamaged(data, entry)
+        if raw is None:
+            self.drop(key, entry.revision)
             return None
         return Document(
             raw,
@@ -93,11 +125,11 @@ class Entries:
             last_modified=entry.last_modified,
         )
 
-    def keep(self, key: str, document: Document, checked: float, before: Entry | None) -> Entry:
-        """Stores *document*, in place of the one of *before*, and returns its entry.
+    def keep(self, key: str, document: Document, checked: float) -> Found:
+        """Stores *document*, in place of the one before, and returns its entry.
 
         Raises:
-            StorageUnavailable: the storage cannot be written to just now.
+            StorageUnavailable, Busy: the storage cannot be written to just now.
         """
         data = document.gzipped or document.raw
         entry = Entry(
@@ -108,24 +140,37 @@ class Entries:
             etag=document.etag,
             last_modified=document.last_modified,
         )
-        self._replace(self._body(key, entry.revision), data)
-        self.note(key, entry)
-        if before is not None and before.has_body and before.revision != entry.revision:
-            with suppress(StorageError):
-                self.storage.delete(self._body(key, before.revision))
-        return entry
+        with suppress(Exists):
+            self.storage.create(self._body(key, entry.revision), data)
+        return self.note(key, entry)
 
-    def note(self, key: str, entry: Entry) -> None:
-        """Stores *entry* alone. Raises as `keep`."""
-        self._replace(self._entry(key), _ENCODER.encode(entry))
+    def note(self, key: str, entry: Entry) -> Found:
+        """Stores *entry* in place of the one before, and removes a body that it does not name. Raises as `keep`."""
+        bodies = set[str]()
 
-    def _replace(self, key: str, data: bytes) -> None:
-        """Writes an object whatever was there. Of two processes that write at the same time, either one may win."""
-        try:
-            self.storage.create(key, data)
-        except Exists:
-            with suppress(Missing, Changed):
-                self.storage.replace(key, data, self.storage.read(key).revision)
+        def next_to(before: Entry | None) -> Entry:
+            bodies.update([before.revision] if before is not None and before.has_body else [])
+            return entry if before is None else msgspec.structs.replace(entry, changed=before.changed)
+
+        found = self._swapped(key, next_to)
+        for revision in bodies - {found.entry.revision}:
+            self.drop(key, revision)
+        return found
+
+    def mark(self, key: str, changed: float) -> None:
+        """Notes that a client changed the document. Raises as `keep`."""
+        self._swapped(key, lambda before: msgspec.structs.replace(before or Entry(), changed=changed))
+
+    def drop(self, key: str, revision: str) -> None:
+        """Removes the body at *revision*, if it is there."""
+        with suppress(StorageError):
+            self.storage.delete(self._body(key, revision))
+
+    def _swapped(self, key: str, next_to: Callable[[Entry | None], Entry]) -> Found:
+        swap = Swap(self.storage, self._entry(key), _decoded, _ENCODER.encode, next_to, lambda found: False)
+        swap.run()
+        assert swap.written is not None  # noqa: S101 - a swap that writes nothing raises
+        return Found(_DECODER.decode(swap.written.data), swap.written.revision)
 
     def _entry(self, key: str) -> str:
         return f"{self.folder}/{key}/entry"
@@ -136,6 +181,24 @@ class Entries:
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Entry)
+
+
+def _decoded(data: bytes) -> Entry:
+    """Returns the entry in *data*; one that knows nothing for what is damaged or of another format."""
+    try:
+        entry = _DECODER.decode(data)
+    except msgspec.DecodeError:
+        return Entry()
+    return entry if entry.format == FORMAT else Entry()
+
+
+def _undamaged(data: bytes, entry: Entry) -> bytes | None:
+    if zlib.crc32(data) != entry.checksum:
+        return None
+    try:
+        return _inflated(data) if entry.is_gzipped else data
+    except (zlib.error, EOFError, OSError):
+        return None
 
 
 def _inflated(data: bytes) -> bytes:

@@ -17,6 +17,12 @@
 
 Clients try again after a 5xx, some of them for more than a minute, and never after a 4xx. So the table tells what will
 not change soon from what may.
+
+Where something is kept already, a refusal has to last before it is believed (`patience_for`), and what is kept is
+served until then::
+
+    404, 410, 451                            10 seconds      the package was taken away
+    401, 402, 403 and every other 4xx        a day           credentials that ran out, a wrong proxy: an outage
 """
 
 from __future__ import annotations
@@ -25,7 +31,16 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from nproxy_mw.errors import BadRequest, Busy, Forbidden, NotFound, NproxyError, UpstreamTimeout, UpstreamUnavailable
+from nproxy_mw.errors import (
+    BadRequest,
+    Busy,
+    ClientError,
+    Forbidden,
+    NotFound,
+    NproxyError,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
 from nproxy_mw.npm.slices import Members, as_count, as_text, list_of, members_of, outline
 from nproxy_mw.times import utc_now
 
@@ -33,6 +48,10 @@ REASON_LIMIT = 64 * 1024  # bytes of a refusal's body that are read
 
 _LONGEST_REASON = 300  # characters
 _LONGEST_WAIT = 3600  # seconds
+WITHDRAWN = "upstream-withdrew"
+"""Code of the refusal that stands for status 451: a package that the law keeps back."""
+
+_WITHDRAWAL, _OUTAGE = 10.0, 86_400.0  # seconds
 _ABSENT = frozenset({404, 410})
 _FORBIDDEN = frozenset({401, 402, 403, 451})
 _BUSY = frozenset({429, 503})
@@ -52,7 +71,7 @@ def refusal(
         return NotFound(f"The upstream registry has no such {what}.")
     if status in _FORBIDDEN:
         sentence = f"The upstream registry does not hand out this {what}"
-        return Forbidden(_because(sentence, reason), code="upstream-refused")
+        return Forbidden(_because(sentence, reason), code=WITHDRAWN if status == 451 else "upstream-refused")
     if status in _BUSY:
         wait = seconds_to_wait(retry_after, now or utc_now())
         return Busy("The upstream registry is busy: try again in a while.", retry_after=wait, code="upstream-busy")
@@ -62,6 +81,11 @@ def refusal(
         sentence = f"The upstream registry refuses to answer for this {what}"
         return BadRequest(_because(sentence, reason), code="upstream-refused")
     return UpstreamUnavailable(f"The upstream registry answered {status}: try again in a while.")
+
+
+def patience_for(refused: ClientError) -> float:
+    """Returns for how many seconds the upstream must go on refusing what is kept before it is believed."""
+    return _WITHDRAWAL if isinstance(refused, NotFound) or refused.code == WITHDRAWN else _OUTAGE
 
 
 def is_error_object(members: Members) -> bool:

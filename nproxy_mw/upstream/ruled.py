@@ -84,7 +84,7 @@ class Ruled:
 
     def dist_tags(self, name: Name) -> Mapping[str, str]:
         """Returns the dist-tags, repaired. Raises as `packument`."""
-        decision = self.decision(name)
+        decision = self.decision(name, trust=timedelta())
         if decision.blocks_everything:
             raise _held(decision, held_package(decision))
         return decision.tags
@@ -109,11 +109,14 @@ class Ruled:
             raise NotFound("The upstream registry has no such tarball.", code="tarball-not-found")
         return self.source.tarball(name, filename, part)
 
-    def decision(self, name: Name, *, past: bool = False) -> Decision:
-        """Returns the decision about a package; *past* looks at the upstream first. Raises as `packument`."""
+    def decision(self, name: Name, *, past: bool = False, trust: timedelta = TRUST) -> Decision:
+        """Returns the decision about a package; *past* looks at the upstream first. Raises as `packument`.
+
+        One that is younger than *trust* needs no look at the packument.
+        """
         policy, now = self.policy(), self.clock()
         judged = self.judgments.find(str(name))
-        if judged is not None and not past and judged.holds(policy.state, now) and now - judged.made < TRUST:
+        if judged is not None and not past and judged.holds(policy.state, now) and now - judged.made < trust:
             return judged.decision
         known = judged.revision if judged is not None and judged.holds(policy.state, now) else ""
         document = self.source.packument(name, unless=known, for_write=past)

@@ -213,7 +213,7 @@ def test_write_query_goes_up_and_no_other(upstream: RecordingUpstream, client: C
         pytest.param(Reply(408), 504, "upstream-timeout", id="408"),
         pytest.param(Reply(422), 400, "upstream-refused", id="422"),
         pytest.param(Reply(403), 403, "upstream-refused", id="403"),
-        pytest.param(Reply(451), 403, "upstream-refused", id="451"),
+        pytest.param(Reply(451), 403, "upstream-withdrew", id="451"),
         pytest.param(Reply(429, headers={"Retry-After": "17"}), 503, "upstream-busy", id="429"),
         pytest.param(Reply(503, b"<html>"), 503, "upstream-busy", id="503"),
         pytest.param(Reply(500, b"<html>"), 502, "upstream-unavailable", id="500"),

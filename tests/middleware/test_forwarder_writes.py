@@ -295,3 +295,15 @@ def test_cut_publish_never_looks_complete_to_the_upstream(upstream: RecordingUps
     chunks = client.app(environ, lambda status, headers, exc_info=None: seen.append(status))
     chunks.close()
     assert [status[:4] for status in seen] == ["400 "]
+
+
+@pytest.mark.parametrize(
+    ("status", "told"), [(201, True), (200, True), (401, False), (409, False), (500, True), (503, True)]
+)
+def test_change_is_told(upstream: RecordingUpstream, status: int, told: bool) -> None:
+    """What was changed, or may have been, is told; what the upstream refused to change is not."""
+    changed: list[str] = []
+    client = Client(upstream.url, changed=lambda name: changed.append(str(name)))
+    upstream.on("PUT", "/lodash", json_reply({}, status))
+    client.ask("PUT", "/lodash", {"_id": "lodash", "versions": {}}, Authorization="Bearer npm_upstream")
+    assert changed == ["lodash"] * told

@@ -35,13 +35,17 @@ def packument_of(name: str, versions: Mapping[str, Mapping[str, Any]], **members
 
 
 class ScriptedSource:
-    """A source with the given packuments and tarballs; *fail*, when set, is raised by every call."""
+    """A source with the given packuments and tarballs; *fail*, when set, is raised by every call.
+
+    *noted* is called with the name of each packument that is asked for, once the answer is made.
+    """
 
     def __init__(self) -> None:
         self.packuments: dict[str, dict[str, Any]] = {}
         self.tarballs: dict[str, bytes] = {}
         self.fail: Exception | None = None
         self.asked: Counter[str] = Counter()
+        self.noted: Callable[[str], None] = lambda name: None
         self.chunks: Callable[[bytes], Any] = lambda data: iter([data])
 
     def publish(self, name: str, version: str, *, data: bytes | None = None, **manifest: Any) -> bytes:
@@ -60,6 +64,7 @@ class ScriptedSource:
         if str(name) not in self.packuments:
             raise NotFound("There is no such package.")
         raw = json.dumps(self.packuments[str(name)]).encode()
+        self.noted(str(name))
         revision = hashlib.sha256(raw).hexdigest()
         return None if revision == unless else Document(raw, revision, name=str(name))
 

@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 from support.sources import ScriptedSource
 
-from nproxy_mw.errors import Forbidden, NotFound, StorageUnavailable, UpstreamUnavailable
+from nproxy_mw.errors import BadRequest, Forbidden, NotFound, StorageUnavailable, UpstreamUnavailable
 from nproxy_mw.npm.documents import ByteRange
 from nproxy_mw.npm.names import parse_name
 from nproxy_mw.npm.routes import Kind, Route
 from nproxy_mw.storage import LocalStorage, open_storage
 from nproxy_mw.storage.locks import FileLocks
 from nproxy_mw.storage.port import Storage
-from nproxy_mw.upstream.cached import RECHECK, STALE, TTL, Cached
+from nproxy_mw.upstream.cached import RECHECK, SETTLING, STALE, TTL, Cached
 from nproxy_mw.upstream.flights import Flights
 from nproxy_mw.upstream.kept_tarballs import INLINE, Tarballs, Wanted, Whole
+from nproxy_mw.upstream.refusals import WITHDRAWN
 
 LODASH = parse_name("lodash")
 FILE = "lodash-1.0.0.tgz"
@@ -178,6 +179,170 @@ def test_refusal_keeps_its_words(make: Any, source: ScriptedSource) -> None:
         assert refused.value.code == "upstream-refused"
 
 
+def test_change_that_passed_through_is_seen_by_every_process_at_once(
+    make: Any, source: ScriptedSource, time: Time
+) -> None:
+    """What all processes hold in memory is out of date as soon as one of them has passed a change on."""
+    first, second = make(), make()
+    assert raw(first) == raw(second)
+    source.publish("lodash", "1.1.0")
+    time.now += 1
+    first.changed(LODASH)
+    time.now += 1
+    assert b"1.1.0" in raw(second)
+    assert b"1.1.0" in raw(first)
+    assert source.asked["packument lodash"] == 2
+
+
+def test_upstream_that_shows_a_change_late_is_asked_again_soon(make: Any, source: ScriptedSource, time: Time) -> None:
+    """A registry may answer from a cache of its own for some seconds after it took a change."""
+    cached = make()
+    raw(cached)
+    cached.changed(LODASH)
+    time.now += 1
+    assert b"1.1.0" not in raw(cached)
+    source.publish("lodash", "1.1.0")
+    time.now += RECHECK
+    assert b"1.1.0" in raw(cached)
+    time.now += SETTLING
+    raw(cached)
+    time.now += TTL - 1
+    asked = source.asked["packument lodash"]
+    raw(cached)
+    assert source.asked["packument lodash"] == asked
+
+
+def test_change_of_what_is_not_kept_counts_too(make: Any, source: ScriptedSource, time: Time) -> None:
+    """A fetch that began before a change and ended after it does not hide the change."""
+    reader, writer = make(), make()
+    publish = source.publish
+
+    def change_meanwhile(name: str) -> None:
+        source.noted = lambda name: None
+        time.now += 1
+        writer.changed(LODASH)
+        time.now += 1
+
+    source.noted = change_meanwhile
+    assert b"1.1.0" not in raw(reader)
+    publish("lodash", "1.1.0")
+    assert b"1.1.0" in raw(reader)
+
+
+def test_missing_version_makes_one_question_of_all_processes(make: Any, source: ScriptedSource, time: Time) -> None:
+    """Two clients of two processes want a version that was published a moment ago: the upstream is asked once."""
+    processes = [make(), make()]
+    for one in processes:
+        raw(one)
+    source.publish("lodash", "1.1.0")
+    time.now += RECHECK
+    threads = [threading.Thread(target=read, args=(one, None, "lodash-1.1.0.tgz")) for one in processes * 3]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert source.asked["packument lodash"] == 2
+    assert source.asked["tarball lodash-1.1.0.tgz"] == 1
+
+
+WITHDRAWALS = [NotFound("The upstream registry has no such package."), Forbidden("By law.", code=WITHDRAWN)]
+REFUSED = [Forbidden("Log in.", code="upstream-refused"), BadRequest("No.", code="upstream-refused")]
+
+
+@pytest.mark.parametrize("error", WITHDRAWALS, ids=["404", "451"])
+def test_withdrawal_is_believed_when_it_is_said_twice(
+    make: Any, source: ScriptedSource, storage: Storage, time: Time, error: Exception
+) -> None:
+    """A package that is gone is asked for again some seconds later; then it is gone here, with its body."""
+    before = raw(make())
+    time.now += TTL
+    source.fail = error
+    assert [raw(make()), raw(make())] == [before, before]
+    assert source.asked["packument lodash"] == 2
+    time.now += STALE
+    for one in (make(), make()):
+        with pytest.raises(type(error)):
+            raw(one)
+    assert source.asked["packument lodash"] == 3
+    assert [key for key in storage.list("packuments") if not key.endswith("/entry")] == []
+
+
+def test_withdrawal_that_was_an_error_is_forgotten(make: Any, source: ScriptedSource, time: Time) -> None:
+    """A 404 between two good answers changes nothing, nor does another one a day later."""
+    for _ in range(2):
+        before = raw(make())
+        time.now += TTL
+        source.fail = NotFound("The upstream registry has no such package.")
+        assert raw(make()) == before
+        source.fail = None
+        time.now += STALE
+        assert raw(make()) == before
+        time.now += 86_400
+
+
+def test_what_a_client_removed_is_gone_at_once(make: Any, source: ScriptedSource, time: Time) -> None:
+    """After an unpublish through this registry a 404 needs no second one."""
+    first, second = make(), make()
+    raw(first), raw(second)
+    first.changed(LODASH)
+    del source.packuments["lodash"]
+    time.now += 1
+    for one in (second, first):
+        with pytest.raises(NotFound):
+            raw(one)
+
+
+@pytest.mark.parametrize("error", REFUSED, ids=["401, 402, 403", "other 4xx"])
+def test_refusal_of_what_is_kept_is_an_outage_for_a_day(
+    make: Any, source: ScriptedSource, time: Time, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Credentials that ran out take nothing away that is here, and the log says so. After a day it is believed."""
+    before = raw(make())
+    time.now += TTL
+    source.fail = error
+    for _ in range(3):
+        assert raw(make()) == before
+        time.now += STALE
+    assert "is served although the upstream refuses it now" in caplog.text
+    time.now += 86_400
+    with pytest.raises(type(error)):
+        raw(make())
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        pytest.param({"name": "underscore"}, id="another package"),
+        pytest.param({"versions": {"1.0.0": {"name": "underscore", "version": "1.0.0"}}}, id="another one's version"),
+        pytest.param({"versions": []}, id="no versions"),
+    ],
+)
+def test_lie_is_never_kept(
+    make: Any, source: ScriptedSource, storage: Storage, time: Time, lie: dict[str, Any]
+) -> None:
+    """What is not the packument that was asked for is an error where nothing is kept, and an outage where it is."""
+    right = source.packuments["lodash"]
+    source.packuments["lodash"] = {**right, **lie}
+    with pytest.raises(UpstreamUnavailable):
+        raw(make())
+    assert list(storage.list()) == []
+    source.packuments["lodash"] = right
+    before = raw(make())
+    time.now += TTL
+    source.packuments["lodash"] = {**right, **lie}
+    assert raw(make()) == before
+
+
+def test_what_is_cleared_is_asked_for_again(make: Any, source: ScriptedSource, storage: Storage) -> None:
+    """A cache that is emptied under a running process is empty for it."""
+    cached = make()
+    before = raw(cached)
+    for key in list(storage.list()):
+        storage.delete(key)
+    assert raw(cached) == before
+    assert source.asked["packument lodash"] == 2
+
+
 def test_documents_are_kept_like_packuments(cached: Cached, source: ScriptedSource) -> None:
     """Keys are fetched once."""
     for _ in range(2):
@@ -196,7 +361,7 @@ def test_damaged_body_is_fetched_again(make: Any, source: ScriptedSource, storag
     assert source.asked["packument lodash"] == 2
 
 
-@pytest.mark.parametrize("data", [b"", b"{}", b"\xff", b'{"format":99,"checked":0}'])
+@pytest.mark.parametrize("data", [b"", b"{}", b"[]", b"\xff", b'{"format":99,"checked":0}'])
 def test_damaged_entry_is_written_anew(make: Any, source: ScriptedSource, storage: Storage, data: bytes) -> None:
     """What cannot be read is asked for again, never an error."""
     before = raw(make())

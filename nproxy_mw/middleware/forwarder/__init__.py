@@ -24,18 +24,18 @@ shows where the upstream is.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from nproxy_mw.errors import MissingLayer, NotFound, Unauthenticated
+from nproxy_mw.errors import MissingLayer, NotFound, ServerError, Unauthenticated
 from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.http import messages
 from nproxy_mw.http.bodies import PUBLISH_LIMIT
 from nproxy_mw.http.context import Destination
 from nproxy_mw.http.handlers import Handler, Request, VerbTable, routed
-from nproxy_mw.http.messages import Response, json_response, send
+from nproxy_mw.http.messages import Headers, Response, json_response, send
 from nproxy_mw.http.renderer import Renderer
 from nproxy_mw.http.sites import base_url
 from nproxy_mw.http.views import Views, small_response
@@ -43,6 +43,7 @@ from nproxy_mw.middleware.forwarder.audits import Audits
 from nproxy_mw.middleware.forwarder.bodies import Upload, by_name
 from nproxy_mw.middleware.forwarder.explaining import explain, explain_url
 from nproxy_mw.npm.forms import written_members
+from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.routes import Kind
 from nproxy_mw.npm.slices import Members, list_of
 from nproxy_mw.npm.source import PackageSource
@@ -66,7 +67,8 @@ class Forwarder:
     *app* is the host application at the bottom of a stack: it is handed the root path and nothing else; if it is None,
     the root is 404. *source* is what is read from, such as the upstream with rules and a cache before it; if it is
     None, it is that of *firewall*, or else the upstream behind *transport* is asked at each read. *firewall* explains
-    what is held, and has advisories; if it is None, there are no explanations and only the upstream's advisories. If
+    what is held, and has advisories; if it is None, there are no explanations and only the upstream's advisories.
+    *changed* is called with the name of each package that a client changed, or may have changed. If
     *public_url* is None, the URLs in answers follow the request. If *views* is None, finished answers are kept in 64
     MiB of this layer's own.
     """
@@ -78,6 +80,7 @@ class Forwarder:
         transport: Transport,
         source: PackageSource | None = None,
         firewall: Firewall | None = None,
+        changed: Callable[[Name], None] | None = None,
         public_url: str | None = None,
         views: Views | None = None,
         max_publish: int = PUBLISH_LIMIT,  # bytes
@@ -86,6 +89,7 @@ class Forwarder:
         self.remote = Remote(transport)
         self.source = source or (firewall.source if firewall else self.remote)
         self.firewall = firewall
+        self.changed = changed or (lambda name: None)
         self.public_url = public_url
         self.max_publish = max_publish
         self._reading = Renderer(
@@ -150,10 +154,21 @@ class Forwarder:
         named = route.package if is_document else None
         upload = Upload(request.environ, self.max_publish, self._rewriter(request), named)
         headers += upload.headers
-        answer, raw = self.remote.write(request.method, route, headers, upload)
+        answer, raw = self._sent(request, headers, upload)
         upload.drain()
         _log.info("the upstream answered %s to %s of %s", answer.status, request.method, route.name)
         return self._relayed(request, answer, raw)
+
+    def _sent(self, request: Request, headers: Headers, upload: Upload) -> tuple[UpstreamResponse, bytes]:
+        route = request.route
+        try:
+            answer, raw = self.remote.write(request.method, route, headers, upload)
+        except ServerError:  # it may have been carried out all the same
+            self.changed(route.package)
+            raise
+        if answer.status < 400:
+            self.changed(route.package)
+        return answer, raw
 
     def _relayed(self, request: Request, answer: UpstreamResponse, raw: bytes) -> Response:
         rewriter = self._rewriter(request)
