@@ -36,7 +36,7 @@ class Firewall:
     """Reads public packages from *inner* through the rules of *policies*.
 
     *judgments* keep decisions; if it is None, this process keeps its own. *log* records them; if it is None, nobody
-    does.
+    does. Clients read `source`; `unruled` is the same before any rule, for people who decide about a hold.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class Firewall:
         log: DecisionLog | None = None,
         clock: Clock = utc_now,
     ) -> None:
+        self.unruled = inner
         self.policies = policies
         self.judgments = judgments or Judgments()
         self.log = log

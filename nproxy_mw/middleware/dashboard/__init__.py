@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from nproxy_mw.access import Principal
 from nproxy_mw.errors import MethodNotAllowed, NotFound, NproxyError, Unauthenticated
@@ -147,8 +147,9 @@ def _sent(request: PageRequest, answer: Answer, headers: Iterable[tuple[str, str
     if isinstance(answer, Page):
         return Response(answer.status, [*PAGE_HEADERS, *answer.headers, *headers], html(request, answer))
     if isinstance(answer, Redirect):
-        notice = f"?notice={answer.notice}" if answer.notice else ""
-        return _go(f"{request.base}/{answer.path}{notice}", status=303, headers=answer.headers)
+        query = {**answer.query, **({"notice": answer.notice} if answer.notice else {})}
+        url = f"{request.base}/{answer.path}{f'?{urlencode(query)}' if query else ''}"
+        return _go(url, status=303, headers=answer.headers)
     disposition = f'attachment; filename="{answer.filename}"'
     return Response(
         200, [("Content-Type", answer.content_type), ("Content-Disposition", disposition), *NO_STORE], answer.body

@@ -22,11 +22,12 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """A place to go after a form, by GET. *path* is below the dashboard; *notice* is a key of `NOTICES`."""
+    """A place to go by GET. *path* is below the dashboard; *notice* is a key of `NOTICES`."""
 
     path: str
     notice: str = ""
     headers: Headers = ()
+    query: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

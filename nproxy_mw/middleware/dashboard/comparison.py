@@ -1,20 +1,30 @@
-"""What changed between two versions: files, text, dependencies, scripts. Bounded, and pure."""
+"""What changed between two versions: files, text, dependencies, scripts.
+
+Both may be hostile: lines, bytes and time are bounded, and what does not fit is named.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import unified_diff
 from typing import Any
 
 from nproxy_mw.json_values import Json
 from nproxy_mw.middleware.dashboard.tarball_files import PackedFile
+from nproxy_mw.middleware.dashboard.texts import short, weight
 
 MAX_LINES = 2000  # of a file that is compared
 MAX_COMPARED = 8000  # lines of all files that are compared for one page
-MAX_SHOWN = 24_000  # characters of all differences on one page
+MAX_SECONDS = 0.5
+"""After which no further file is compared. Files that are made for it take a second each; others take milliseconds."""
+
+MAX_SHOWN = 18_000  # bytes of all differences on one page
 MAX_WIDTH = 300  # characters of a line
-MAX_FILES = 150
+MAX_PATH = 200  # bytes of a path on a page
+MAX_LISTED = 18_000  # bytes of the list of files on one page
+ROW, SECTION = 200, 160  # bytes of the elements around a file in the list, and around its difference
 
 FULL = "The rest is left out: this page is full."
 
@@ -40,6 +50,11 @@ class FileChange:
         """``added``, ``removed`` or ``changed``."""
         return "added" if self.old is None else "removed" if self.new is None else "changed"
 
+    @property
+    def has_section(self) -> bool:
+        """Whether there is more to say of it than the list does."""
+        return bool(self.lines) or self.note != FULL
+
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
@@ -51,19 +66,26 @@ class FieldChange:
     new: str | None
 
 
-def file_changes(old: Mapping[str, PackedFile], new: Mapping[str, PackedFile]) -> list[FileChange]:
-    """Returns what changed from *old* to *new*, at most `MAX_FILES` files, with text as far as a page can show it."""
+def file_changes(
+    old: Mapping[str, PackedFile], new: Mapping[str, PackedFile], *, monotonic: Callable[[], float] = time.monotonic
+) -> list[FileChange]:
+    """Returns what changed from *old* to *new*, files and their text as far as a page can show them."""
     changes: list[FileChange] = []
-    room, patience = MAX_SHOWN, MAX_COMPARED
+    end = monotonic() + MAX_SECONDS
+    room, listed, patience = MAX_SHOWN, MAX_LISTED, MAX_COMPARED
     for path in sorted(old.keys() | new.keys()):
         before, after = old.get(path), new.get(path)
         if before is not None and after is not None and before.digest == after.digest:
             continue
-        if len(changes) == MAX_FILES:
+        path_weight = weight(short(path, MAX_PATH))
+        listed -= ROW + path_weight
+        if listed < 0:
             break
         patience -= max(_line_count(before), _line_count(after))
-        lines, note = _difference(before, after, room) if patience >= 0 and room > 0 else ((), FULL)
-        room -= sum(len(line) + 30 for line in lines)
+        room -= SECTION + 2 * path_weight
+        is_full = patience < 0 or room < 0 or monotonic() > end
+        lines, note = ((), FULL) if is_full else _difference(before, after, room)
+        room -= sum(map(_line_weight, lines))
         changes.append(FileChange(path, _size(before), _size(after), lines, note))
     return changes
 
@@ -90,6 +112,10 @@ def _members(manifest: Json, group: str) -> dict[str, str]:
     return {str(name): str(value) for name, value in found.items()} if isinstance(found, Mapping) else {}
 
 
+def _line_weight(line: str) -> int:
+    return weight(line) + 30
+
+
 def _line_count(file: PackedFile | None) -> int:
     return file.text.count("\n") + 1 if file and file.text else 0
 
@@ -108,7 +134,7 @@ def _difference(before: PackedFile | None, after: PackedFile | None, room: int) 
     lines: list[str] = []
     for line in list(unified_diff(old, new, lineterm="", n=2))[2:]:
         shown = line if len(line) <= MAX_WIDTH else f"{line[:MAX_WIDTH]} …"
-        room -= len(shown) + 30
+        room -= _line_weight(shown)
         if room < 0:
             return tuple(lines), FULL
         lines.append(shown)

@@ -8,7 +8,7 @@ import nh3
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from nproxy_mw.middleware.dashboard.rendering import visible
+from nproxy_mw.middleware.dashboard.texts import visible
 
 LONGEST = 24_000
 """Characters of a README that are shown."""

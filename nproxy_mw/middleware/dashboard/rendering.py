@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from nproxy_mw.http.messages import NO_STORE, Headers
 from nproxy_mw.middleware.dashboard.assets import ICON, SCRIPT, STYLE
+from nproxy_mw.middleware.dashboard.texts import short, visible
 from nproxy_mw.times import timestamp
 
 POLICY = (
@@ -30,16 +31,6 @@ PAGE_HEADERS: Headers = (
     ("Referrer-Policy", "same-origin"),
     *NO_STORE,
 )
-
-_UNSEEN = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e0fff]"
-)
-"""Control and format characters: they have no picture, and some turn the text around them."""
-
-
-def visible(text: str) -> str:
-    """Returns *text* with each character that cannot be seen in the form ``\\u202e``."""
-    return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def size(count: int | None) -> str:
@@ -92,7 +83,7 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters.update(size=size, moment=moment, web_url=web_url, count=count)
+_environment.filters.update(size=size, moment=moment, web_url=web_url, count=count, short=short)
 _environment.globals.update(STYLE=STYLE, SCRIPT=SCRIPT, ICON=ICON)
 
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from nproxy_mw.errors import PayloadTooLarge
 from nproxy_mw.npm.gunzip import Gunzip
 from nproxy_mw.npm.tar_entries import entries
 
@@ -18,6 +19,9 @@ ASKED = 64 * 2**20
 MAX_TEXT = 128 * 1024
 """Bytes of one file whose text is kept to be compared."""
 
+MAX_ENTRIES = 20_000
+"""Files and folders of a tarball that a page opens. The public registry's largest have some thousands."""
+
 
 @dataclass(frozen=True, slots=True)
 class PackedFile:
@@ -29,16 +33,21 @@ class PackedFile:
     text: str | None = field(repr=False)
 
 
-def packed_files(data: bytes) -> Mapping[str, PackedFile]:
+def packed_files(data: bytes, most: int = ASKED) -> Mapping[str, PackedFile]:
     """Returns the files of the tarball *data* by their path in the package, in the order of their paths.
+
+    What stands beside the folder of the package is left out, as npm does. Of equal paths the last one counts.
 
     Raises:
         BadRequest: it is no tarball of a package.
+        PayloadTooLarge: it unpacks to more than *most* bytes, or has more than `MAX_ENTRIES` entries.
     """
     stream, found = Gunzip(data), {}
-    for entry in entries(stream):
-        if not entry.is_folder:
-            path = entry.path.partition("/")[2]
+    for number, entry in enumerate(entries(stream)):
+        if number == MAX_ENTRIES or stream.position + entry.size > most:
+            raise PayloadTooLarge("The tarball is too large to be opened on a page.")
+        path = entry.path.partition("/")[2]
+        if path and not entry.is_folder:
             found[path] = _file(stream, path, entry.size)
     return dict(sorted(found.items()))
 

@@ -44,8 +44,14 @@ class TagRow:
 
 
 def show(request: PageRequest) -> Answer:
-    """Returns the page of a package."""
-    return _package(request)
+    """Returns the page of an internal package. What the rules say of any other is on the page Explain."""
+    try:
+        return _package(request)
+    except NotFound:
+        name = parse_name(request.parts["package"])
+        if name.scope in request.organization.settings.get().internal_scopes:
+            raise
+        return Redirect(request.here("explain"), query={"package": str(name)})
 
 
 def set_tag(request: PageRequest) -> Answer:

@@ -1,0 +1,102 @@
+"""The versions of one package as the pages about a version look at them, wherever the package comes from.
+
+An internal package comes from the organization's store. Any other comes from the upstream, before the rules: somebody
+has to look at a held version to release it. Its files are for administrators while it is held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nproxy_mw.errors import NotFound
+from nproxy_mw.firewall.review import ReviewedPackage, reviewed
+from nproxy_mw.json_values import Json
+from nproxy_mw.middleware.dashboard.request import PageRequest
+from nproxy_mw.npm.names import Name, parse_name
+from nproxy_mw.npm.versions import parse_loose, sort_key
+from nproxy_mw.packages.store import PackageStore
+
+
+@dataclass(frozen=True, slots=True)
+class Releases:
+    """The versions of the package *name*. *versions* are the highest first; *held* are those that the rules hold.
+
+    *manifest*, *published* (empty when it is not known) and *tarball* return what belongs to a version. The last one
+    raises as the source of the package does.
+    """
+
+    name: Name
+    versions: Sequence[str]
+    tags: Mapping[str, str]
+    manifest: Callable[[str], Json]
+    published: Callable[[str], str]
+    tarball: Callable[[str], bytes]
+    is_internal: bool = True
+    held: Collection[str] = ()
+
+
+def releases_of(request: PageRequest) -> Releases:
+    """Returns the versions of the package in the path.
+
+    Raises:
+        NotFound: there is no such package. An internal name is never asked of the upstream.
+        Forbidden, UpstreamUnavailable, UpstreamTimeout, Busy: the upstream refuses, or cannot answer just now.
+    """
+    organization, name = request.organization, parse_name(request.parts["package"])
+    firewall = request.site.firewall_of(organization.id)
+    try:
+        return _internal(organization.packages, name)
+    except NotFound:
+        if firewall is None or name.scope in organization.settings.get().internal_scopes:
+            raise
+    return _of_upstream(reviewed(firewall, name))
+
+
+def _internal(packages: PackageStore, name: Name) -> Releases:
+    packument, _ = packages.read(name)
+    manifests, times = packument["versions"], packument["time"]
+
+    def tarball(version: str) -> bytes:
+        with packages.open_tarball(name, name.tarball(version)).stream as stream:
+            return stream.read()
+
+    return Releases(
+        name,
+        sorted(manifests, key=sort_key, reverse=True),
+        packument["dist-tags"],
+        manifests.__getitem__,
+        lambda version: str(times.get(version, "")),
+        tarball,
+    )
+
+
+def _of_upstream(package: ReviewedPackage) -> Releases:
+    return Releases(
+        package.name,
+        package.versions,
+        package.tags,
+        package.manifest,
+        package.published,
+        package.tarball,
+        is_internal=False,
+        held=package.decision.blocked,
+    )
+
+
+def version_before(versions: Sequence[str], version: str) -> str:
+    """Returns what a version is compared with: the highest stable one below it; of a package without, the one below.
+
+    Empty when there is none. *versions* are in any order.
+    """
+    below = [one for one in versions if sort_key(one) < sort_key(version)]
+    stable = [one for one in below if (number := parse_loose(one)) is not None and number.is_stable]
+    return max(stable or below, key=sort_key, default="")
+
+
+def unpacked_size(manifest: Json) -> int | None:
+    """Returns the bytes that a manifest says its tarball unpacks to; None when it says nothing sensible."""
+    dist: Any = manifest.get("dist")
+    size = dist.get("unpackedSize") if isinstance(dist, Mapping) else None
+    return size if isinstance(size, int) and not isinstance(size, bool) and size >= 0 else None
