@@ -69,7 +69,7 @@ class ReviewedPackage:
         """
         filename = self.name.tarball(version)
         end = monotonic() + PATIENCE
-        digest = wanted(self.name, filename, members_of(self._manifests[version]["dist"])).digest
+        digest = wanted(self.name, filename, self._manifests[version]).digest
         with self._source.tarball(self.name, filename) as blob:
             data = _within(blob, lambda: monotonic() > end)
         return b"".join(verified([data], Verifier(digest)))
