@@ -7,6 +7,7 @@ import os
 import secrets
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,11 +19,20 @@ from nproxy_mw.testing.engines import Engine, EngineFailed, find_weed, seaweedfs
 
 _FOREIGN = ("NPROXY_", "AWS_", "NPM_CONFIG_", "NODE_", "XDG_")
 _KEPT = ("NPROXY_TEST_",)  # what a person running the tests asks of them
+_QUICK = {"tests", "npm", "rules", "intelligence", "packages", "middleware"}
+"""The folders of the quick subset; ``tests`` stands for the files beside this one."""
 
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the quick subset: it takes under a minute, and fails for most of what one breaks."""
+    for item in items:
+        if Path(item.path).parent.name in _QUICK and not any(map(item.get_closest_marker, ("e2e", "live"))):
+            item.add_marker("quick")
 
 
 class NetworkRefused(RuntimeError):
