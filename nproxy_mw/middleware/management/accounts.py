@@ -10,11 +10,24 @@ from nproxy_mw.errors import Conflict, Forbidden, NotFound
 from nproxy_mw.http.json_bodies import CREDENTIALS
 from nproxy_mw.http.messages import Response
 from nproxy_mw.middleware.management.calls import DONE, Call, reply
+from nproxy_mw.middleware.management.operations import ForUsers, Operation
+from nproxy_mw.middleware.management.schemas import (
+    ACCOUNT_NAME,
+    MAYBE_SLUGS,
+    PASSWORD,
+    ROLE,
+    a_list,
+    an_object,
+    ref,
+)
 from nproxy_mw.rules.values import InvalidFields
 
 if TYPE_CHECKING:
     from nproxy_mw.accounts.administrators import AdministratorStore
 
+_PATH = "/accounts"
+_ACCOUNT = ref("Account")
+_NEW = {"name": ACCOUNT_NAME, "password": PASSWORD}
 _LIST = "This is a list of organizations' ids, or null for all of them."
 
 
@@ -52,30 +65,87 @@ class AccountCalls:
             kept = sorted(before.organizations) if before.organizations is not None else None
             organizations = _organizations(document) if "organizations" in document else kept
             role = document.get("role", before.role)
-            self.accounts.set_access(call.rest, role=role, organizations=organizations, actor=call.actor)
+            self.accounts.set_access(call.path["account"], role=role, organizations=organizations, actor=call.actor)
         if "password" in document:
-            self.accounts.set_password(call.rest, document["password"], actor=call.actor)
-        return reply(_shown(self.accounts.find(call.rest) or before))
+            self.accounts.set_password(call.path["account"], document["password"], actor=call.actor)
+        return reply(_shown(self.accounts.find(call.path["account"]) or before))
 
     def remove(self, call: Call) -> Response:
         """Removes an account, and ends its sessions."""
         _require(call)
         call.query()
         self._other(call)
-        self.accounts.remove(call.rest, actor=call.actor)
+        self.accounts.remove(call.path["account"], actor=call.actor)
         return DONE
 
     def end_sessions(self, call: Call) -> Response:
         """Ends all sessions of an account: of any by a platform administrator, of one's own by everybody."""
-        if call.rest != call.user.name:
+        if call.path["account"] != call.user.name:
             _require(call)
         call.query()
-        self.accounts.end_sessions(call.rest, actor=call.actor)
+        self.accounts.end_sessions(call.path["account"], actor=call.actor)
         return DONE
+
+    def operations(self) -> tuple[Operation, ...]:
+        """Returns the calls about accounts."""
+        return (
+            Operation(
+                "GET",
+                _PATH,
+                "listAccounts",
+                "Who may sign in",
+                ForUsers(self.listed),
+                an_object({"accounts": a_list(_ACCOUNT)}),
+            ),
+            Operation(
+                "POST",
+                _PATH,
+                "createAccount",
+                "Creates an account; for platform administrators",
+                ForUsers(self.create),
+                _ACCOUNT,
+                status="201",
+                body=an_object(_NEW, closed=True, role=ROLE, organizations=MAYBE_SLUGS),
+                refusals="409",
+            ),
+            *self._operations_on_one(),
+        )
+
+    def _operations_on_one(self) -> tuple[Operation, ...]:
+        one = f"{_PATH}/{{account}}"
+        return (
+            Operation(
+                "PUT",
+                one,
+                "changeAccount",
+                "Changes the role, the organizations or the password of an account; for platform administrators",
+                ForUsers(self.change),
+                _ACCOUNT,
+                body=an_object({}, closed=True, role=ROLE, organizations=MAYBE_SLUGS, password=PASSWORD),
+                refusals="409",
+            ),
+            Operation(
+                "DELETE",
+                one,
+                "removeAccount",
+                "Removes an account and ends its sessions",
+                ForUsers(self.remove),
+                status="204",
+                refusals="409",
+            ),
+            Operation(
+                "DELETE",
+                f"{one}/sessions",
+                "endSessions",
+                "Ends all sessions of an account",
+                ForUsers(self.end_sessions),
+                status="204",
+            ),
+        )
 
     def _other(self, call: Call) -> User:
         """The account that the call names, which is not the caller's own."""
-        found = self.accounts.find(call.rest)
+        found = self.accounts.find(call.path["account"])
         if found is None:
             raise NotFound("There is no account with that name.", code="unknown-administrator")
         if found.name == call.user.name:

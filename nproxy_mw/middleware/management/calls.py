@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from urllib.parse import parse_qsl
@@ -60,13 +60,13 @@ Authenticator: TypeAlias = "Callable[[WSGIEnvironment], User | None]"
 class Call:
     """One authenticated call.
 
-    *actor* is the caller as the audit trail names them. *rest* is the part of the path that names one thing of several.
+    *actor* is the caller as the audit trail names them. *path* has the parameters in the path.
     """
 
     environ: WSGIEnvironment = field(repr=False)
     user: User
     actor: Actor
-    rest: str = ""
+    path: Mapping[str, str] = field(default_factory=dict)
 
     def document(self, *known: str, limits: JsonLimits = MANAGEMENT) -> dict[str, Any]:
         """Returns the body, a JSON object whose keys are among *known*; any keys when none are given.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from nproxy_mw.errors import BadRequest, Forbidden
 from nproxy_mw.http.messages import Response
 from nproxy_mw.middleware.management.calls import Call, Tenant, reply
+from nproxy_mw.middleware.management.operations import ForUsers, OfOrganization, Operation
+from nproxy_mw.middleware.management.schemas import MAYBE_NAME, SLUG, a_list, an_object, ref
 from nproxy_mw.orgs.directory import OrganizationDirectory, check_id, check_name
 from nproxy_mw.orgs.settings_fields import Settings
 from nproxy_mw.rules.values import InvalidFields
@@ -40,6 +42,24 @@ class OrganizationCalls:
         made = self.organizations.create(org, name, actor=call.actor)
         return reply(made.to_document(), 201)
 
+    def operations(self) -> tuple[Operation, ...]:
+        """Returns the calls about the list."""
+        listed = an_object({"orgs": a_list(ref("Organization"))})
+        return (
+            Operation("GET", "/orgs", "listOrganizations", "The organizations", ForUsers(self.listed), listed),
+            Operation(
+                "POST",
+                "/orgs",
+                "createOrganization",
+                "Makes an organization",
+                ForUsers(self.create),
+                ref("Organization"),
+                status="201",
+                body=an_object({"id": SLUG}, closed=True, name=MAYBE_NAME),
+                refusals="409",
+            ),
+        )
+
 
 def show_settings(call: Call, organization: Tenant) -> Response:
     """Returns all settings."""
@@ -56,3 +76,19 @@ def change_settings(call: Call, organization: Tenant) -> Response:
 
 def _shown(settings: Settings) -> Response:
     return reply(settings.to_document() | {"warnings": settings.warnings()})
+
+
+_SETTINGS_PATH = "/orgs/{orgId}/settings"
+
+SETTINGS_OPERATIONS = (
+    Operation("GET", _SETTINGS_PATH, "showSettings", "All settings", OfOrganization(show_settings), ref("Settings")),
+    Operation(
+        "PUT",
+        _SETTINGS_PATH,
+        "changeSettings",
+        "Changes the settings that the body names; answers all of them",
+        OfOrganization(change_settings),
+        ref("Settings"),
+        body=ref("SettingsChange"),
+    ),
+)

@@ -9,11 +9,23 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from nproxy_mw.access import Role
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.http.messages import Response
 from nproxy_mw.json_values import Json
 from nproxy_mw.middleware.management.calls import Call, Tenant, reply
-from nproxy_mw.middleware.management.reading import limit_in
+from nproxy_mw.middleware.management.operations import OfOrganization, Operation
+from nproxy_mw.middleware.management.reading import PAGE_SCHEMA, limit_in
+from nproxy_mw.middleware.management.schemas import (
+    COUNT,
+    MAYBE_TEXT,
+    PACKAGE_CURSOR,
+    PACKAGE_TEXT,
+    YES_OR_NO,
+    a_list,
+    an_object,
+    ref,
+)
 from nproxy_mw.npm.names import MAX_LENGTH, parse_name
 from nproxy_mw.npm.summaries import summary
 from nproxy_mw.packages.search.queries import PackageSort, PagePosition
@@ -47,7 +59,7 @@ def list_packages(call: Call, organization: Tenant) -> Response:
 def show_package(call: Call, organization: Tenant) -> Response:
     """Returns one internal package and all its versions."""
     call.query()
-    packument, _ = organization.packages.read(parse_name(call.rest))
+    packument, _ = organization.packages.read(parse_name(call.path["name"]))
     return reply(
         {
             **_short(summary(packument)),
@@ -96,3 +108,26 @@ def _versions(packument: Json) -> Iterator[dict[str, Any]]:
             "size": manifest["dist"].get("unpackedSize"),
             "deprecated": manifest.get("deprecated") or None,
         }
+
+
+_PATH = "/orgs/{orgId}/packages"
+
+OPERATIONS = (
+    Operation(
+        "GET",
+        _PATH,
+        "listPackages",
+        "A page of the packages that have `text` in their names; `next` is given as `after` for the page behind it",
+        OfOrganization(list_packages, Role.READER),
+        an_object({"packages": a_list(ref("Package")), "next": MAYBE_TEXT, "total": COUNT, "isComplete": YES_OR_NO}),
+        query=PAGE_SCHEMA | {"after": PACKAGE_CURSOR, "sort": {"enum": sorted(PackageSort)}, "text": PACKAGE_TEXT},
+    ),
+    Operation(
+        "GET",
+        f"{_PATH}/{{name}}",
+        "showPackage",
+        "One internal package",
+        OfOrganization(show_package, Role.READER),
+        ref("WholePackage"),
+    ),
+)

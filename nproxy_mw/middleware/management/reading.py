@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from nproxy_mw.access import Role
 from nproxy_mw.audit.index import MAX_LIMIT
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.http.messages import Response
 from nproxy_mw.middleware.management.calls import Call, Tenant, reply
+from nproxy_mw.middleware.management.operations import OfOrganization, Operation
+from nproxy_mw.middleware.management.schemas import CURSOR, MAYBE_TEXT, TEXT, a_list, an_object, ref
 from nproxy_mw.rules.values import InvalidFields
 
 PAGE = 50  # entries of a page by default
+PAGE_SCHEMA: dict[str, Any] = {"limit": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": PAGE}}
 
 
 def audit(call: Call, organization: Tenant) -> Response:
@@ -46,3 +51,16 @@ def _refuse_future(cursor: str) -> None:
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y%m%d")
     if cursor[:8] > tomorrow:
         raise InvalidFields({"after": "This is 'next' of the page before."}, code="invalid-cursor")
+
+
+OPERATIONS = (
+    Operation(
+        "GET",
+        "/orgs/{orgId}/audit",
+        "listEvents",
+        "One page of the audit trail, newest first; `next` is given as `after` for the page behind it",
+        OfOrganization(audit, Role.READER),
+        an_object({"events": a_list(ref("Event")), "next": MAYBE_TEXT}),
+        query=PAGE_SCHEMA | {"after": CURSOR, "event": TEXT, "package": TEXT},
+    ),
+)

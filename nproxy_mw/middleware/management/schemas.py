@@ -53,6 +53,17 @@ def ref(name: str) -> dict[str, Any]:
 
 
 CURSOR = {"type": "string", "pattern": "^[0-9]{8}T[0-9]{6}\\.[0-9]{3}Z-[0-9a-f]{32}$"}
+_ID = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
+PARAMETERS = {
+    "orgId": SLUG,
+    "name": PACKAGE_NAME,
+    "version": VERSION_OR_TAG,
+    "account": ACCOUNT_NAME,
+    "tokenId": _ID,
+    "requestId": _ID,
+}
+"""The parameters of paths: each name means one thing in all of them."""
+
 _TOKEN: dict[str, Any] = {
     "id": TEXT,
     "name": TEXT,

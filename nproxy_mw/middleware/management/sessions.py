@@ -14,6 +14,8 @@ from nproxy_mw.errors import Unauthenticated
 from nproxy_mw.http.json_bodies import CREDENTIALS
 from nproxy_mw.http.messages import Response
 from nproxy_mw.middleware.management.calls import DONE, Call, bearer, called_by, read_document, reply
+from nproxy_mw.middleware.management.operations import ForUsers, Operation, Public
+from nproxy_mw.middleware.management.schemas import CREDENTIAL, an_object, ref
 from nproxy_mw.rules.values import InvalidFields
 from nproxy_mw.times import timestamp
 from nproxy_mw.token_format import looks_like_ours
@@ -59,6 +61,30 @@ class SignedIn:
         """Ends the session that the call came with."""
         self.sessions.revoke(bearer(call.environ), actor=call.actor)
         return DONE
+
+    def operations(self) -> tuple[Operation, ...]:
+        """Returns the two calls."""
+        return (
+            Operation(
+                "POST",
+                "/sessions",
+                "signIn",
+                "Signs an administrator in",
+                Public(self.sign_in),
+                ref("Session"),
+                status="201",
+                body=an_object({"username": CREDENTIAL, "password": CREDENTIAL}, closed=True),
+                refusals="401 429",
+            ),
+            Operation(
+                "DELETE",
+                "/sessions",
+                "signOut",
+                "Ends the session that the call is made with",
+                ForUsers(self.sign_out),
+                status="204",
+            ),
+        )
 
 
 def _is_text(value: Any) -> bool:

@@ -8,6 +8,8 @@ from typing import Any
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.http.messages import Response
 from nproxy_mw.middleware.management.calls import DONE, Call, Tenant, reply
+from nproxy_mw.middleware.management.operations import OfOrganization, Operation
+from nproxy_mw.middleware.management.schemas import MAYBE_TIME, NAME, TOKEN_SCOPES, a_list, an_object, ref
 from nproxy_mw.orgs.token_records import check_grants, check_name
 from nproxy_mw.rules.values import InvalidFields
 
@@ -40,7 +42,7 @@ def create_token(call: Call, organization: Tenant) -> Response:
 def revoke_token(call: Call, organization: Tenant) -> Response:
     """Revokes a token, at once and for good."""
     call.query()
-    organization.tokens.revoke(call.rest, actor=call.actor)
+    organization.tokens.revoke(call.path["tokenId"], actor=call.actor)
     return DONE
 
 
@@ -76,3 +78,31 @@ def _time(value: Any) -> datetime | None:
     except (TypeError, ValueError, OverflowError) as error:
         raise BadRequest(_TIME) from error
     return time
+
+
+_PATH = "/orgs/{orgId}/tokens"
+
+OPERATIONS = (
+    Operation(
+        "GET",
+        _PATH,
+        "listTokens",
+        "The tokens in use",
+        OfOrganization(list_tokens),
+        an_object({"tokens": a_list(ref("Token"))}),
+    ),
+    Operation(
+        "POST",
+        _PATH,
+        "createToken",
+        "Makes a token; its plaintext is in this answer and nowhere else",
+        OfOrganization(create_token),
+        ref("NewToken"),
+        status="201",
+        body=an_object({"name": NAME, "scopes": TOKEN_SCOPES}, closed=True, expiresAt=MAYBE_TIME),
+    ),
+    Operation("DELETE", _PATH, "revokeAllTokens", "Ends every token", OfOrganization(revoke_all), status="204"),
+    Operation(
+        "DELETE", f"{_PATH}/{{tokenId}}", "revokeToken", "Ends a token", OfOrganization(revoke_token), status="204"
+    ),
+)
