@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from nproxy_mw.errors import Forbidden, Unauthenticated
+from nproxy_mw.restrictions import UNRESTRICTED, Restrictions, parse_address
 
 
 class Grant(StrEnum):
@@ -27,8 +28,8 @@ class Principal:
     """The caller of one request, as its Authorization header names them.
 
     *token_hash* (SHA-256, hex) names the API token in the audit trail; the token itself goes no further than
-    Authenticate. *upstream_authorization* is a header that is not ours: it may go to the upstream with a publish, and
-    nowhere else; it is kept out of ``repr``.
+    Authenticate. *restrictions* narrow what the grants allow. *upstream_authorization* is a header that is not ours: it
+    may go to the upstream with a publish, and nowhere else; it is kept out of ``repr``.
     """
 
     name: str = ""
@@ -36,6 +37,7 @@ class Principal:
     token_id: str = ""
     token_hash: str = ""
     expires_at: datetime | None = None
+    restrictions: Restrictions = UNRESTRICTED
     upstream_authorization: str | None = field(default=None, repr=False)
 
     @property
@@ -151,4 +153,30 @@ def require(principal: Principal, grant: Grant) -> None:
         raise Forbidden(
             f"This token lacks the scope '{grant}': use a token that was created with it.",
             code="missing-scope",
+        )
+
+
+def check_package(principal: Principal, package: str) -> None:
+    """Passes if the internal package *package* is among those that *principal* is restricted to.
+
+    Raises:
+        Forbidden: it is not. Whether there is such a package is not told.
+    """
+    if not principal.restrictions.covers(package):
+        raise Forbidden(
+            f"This token is only for {principal.restrictions.packages_in_words()}: use a token for this package.",
+            code="package-not-allowed",
+        )
+
+
+def check_address(principal: Principal, ip: str) -> None:
+    """Passes if *principal* may be used from the address *ip*.
+
+    Raises:
+        Forbidden: it may not. The sentence names the address, and not those that are allowed.
+    """
+    if not principal.restrictions.admits(ip):
+        raise Forbidden(
+            f"This token may not be used from {parse_address(ip) or 'an unknown address'}: ask for one that may be.",
+            code="address-not-allowed",
         )

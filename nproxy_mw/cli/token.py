@@ -11,8 +11,9 @@ from nproxy_mw.cli.command import Argument, Command, Group, Parsed
 from nproxy_mw.cli.options import Option
 from nproxy_mw.cli.stores import ACTOR, ONE_ORG, organization_of
 from nproxy_mw.cli.terminal import print_table
-from nproxy_mw.cli.values import one_of, positive_duration
+from nproxy_mw.cli.values import address_range, one_of, package_pattern, positive_duration
 from nproxy_mw.orgs.token_records import TokenRecord
+from nproxy_mw.restrictions import Restrictions
 from nproxy_mw.times import timestamp
 
 _TEXT = """\
@@ -28,6 +29,7 @@ Creates an API token and prints it on standard output, alone. It is shown this o
 
   nproxy-mw token create --scope proxy                        for installing: a CI job, a developer
   nproxy-mw token create --scope publish --expires-in 1d      for publishing only, for one day
+  nproxy-mw token create --scope publish --packages '@acme/web-*' --addresses 10.0.0.0/8
   export NPROXY_TOKEN=$(nproxy-mw token create --scope proxy --scope publish)
 
 In the .npmrc of a project, for npm:  //HOST/:_authToken=${NPROXY_TOKEN}
@@ -48,7 +50,11 @@ def _create(parsed: Parsed) -> int:
     expires_at = datetime.now(UTC) + parsed.expires_in if parsed.expires_in else None
     grants = [Grant(scope) for scope in parsed.scope]
     secret, record = organization_of(parsed, make=True).tokens.create(
-        parsed.name or _user(), grants, expires_at=expires_at, actor=ACTOR
+        parsed.name or _user(),
+        grants,
+        expires_at=expires_at,
+        restrictions=Restrictions(parsed.packages, parsed.addresses),
+        actor=ACTOR,
     )
     print(secret)
     print(f"Token {record.id} ({', '.join(sorted(grants))}): keep it, it is not shown again.", file=sys.stderr)
@@ -62,6 +68,7 @@ def _list(parsed: Parsed) -> int:
             token.id,
             token.name,
             ",".join(sorted(token.grants)),
+            str(token.restrictions) or "-",
             timestamp(token.created_at),
             timestamp(token.expires_at) if token.expires_at else "never",
             timestamp(token.last_used_at) if token.last_used_at else "never",
@@ -69,7 +76,7 @@ def _list(parsed: Parsed) -> int:
         )
         for token in organization_of(parsed).tokens.list(revoked=parsed.all)
     ]
-    titles = ("ID", "NAME", "SCOPES", "CREATED", "EXPIRES", "LAST USED", "STATE")
+    titles = ("ID", "NAME", "SCOPES", "ONLY FOR", "CREATED", "EXPIRES", "LAST USED", "STATE")
     print_table(titles, rows, empty="There are no tokens yet: create one with 'nproxy-mw token create'.")
     return 0
 
@@ -101,6 +108,14 @@ _CREATE_OPTIONS = (
     Option("name", "what npm whoami says", "NAME", otherwise="your user name", group="token"),
     Option(
         "expires-in", "30m, 12h or 90d", "TIME", parse=positive_duration, otherwise="never", group="token",
+    ),
+    Option(
+        "packages", "internal packages it is for, like @acme, @acme/utils or '@acme/web-*'; repeat it", "PATTERN",
+        parse=package_pattern, otherwise="all", many=True, group="token",
+    ),
+    Option(
+        "addresses", "addresses it is used from, like 10.0.0.0/8 or 192.0.2.7; repeat it", "CIDR",
+        parse=address_range, otherwise="all", many=True, group="token",
     ),
 )  # fmt: skip
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.npm.names import Name, is_internal_scope, parse_name
+from nproxy_mw.restrictions import AddressRange, parse_pattern, parse_range
 from nproxy_mw.rules.wording import later
 from nproxy_mw.times import parse_duration, parse_time, utc_now
 
@@ -127,6 +128,30 @@ def scope(text: str) -> str:
     if not is_internal_scope(text):
         raise ValueError("is not an npm scope that packages can be published under: one looks like @acme")
     return text
+
+
+def package_pattern(text: str) -> str:
+    """Parses a pattern of packages: see `nproxy_mw.restrictions`.
+
+    Raises:
+        ValueError: *text* is none.
+    """
+    try:
+        return parse_pattern(text)
+    except BadRequest as error:
+        raise ValueError("is not @scope, @scope/name or @scope/prefix-*, in lower case") from error
+
+
+def address_range(text: str) -> AddressRange:
+    """Parses an address range, or one address.
+
+    Raises:
+        ValueError: *text* is neither.
+    """
+    try:
+        return parse_range(text)
+    except BadRequest as error:
+        raise ValueError("is not an address or a range such as 10.0.0.0/8 or 2001:db8::/32") from error
 
 
 def size(text: str) -> int:

@@ -2,8 +2,9 @@
 
 Fills in the `Principal`, and takes the Authorization header off the request: an API token goes no further than this
 layer. A header that is neither ours nor the host's belongs to the upstream and travels in the principal, to be used for
-a public publish alone. A wrong, revoked or expired ``nproxy_`` token is refused here, whatever it was for; so is a
-session of the management API, which would pass for a token of the upstream's.
+a public publish alone. A wrong, revoked or expired ``nproxy_`` token is refused here, whatever it was for, and so is a
+token that is used from an address that it is not for. A session of the management API is refused as well: it would pass
+for a token of the upstream's.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nproxy_mw.access import ANONYMOUS, Principal, Tokens
+from nproxy_mw.access import ANONYMOUS, Principal, Tokens, check_address
 from nproxy_mw.errors import Unauthenticated
 from nproxy_mw.http.context import context_of
 from nproxy_mw.token_format import decode_base64, digest, looks_like_ours, mentions_ours
@@ -43,7 +44,8 @@ class Authenticate:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         context = context_of(environ, by="Authenticate")
         header = environ.get("HTTP_AUTHORIZATION", "")
-        context.principal = self._principal(header.strip())
+        context.principal = principal = self._principal(header.strip())
+        check_address(principal, environ.get("REMOTE_ADDR", ""))
         if header:
             environ = dict(environ)
             del environ["HTTP_AUTHORIZATION"]

@@ -57,7 +57,7 @@ class OwnTokens:
                 "name": record.name,
                 "created": timestamp(record.created_at),
                 "readonly": Grant.PUBLISH not in record.grants,
-                "cidr_whitelist": None,
+                "cidr_whitelist": record.restrictions.to_document()["addresses"] or None,
             }
             for record in self.tokens.list()
             if record.hash == request.principal.token_hash

@@ -10,6 +10,7 @@ from typing import Any
 from nproxy_mw.access import Grant, Principal
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.json_values import Json
+from nproxy_mw.restrictions import UNRESTRICTED, Restrictions, parse_addresses, parse_packages
 from nproxy_mw.storage import documents
 from nproxy_mw.times import timestamp
 
@@ -18,7 +19,10 @@ ID_LENGTH = 16  # hex digits: 64 bits, so two tokens of one organization do not 
 
 
 _FIELDS = frozenset(
-    ["format", "hash", "id", "name", "scopes", "createdAt", "expiresAt", "lastUsedAt", "revokedAt", "events"]
+    [
+        *("format", "hash", "id", "name", "scopes", "createdAt", "expiresAt", "lastUsedAt", "revokedAt", "events"),
+        *("packages", "addresses", "restricted"),
+    ]
 )
 
 
@@ -36,6 +40,7 @@ class TokenRecord:
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
+    restrictions: Restrictions = UNRESTRICTED
     events: tuple[Json, ...] = ()  # the audit events of this token, written together with it
     unknown: Json = field(default_factory=dict)
 
@@ -47,18 +52,19 @@ class TokenRecord:
     @property
     def principal(self) -> Principal:
         """The caller that holds this token."""
-        return Principal(self.name, self.grants, self.id, self.hash, self.expires_at)
+        return Principal(self.name, self.grants, self.id, self.hash, self.expires_at, self.restrictions)
 
     def is_valid(self, now: datetime) -> bool:
         """Returns whether the token is valid: neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
     def to_document(self) -> dict[str, Any]:
-        """Returns the token as the management API shows it."""
+        """Returns the token as the management API shows it. Null stands for all packages, and for all addresses."""
         return {
             "id": self.id,
             "name": self.name,
             "scopes": sorted(self.grants),
+            **{what: entries or None for what, entries in self.restrictions.to_document().items()},
             "createdAt": timestamp(self.created_at),
             "expiresAt": _text(self.expires_at),
             "lastUsedAt": _text(self.last_used_at),
@@ -97,12 +103,19 @@ def named(record: TokenRecord) -> dict[str, Any]:
         "name": record.name,
         "scopes": sorted(record.grants),
         "expiresAt": _text(record.expires_at),
+        **(record.restrictions.to_document() if record.restrictions else {}),
     }
 
 
 def stored_document(record: TokenRecord) -> dict[str, Any]:
-    """Returns the token as it is stored."""
-    return {**record.unknown, **record.to_document(), "hash": record.hash, "events": list(record.events)}
+    """Returns the token as it is stored.
+
+    The scopes of a restricted token are stored inside ``restricted``, so that a version of this package that knows no
+    restrictions finds a token without scopes, which may do nothing.
+    """
+    stored = {**record.unknown, **record.to_document(), "hash": record.hash, "events": list(record.events)}
+    restricted = {"scopes": stored["scopes"], "packages": stored.pop("packages"), "addresses": stored.pop("addresses")}
+    return {**stored, "scopes": [], "restricted": restricted} if record.restrictions else stored
 
 
 def encode(record: TokenRecord) -> bytes:
@@ -118,19 +131,28 @@ def decode(data: bytes) -> TokenRecord:
 def from_document(document: Json) -> TokenRecord:
     """Returns the token that `stored_document` described. Raises `UnreadableObject`."""
     try:
+        restricted = document.get("restricted")
         return TokenRecord(
             hash=document["hash"],
             name=document["name"],
-            grants=frozenset(Grant(scope) for scope in document["scopes"]),
+            grants=frozenset(Grant(scope) for scope in (restricted or document)["scopes"]),
             created_at=datetime.fromisoformat(document["createdAt"]),
             expires_at=_time(document["expiresAt"]),
             revoked_at=_time(document["revokedAt"]),
             last_used_at=_time(document["lastUsedAt"]),
+            restrictions=_restrictions(restricted) if restricted is not None else UNRESTRICTED,
             events=tuple(document["events"]),
             unknown={key: value for key, value in document.items() if key not in _FIELDS},
         )
     except (KeyError, TypeError, ValueError) as error:
         raise documents.damaged() from error
+
+
+def _restrictions(stored: Json) -> Restrictions:
+    found = Restrictions(parse_packages(stored["packages"]), parse_addresses(stored["addresses"]))
+    if not found:
+        raise ValueError("a restricted token that nothing restricts")
+    return found
 
 
 def _text(time: datetime | None) -> str | None:

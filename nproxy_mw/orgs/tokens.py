@@ -24,6 +24,7 @@ from nproxy_mw.json_values import Json
 from nproxy_mw.orgs import token_records
 from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.orgs.token_records import ID_LENGTH, TokenRecord, check_expiry, check_grants, check_name, named
+from nproxy_mw.restrictions import UNRESTRICTED, Restrictions
 from nproxy_mw.storage.layout import TOKEN
 from nproxy_mw.storage.port import Revision, Storage
 from nproxy_mw.storage.revisions import RevisionCache
@@ -53,9 +54,15 @@ class TokenStore:
         self._used: dict[str, datetime] = {}  # hash -> when this process last wrote a last use
 
     def create(
-        self, name: str, grants: Iterable[Grant | str], *, actor: Actor, expires_at: datetime | None = None
+        self,
+        name: str,
+        grants: Iterable[Grant | str],
+        *,
+        actor: Actor,
+        expires_at: datetime | None = None,
+        restrictions: Restrictions = UNRESTRICTED,
     ) -> tuple[str, TokenRecord]:
-        """Makes a token; returns its plaintext, which is stored nowhere, and its record.
+        """Creates a token; returns its plaintext, which is stored nowhere, and its record.
 
         Raises:
             BadRequest: the name, the scopes or the expiry is invalid.
@@ -63,7 +70,12 @@ class TokenStore:
         now = self.clock()
         secret = token_format.make_secret()
         record = TokenRecord(
-            token_format.digest(secret), check_name(name), check_grants(grants), now, check_expiry(expires_at, now)
+            token_format.digest(secret),
+            check_name(name),
+            check_grants(grants),
+            now,
+            check_expiry(expires_at, now),
+            restrictions=restrictions,
         )
         # A crash after this leaves a record whose token nobody has ever seen: it opens nothing.
         self._object(record.hash).change(partial(_created, record=record), actor)

@@ -64,7 +64,7 @@ def check_token(document: Json, history: TrailHistory) -> Iterator[str]:
     if not is_explained or (not created and history.holds(record.events)):
         yield "no event records who made this token, so somebody put it here: revoke it"
     if created and created[0] != token_records.named(record):
-        yield "the audit trail records another name, other scopes or another expiry of this token: revoke it"
+        yield "the audit trail records another name, other rights or another expiry of this token: revoke it"
     if record.revoked_at is None and any(event.get("event") == "token.revoked" for event in events):
         yield "the audit trail records that this token was revoked, so somebody put it back: revoke it"
 

@@ -21,6 +21,7 @@ from nproxy_mw.hosting.administration import administrators_of
 from nproxy_mw.middleware.tenants import ByHost, ByPath, FixedOrg
 from nproxy_mw.orgs.seal import Seal
 from nproxy_mw.orgs.settings_fields import Settings
+from nproxy_mw.restrictions import Restrictions, parse_addresses
 from nproxy_mw.testing.upstream import RecordingUpstream, Reply
 
 NONE = ChosenUpstream(None, "Internal packages only.")
@@ -240,3 +241,25 @@ def test_greeting_stops_nothing(store, capsys, caplog):
         thread.join(timeout=30)
     assert capsys.readouterr().out == f"nproxy-mw is ready at {URL}/ (Ctrl-C stops it).\nInternal packages only.\n"
     assert "could not be read for the greeting" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "status"),
+    [
+        pytest.param(0, "203.0.113.9", 403, id="no proxy is trusted"),
+        pytest.param(1, "203.0.113.9", 200, id="behind one proxy"),
+        pytest.param(1, "203.0.113.9, 198.51.100.1", 403, id="one that the client made up"),
+        pytest.param(2, "203.0.113.9, 198.51.100.1", 200, id="behind two proxies"),
+        pytest.param(1, "2001:db8::5", 200, id="IPv6"),
+        pytest.param(1, "", 403, id="a proxy that says nothing"),
+    ],
+)
+def test_a_token_for_some_addresses_behind_proxies(store, proxies, forwarded, status):
+    """The address is the one that the last trusted proxy saw, never one that a client claims."""
+    one = serving(store, FixedOrg("acme"), trusted_proxies=proxies)
+    prepare(one)
+    restrictions = Restrictions(addresses=parse_addresses(["203.0.113.0/24", "2001:db8::/32"]))
+    tokens = organization_at(str(store), "acme").tokens
+    secret, _ = tokens.create("ci", ["proxy"], restrictions=restrictions, actor=ACTOR)
+    client = Client(one.application(), secret, environ={"REMOTE_ADDR": "127.0.0.1"})
+    assert client.get("/-/whoami", X_Forwarded_For=forwarded).status == status

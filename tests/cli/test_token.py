@@ -194,3 +194,34 @@ def test_unwritable_folder_is_one_sentence(tmp_path, capsys):
     assert out == ""
     assert err.count("\n") == 1
     assert f"It is {store} (Not a directory): give another place with --storage." in err
+
+
+def test_restrictions_are_kept_and_listed(store, capsys):
+    """Options that are repeated, or variables with commas."""
+    out, _ = create(store, capsys, "--packages", "@acme/web-*", "--packages", "@tools", "--addresses", "10.0.0.0/8")
+    restrictions = organization_at(store).tokens.find(out.strip()).restrictions
+    assert restrictions.to_document() == {"packages": ["@acme/web-*", "@tools"], "addresses": ["10.0.0.0/8"]}
+    (row,) = listed(store, capsys)
+    assert row["ONLY FOR"] == "@acme/web-*,@tools,10.0.0.0/8"
+
+
+def test_restrictions_from_variables(store, capsys, monkeypatch):
+    """As everywhere, with commas between."""
+    monkeypatch.setenv("NPROXY_TOKEN_PACKAGES", "@acme,@tools/x")
+    monkeypatch.setenv("NPROXY_TOKEN_ADDRESSES", "2001:db8::/32")
+    out, _ = create(store, capsys)
+    assert str(organization_at(store).tokens.find(out.strip()).restrictions) == "@acme,@tools/x,2001:db8::/32"
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "sentence"),
+    [
+        ("--packages", "lodash", "--packages 'lodash' is not @scope, @scope/name or @scope/prefix-*, in lower case."),
+        ("--addresses", "10.0.0.1/8", "--addresses '10.0.0.1/8' is not an address or a range such as 10.0.0.0/8"),
+    ],
+)
+def test_other_restrictions_are_refused(store, capsys, option, text, sentence):
+    """One sentence, exit code 2, and no token."""
+    assert main(["token", "create", "--scope", "proxy", option, text, "--storage", store]) == 2
+    assert sentence in capsys.readouterr().err
+    assert not Path(store).exists()

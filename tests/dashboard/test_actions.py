@@ -130,6 +130,38 @@ def test_a_token_is_shown_once_and_revoked(filled: PlatformFixture, browser: Bro
     assert browser.get(f"{ACME}/tokens/{found.token_id}/revoke").status == 404
 
 
+def test_a_token_is_restricted(filled: PlatformFixture, browser: Browser) -> None:
+    """One pattern or range a line; the page of the list then shows them."""
+    fields = {"name": "narrow", "scopes": ["proxy"], "packages": "@acme/web-*\r\n@tools\r\n", "addresses": "10.0.0.0/8"}
+    made = browser.submit(browser.get(f"{ACME}/tokens"), "/tokens", **fields)
+    assert "only @acme/web-*, @tools" in made.text
+    assert "from 10.0.0.0/8" in made.text
+    (token,) = (one for one in filled.platform.organization("acme").tokens.list() if one.name == "narrow")
+    assert str(token.restrictions) == "@acme/web-*,@tools,10.0.0.0/8"
+    assert "only @acme/web-*, @tools" in browser.get(f"{ACME}/tokens").text
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"packages": "lodash"}, "A pattern of packages is @scope, @scope/name or @scope/prefix-*, in lower case."),
+        ({"addresses": "10.0.0.1/8"}, "The range around this one is 10.0.0.0/8."),
+    ],
+)
+def test_other_restrictions_are_refused(
+    filled: PlatformFixture, browser: Browser, fields: dict[str, str], sentence: str
+) -> None:
+    """The form keeps what was typed, and stays open where the mistake is."""
+    before = len(filled.platform.organization("acme").tokens.list())
+    page = browser.submit(browser.get(f"{ACME}/tokens"), "/tokens", name="x", scopes=["proxy"], **fields)
+    assert page.status == 400
+    assert sentence in page.text
+    ((name, typed),) = fields.items()
+    assert (name, typed) in page.form("/tokens").fields
+    assert ("details", {"class": "field", "open": ""}) in page.tags
+    assert len(filled.platform.organization("acme").tokens.list()) == before
+
+
 def test_all_tokens_are_revoked_at_once(filled: PlatformFixture, browser: Browser) -> None:
     """When the organization's id was written."""
     question = browser.get(f"{ACME}/tokens/revoke-all")

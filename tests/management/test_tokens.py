@@ -15,7 +15,9 @@ def test_created_token_opens_the_registry_at_once(tenants):
     answer = manager.post(TOKENS, {**WANTED, "expiresAt": "2099-01-31T00:00:00+01:00"})
     assert answer.status == 201
     assert answer.headers["cache-control"] == "no-store"
-    assert set(answer.json) == {"id", "token", "name", "scopes", "createdAt", "expiresAt"}
+    shown = {"id", "token", "name", "scopes", "packages", "addresses", "createdAt", "expiresAt"}
+    assert set(answer.json) == shown
+    assert answer.json["packages"] is answer.json["addresses"] is None
     assert answer.json["scopes"] == ["proxy", "publish"]
     assert answer.json["expiresAt"] == "2099-01-30T23:00:00.000Z"
     secret = answer.json["token"]
@@ -31,7 +33,8 @@ def test_list_tells_everything_but_the_secret(tenants):
     Client(tenants.app, made[0]["token"]).get("/acme/-/whoami")
     shown = {token["name"]: token for token in manager.get(TOKENS).json["tokens"]}
     assert set(shown) == {"one", "two"}
-    assert set(shown["one"]) == {"id", "name", "scopes", "createdAt", "expiresAt", "lastUsedAt", "revokedAt"}
+    times = {"createdAt", "expiresAt", "lastUsedAt", "revokedAt"}
+    assert set(shown["one"]) == {"id", "name", "scopes", "packages", "addresses"} | times
     assert shown["one"]["lastUsedAt"]
     assert shown["two"]["lastUsedAt"] is None
 
@@ -73,6 +76,14 @@ def test_token_of_another_organization_is_not_there(tenants, org):
         pytest.param({**WANTED, "expiresAt": 5}, {"expiresAt"}, id="a number"),
         pytest.param({**WANTED, "expiresAt": "soon"}, {"expiresAt"}, id="no time"),
         pytest.param({**WANTED, "grants": []}, {"grants"}, id="another field"),
+        pytest.param({**WANTED, "packages": []}, {"packages"}, id="no packages"),
+        pytest.param({**WANTED, "packages": "@acme"}, {"packages"}, id="packages, no list"),
+        pytest.param({**WANTED, "packages": ["lodash"]}, {"packages"}, id="a public package"),
+        pytest.param({**WANTED, "packages": ["@acme"] * 101}, {"packages"}, id="too many packages"),
+        pytest.param({**WANTED, "addresses": []}, {"addresses"}, id="no addresses"),
+        pytest.param({**WANTED, "addresses": {"10.0.0.0/8": 1}}, {"addresses"}, id="addresses, no list"),
+        pytest.param({**WANTED, "addresses": ["10.0.0.1/8"]}, {"addresses"}, id="no range"),
+        pytest.param({**WANTED, "packages": [5], "addresses": [5]}, {"packages", "addresses"}, id="numbers"),
     ],
 )
 def test_bad_token_is_told_field_by_field(tenants, body, fields):
@@ -82,3 +93,17 @@ def test_bad_token_is_told_field_by_field(tenants, body, fields):
     assert answer.status == 400
     assert set(answer.json["fields"]) == fields
     assert manager.get(TOKENS).json == {"tokens": []}
+
+
+def test_restricted_token(tenants):
+    """Restrictions are answered in their plainest form, listed, and in effect at once."""
+    manager = tenants.manager()
+    wanted = {**WANTED, "packages": ["@acme/*", "@acme/web-*"], "addresses": ["192.0.2.7", "2001:DB8::/32"]}
+    made = manager.post(TOKENS, wanted).json
+    assert made["packages"] == ["@acme", "@acme/web-*"]
+    assert made["addresses"] == ["192.0.2.7/32", "2001:db8::/32"]
+    (listed,) = manager.get(TOKENS).json["tokens"]
+    assert (listed["packages"], listed["addresses"]) == (made["packages"], made["addresses"])
+    client = Client(tenants.app, made["token"])
+    assert client.get("/acme/-/whoami").status == 200
+    assert client.get("/acme/-/whoami", environ={"REMOTE_ADDR": "192.0.2.8"}).code == "address-not-allowed"

@@ -10,8 +10,11 @@ from support.events import recorded
 from nproxy_mw import token_format
 from nproxy_mw.access import Grant, Principal
 from nproxy_mw.errors import BadRequest, Changed, Missing, NotFound, StorageUnavailable
+from nproxy_mw.orgs import token_records
 from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.orgs.tokens import LAST_USE, StaticTokens, TokenStore
+from nproxy_mw.restrictions import Restrictions, parse_addresses, parse_packages
+from nproxy_mw.storage.layout import TOKEN
 
 BOTH = [Grant.PROXY, Grant.PUBLISH]
 BROKEN = StorageUnavailable("The storage is full.")
@@ -139,6 +142,8 @@ def test_record_as_shown(tokens, actor):
         "id": token_format.digest(secret)[:16],
         "name": "ci",
         "scopes": ["proxy", "publish"],
+        "packages": None,
+        "addresses": None,
         "createdAt": "2026-11-22T12:00:00.000Z",
         "expiresAt": None,
         "lastUsedAt": None,
@@ -354,3 +359,58 @@ def test_static_token_must_be_ours():
     """A token that looks like the upstream's is refused at start."""
     with pytest.raises(ValueError, match="nproxy_"):
         StaticTokens({"npm_abc": Principal()})
+
+
+RESTRICTIONS = Restrictions(parse_packages(["@acme/web-*"]), parse_addresses(["10.0.0.0/8"]))
+
+
+def test_restrictions_travel_with_the_principal(tokens, storage, trail, clock, actor):
+    """They are shown, recorded, and there for another process."""
+    secret, record = tokens.create("ci", BOTH, restrictions=RESTRICTIONS, actor=actor)
+    assert TokenStore(storage, trail=trail, clock=clock).find(secret).restrictions == RESTRICTIONS
+    assert record.to_document()["packages"] == ["@acme/web-*"]
+    assert record.to_document()["addresses"] == ["10.0.0.0/8"]
+    (event,) = trail.chain()
+    assert (event["token"]["packages"], event["token"]["addresses"]) == (["@acme/web-*"], ["10.0.0.0/8"])
+
+
+def test_an_older_version_finds_a_restricted_token_without_scopes(tokens, storage, clock, actor):
+    """It knows no restrictions, so the token may do nothing there; and it loses nothing when it writes a last use."""
+    secret, record = tokens.create("ci", BOTH, restrictions=RESTRICTIONS, actor=actor)
+    key = TOKEN.key(record.hash)
+    stored = orjson.loads(storage.read(key).data)
+    assert stored["scopes"] == []
+    assert "packages" not in stored
+    older = {**stored, "lastUsedAt": "2026-11-22T12:30:00.000Z"}  # what it kept of fields unknown to it
+    assert token_records.decode(orjson.dumps(older)).restrictions == RESTRICTIONS
+    assert tokens.find(secret).grants == frozenset(Grant)
+
+
+def test_a_token_without_restrictions_is_stored_as_before(tokens, storage, actor):
+    """An older version opens it as ever."""
+    _, record = tokens.create("ci", BOTH, actor=actor)
+    stored = orjson.loads(storage.read(TOKEN.key(record.hash)).data)
+    assert stored["scopes"] == ["proxy", "publish"]
+    assert not stored.keys() & {"restricted", "packages", "addresses"}
+
+
+@pytest.mark.parametrize(
+    "restricted",
+    [
+        {},
+        {"scopes": ["proxy"]},
+        {"scopes": ["proxy"], "packages": None, "addresses": None},
+        {"scopes": ["proxy"], "packages": ["*"], "addresses": None},
+        {"scopes": ["proxy"], "packages": None, "addresses": ["everywhere"]},
+        {"scopes": ["admin"], "packages": ["@acme"], "addresses": None},
+        [],
+    ],
+)
+def test_damaged_restrictions_open_nothing(tokens, storage, actor, restricted):
+    """Nothing is guessed: a token whose restrictions cannot be read is not one without any."""
+    secret, record = tokens.create("ci", BOTH, restrictions=RESTRICTIONS, actor=actor)
+    key = TOKEN.key(record.hash)
+    stored = storage.read(key)
+    storage.replace(key, orjson.dumps({**orjson.loads(stored.data), "restricted": restricted}), stored.revision)
+    with pytest.raises(StorageUnavailable):
+        tokens.find(secret)

@@ -16,6 +16,7 @@ from nproxy_mw.accounts.sessions import SessionStore
 from nproxy_mw.npm.names import parse_name
 from nproxy_mw.orgs.directory import OrganizationDirectory
 from nproxy_mw.orgs.settings import SettingsStore
+from nproxy_mw.restrictions import Restrictions, parse_addresses, parse_packages
 from nproxy_mw.rules.catalog import Catalog
 from nproxy_mw.rules.shipped import SHIPPED
 from nproxy_mw.upkeep.check import check
@@ -61,7 +62,7 @@ def test_token_that_was_changed_is_found(store, change, with_events):
     edit(store, key, alter)
     (finding,) = found(store)
     assert finding.startswith(
-        f"{key}: the audit trail records another name, other scopes or another expiry of this token"
+        f"{key}: the audit trail records another name, other rights or another expiry of this token"
     )
 
 
@@ -81,6 +82,24 @@ def test_token_with_the_events_of_another_is_found(store):
     store.create(planted, orjson.dumps({**document, "hash": "f" * 64}))
     (finding,) = found(store)
     assert finding.startswith(f"{planted}: no event records who made this token")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda it: it["restricted"].update(packages=["@acme"]), id="packages"),
+        pytest.param(lambda it: it["restricted"].update(addresses=["0.0.0.0/0"]), id="addresses"),
+        pytest.param(lambda it: it.update(scopes=it.pop("restricted")["scopes"]), id="no restrictions any more"),
+    ],
+)
+def test_restrictions_that_were_changed_are_found(store, acme, change):
+    """Somebody who can write to the storage widened a token."""
+    restrictions = Restrictions(parse_packages(["@acme/web-*"]), parse_addresses(["10.0.0.0/8"]))
+    acme.tokens.create("narrow", [Grant.PROXY], restrictions=restrictions, actor=ACTOR)
+    assert found(store) == []
+    edit(store, token_key(store, "narrow"), change)
+    (finding,) = found(store)
+    assert "records another name, other rights or another expiry of this token" in finding
 
 
 def test_last_use_is_no_change(store, acme):

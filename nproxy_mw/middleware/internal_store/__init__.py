@@ -1,7 +1,8 @@
 """InternalStore: answers for internal packages from the organization's storage, and for the registry itself.
 
 Reading needs the scope ``proxy``, changing needs ``publish``. What clients read to change a package is open to either:
-the packument with ``?write=true``, and who may publish it. What is internal ends here: an absent package is a 404,
+the packument with ``?write=true``, and who may publish it. A token that is restricted to some packages opens no other
+one, and finds no other one by searching. What is internal ends here: an absent package is a 404,
 whatever the upstream has under that name.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from nproxy_mw.access import Grant, require
+from nproxy_mw.access import Grant, check_package, require
 from nproxy_mw.errors import NotFound
 from nproxy_mw.http.context import Destination
 from nproxy_mw.http.handlers import Handler, Request, VerbTable, routed
@@ -101,6 +102,7 @@ def _authorize(request: Request) -> None:
         require(principal, Grant.PUBLISH)
     elif principal.grants != _PUBLISH_ALONE or not _is_part_of_a_change(request):
         require(principal, Grant.PROXY)
+    check_package(principal, str(request.route.package))
 
 
 def _is_part_of_a_change(request: Request) -> bool:

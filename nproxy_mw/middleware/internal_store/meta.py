@@ -50,7 +50,8 @@ class Meta:
         size = min(_number(parameters, "size", SEARCH_SIZE), SEARCH_LIMIT)
         if Grant.PROXY not in request.principal.grants:
             return json_response({"objects": [], "total": 0}, headers=PRIVATE)
-        found = self.search_index.search(query, first=first, size=size)
+        patterns = request.principal.restrictions.packages
+        found = self.search_index.search(query, first=first, size=size, patterns=patterns)
         results = {"objects": list(map(search_result, found.summaries)), "total": found.total}
         return json_response(results, headers=PRIVATE if found.is_complete else (*PRIVATE, _INCOMPLETE))
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, assert_never
 
-from nproxy_mw.access import Administrators, Grant, Principal, Role, User, require
+from nproxy_mw.access import Administrators, Grant, Principal, Role, User, check_address, require
 from nproxy_mw.errors import Forbidden, NotFound, Unauthenticated
 from nproxy_mw.firewall.firewall import FirewallOf
 from nproxy_mw.http.context import context_of
@@ -126,6 +126,7 @@ class Management:
         if principal is None:
             raise Unauthenticated("This API token is unknown, revoked or expired.", code="invalid-token")
         actor = called_by(principal, environ)
+        check_address(principal, actor.ip)
         require(principal, Grant.PROXY)
         return Call(environ, User(principal.name, frozenset()), actor)
 

@@ -10,6 +10,7 @@ from typing import Any
 from nproxy_mw.access import Grant, Role
 from nproxy_mw.orgs.settings_fields import Settings
 from nproxy_mw.orgs.token_records import MAX_NAME
+from nproxy_mw.restrictions import MAX_ENTRIES
 from nproxy_mw.rules.catalog import Catalog
 from nproxy_mw.rules.exception_documents import request_type_of
 from nproxy_mw.rules.requests import RequestState
@@ -23,6 +24,20 @@ SLUG = {"type": "string", "pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"}
 NAME: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": "\\S"}
 MAYBE_NAME = NAME | {"type": ["string", "null"]}
 TOKEN_SCOPES = {"type": "array", "minItems": 1, "items": {"type": "string", "enum": sorted(Grant)}}
+MAYBE_PATTERNS = {
+    "type": ["array", "null"],
+    "minItems": 1,
+    "maxItems": MAX_ENTRIES,
+    "items": {"type": "string", "pattern": "^@[a-z0-9_-][a-z0-9_.-]{0,99}(/[*]|/[a-z0-9_-][a-z0-9_.-]{0,99}[*]?)?$"},
+    "description": "The internal packages that the token is for: @scope, @scope/name or @scope/prefix-*. Null is all.",
+}
+MAYBE_RANGES = {
+    "type": ["array", "null"],
+    "minItems": 1,
+    "maxItems": MAX_ENTRIES,
+    "items": {"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}, {"pattern": "/[0-9]{1,3}$"}]},
+    "description": "The addresses that the token is used from: CIDR, or one address. Null is every address.",
+}
 COUNT = {"type": "integer", "minimum": 0}
 YES_OR_NO = {"type": "boolean"}
 PACKAGE_NAME = {"type": "string", "pattern": "^(@[a-z0-9][a-z0-9-]*/)?[a-z0-9][a-z0-9-]*$", "maxLength": 100}
@@ -68,6 +83,8 @@ _TOKEN: dict[str, Any] = {
     "id": TEXT,
     "name": TEXT,
     "scopes": TOKEN_SCOPES,
+    "packages": MAYBE_PATTERNS,
+    "addresses": MAYBE_RANGES,
     "createdAt": TIME,
     "expiresAt": MAYBE_TIME,
 }

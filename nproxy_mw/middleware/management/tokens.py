@@ -11,9 +11,11 @@ from nproxy_mw.middleware.management.calls import DONE, Call, Tenant, reply
 from nproxy_mw.middleware.management.operations import OfOrganization, Operation
 from nproxy_mw.middleware.management.schemas import MAYBE_TIME, NAME, TOKEN_SCOPES, a_list, an_object, ref
 from nproxy_mw.orgs.token_records import check_grants, check_name
+from nproxy_mw.restrictions import Restrictions, parse_addresses, parse_packages
 from nproxy_mw.rules.values import InvalidFields
 
 _TIME = "This is a time with its zone in the future, such as 2027-01-31T00:00:00Z; left out, the token never expires."
+_OF_NEW = ("name", "scopes", "packages", "addresses", "createdAt", "expiresAt")
 
 
 def list_tokens(call: Call, organization: Tenant) -> Response:
@@ -24,19 +26,20 @@ def list_tokens(call: Call, organization: Tenant) -> Response:
 
 def create_token(call: Call, organization: Tenant) -> Response:
     """Creates a token. Its plaintext is in this answer and nowhere else."""
-    document = call.document("name", "scopes", "expiresAt")
+    document = call.document("name", "scopes", "expiresAt", "packages", "addresses")
     fields: dict[str, str] = {}
     name = _checked("name", lambda: check_name(document.get("name")), fields)
     grants = _checked("scopes", lambda: check_grants(_texts(document.get("scopes"))), fields)
     expires_at = _checked("expiresAt", lambda: _time(document.get("expiresAt")), fields)
+    packages = _checked("packages", lambda: parse_packages(document.get("packages")), fields)
+    addresses = _checked("addresses", lambda: parse_addresses(document.get("addresses")), fields)
     if fields:
         raise InvalidFields(fields, code="invalid-token")
-    secret, record = organization.tokens.create(name, grants, expires_at=expires_at, actor=call.actor)
+    secret, record = organization.tokens.create(
+        name, grants, expires_at=expires_at, restrictions=Restrictions(packages, addresses), actor=call.actor
+    )
     shown = record.to_document()
-    answer = {"id": shown["id"], "token": secret} | {
-        key: shown[key] for key in ("name", "scopes", "createdAt", "expiresAt")
-    }
-    return reply(answer, 201)
+    return reply({"id": shown["id"], "token": secret} | {key: shown[key] for key in _OF_NEW}, 201)
 
 
 def revoke_token(call: Call, organization: Tenant) -> Response:

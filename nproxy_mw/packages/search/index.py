@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -62,13 +63,15 @@ class SearchIndex:
         self._pending: set[str] = set()  # changed by this process, and not written to the index
         self._opened = math.inf
 
-    def search(self, query: Query, *, first: int, size: int) -> FoundPackages:
+    def search(self, query: Query, *, first: int, size: int, patterns: Sequence[str] = ()) -> FoundPackages:
         """Returns *size* packages that fit *query*, the best first, from the number *first* on.
+
+        With *patterns*, only packages that fit one of them: see `nproxy_mw.restrictions`.
 
         Raises:
             StorageUnavailable: there is no index yet, and the storage cannot be read.
         """
-        return self._answer(lambda connection: queries.search(connection, query, first, size))
+        return self._answer(lambda connection: queries.search(connection, query, first, size, patterns))
 
     def page(self, *, sort: PackageSort, after: PagePosition | None, text: str, size: int) -> FoundPackages:
         """Returns a page of the list of packages: see `queries.page`. Raises as `search`."""

@@ -19,7 +19,7 @@ from nproxy_mw.packages.search.terms import base_of, expression, expression_in_n
 WINDOW = 2000
 """How many packages are ranked by their words. Of more, that many are taken by their names alone."""
 
-_PICK = "SELECT * FROM (SELECT rowid AS id, {} AS score FROM terms WHERE terms MATCH :{} LIMIT :window)"
+_PICK = "SELECT * FROM (SELECT rowid AS id, {} AS score FROM terms WHERE terms MATCH :{}{{within}} LIMIT :window)"
 # A name tells more of a package than its description. Tags have no rank. To know how rare each word is, bm25 counts the
 # packages that have it, which takes longer than to find those that have all.
 _RANKED = _PICK.format("bm25(terms, 10.0, 1.0, 0.0)", "anywhere")
@@ -29,6 +29,8 @@ ORDER BY base = :base DESC, substr(base, 1, length(:base)) = :base DESC, depreca
 LIMIT :size OFFSET :first"""
 _LISTED = "SELECT summary FROM packages WHERE summary IS NOT NULL"
 _COUNT = "SELECT count(*) FROM packages WHERE summary IS NOT NULL"
+_WITHIN = " AND rowid IN (SELECT id FROM packages WHERE {})"
+_MATCHES = "SELECT count(*) FROM terms WHERE terms MATCH :anywhere{within}"
 
 
 class PagePosition(NamedTuple):
@@ -62,21 +64,29 @@ IndexQuestion: TypeAlias = Callable[[sqlite3.Connection], FoundPackages]
 """A question to an index."""
 
 
-def search(connection: sqlite3.Connection, query: Query, first: int, size: int) -> FoundPackages:
+def search(
+    connection: sqlite3.Connection, query: Query, first: int, size: int, patterns: Sequence[str] = ()
+) -> FoundPackages:
     """Returns *size* of the packages that fit *query*, from the number *first* on (0 is the best).
 
     The package of the name that was typed comes first, then names that begin so, then the others: rare words before
     common ones, and words in names before words in descriptions. Deprecated packages come last among their like. All
-    that fit are counted. Of more than `WINDOW`, only some can be reached.
+    that fit are counted. Of more than `WINDOW`, only some can be reached. With *patterns*, packages that fit none of
+    them are not found.
     """
     anywhere = expression(query)
     if not anywhere:
         # Marks alone are in no name; nothing at all asks for everything.
-        return FoundPackages([], 0, is_complete=True) if query.phrase else _everything(connection, first, size)
-    total = _number(connection, "SELECT count(*) FROM terms WHERE terms MATCH :anywhere", anywhere=anywhere)
-    values = {"base": base_of(query.phrase), "window": WINDOW, "size": size, "first": first}
+        if query.phrase:
+            return FoundPackages([], 0, is_complete=True)
+        return _everything(connection, first, size, patterns)
+    fits, globs = _fits(patterns)
+    within = _WITHIN.format(fits) if fits else ""
+    total = _number(connection, _MATCHES.format(within=within), anywhere=anywhere, **globs)
+    values = {"base": base_of(query.phrase), "window": WINDOW, "size": size, "first": first, **globs}
     if total <= WINDOW:
-        return _found(connection, connection.execute(_BEST.format(_RANKED), {**values, "anywhere": anywhere}), total)
+        best = _BEST.format(_RANKED).format(within=within)
+        return _found(connection, connection.execute(best, {**values, "anywhere": anywhere}), total)
     expressions = {
         "itself": expression_of_name(query, beginning=False),
         "beginnings": expression_of_name(query, beginning=True),
@@ -84,13 +94,25 @@ def search(connection: sqlite3.Connection, query: Query, first: int, size: int) 
         "anywhere": anywhere,
     }
     picks = [_PICK.format(number, kind) for number, (kind, text) in enumerate(expressions.items()) if text]
-    best = _BEST.format(" UNION ALL ".join(picks))
+    best = _BEST.format(" UNION ALL ".join(picks)).format(within=within)
     return _found(connection, connection.execute(best, {**values, **expressions}), total)
 
 
-def _everything(connection: sqlite3.Connection, first: int, size: int) -> FoundPackages:
-    rows = connection.execute(f"{_LISTED} ORDER BY name LIMIT ? OFFSET ?", [size, first])
-    return _found(connection, rows, _number(connection, _COUNT))
+def _everything(connection: sqlite3.Connection, first: int, size: int, patterns: Sequence[str]) -> FoundPackages:
+    fits, globs = _fits(patterns)
+    within = f" AND ({fits})" if fits else ""
+    values = {"size": size, "first": first, **globs}
+    rows = connection.execute(f"{_LISTED}{within} ORDER BY name LIMIT :size OFFSET :first", values)
+    return _found(connection, rows, _number(connection, f"{_COUNT}{within}", **globs))
+
+
+def _fits(patterns: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """Returns the condition for names that fit one of *patterns*, empty for none, and its values.
+
+    A pattern has no mark that GLOB reads in another way: only a ``*`` at its end.
+    """
+    globs = {f"glob{number}": one if "/" in one else f"{one}/*" for number, one in enumerate(patterns)}
+    return " OR ".join(f"name GLOB :{key}" for key in globs), globs
 
 
 def page(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
 from nproxy_mw.access import Grant
 from nproxy_mw.errors import BadRequest, NotFound
 from nproxy_mw.middleware.dashboard.answers import Answer, Page, Redirect
+from nproxy_mw.middleware.dashboard.forms import SentForm
 from nproxy_mw.middleware.dashboard.paging import page_of
 from nproxy_mw.middleware.dashboard.request import PageRequest
 from nproxy_mw.orgs.token_records import MAX_NAME, TokenRecord
+from nproxy_mw.restrictions import Restrictions, parse_addresses, parse_packages
 from nproxy_mw.times import utc_now
 
 LIFETIMES = {"30": "30 days", "90": "90 days", "365": "1 year", "": "no expiry"}
@@ -31,8 +34,15 @@ def create(request: PageRequest) -> Answer:
         if days not in LIFETIMES:
             raise BadRequest("Choose how long the token is good.")
         expires_at = utc_now() + timedelta(days=int(days)) if days else None
+        restrictions = Restrictions(
+            parse_packages(_entries(form, "packages")), parse_addresses(_entries(form, "addresses"))
+        )
         secret, record = tokens.create(
-            form.text("name"), form.all("scopes"), expires_at=expires_at, actor=request.actor
+            form.text("name"),
+            form.all("scopes"),
+            expires_at=expires_at,
+            restrictions=restrictions,
+            actor=request.actor,
         )
     except BadRequest as error:
         return _list(request, error.message)
@@ -67,12 +77,12 @@ def revoke_all(request: PageRequest) -> Answer:
 
 
 def _list(request: PageRequest, problem: str = "") -> Page:
-    now = utc_now()
+    now, form = utc_now(), request.form
     tokens = request.organization.tokens.list()
-    page = page_of(tokens, request.query.text("page"))
-    form = request.form
     values = {
-        "page": page,
+        "page": page_of(tokens, request.query.text("page")),
+        "expiring": sum(_expires_soon(token, now) for token in tokens),
+        "soon": SOON.days,
         "problem": problem,
         "lifetimes": LIFETIMES,
         "grants": list(Grant),
@@ -81,9 +91,19 @@ def _list(request: PageRequest, problem: str = "") -> Page:
         "lifetime": form.text("lifetime") if problem else "90",
         "max_name": MAX_NAME,
         "is_expired": lambda token: token.expires_at is not None and token.expires_at <= now,
-        "expires_soon": lambda token: token.expires_at is not None and now < token.expires_at <= now + SOON,
+        "expires_soon": partial(_expires_soon, now=now),
+        "packages": form.raw("packages"),
+        "addresses": form.raw("addresses"),
     }
     return Page("tokens.html", "API tokens", values, 400 if problem else 200)
+
+
+def _entries(form: SentForm, name: str) -> list[str] | None:
+    return form.raw(name).replace(",", " ").split() or None
+
+
+def _expires_soon(token: TokenRecord, now: datetime) -> bool:
+    return token.expires_at is not None and now < token.expires_at <= now + SOON
 
 
 def _ask_all(request: PageRequest, problem: str = "") -> Page:
