@@ -35,6 +35,8 @@ def clients(
             "proxy": served.token("proxy"),
             "publish": served.token("publish"),
             "unknown": make_secret(),
+            "some packages": served.token(only=["--packages", "@acme/web-*"]),
+            "elsewhere": served.token(only=["--addresses", "192.0.2.0/24"]),
         }.items()
     }
     made["both"].publish("@acme/kept")
@@ -68,6 +70,9 @@ def runs(*arguments: str) -> Callable[[Npm], str]:
         pytest.param("unknown", publishes("@acme/new"), "unknown, revoked or expired", id="401: it publishes"),
         pytest.param("proxy", publishes("@acme/other"), "lacks the scope 'publish'", id="403: may not publish"),
         pytest.param("publish", runs("view", "@acme/kept"), "lacks the scope 'proxy'", id="403: may not read"),
+        pytest.param("some packages", runs("view", "@acme/kept"), "only for @acme/web-*", id="403: another package"),
+        pytest.param("some packages", publishes("@acme/api"), "only for @acme/web-*", id="403: publishes another"),
+        pytest.param("elsewhere", runs("view", "is-odd"), "not be used from 127.0.0.1", id="403: another address"),
         pytest.param("both", runs("unpublish", "@acme/kept@1.0.0"), "deprecate the version", id="405: one version"),
         pytest.param("both", runs("owner", "add", "bob", "@acme/kept"), "keeps no owners", id="405: owner"),
         pytest.param("both", runs("access", "set", "status=public", "@acme/kept"), "keeps no access", id="405: access"),

@@ -47,14 +47,14 @@ class Served:
     pid: int = 0
     tokens: dict[tuple[str, ...], str] = field(default_factory=dict)
 
-    def token(self, *grants: str) -> str:
-        """A token that may do all of *grants*; everything when none is named."""
+    def token(self, *grants: str, only: Sequence[str] = ()) -> str:
+        """A token that may do all of *grants*; everything when none is named. *only* are options that restrict it."""
         grants = grants or ("proxy", "publish")
-        if grants not in self.tokens:
+        if (*grants, *only) not in self.tokens:
             scopes = [part for grant in grants for part in ("--scope", grant)]
-            made = run([PROGRAM, "token", "create", *scopes, "--storage", str(self.storage), "--name", "ann"])
-            self.tokens[grants] = made.stdout.strip()
-        return self.tokens[grants]
+            made = run([PROGRAM, "token", "create", *scopes, *only, "--storage", str(self.storage), "--name", "ann"])
+            self.tokens[*grants, *only] = made.stdout.strip()
+        return self.tokens[*grants, *only]
 
 
 def run(command: Sequence[str], **how: Any) -> subprocess.CompletedProcess[str]:
