@@ -9,7 +9,16 @@ from nproxy_mw.errors import BadRequest
 from nproxy_mw.http.messages import Response
 from nproxy_mw.middleware.management.calls import DONE, Call, Tenant, reply
 from nproxy_mw.middleware.management.operations import OfOrganization, Operation
-from nproxy_mw.middleware.management.schemas import MAYBE_TIME, NAME, TOKEN_SCOPES, a_list, an_object, ref
+from nproxy_mw.middleware.management.schemas import (
+    MAYBE_PATTERNS,
+    MAYBE_RANGES,
+    MAYBE_TIME,
+    NAME,
+    TOKEN_SCOPES,
+    a_list,
+    an_object,
+    ref,
+)
 from nproxy_mw.orgs.token_records import check_grants, check_name
 from nproxy_mw.restrictions import Restrictions, parse_addresses, parse_packages
 from nproxy_mw.rules.values import InvalidFields
@@ -84,6 +93,7 @@ def _time(value: Any) -> datetime | None:
 
 
 _PATH = "/orgs/{orgId}/tokens"
+_OPTIONAL = {"expiresAt": MAYBE_TIME, "packages": MAYBE_PATTERNS, "addresses": MAYBE_RANGES}
 
 OPERATIONS = (
     Operation(
@@ -102,7 +112,7 @@ OPERATIONS = (
         OfOrganization(create_token),
         ref("NewToken"),
         status="201",
-        body=an_object({"name": NAME, "scopes": TOKEN_SCOPES}, closed=True, expiresAt=MAYBE_TIME),
+        body=an_object({"name": NAME, "scopes": TOKEN_SCOPES}, closed=True, **_OPTIONAL),
     ),
     Operation("DELETE", _PATH, "revokeAllTokens", "Ends every token", OfOrganization(revoke_all), status="204"),
     Operation(
