@@ -138,6 +138,21 @@ def check_upstream(given: str | None, bind: Bind, public_url: str | None) -> Cho
     return ChosenUpstream(url, f"Everything else comes from {parsed}.")
 
 
+def check_port(bind: Bind) -> None:
+    """Tries the port once: a server would try for seconds and say it in many lines.
+
+    Raises:
+        UsageError: it is taken, or not ours to take.
+    """
+    family = socket.AF_INET6 if ":" in bind.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((bind.host, bind.port))
+        except OSError as error:
+            raise UsageError(f"Cannot listen on {bind}: {error.strerror}. Give another place with --bind.") from error
+
+
 def _is_ourselves(upstream: Origin, bind: Bind) -> bool:
     if upstream.port != bind.port:
         return False

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
 from typing import Any
 
 from gunicorn.arbiter import Arbiter
 
-from nproxy_mw.cli.terminal import say
+from nproxy_mw.cli.terminal import announce_stop, has_terminal
 
 
 class TerminalArbiter(Arbiter):
@@ -38,22 +36,10 @@ class TerminalArbiter(Arbiter):
 
     def handle_int(self) -> None:
         """Stops, as Ctrl-C asks."""
-        self._announce()
+        announce_stop(self.cfg.graceful_timeout)
         super().handle_int()
 
     def handle_term(self) -> None:
         """Stops, as a service manager asks."""
-        self._announce()
+        announce_stop(self.cfg.graceful_timeout)
         super().handle_term()
-
-    def _announce(self) -> None:
-        say(f"Stopping: requests that are under way have {self.cfg.graceful_timeout} seconds.", sys.stderr)
-
-
-def has_terminal() -> bool:
-    """Returns whether this process belongs to a terminal that is still there."""
-    try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
-    except OSError:
-        return False
-    return True

@@ -15,7 +15,7 @@ ACCESS = "nproxy_mw.access"
 
 PLAIN, JSON = "plain", "json"
 LEVELS = ("debug", "info", "warning", "error")
-_OURS = ("nproxy_mw", "gunicorn.error")
+_OURS = ("nproxy_mw", "gunicorn.error", "_granian")
 
 OPTIONS = (
     Option(

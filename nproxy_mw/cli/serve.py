@@ -1,21 +1,27 @@
-"""``nproxy-mw serve``: the registry under gunicorn."""
+"""``nproxy-mw serve``: the registry under gunicorn or granian."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from nproxy_mw.cli import logs
-from nproxy_mw.cli.addresses import check_upstream
+from nproxy_mw.cli.addresses import check_port, check_upstream
 from nproxy_mw.cli.command import Command, Parsed
 from nproxy_mw.cli.options import Option
 from nproxy_mw.cli.stores import CONFIG, ORG, ORGS, SEAL_KEY, STORAGE, org_of
 from nproxy_mw.cli.tenancy import check_domain
 from nproxy_mw.cli.upstreams import BIND, OF_CACHE, OF_UPSTREAM, PUBLIC_URL, WHERE
-from nproxy_mw.cli.values import decimal, scope, whole
+from nproxy_mw.cli.values import decimal, one_of, scope, whole
 from nproxy_mw.middleware.tenants import FixedOrg
+
+if TYPE_CHECKING:
+    from nproxy_mw.cli.serving import Serving
 
 MAX_FRESHNESS = 5  # seconds: settings and revoked tokens must hold on every host within this
 MAX_PROCESSES = 256
+GUNICORN, GRANIAN = "gunicorn", "granian"
 
 _TEXT = """\
 Serves the registry until Ctrl-C.
@@ -56,6 +62,8 @@ _OF_PROXIES = (
     Option("trust-forwarded-prefix", "believe their X-Forwarded-Prefix, too", section=_PROXIES),
 )  # fmt: skip
 _OF_PROCESSES = (
+    Option("server", "gunicorn or granian", "NAME", parse=one_of(GUNICORN, GRANIAN), default=GUNICORN,
+           section=_PROCESSES),
     Option("workers", "processes", "N", parse=whole(1, MAX_PROCESSES), default="2", section=_PROCESSES),
     Option("threads", "threads of each process", "N", parse=whole(1, MAX_PROCESSES), default="64", section=_PROCESSES),
 )  # fmt: skip
@@ -76,10 +84,15 @@ OPTIONS = (
 """All that a configuration file can say."""
 
 
+class _Server(Protocol):
+    def run(self) -> None: ...
+
+
 def _run(parsed: Parsed) -> int:
-    # Imported here because gunicorn and argon2 are an extra: the other commands do without them.
-    from nproxy_mw.cli.server import Server, check_port
+    # Imported here because the servers and argon2 are extras: the other commands do without them.
     from nproxy_mw.cli.serving import Serving, prepare
+
+    server = _server(parsed.server)
 
     logs.configure(parsed.log_level, parsed.log_format, access=parsed.access_log)
     resolve = parsed.orgs or FixedOrg(org_of(parsed))
@@ -88,8 +101,23 @@ def _run(parsed: Parsed) -> int:
     check_port(parsed.bind)
     serving = Serving(parsed, resolve, upstream)
     prepare(serving)
-    Server(serving).run()
+    server(serving).run()
     return 0
+
+
+def _server(name: str) -> Callable[[Serving], _Server]:
+    """Returns what runs the registry under the server *name*.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    if name == GRANIAN:
+        from nproxy_mw.cli.granian_server import GranianServer
+
+        return GranianServer
+    from nproxy_mw.cli.server import Server
+
+    return Server
 
 
 COMMAND = Command("serve", "run the registry", _run, _TEXT, options=OPTIONS)

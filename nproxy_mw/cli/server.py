@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from typing import Any
 
-from nproxy_mw.cli import greeting, gunicorn_conf, repair
+from nproxy_mw.cli import beginning, gunicorn_conf
 from nproxy_mw.cli.addresses import Bind
 from nproxy_mw.cli.options import UsageError
 from nproxy_mw.cli.serving import Serving
@@ -23,21 +22,6 @@ except ImportError as error:
 
 _MEMORY = "/dev/shm"  # noqa: S108 - gunicorn makes a file of its own there, under a random name
 """Where workers show that they are alive: in memory, so that a full or read-only disk stops no start."""
-
-
-def check_port(bind: Bind) -> None:
-    """Tries the port once: gunicorn would try for seconds and say it in many lines.
-
-    Raises:
-        UsageError: it is taken, or not ours to take.
-    """
-    family = socket.AF_INET6 if ":" in bind.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((bind.host, bind.port))
-        except OSError as error:
-            raise UsageError(f"Cannot listen on {bind}: {error.strerror}. Give another place with --bind.") from error
 
 
 class Server(BaseApplication):
@@ -69,12 +53,9 @@ class Server(BaseApplication):
         return self.serving.application()
 
     def begin(self, worker: Any) -> None:
-        """Greets when the first worker is ready. That one, or one in the place of another, repairs the store."""
-        if worker.age == 1:
-            host, port = worker.sockets[0].sock.getsockname()[:2]
-            greeting.begin(self.serving, Bind(host, port))
-        if worker.age == 1 or worker.age > self.serving.options.workers:
-            repair.begin(self.serving.options.storage)
+        """What a worker does when it is ready."""
+        host, port = worker.sockets[0].sock.getsockname()[:2]
+        beginning.begin(self.serving, Bind(host, port), worker.age)
 
     def run(self) -> None:
         """Serves until a signal ends it."""

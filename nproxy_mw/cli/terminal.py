@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -30,6 +31,20 @@ def say(text: str, stream: TextIO) -> None:
     """Prints *text* of a server that runs on: *stream*, or its terminal, may be closed by now."""
     with suppress(OSError, ValueError):
         print(text, file=stream, flush=True)
+
+
+def announce_stop(seconds: int) -> None:
+    """Says that the server stops, and how long requests may go on."""
+    say(f"Stopping: requests that are under way have {seconds} seconds.", sys.stderr)
+
+
+def has_terminal() -> bool:
+    """Returns whether this process belongs to a terminal that is still there."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def plain(cell: str) -> str:
