@@ -11,6 +11,7 @@ from nproxy_mw import __version__
 from nproxy_mw.cli import (
     admin,
     audit,
+    cache,
     check,
     copy,
     explain,
@@ -47,6 +48,7 @@ COMMANDS: tuple[Command | Group, ...] = (
     exposure.COMMAND,
     replay.COMMAND,
     osv.GROUP,
+    cache.GROUP,
     check.COMMAND,
     gc.COMMAND,
     copy.COMMAND,

@@ -18,12 +18,13 @@ Parsed: TypeAlias = argparse.Namespace
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """A positional argument. *many* stands for one or more."""
+    """A positional argument. *many* stands for one or more; with *optional*, for none, too."""
 
     name: str
     metavar: str
     help: str
     many: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def _value(option: Option, parsed: Parsed) -> Any:
 def _add_arguments(parser: argparse.ArgumentParser, command: Command) -> None:
     parser.set_defaults(command=command)
     for argument in command.arguments:
-        nargs = "+" if argument.many else None
+        nargs = ("*" if argument.optional else "+") if argument.many else None
         parser.add_argument(argument.name, metavar=argument.metavar, help=argument.help, nargs=nargs)
     sections: dict[str, Any] = {"options": parser}
     for option in command.options:

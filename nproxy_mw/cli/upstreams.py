@@ -54,11 +54,17 @@ OF_UPSTREAM = (
     Option("upstream-ca", "certificate authorities for the upstream, in PEM, besides those of the system", "FILE",
            section=_UPSTREAM),
 )  # fmt: skip
+CACHE = Option(
+    "cache", "where what the upstream said is kept: a folder or a URL, or none", "URL", quoted=False,
+    otherwise="a folder next to the storage", section=_CACHE,
+)  # fmt: skip
+CACHE_SIZE = Option(
+    "cache-size", "bytes that the cache may have on this disk, like 20G", "SIZE", parse=size, default="20G",
+    section=_CACHE,
+)  # fmt: skip
 OF_CACHE = (
-    Option("cache", "where what the upstream said is kept: a folder or a URL, or none", "URL", quoted=False,
-           otherwise="a folder next to the storage", section=_CACHE),
-    Option("cache-size", "bytes that the cache may have on this disk, like 20G", "SIZE", parse=size, default="20G",
-           section=_CACHE),
+    CACHE,
+    CACHE_SIZE,
     Option("offline", "ask nothing of the upstream: serve what is kept", section=_CACHE),
     OSV,
     Option("blocklist", "a file of names and versions that count as malware; repeat it for several", "FILE", many=True,
@@ -100,13 +106,18 @@ def gateway_of(options: Parsed, url: str, catalog: Catalog, *, waiting: int) -> 
         sources.append(OsvDatabase(Path(options.osv)))
     return gateway_to(
         transport_to(options, url),
-        None if options.cache == "none" else options.cache or default_cache(options.storage),
+        cache_of(options),
         intelligence=Combined(sources) if sources else None,
         catalog=catalog,
         waiting=waiting,
         offline=options.offline,
         bound=options.cache_size,
     )
+
+
+def cache_of(options: Parsed) -> str | None:
+    """Returns where what the upstream said is kept; None for nowhere."""
+    return None if options.cache == "none" else str(options.cache or default_cache(options.storage))
 
 
 def firewall_of(parsed: Parsed, organization: Organization) -> Firewall:

@@ -69,7 +69,7 @@ class LocalStorage:
         """
         target = self.root / check_key(key)
         with translated():
-            _make_folder(target.parent)
+            _make_folder(target.parent, durable=self.durable)
             self._link(path, target)
 
     def replace(self, key: str, data: bytes, revision: Revision) -> Revision:
@@ -177,7 +177,7 @@ def _written_beside(target: Path, data: bytes, *, durable: bool) -> Iterator[tup
     temporary = target.with_name(f"{_TEMPORARY}{secrets.token_hex(16)}")
     try:
         try:
-            with _open_new(temporary) as file:
+            with _open_new(temporary, durable=durable) as file:
                 file.write(data)
                 file.flush()
                 now = time.time_ns()
@@ -192,25 +192,26 @@ def _written_beside(target: Path, data: bytes, *, durable: bool) -> Iterator[tup
         raise unavailable(error) from error
 
 
-def _open_new(path: Path) -> BinaryIO:
+def _open_new(path: Path, *, durable: bool) -> BinaryIO:
     """Opens a new file, readable by this user only, and makes its folder where that is missing."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
         descriptor = os.open(path, flags, 0o600)
     except FileNotFoundError:
-        _make_folder(path.parent)
+        _make_folder(path.parent, durable=durable)
         descriptor = os.open(path, flags, 0o600)
     return os.fdopen(descriptor, "wb")
 
 
-def _make_folder(folder: Path) -> None:
-    """Makes *folder* and those above it, each on the disk before anything is in it."""
+def _make_folder(folder: Path, *, durable: bool) -> None:
+    """Makes *folder* and those above it; if *durable*, each is on the disk before anything is in it."""
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
     except FileNotFoundError:
-        _make_folder(folder.parent)
+        _make_folder(folder.parent, durable=durable)
         folder.mkdir(mode=0o700, exist_ok=True)
-    _sync_folder(folder.parent)
+    if durable:
+        _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -15,10 +15,13 @@ from nproxy_mw.storage import LocalStorage, open_storage
 from nproxy_mw.storage.locks import FileLocks, folder_of_user
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.prefixed import Prefixed
+from nproxy_mw.upstream.cache_folder import CacheFolder
+from nproxy_mw.upstream.cache_units import SPOOL
 from nproxy_mw.upstream.cached import NEGATIVE_TTL, TTL, Cached
 from nproxy_mw.upstream.eviction import DEFAULT_BOUND, Eviction
 from nproxy_mw.upstream.flights import Flights
 from nproxy_mw.upstream.kept_tarballs import Tarballs
+from nproxy_mw.upstream.tarball_store import TarballStore
 
 FRESHNESS = 30.0
 """Seconds after which a process looks whether others have changed what is kept, where each look costs a request."""
@@ -40,7 +43,7 @@ class Cache:
         return Cached(
             source,
             self.storage,
-            tarballs=Tarballs(self.storage, self.spool, grown=self.eviction.soon if self.eviction else lambda: None),
+            tarballs=Tarballs(TarballStore(self.storage), self.spool),
             flights=self.flights,
             ttl=self.ttl,
             negative_ttl=self.negative_ttl,
@@ -64,18 +67,24 @@ def default_cache(storage: str) -> str:
 def open_cache(url: str, upstream: str, *, bound: int = DEFAULT_BOUND, ttl: float = TTL) -> Cache:
     """Opens the cache at *url*, an fsspec URL or a folder, for the registry at *upstream*.
 
-    *bound* is how many bytes it may have on a disk of this host; on another storage, a rule of its bucket has to say
-    so. Each upstream has a part of its own, so that no two ever answer for each other. Nothing is written yet.
+    *bound* is how many bytes it may have on a disk of this host, for all upstreams; on another storage, a rule of its
+    bucket has to say so. Each upstream has a part of its own, so that no two ever answer for each other. Nothing is
+    written yet.
 
     Raises:
         ValueError: *url* is of a kind that is not supported.
     """
-    part = sha256(upstream.encode()).hexdigest()[:16]
+    part = part_of(upstream)
     storage = open_storage(url, freshness=FRESHNESS)
     if isinstance(storage, LocalStorage):
-        root = storage.root / part
-        own = LocalStorage(root, durable=False)
-        spool = root / ".spool"
-        return Cache(own, spool, Flights(FileLocks(spool / "flights")), Eviction(root, spool, bound=bound), ttl)
+        eviction = Eviction(storage.root, bound=bound)
+        folder = CacheFolder(storage.root / part, eviction)
+        spool = folder.root / SPOOL
+        return Cache(folder, spool, Flights(FileLocks(spool / "flights")), eviction, ttl)
     spool = folder_of_user() / f"cache-{sha256(f'{url} {upstream}'.encode()).hexdigest()[:16]}"
     return Cache(Prefixed(storage, part), spool, Flights(FileLocks(spool / "flights")), None, ttl)
+
+
+def part_of(upstream: str) -> str:
+    """Returns the name of the part of a cache that belongs to the registry at *upstream*."""
+    return sha256(upstream.encode()).hexdigest()[:16]

@@ -1,40 +1,83 @@
 """Keeping a cache within its bound: what was used longest ago goes first.
 
-The cache's files are its own index: their sizes and the times at which they were last read, which the operating system
-keeps (relatime), or else last written. Nothing is written at a request. Every process may clean up at any time; what is
-removed under a reader stays open for it, and a request that comes next fetches it again.
+The cache's files are their own index: their sizes, and when they were last written or read. All processes of the host
+add what they write to one number in a file; the one that takes it over the bound looks at all files, removes the oldest
+and writes down what is left. What is removed under a reader stays open for it, and a request that comes next fetches it
+again.
 """
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
 
+from nproxy_mw.upstream.cache_units import BLOCK, Unit, files_in, spools_in, units_in
 from nproxy_mw.upstream.growing import HostLock
 
 DEFAULT_BOUND = 20 * 2**30
 """Bytes that a cache may have on the disk, unless the operator says otherwise."""
 
-LOW = 0.9  # of the bound: what is left after a clean-up
-INTERVAL = 60.0  # seconds between two clean-ups of a process
+HIGH, LOW = 0.97, 0.9  # of the bound: when a clean-up begins, and what it leaves
+STEPS = 256  # parts of the bound: what a process writes before it adds it to the number
+REST = 60.0  # seconds for which a process gives up after a clean-up that was not enough
 ABANDONED = 3600.0  # seconds after which a file in the spool folder has no writer any more
 
 _log = logging.getLogger(__name__)
 
 
-class _File(NamedTuple):
-    used: float
-    size: int
-    path: str
+class Tally:
+    """The size of a cache in bytes, as all processes of the host count it, in the file at *path*.
+
+    A number that is not there counts as too large: somebody has to look.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def add(self, size: int) -> float:
+        """Adds *size*, and returns the sum. Raises `OSError`."""
+        with self._locked() as descriptor:
+            text = os.pread(descriptor, 32, 0)
+            if not text.isdigit():
+                return float("inf")
+            return self._write(descriptor, int(text) + size)
+
+    def set(self, size: int) -> None:
+        """Puts *size* in the place of the sum. Raises `OSError`."""
+        with self._locked() as descriptor:
+            self._write(descriptor, size)
+
+    def read(self) -> int | None:
+        """Returns the sum; None when it is not known."""
+        try:
+            text = self.path.read_bytes()
+        except OSError:
+            return None
+        return int(text) if text.isdigit() else None
+
+    @contextmanager
+    def _locked(self) -> Iterator[int]:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _write(self, descriptor: int, size: int) -> int:
+        os.pwrite(descriptor, b"%020d" % size, 0)  # the same length each time: never half of two numbers
+        return size
 
 
 class Eviction:
-    """Keeps the files below *root* within *bound* bytes. *spool* is its folder for what is under way.
+    """Keeps the cache in the folder *root* within *bound* bytes.
 
     *now* returns Unix time and *monotonic* a time that never goes back, both in seconds.
     """
@@ -42,78 +85,112 @@ class Eviction:
     def __init__(
         self,
         root: Path,
-        spool: Path,
         *,
         bound: int = DEFAULT_BOUND,
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.root = root
-        self.spool = spool
         self.bound = bound
         self.now = now
         self.monotonic = monotonic
-        self.size = 0
-        """Bytes that the last clean-up left."""
+        self.tally = Tally(root / ".eviction" / "size")
         self._guard = threading.Lock()
-        self._next = 0.0
+        self._uncounted: int | None = None  # None: nothing was counted by this process yet
+        self._worker: threading.Thread | None = None
+        self._rests_until = 0.0
 
-    def soon(self) -> None:
-        """Cleans up in a thread of its own, unless that was done a moment ago."""
+    def grew(self, size: int) -> None:
+        """Notes that a file of *size* bytes was added.
+
+        Near the bound, a thread of its own cleans up; over the bound, the caller does.
+        """
+        size += -size % BLOCK
         with self._guard:
-            if self.monotonic() < self._next:
+            if self._uncounted is not None and self._uncounted + size < self.bound // STEPS:
+                self._uncounted += size
                 return
-            self._next = self.monotonic() + INTERVAL
-        threading.Thread(target=self.run, name="eviction", daemon=True).start()
-
-    def run(self) -> int:
-        """Removes what is over the bound, unless another process is at it. Returns the bytes that were removed."""
+            size, self._uncounted = size + (self._uncounted or 0), 0
         try:
-            lock = HostLock.take(self.spool / "locks" / "eviction")
+            total = self.tally.add(size)
+        except OSError as error:
+            _log.warning("the size of the cache cannot be written down: %s", error)
+            return
+        if self.bound < total < float("inf"):
+            self.run(waits=True)
+        elif total > self.bound * HIGH:
+            self._run_soon()
+
+    def _run_soon(self) -> None:
+        with self._guard:
+            if self._worker is None or not self._worker.is_alive():
+                self._worker = threading.Thread(target=self.run, name="eviction", daemon=True)
+                self._worker.start()
+
+    def run(self, *, waits: bool = False) -> int:
+        """Removes what is over the bound, and returns the bytes that were removed.
+
+        While another process is at it, nothing is done; or, if *waits*, only what that one leaves to do.
+        """
+        if self.monotonic() < self._rests_until:
+            return 0
+        try:
+            lock = HostLock.take(self.root / ".eviction" / "lock", waits=waits)
             if lock is None:
                 return 0
             try:
-                self._sweep_spool()
-                return self._evict()
+                return 0 if waits and not self._is_near() else self._evict_all()
             finally:
                 lock.release()
         except OSError as error:
             _log.warning("the cache was not cleaned up: %s", error)
             return 0
 
-    def _evict(self) -> int:
-        files = sorted(_files(self.root))
-        self.size = sum(file.size for file in files)
-        goal, removed = self.bound * LOW, 0
-        if self.size <= self.bound:
-            return 0
-        for file in files:
-            if self.size - removed <= goal:
-                break
-            Path(file.path).unlink(missing_ok=True)
-            removed += file.size
-        self.size -= removed
+    def _is_near(self) -> bool:
+        size = self.tally.read()
+        return size is None or size > self.bound * HIGH
+
+    def _evict_all(self) -> int:
+        """Removes until the bound is kept, also what others added meanwhile."""
+        removed = last = self._evict()
+        while last and self._is_near():
+            removed += (last := self._evict())
+        if self._is_near():
+            _log.warning("the cache is over its bound of %d bytes, and nothing more can be removed", self.bound)
+            self._rests_until = self.monotonic() + REST
         return removed
 
-    def _sweep_spool(self) -> None:
-        for file in list(_files(self.spool)):
-            if self.now() - file.used > ABANDONED and "locks" not in Path(file.path).parts[-2:-1]:
+    def _evict(self) -> int:
+        before = self.tally.read() or 0
+        units = units_in(self.root)
+        size = sum(unit.size for unit in units) + sum(map(self._sweep, spools_in(self.root)))
+        removed = 0
+        if size > self.bound * HIGH:
+            for unit in sorted(units, key=lambda unit: unit.used):
+                if size - removed <= self.bound * LOW:
+                    break
+                removed += remove(unit)
+            _log.info("removed %d bytes of the cache, which had %d", removed, size)
+        added = max((self.tally.read() or 0) - before, 0)
+        self.tally.set(size - removed + added)
+        return removed
+
+    def _sweep(self, spool: Path) -> int:
+        """Removes what killed processes left in *spool*, and returns the bytes of the rest."""
+        left = 0
+        for file in list(files_in(spool)):
+            if self.now() - file.used > ABANDONED and Path(file.path).parent.name not in ("locks", "flights"):
                 Path(file.path).unlink(missing_ok=True)
+            else:
+                left += file.size
+        return left
 
 
-def _files(folder: Path) -> Iterator[_File]:
-    """Yields the files below *folder*; those whose folder's name begins with a dot only when it is *folder* itself."""
-    pending = [str(folder)]
-    while pending:
-        try:
-            entries = os.scandir(pending.pop())
-        except FileNotFoundError:
-            continue
-        with entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    if not entry.name.startswith("."):
-                        pending.append(entry.path)
-                else:
-                    state = entry.stat(follow_symlinks=False)
-                    yield _File(max(state.st_atime, state.st_mtime), state.st_blocks * 512, entry.path)
+def remove(unit: Unit) -> int:
+    """Removes the files of *unit* and the folders that are empty then; returns its size."""
+    for file in unit.files:
+        Path(file.path).unlink(missing_ok=True)
+    for folder in {Path(file.path).parent for file in unit.files}:
+        with suppress(OSError):  # it holds more
+            folder.rmdir()
+    return unit.size

@@ -42,12 +42,15 @@ class HostLock:
         self._descriptor = descriptor
 
     @classmethod
-    def take(cls, path: Path) -> Self | None:
-        """Returns the lock at *path*, or None when somebody has it. Raises `OSError` as opening a file does."""
+    def take(cls, path: Path, *, waits: bool = False) -> Self | None:
+        """Returns the lock at *path*, or None when somebody has it, unless this call *waits* for it.
+
+        Raises `OSError` as opening a file does.
+        """
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(descriptor)
             if error.errno in (errno.EWOULDBLOCK, errno.EACCES):

@@ -10,30 +10,27 @@ leader that is killed loses its lock; the next request finds it free and the tar
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import TypeAlias
 
-from nproxy_mw.errors import Busy, Exists, Missing, NproxyError, RangeNotSatisfiable, StorageUnavailable
+from nproxy_mw.errors import Busy, Missing, NproxyError, RangeNotSatisfiable, StorageUnavailable
 from nproxy_mw.npm.documents import Blob, ByteRange, Part
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.slices import Members, as_text, members_of
-from nproxy_mw.storage import LocalStorage
-from nproxy_mw.storage.port import Storage, is_key
 from nproxy_mw.upstream.growing import Growing, HostLock
+from nproxy_mw.upstream.tarball_store import TarballStore, key_of
 from nproxy_mw.upstream.verifying import Digest, Verifier, digest_of, verified
 
 INLINE = 1024 * 1024
 """Bytes up to which a tarball is read whole before it is served."""
 
-CHUNK = 256 * 1024
 PATIENCE = 60.0  # seconds that a follower waits for the first byte
 _log = logging.getLogger(__name__)
 
@@ -69,30 +66,22 @@ def wanted(name: Name, filename: str, manifest: Members) -> Wanted:
     return Wanted(name, filename, digest, manifest)
 
 
-def key_of(name: Name, filename: str) -> str:
-    """Returns where a tarball is kept. What no storage can hold under its own name is kept under a digest of it."""
-    key = f"tarballs/{name}/{filename}"
-    return key if is_key(key) else f"tarballs/-/{blake2b(key.encode(), digest_size=32).hexdigest()}.tgz"
-
-
 class Tarballs:
-    """Tarballs on *storage*. *spool* is a folder of this host for what is under way. *arrived* is called with each one
-    that was fetched and verified, before it is kept and before a client gets its last byte; it raises nothing. *grown*
-    is called after each one that was kept.
+    """Tarballs that are kept in *store*. *spool* is a folder of this host for what is under way. *arrived* is called
+    with each one that was fetched and verified, before it is kept and before a client gets its last byte; it raises
+    nothing.
     """
 
     def __init__(
         self,
-        storage: Storage,
+        store: TarballStore,
         spool: Path,
         *,
         arrived: Callable[[Wanted, Whole], None] = lambda tarball, data: None,
-        grown: Callable[[], None] = lambda: None,
     ) -> None:
-        self.storage = storage
+        self.store = store
         self.spool = spool
         self.arrived = arrived
-        self.grown = grown
 
     def find(self, name: Name, filename: str, part: ByteRange | None) -> Blob | None:
         """Opens a kept tarball, or returns None.
@@ -102,7 +91,7 @@ class Tarballs:
             StorageUnavailable: the storage cannot be read just now.
         """
         try:
-            return self._opened(key_of(name, filename), part)
+            return self.store.open(key_of(name, filename), part)
         except Missing:
             return None
 
@@ -130,7 +119,7 @@ class Tarballs:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             with suppress(Missing):
-                return self._opened(tarball.key, None)
+                return self.store.open(tarball.key, None)
             lock = HostLock.take(self.spool / "locks" / f"{int(file.name[:3], 16):03x}")
             if lock is not None:
                 return lock
@@ -144,7 +133,7 @@ class Tarballs:
         self, tarball: Wanted, open_upstream: OpenUpstream, part: ByteRange | None, file: Path, lock: HostLock
     ) -> Blob:
         try:
-            blob = self._opened_or_none(tarball.key, part)  # kept between the first look and the lock
+            blob = self.find(tarball.name, tarball.filename, part)  # kept between the first look and the lock
             if blob is not None:
                 lock.release()
                 return blob
@@ -166,8 +155,8 @@ class Tarballs:
                 data = b"".join(verified(upstream, verifier))
             self.arrived(tarball, data)
             try:
-                self._create(tarball.key, data)
-            except StorageUnavailable as error:  # a full disk: served all the same
+                self.store.create(tarball.key, data, tarball.digest)
+            except (StorageUnavailable, Busy) as error:  # a full disk: served all the same
                 _log.warning("a tarball was not kept: %s", error)
         finally:
             lock.release()
@@ -183,7 +172,7 @@ class Tarballs:
                     growing.write(chunk)
             verifier.finish()
             self._read_file(tarball, growing.path)
-            self._adopt(tarball.key, growing.path)
+            self.store.adopt(tarball.key, growing.path, tarball.digest)
             growing.finish()
         except (NproxyError, OSError) as error:
             _log.warning("the tarball %s of %s was not kept: %s", tarball.filename, tarball.name, error)
@@ -194,24 +183,10 @@ class Tarballs:
     def _read_file(self, tarball: Wanted, path: Path) -> None:
         """Hands what lies at *path* to *arrived*."""
         with path.open("rb") as file:
-            if not _size_of(file):
+            if not path.stat().st_size:
                 return self.arrived(tarball, b"")
             with mmap(file.fileno(), 0, access=ACCESS_READ) as data:
                 return self.arrived(tarball, data)
-
-    def _adopt(self, key: str, path: Path) -> None:
-        """Moves the file at *path* into the storage."""
-        with suppress(Exists):
-            if isinstance(self.storage, LocalStorage):
-                self.storage.adopt(key, path)
-            else:
-                self.storage.create(key, path.read_bytes())
-        self.grown()
-
-    def _create(self, key: str, data: bytes) -> None:
-        with suppress(Exists):
-            self.storage.create(key, data)
-        self.grown()
 
     def _passed(self, tarball: Wanted, upstream: Blob) -> Blob:
         """Streams a tarball through without keeping it; verified all the same where its digest is known."""
@@ -223,28 +198,7 @@ class Tarballs:
         with whole:
             for _ in whole:
                 pass
-        return self._opened(tarball.key, part)
-
-    def _opened_or_none(self, key: str, part: ByteRange | None) -> Blob | None:
-        try:
-            return self._opened(key, part)
-        except Missing:
-            return None
-
-    def _opened(self, key: str, part: ByteRange | None) -> Blob:
-        file = self.storage.open(key)
-        size = _size_of(file)
-        etag = f'"{blake2b(f"{key} {size}".encode(), digest_size=16).hexdigest()}"'
-        if part is None:
-            return Blob(_chunks(file, size), size=size, etag=etag, file=file, close=file.close)
-        place = part.within(size)
-        if place is None:
-            file.close()
-            raise RangeNotSatisfiable("The tarball has no such range.", content_range=f"bytes */{size}")
-        first, last = place
-        file.seek(first)
-        length = last - first + 1
-        return Blob(_chunks(file, length), size=length, part=Part(first, last, size), etag=etag, close=file.close)
+        return self.store.open(tarball.key, part)
 
 
 def in_memory(data: bytes, digest: Digest | None, part: ByteRange | None) -> Blob:
@@ -256,19 +210,3 @@ def in_memory(data: bytes, digest: Digest | None, part: ByteRange | None) -> Blo
         raise RangeNotSatisfiable("The tarball has no such range.", content_range=f"bytes */{len(data)}")
     first, last = place
     return Blob(iter([data[first : last + 1]]), size=last - first + 1, part=Part(first, last, len(data)))
-
-
-def _chunks(file: BinaryIO, size: int) -> Iterator[bytes]:
-    left = size
-    while left and (chunk := file.read(min(CHUNK, left))):
-        left -= len(chunk)
-        yield chunk
-
-
-def _size_of(file: BinaryIO) -> int:
-    try:
-        return os.fstat(file.fileno()).st_size
-    except OSError:  # no file of the operating system
-        size = file.seek(0, os.SEEK_END)
-        file.seek(0)
-        return size

@@ -65,16 +65,29 @@ class Verifier:
         if self._hash is not None:
             self._hash.update(data)
 
+    @property
+    def is_content(self) -> bool:
+        """Whether everything was there and right."""
+        return self._is_whole and self._is_right
+
     def finish(self) -> None:
         """Passes when everything was there and right.
 
         Raises:
             UpstreamUnavailable: it was not.
         """
-        if self.size is not None and self.taken != self.size:
+        if not self._is_whole:
             raise UpstreamUnavailable("The upstream registry's tarball broke off.")
-        if self.digest is not None and self._hash is not None and self._hash.digest() != self.digest.value:
+        if not self._is_right:
             raise UpstreamUnavailable(_WRONG, code="integrity-mismatch")
+
+    @property
+    def _is_whole(self) -> bool:
+        return self.size is None or self.taken == self.size
+
+    @property
+    def _is_right(self) -> bool:
+        return self.digest is None or self._hash is None or self._hash.digest() == self.digest.value
 
 
 def verified(chunks: Iterable[bytes], verifier: Verifier) -> Iterator[bytes]:

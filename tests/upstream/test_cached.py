@@ -21,6 +21,7 @@ from nproxy_mw.upstream.cached import RECHECK, SETTLING, STALE, TTL, Cached
 from nproxy_mw.upstream.flights import Flights
 from nproxy_mw.upstream.kept_tarballs import INLINE, Tarballs, Wanted, Whole
 from nproxy_mw.upstream.refusals import WITHDRAWN
+from nproxy_mw.upstream.tarball_store import TarballStore
 
 LODASH = parse_name("lodash")
 FILE = "lodash-1.0.0.tgz"
@@ -62,7 +63,9 @@ def make(source: ScriptedSource, storage: Storage, time: Time, tmp_path: Path) -
         """A cache as one process has it: several of them share the storage."""
         spool = tmp_path / "cache" / ".spool"
         flights = Flights(FileLocks(tmp_path / "locks"))
-        return Cached(source, storage, tarballs=Tarballs(storage, spool), flights=flights, now=time, **options)
+        return Cached(
+            source, storage, tarballs=Tarballs(TarballStore(storage), spool), flights=flights, now=time, **options
+        )
 
     return make
 
@@ -438,6 +441,52 @@ def test_wrong_bytes_are_never_whole_and_never_kept(
     assert read(make()) == right
 
 
+@pytest.mark.parametrize("size", [100, 2 * INLINE])
+@pytest.mark.parametrize("damage", ["short", "long", "flipped", "emptied", "seal", "no seal"])
+def test_damaged_tarball_is_fetched_again(
+    make: Any, source: ScriptedSource, storage: Storage, size: int, damage: str
+) -> None:
+    """A kept file that was changed, under a running process or before it started, is fetched again and never served."""
+    if damage == "flipped" and not isinstance(storage, LocalStorage):
+        pytest.skip("a storage of another kind vouches for its bytes")
+    data = source.publish("lodash", "1.0.0", data=bytes(size))
+    running = make()
+    assert [read(running), read(running)] == [data, data]
+    key = f"tarballs/lodash/{FILE}"
+    seal = f"seals/lodash/{FILE}"
+    harmed = {"short": data[:-1], "long": data + b"x", "flipped": b"x" + data[1:], "emptied": b""}
+    if damage in harmed:
+        storage.replace(key, harmed[damage], storage.read(key).revision)
+    elif damage == "seal":
+        storage.replace(seal, b"{", storage.read(seal).revision)
+    else:
+        storage.delete(seal)
+    for one in (running, make()) if damage in harmed and isinstance(storage, LocalStorage) else (make(), make()):
+        assert read(one) == data
+    assert source.asked[f"tarball {FILE}"] == 2
+    assert storage.read(key).data == data
+
+
+def test_damage_while_the_upstream_is_away_is_an_error(make: Any, source: ScriptedSource, storage: Storage) -> None:
+    """Nothing else than the whole right bytes is ever presented as the tarball."""
+    read(make())
+    key = f"tarballs/lodash/{FILE}"
+    storage.replace(key, storage.read(key).data[:-1], storage.read(key).revision)
+    source.fail = DOWN
+    with pytest.raises(UpstreamUnavailable):
+        read(make())
+    assert key not in list(storage.list())
+
+
+def test_kept_tarball_has_its_integrity(make: Any, source: ScriptedSource) -> None:
+    """Fetched or kept, a tarball has the same ETag: a client that broke off can go on later."""
+    found = []
+    for _ in range(2):
+        with make().tarball(LODASH, FILE) as blob:
+            found.append(blob.integrity)
+    assert found == [source.packuments["lodash"]["versions"]["1.0.0"]["dist"]["integrity"]] * 2
+
+
 def test_large_tarball_flows_while_it_comes(make: Any, source: ScriptedSource, storage: Storage) -> None:
     """The first bytes of a large tarball reach the client before the last ones have arrived."""
     data = source.publish("lodash", "1.0.0", data=bytes(range(256)) * (3 * INLINE // 256))
@@ -535,7 +584,9 @@ def test_tarball_is_shown_once_before_it_is_kept(
     def arrived(tarball: Wanted, whole: Whole) -> None:
         seen.append((bytes(whole), bytes(tarball.manifest["hello"]), list(storage.list("tarballs"))))
 
-    cached = Cached(source, storage, tarballs=Tarballs(storage, tmp_path / "cache" / ".spool", arrived=arrived))
+    cached = Cached(
+        source, storage, tarballs=Tarballs(TarballStore(storage), tmp_path / "cache" / ".spool", arrived=arrived)
+    )
     for part in (ByteRange(0, 9), None, None):
         with cached.tarball(LODASH, "lodash-1.1.0.tgz", part) as blob:
             assert b"".join(blob) == (data[:10] if part else data)

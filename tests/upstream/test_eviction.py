@@ -3,33 +3,43 @@
 from __future__ import annotations
 
 import os
+import threading
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
-from nproxy_mw.upstream.eviction import ABANDONED, LOW, Eviction
+from nproxy_mw.errors import Missing
+from nproxy_mw.upstream.cache_folder import NOTED, CacheFolder
+from nproxy_mw.upstream.cache_units import BLOCK, files_in, units_in
+from nproxy_mw.upstream.eviction import ABANDONED, LOW, Eviction, Tally
 from nproxy_mw.upstream.growing import HostLock
 
-BLOCK = 4096
+PART = "0123456789abcdef"
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Ten files of ten blocks each; file 0 was used longest ago."""
+    """Ten tarballs of nine blocks, with seals of one block; tarball 0 was used longest ago."""
     for number in range(10):
-        file = tmp_path / "tarballs" / f"p{number}" / "a.tgz"
-        file.parent.mkdir(parents=True)
-        file.write_bytes(bytes(10 * BLOCK))
-        os.utime(file, (1000 + number, 1000 + number))
+        for kind, blocks in (("tarballs", 9), ("seals", 1)):
+            file = tmp_path / PART / kind / f"p{number}" / "a.tgz"
+            file.parent.mkdir(parents=True)
+            file.write_bytes(bytes(blocks * BLOCK))
+            os.utime(file, (1000 + number, 1000 + number))
     return tmp_path
 
 
-def left(root: Path) -> list[int]:
-    return sorted(int(file.parent.name[1:]) for file in root.rglob("*.tgz"))
+def left(root: Path, kind: str = "tarballs") -> list[int]:
+    return sorted(int(file.parent.name[1:]) for file in (root / PART / kind).rglob("*.tgz"))
 
 
 def eviction(root: Path, bound: int) -> Eviction:
-    return Eviction(root, root / ".spool", bound=bound, now=lambda: 2000.0)
+    return Eviction(root, bound=bound, now=lambda: 2000.0)
+
+
+def size_of(root: Path) -> int:
+    return sum(unit.size for unit in units_in(root))
 
 
 def test_cache_within_its_bound_is_left_alone(root: Path) -> None:
@@ -37,54 +47,150 @@ def test_cache_within_its_bound_is_left_alone(root: Path) -> None:
     keeper = eviction(root, 200 * BLOCK)
     assert keeper.run() == 0
     assert left(root) == list(range(10))
-    assert keeper.size == 100 * BLOCK
+    assert keeper.tally.read() == 100 * BLOCK
 
 
 def test_oldest_go_first_until_there_is_room(root: Path) -> None:
-    """Over the bound, what was used longest ago goes until a tenth of the bound is free."""
+    """Over the bound, what was used longest ago goes until a tenth of the bound is free, each with its seal."""
     bound = 60 * BLOCK
     keeper = eviction(root, bound)
     assert keeper.run() == 50 * BLOCK
-    assert left(root) == [5, 6, 7, 8, 9]
-    assert keeper.size <= bound * LOW
+    assert left(root) == left(root, "seals") == [5, 6, 7, 8, 9]
+    assert not (root / PART / "tarballs" / "p0").exists()
+    size = keeper.tally.read()
+    assert size is not None
+    assert size <= bound * LOW
+
+
+def test_packument_goes_as_a_whole(tmp_path: Path) -> None:
+    """An entry that was just written keeps its body."""
+    for name, used in (("old", 1000), ("@types/hot", 1000), ("cold", 1500)):
+        folder = tmp_path / PART / "packuments" / name
+        folder.mkdir(parents=True)
+        for file in ("entry", "0123"):
+            (folder / file).write_bytes(bytes(BLOCK))
+            os.utime(folder / file, (used, used))
+    os.utime(tmp_path / PART / "packuments" / "@types" / "hot" / "entry", (1900, 1900))
+    eviction(tmp_path, 5 * BLOCK).run()
+    kept = sorted(file.parent.name for file in (tmp_path / PART).rglob("0123"))
+    assert kept == ["cold", "hot"]
+
+
+def test_all_upstreams_share_the_bound(root: Path) -> None:
+    """What a former upstream left goes first, because nobody uses it."""
+    other = root / "fedcba9876543210" / "packuments" / "lodash" / "entry"
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b"{}")
+    os.utime(other, (10, 10))
+    eviction(root, 101 * BLOCK).run()
+    assert not other.exists()
+    assert left(root) == list(range(1, 10))
 
 
 def test_what_was_read_lately_stays(root: Path) -> None:
-    """A read counts as use, not only a write."""
-    os.utime(root / "tarballs" / "p0" / "a.tgz", (5000, 1000))
-    eviction(root, 60 * BLOCK).run()
+    """A read counts as use, not only a write, and the object's revision does not change."""
+    keeper = Eviction(root, bound=60 * BLOCK)
+    folder = CacheFolder(root / PART, keeper)
+    before = folder.read("tarballs/p0/a.tgz").revision
+    keeper.run()
     assert 0 in left(root)
+    assert folder.read("tarballs/p0/a.tgz").revision == before
+
+
+def test_reads_are_noted_now_and_then(root: Path) -> None:
+    """A file that is read all the time is not written to all the time."""
+    folder = CacheFolder(root / PART, eviction(root, 60 * BLOCK))
+    folder.open("tarballs/p0/a.tgz").close()
+    file = root / PART / "tarballs" / "p0" / "a.tgz"
+    noted = file.stat().st_atime_ns
+    folder.open("tarballs/p0/a.tgz").close()
+    assert file.stat().st_atime_ns == noted
+    os.utime(file, (file.stat().st_atime - NOTED - 1, 1000))
+    folder.open("tarballs/p0/a.tgz").close()
+    assert file.stat().st_atime_ns >= noted
+
+
+def test_what_is_being_read_is_read_to_its_end(root: Path) -> None:
+    """A tarball that is removed under its reader stays whole for it, and counts as not kept for the next one."""
+    folder = CacheFolder(root / PART, eviction(root, BLOCK))
+    with folder.open("tarballs/p0/a.tgz") as file:
+        head = file.read(BLOCK)
+        folder.eviction.run()
+        assert left(root) == []
+        assert len(head + file.read()) == 9 * BLOCK
+    with pytest.raises(Missing):
+        folder.open("tarballs/p0/a.tgz")
 
 
 def test_one_process_cleans_up_at_a_time(root: Path) -> None:
     """While another process is at it, nothing is done."""
-    lock = HostLock.take(root / ".spool" / "locks" / "eviction")
+    keeper = eviction(root, 60 * BLOCK)
+    lock = HostLock.take(root / ".eviction" / "lock")
     assert lock is not None
-    assert eviction(root, 60 * BLOCK).run() == 0
+    assert keeper.run() == 0
     lock.release()
-    assert eviction(root, 60 * BLOCK).run() > 0
+    assert keeper.run() > 0
 
 
 def test_what_killed_processes_left_goes(root: Path) -> None:
-    """Old files in the spool folder are nobody's; young ones and locks stay."""
-    spool = root / ".spool"
+    """Old files in the spool folder are nobody's; young ones and locks stay, and count."""
+    spool = root / PART / ".spool"
     (spool / "locks").mkdir(parents=True)
     for name, age in (("old", ABANDONED + 1), ("young", 10.0), ("locks/old", ABANDONED + 1)):
         (spool / name).write_bytes(b"x")
         os.utime(spool / name, (2000 - age, 2000 - age))
-    eviction(root, 200 * BLOCK).run()
-    assert sorted(str(file.relative_to(spool)) for file in spool.rglob("*") if file.is_file()) == [
-        "locks/eviction", "locks/old", "young",
-    ]  # fmt: skip
+    keeper = eviction(root, 200 * BLOCK)
+    keeper.run()
+    assert sorted(str(file.relative_to(spool)) for file in spool.rglob("*") if file.is_file()) == ["locks/old", "young"]
+    assert keeper.tally.read() == 102 * BLOCK
 
 
-def test_clean_ups_are_not_too_often(root: Path) -> None:
-    """Each commit asks for one; one a minute is enough."""
-    seconds = [0.0]
-    keeper = Eviction(root, root / ".spool", bound=1, monotonic=lambda: seconds[0])
-    runs: list[None] = []
-    keeper.run = lambda: runs.append(None) or 0  # type: ignore[method-assign]
-    for now in (1.0, 2.0, 59.0, 61.5, 62.0):
-        seconds[0] = now
-        keeper.soon()
-    assert len(runs) == 2
+@pytest.mark.parametrize("text", [None, b"", b"x", b"12x"])
+def test_number_that_is_lost_makes_somebody_look(root: Path, text: bytes | None) -> None:
+    """A cache of an older version, or a torn file: the size is counted anew at the next write."""
+    keeper = eviction(root, 200 * BLOCK)
+    if text is not None:
+        keeper.tally.path.parent.mkdir()
+        keeper.tally.path.write_bytes(text)
+    assert Tally(keeper.tally.path).add(BLOCK) == float("inf")
+    CacheFolder(root / PART, keeper).create("decisions/acme/lodash/decision", b"{}")
+    wait_for(keeper)
+    assert keeper.tally.read() == 101 * BLOCK
+
+
+def wait_for(keeper: Eviction) -> None:
+    """Lets a clean-up that is under way end."""
+    for thread in threading.enumerate():
+        if thread.name == "eviction":
+            thread.join(30)
+    assert keeper.tally.read() is not None
+
+
+def write(root: Path, bound: int, worker: int, count: int) -> None:
+    """What a worker does: it keeps packuments, and nothing else."""
+    keeper = Eviction(root, bound=bound)
+    folder = CacheFolder(root / PART, keeper)
+    for number in range(count):
+        folder.create(f"packuments/p{worker}-{number}/entry", bytes(100))
+        folder.create(f"packuments/p{worker}-{number}/body", bytes(5 * BLOCK))
+    wait_for(keeper)
+
+
+def test_bound_holds_for_packuments_of_many_processes_and_after_a_restart(tmp_path: Path) -> None:
+    """Three processes write five times the bound, one after a restart of all; what is left is the newest."""
+    bound, count = 400 * BLOCK, 120
+    context = get_context("spawn")
+    for generation in range(2):
+        workers = [
+            context.Process(target=write, args=(tmp_path, bound, 10 * generation + number, count))
+            for number in range(3)
+        ]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join(60)
+            assert worker.exitcode == 0
+        assert size_of(tmp_path) <= bound
+    newest = [int(unit.files[0].path.split("/p1")[1][0]) for unit in units_in(tmp_path) if "/p1" in unit.files[0].path]
+    assert len(newest) > len(units_in(tmp_path)) // 2
+    assert list(files_in(tmp_path / ".eviction"))

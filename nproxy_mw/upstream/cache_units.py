@@ -1,0 +1,112 @@
+"""What lies in the folder of a cache: the things that are kept, each with its files, its size and its last use.
+
+A folder holds a part for each upstream, and a part a folder for each kind of thing::
+
+    <part>/packuments/@scope/name/entry, <body>      one thing: what is known of a document, and its text
+    <part>/tarballs/@scope/name/name-1.0.0.tgz       one thing with the file of the same name below seals/
+    <part>/decisions/acme/@scope/name/decision
+    <part>/.spool/                                   what is under way, and locks
+
+Names that begin with a dot belong to no thing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+TARBALLS, SEALS, DECISIONS, SPOOL = "tarballs", "seals", "decisions", ".spool"
+BLOCK = 4096  # bytes: what a small file takes on most disks
+
+
+class File(NamedTuple):
+    """A file: its *path*, the bytes that it takes on the disk, and when it was last written or read, in Unix time."""
+
+    path: str
+    size: int
+    used: float
+
+
+@dataclass(slots=True)
+class Unit:
+    """A thing that is kept or removed as a whole. It was used when one of its files was.
+
+    *package* is what it is about, where it is about one.
+    """
+
+    kind: str
+    package: str
+    files: list[File] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """Bytes on the disk."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def used(self) -> float:
+        """When it was last used, in seconds of Unix time."""
+        return max(file.used for file in self.files)
+
+
+def units_in(root: Path) -> list[Unit]:
+    """Returns all things that are kept below *root*, of all upstreams."""
+    found: dict[tuple[str, str], Unit] = {}
+    for part in _folders(root):
+        for kind in _folders(part):
+            for file in files_in(kind):
+                key = f"{kind.name}/{file.path[len(str(kind)) + 1 :]}"
+                unit = found.setdefault((part.name, unit_of(key)), Unit(*described(key)))
+                unit.files.append(file)
+    return list(found.values())
+
+
+def unit_of(key: str) -> str:
+    """Returns the name of the thing that the object under *key*, below the folder of an upstream, belongs to."""
+    kind, _, path = key.partition("/")
+    return f"{TARBALLS}/{path}" if kind in (TARBALLS, SEALS) else key.rpartition("/")[0]
+
+
+def described(key: str) -> tuple[str, str]:
+    """Returns the kind of the object under *key*, and the package that it is about."""
+    kind, _, path = key.partition("/")
+    folder = path.rpartition("/")[0]
+    if kind == DECISIONS:
+        return kind, folder.partition("/")[2]  # behind the organization
+    return TARBALLS if kind == SEALS else kind, folder
+
+
+def files_in(folder: Path) -> Iterator[File]:
+    """Yields the files below *folder*, except those in folders below it whose names begin with a dot."""
+    pending = [str(folder)]
+    while pending:
+        try:
+            entries = os.scandir(pending.pop())
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        with entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    if not entry.name.startswith("."):
+                        pending.append(entry.path)
+                    continue
+                try:
+                    state = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:  # removed meanwhile
+                    continue
+                yield File(entry.path, state.st_blocks * 512, max(state.st_atime, state.st_mtime))
+
+
+def spools_in(root: Path) -> list[Path]:
+    """Returns the folders for what is under way, one for each upstream."""
+    return [part / SPOOL for part in _folders(root)]
+
+
+def _folders(folder: Path) -> list[Path]:
+    try:
+        return [entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
+    except FileNotFoundError:
+        return []

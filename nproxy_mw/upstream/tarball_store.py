@@ -1,0 +1,175 @@
+"""Where kept tarballs lie, each with a seal: its size and digest, by which it is verified when it is read again.
+
+A file that was not synced may be damaged by a power cut, and any file by a disk or a person. So each process verifies a
+tarball when it opens it first, and again when the file has changed since: its size, its time, its inode. One that is
+not what its seal says is removed, and counts as not kept.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from hashlib import blake2b
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import msgspec
+
+from nproxy_mw.errors import Exists, Missing, RangeNotSatisfiable, StorageError
+from nproxy_mw.lru import Lru
+from nproxy_mw.npm.documents import Blob, ByteRange, Part
+from nproxy_mw.npm.names import Name
+from nproxy_mw.storage import LocalStorage
+from nproxy_mw.storage.port import Storage, is_key
+from nproxy_mw.storage.swaps import Swap
+from nproxy_mw.upstream.cache_units import SEALS, TARBALLS
+from nproxy_mw.upstream.verifying import Digest, Verifier, digest_of
+
+CHUNK = 256 * 1024
+MAX_VERIFIED = 20_000
+"""Tarballs that a process remembers as verified."""
+
+_log = logging.getLogger(__name__)
+
+
+class Seal(msgspec.Struct, frozen=True):
+    """What a tarball must be: its *size* in bytes and its *digest*, as in ``dist.integrity``."""
+
+    size: int
+    digest: str
+
+
+class _State(NamedTuple):
+    """A file as it was when it was verified."""
+
+    inode: int
+    modified: int  # nanoseconds
+    size: int
+
+
+def key_of(name: Name, filename: str) -> str:
+    """Returns where a tarball is kept. What no storage can hold under its own name is kept under a digest of it."""
+    key = f"{TARBALLS}/{name}/{filename}"
+    return key if is_key(key) else f"{TARBALLS}/-/{blake2b(key.encode(), digest_size=32).hexdigest()}.tgz"
+
+
+class TarballStore:
+    """The tarballs on *storage*, under the keys of `key_of`."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+        self._verified: Lru[str, tuple[_State | None, Seal]] = Lru(max_items=MAX_VERIFIED)
+
+    def open(self, key: str, part: ByteRange | None) -> Blob:
+        """Opens a tarball that is what it was when it was kept, or a *part* of it.
+
+        Raises:
+            Missing: it is not kept, or was damaged; then it is removed.
+            RangeNotSatisfiable: it has no such part.
+            StorageUnavailable: the storage cannot be read just now.
+        """
+        file = self.storage.open(key)
+        try:
+            return _blob(file, self._sealed(key, file), part)
+        except BaseException:
+            file.close()
+            raise
+
+    def create(self, key: str, data: bytes, digest: Digest | None) -> None:
+        """Keeps *data*, which has that *digest*. Raises `StorageUnavailable`."""
+        self._seal(key, Seal(len(data), str(digest)))
+        with suppress(Exists):
+            self.storage.create(key, data)
+
+    def adopt(self, key: str, path: Path, digest: Digest | None) -> None:
+        """Keeps the file at *path*, which has that *digest*. It stays where it is, too. Raises as `create`."""
+        if not isinstance(self.storage, LocalStorage):
+            self.create(key, path.read_bytes(), digest)
+            return
+        self._seal(key, Seal(path.stat().st_size, str(digest)))
+        with suppress(Exists):
+            self.storage.adopt(key, path)
+
+    def remove(self, key: str) -> None:
+        """Removes a tarball, if it is there."""
+        for each in (key, _seal_key(key)):
+            with suppress(StorageError):
+                self.storage.delete(each)
+
+    def _sealed(self, key: str, file: BinaryIO) -> Seal:
+        """Returns the seal of an open tarball that is what the seal says. Raises as `open`."""
+        state = _state_of(file)
+        before, seal = self._verified.get(key) or (None, None)
+        if seal is None or before != state:
+            seal = self._verify(key, file, state)
+            self._verified.put(key, (state, seal))
+        return seal
+
+    def _verify(self, key: str, file: BinaryIO, state: _State | None) -> Seal:
+        try:
+            seal = _DECODER.decode(self.storage.read(_seal_key(key)).data)
+            if seal.size == _size_of(file) and (state is None or _has_digest(file, seal)):
+                return seal
+            _log.warning("%s is damaged: it is removed, and fetched again", key)
+        except (Missing, msgspec.DecodeError):
+            _log.info("%s has no seal that can be read: it is fetched again", key)
+        self.remove(key)
+        raise Missing("The tarball was damaged.")
+
+    def _seal(self, key: str, seal: Seal) -> None:
+        data = _ENCODER.encode(seal)
+        Swap(self.storage, _seal_key(key), bytes, bytes, lambda before: data, lambda found: found == data).run()
+
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(Seal)
+
+
+def _seal_key(key: str) -> str:
+    return f"{SEALS}/{key.removeprefix(f'{TARBALLS}/')}"
+
+
+def _state_of(file: BinaryIO) -> _State | None:
+    """The state of a file of the operating system; None for another one, whose storage answers for its bytes."""
+    try:
+        status = os.fstat(file.fileno())
+    except OSError:
+        return None
+    return _State(status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+def _size_of(file: BinaryIO) -> int:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return size
+
+
+def _has_digest(file: BinaryIO, seal: Seal) -> bool:
+    verifier = Verifier(digest_of(seal.digest, None), seal.size)
+    for chunk in _chunks(file, seal.size):
+        verifier.feed(chunk)
+    file.seek(0)
+    return verifier.is_content
+
+
+def _blob(file: BinaryIO, seal: Seal, part: ByteRange | None) -> Blob:
+    size, close = seal.size, file.close
+    if part is None:
+        return Blob(_chunks(file, size), size=size, integrity=seal.digest, file=file, close=close)
+    place = part.within(size)
+    if place is None:
+        raise RangeNotSatisfiable("The tarball has no such range.", content_range=f"bytes */{size}")
+    first, last = place
+    file.seek(first)
+    length = last - first + 1
+    part_of = Part(first, last, size)
+    return Blob(_chunks(file, length), size=length, part=part_of, integrity=seal.digest, close=close)
+
+
+def _chunks(file: BinaryIO, size: int) -> Iterator[bytes]:
+    left = size
+    while left and (chunk := file.read(min(CHUNK, left))):
+        left -= len(chunk)
+        yield chunk
