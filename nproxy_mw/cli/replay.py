@@ -13,9 +13,7 @@ from nproxy_mw.cli.stores import ACTOR, organization_of
 from nproxy_mw.cli.terminal import count, print_table
 from nproxy_mw.cli.upstreams import OF_RULES, firewall_of
 from nproxy_mw.cli.values import positive_duration
-from nproxy_mw.ledger.query import find
-from nproxy_mw.npm.names import parse_name
-from nproxy_mw.orgs.organization import Organization
+from nproxy_mw.firewall.preview import fetched_versions, preview
 from nproxy_mw.times import utc_now
 
 _TEXT = """\
@@ -36,32 +34,16 @@ def _run(parsed: Parsed) -> int:
     now = utc_now()
     before = store.get()
     after = before.changed(read_settings(Path(parsed.rules)), author=ACTOR.name, now=now, catalog=store.catalog)
-    times = _fetched(organization, parsed.since)
-    internal = {*before.internal_scopes, *after.internal_scopes}
-    packages = sorted({package for package, _ in times if parse_name(package).scope not in internal})
+    fetched = fetched_versions(organization.storage, now - parsed.since, now)
+    found = preview(firewall_of(parsed, organization), fetched, before, after)
     rows = [
-        (change.package, change.version, change.before, change.after, _times(times, change.package, change.version),
+        (change.package, change.version, change.before, change.after, str(times) if times else "",
          "; ".join(f"{rule}: {reason}" for rule, reason in change.rules.items()))
-        for change in firewall_of(parsed, organization).replay(after, packages)
+        for change, times in found.changes
     ]  # fmt: skip
-    print(f"{count(len(packages), 'package')} looked at.", file=sys.stderr)
+    print(f"{count(found.total, 'package')} looked at.", file=sys.stderr)
     print_table(("PACKAGE", "VERSION", "NOW", "THEN", "FETCHED", "RULES"), rows, empty="Nothing would change.")
     return 1 if rows else 0
-
-
-def _fetched(organization: Organization, since: timedelta) -> dict[tuple[str, str], int]:
-    """Returns how often each version was fetched."""
-    now = utc_now()
-    times: dict[tuple[str, str], int] = {}
-    for one in find(organization.storage, now - since, now):
-        version = one.key.package, one.key.version
-        times[version] = times.get(version, 0) + one.times
-    return times
-
-
-def _times(times: dict[tuple[str, str], int], package: str, version: str) -> str:
-    number = times.get((package, version))
-    return str(number) if number else ""
 
 
 def _span(text: str) -> timedelta:

@@ -185,16 +185,26 @@ def test_a_token_that_cannot_be_is_refused(browser: Browser, fields: dict[str, s
     assert (page.status, sentence in page.text) == (400, True)
 
 
-def test_rules_are_set(filled: PlatformFixture, browser: Browser) -> None:
-    """Modes and parameters, all from the catalog; what is wrong stands at its field."""
+def test_rules_are_set_after_a_preview(filled: PlatformFixture, browser: Browser) -> None:
+    """Modes and parameters, all from the catalog; what is wrong stands at its field. The preview saves nothing."""
     page = browser.get(f"{ACME}/rules")
     fields = {"rules.malware.mode": "warn", "rules.first_seen.days": "3", "rules.version_age.hours": "12"}
-    browser.submit(page, "/rules", **fields)
-    rules = filled.platform.organization("acme").settings.get().rules
+    preview = browser.submit(page, "/preview", **fields)
+    assert "malware mode block warn" in preview.text
+    store = filled.platform.organization("acme").settings
+    assert store.get().rules["malware"]["mode"] == "block"
+    back = browser.submit(preview, "/rules", answer="edit")
+    assert dict(back.form("/preview").fields)["rules.first_seen.days"] == "3"
+    browser.submit(browser.submit(back, "/preview"), "/rules", answer="save")
+    rules = store.get().rules
     assert (rules["malware"]["mode"], rules["first_seen"]["days"], rules["version_age"]["hours"]) == ("warn", 3, 12)
     assert rules["version_age"]["fixes"] is True
-    wrong = browser.submit(browser.get(f"{ACME}/rules"), "/rules", **{"rules.score.threshold": "two"})
+    for action in ("/preview", "/rules"):
+        wrong = browser.submit(page if action == "/preview" else preview, action, revision="another")
+        assert wrong.status == 409
+    wrong = browser.submit(browser.get(f"{ACME}/rules"), "/preview", **{"rules.score.threshold": "two"})
     assert (wrong.status, "number from 0 to 1" in wrong.text) == (400, True)
+    assert "Nothing was changed." in browser.submit(browser.get(f"{ACME}/rules"), "/preview").text
 
 
 def test_exceptions_are_added_and_removed(filled: PlatformFixture, browser: Browser) -> None:

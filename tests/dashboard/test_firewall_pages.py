@@ -13,7 +13,7 @@ from support.hosting import PASSWORD, PlatformFixture
 from support.payloads import PAYLOADS
 from support.registry import ACTOR
 
-from nproxy_mw.middleware.dashboard.pages import incident
+from nproxy_mw.middleware.dashboard.pages import incident, rules
 from nproxy_mw.testing.upstream import RecordingUpstream
 from nproxy_mw.times import timestamp
 
@@ -282,6 +282,27 @@ def test_question_that_is_none_is_refused_at_its_field(browser: Browser, query: 
     assert page.status == 400
     assert [one["name"] for tag, one in page.tags if tag == "input" and "aria-invalid" in one] == [field]
     assert f"{field}-problem" in [attributes.get("id") for _, attributes in page.tags]
+
+
+def test_preview_says_what_other_rules_would_have_done(town: PlatformFixture, browser: Browser) -> None:
+    """To what was fetched lately: each version with its verdict now and then, how often it was fetched, and why."""
+    fetch(town)
+    form = browser.get(f"{ACME}/rules")
+    page = browser.submit(form, "/preview", **{"rules.version_age.hours": "20000", "rules.install_scripts.mode": "off"})
+    assert "1 package that clients fetched in the last 30 days was looked at. 1 version would be held." in page.text
+    assert "axios 1.0.0 allowed held 1 version_age:" in page.text
+    looser = browser.submit(form, "/preview", **{"rules.version_age.mode": "warn"})
+    assert "axios 1.1.0 held warned – version_age:" in looser.text
+    same = browser.submit(form, "/preview", **{"rules.score.threshold": "0.1"})
+    assert "No version would be treated otherwise." in same.text
+
+
+def test_preview_has_an_end(town: PlatformFixture, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was not looked at in time is counted."""
+    fetch(town)
+    monkeypatch.setattr(rules, "SECONDS", -1.0)
+    page = browser.submit(browser.get(f"{ACME}/rules"), "/preview", **{"rules.version_age.mode": "warn"})
+    assert "0 of 1 package that clients fetched" in page.text
 
 
 def test_hostile_decisions_and_installs_do_nothing(town: PlatformFixture, browser: Browser) -> None:

@@ -70,6 +70,7 @@ ROUTES = Routes(
     PageRoute("orgs/{org}/keys", Offer(keys.show, _READER), Offer(keys.rotate, _ADMINISTRATOR)),
     PageRoute("orgs/{org}/keys/download", Offer(keys.download, _READER)),
     PageRoute("orgs/{org}/rules", Offer(rules.show, _ADMINISTRATOR), Offer(rules.save, _ADMINISTRATOR)),
+    PageRoute("orgs/{org}/rules/preview", None, Offer(rules.ask, _ADMINISTRATOR)),
     PageRoute("orgs/{org}/exceptions", Offer(exceptions.show, _ADMINISTRATOR), Offer(exceptions.add, _ADMINISTRATOR)),
     PageRoute("orgs/{org}/exceptions/remove", None, Offer(exceptions.remove, _ADMINISTRATOR)),
     PageRoute("orgs/{org}/exceptions/requests/{id}", None, Offer(exceptions.answer, _ADMINISTRATOR)),

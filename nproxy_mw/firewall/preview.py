@@ -1,0 +1,84 @@
+"""A preview: what other settings would do to what clients fetched lately. Nothing is changed and no event written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
+
+from nproxy_mw.firewall.firewall import Firewall
+from nproxy_mw.ledger.query import find
+from nproxy_mw.npm.names import parse_name
+from nproxy_mw.orgs.settings_fields import Settings
+from nproxy_mw.rules.replay import Change
+from nproxy_mw.storage.port import Storage
+
+SPAN = timedelta(days=30)
+"""How far back a preview looks unless it is told otherwise."""
+
+FetchedVersions: TypeAlias = Mapping[tuple[str, str], int]
+"""How often each version (package, number) was fetched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would be otherwise. *changes* come with how often each version was fetched, the most often first.
+
+    *looked_at* of *total* packages were looked at before time ran out.
+    """
+
+    changes: Sequence[tuple[Change, int]]
+    looked_at: int
+    total: int
+
+    def to_document(self) -> dict[str, Any]:
+        """Returns the preview as the management API shows it."""
+        rows = [
+            {
+                "package": change.package,
+                "version": change.version,
+                "before": change.before,
+                "after": change.after,
+                "rules": dict(change.rules),
+                "fetched": times,
+            }
+            for change, times in self.changes
+        ]
+        return {"changes": rows, "lookedAt": self.looked_at, "packages": self.total}
+
+
+def fetched_versions(ledger: Storage, since: datetime, until: datetime) -> FetchedVersions:
+    """Returns how often each version was fetched between two moments. Raises as `nproxy_mw.ledger.query.find`."""
+    times: Counter[tuple[str, str]] = Counter()
+    for one in find(ledger, since, until):
+        times[one.key.package, one.key.version] += one.times
+    return times
+
+
+def preview(
+    firewall: Firewall,
+    fetched: FetchedVersions,
+    before: Settings,
+    after: Settings,
+    *,
+    may_go_on: Callable[[], bool] = lambda: True,
+) -> Preview:
+    """Returns what changes when settings go from *before* to *after*, among the public packages that were *fetched*.
+
+    The packages that were fetched most often are looked at first, while *may_go_on* says so.
+    """
+    by_package: Counter[str] = Counter()
+    for (package, _), times in fetched.items():
+        by_package[package] += times
+    internal = {*before.internal_scopes, *after.internal_scopes}
+    packages = [package for package, _ in by_package.most_common() if parse_name(package).scope not in internal]
+    found: list[tuple[Change, int]] = []
+    looked_at = 0
+    for package in packages:
+        if not may_go_on():
+            break
+        found += [(one, fetched.get((package, one.version), 0)) for one in firewall.replay(after, [package])]
+        looked_at += 1
+    return Preview(sorted(found, key=lambda pair: -pair[1]), looked_at, len(packages))
