@@ -135,7 +135,7 @@ def layers(
     """
     transport = upstream.transport if isinstance(upstream, Gateway) else upstream
     if firewall is None and isinstance(upstream, Gateway):
-        firewall = upstream.firewall(organization)
+        firewall = upstream.firewall(organization, public_url)
     if source is None and transport is not None:
         source = firewall.source if firewall else Remote(transport)
     return Layers(

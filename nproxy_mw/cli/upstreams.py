@@ -20,7 +20,6 @@ from nproxy_mw.cli.stores import ONE_ORG
 from nproxy_mw.cli.values import size
 from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.firewall.gateway import Gateway
-from nproxy_mw.firewall.policies import Policies
 from nproxy_mw.intelligence.combined import Combined
 from nproxy_mw.intelligence.lists import ListFile
 from nproxy_mw.intelligence.osv_database import OsvDatabase
@@ -131,8 +130,8 @@ def firewall_of(parsed: Parsed, organization: Organization) -> Firewall:
         raise UsageError("There is no upstream to ask about: give the server's with --upstream URL.")
     catalog = organization.settings.catalog
     gateway = gateway_of(parsed, chosen.url, catalog, waiting=1)
-    policies = Policies(organization.settings.get, catalog=catalog, intelligence=gateway.intelligence)
-    return Firewall(gateway.source, policies)
+    policies = gateway.policies(organization, parsed.public_url)
+    return Firewall(gateway.source, policies, observations=gateway.observations)
 
 
 def _proxies(url: str | None) -> dict[str, str] | None:

@@ -20,6 +20,7 @@ from nproxy_mw.rules.explain import explain_package, explain_version
 from nproxy_mw.rules.replay import Change, changes
 from nproxy_mw.times import Clock, utc_now
 from nproxy_mw.upstream.judged import Judged, Judgments
+from nproxy_mw.upstream.observations import Observations, nothing_seen
 from nproxy_mw.upstream.policy import Policy
 from nproxy_mw.upstream.ruled import Ruled
 
@@ -35,8 +36,9 @@ class DecisionLog(Protocol):
 class Firewall:
     """Reads public packages from *inner* through the rules of *policies*.
 
-    *judgments* keep decisions; if it is None, this process keeps its own. *log* records them; if it is None, nobody
-    does. Clients read `source`; `unruled` is the same before any rule, for people who decide about a hold.
+    *judgments* keep decisions; if it is None, this process keeps its own. *observations* are what was seen of packages;
+    if it is None, nothing was. *log* records decisions; if it is None, nobody does. Clients read `source`; `unruled` is
+    the same before any rule, for people who decide about a hold.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Firewall:
         policies: Policies,
         *,
         judgments: Judgments | None = None,
+        observations: Observations | None = None,
         log: DecisionLog | None = None,
         clock: Clock = utc_now,
     ) -> None:
@@ -53,7 +56,14 @@ class Firewall:
         self.judgments = judgments or Judgments()
         self.log = log
         self.clock = clock
-        self.source = Ruled(inner, policy=policies, judgments=self.judgments, decided=self._decided, clock=clock)
+        self.source = Ruled(
+            inner,
+            policy=policies,
+            judgments=self.judgments,
+            observed=observations.of if observations else nothing_seen,
+            decided=self._decided,
+            clock=clock,
+        )
 
     def explain(self, name: Name, version: str = "") -> dict[str, Any]:
         """Returns why a version is allowed or held, or what holds for the whole package when *version* is empty.
@@ -65,7 +75,7 @@ class Firewall:
         if not version:
             return explain_package(self.source.decision(name), history)
         version = history.tags.get(version, version)
-        knowledge = policy.knowledge(history, self.clock(), self.source.held_dependencies(history, policy))
+        knowledge = self.source.knowledge(history, policy)
         return explain_version(history, policy.rules, knowledge, policy.covers(str(name)), version)
 
     def replay(self, settings: Settings, packages: Mapping[str, Any] | list[str]) -> Iterator[Change]:
@@ -76,7 +86,7 @@ class Firewall:
                 history = self.source.history(parse_name(package))
             except NproxyError:
                 continue
-            knowledge = present.knowledge(history, self.clock(), self.source.held_dependencies(history, present))
+            knowledge = self.source.knowledge(history, present)
             before = judge(history, present.rules, knowledge, present.covers(package))
             after = judge(history, other.rules, replace(knowledge), other.covers(package))
             yield from changes(before, after)

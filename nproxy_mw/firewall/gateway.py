@@ -17,8 +17,10 @@ from nproxy_mw.upstream.cache import Cache
 from nproxy_mw.upstream.cached import Cached
 from nproxy_mw.upstream.guarded import WAITING, Guarded
 from nproxy_mw.upstream.judged import Judgments
+from nproxy_mw.upstream.observations import Observations
 from nproxy_mw.upstream.remote import Remote
 from nproxy_mw.upstream.transport import Transport
+from nproxy_mw.upstream.watched import Watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Gateway:
     cache: Cache | None
     catalog: Catalog = SHIPPED
     intelligence: Intelligence | None = None
+    observations: Observations | None = None
 
     @property
     def source(self) -> PackageSource:
@@ -42,13 +45,26 @@ class Gateway:
         if self.cached is not None:
             self.cached.changed(name)
 
-    def firewall(self, organization: Organization) -> Firewall:
-        """Returns the rules of *organization* over the upstream's packages. Nothing is asked yet."""
+    def firewall(self, organization: Organization, public_url: str | None = None) -> Firewall:
+        """Returns the rules of *organization* over the upstream's packages. Nothing is asked yet.
+
+        *public_url* is where clients reach the organization's registry, None when that follows the request.
+        """
         return Firewall(
             self.source,
-            Policies(organization.settings.get, catalog=self.catalog, intelligence=self.intelligence),
+            self.policies(organization, public_url),
             judgments=Judgments(self.cache.storage, f"decisions/{organization.id}") if self.cache else None,
+            observations=self.observations,
             log=RuleEvents(organization.trail),
+        )
+
+    def policies(self, organization: Organization, public_url: str | None = None) -> Policies:
+        """Returns what *organization* wants judged. See `firewall`."""
+        return Policies(
+            organization.settings.get,
+            catalog=self.catalog,
+            intelligence=self.intelligence,
+            own_git=(f"{public_url.rstrip('/')}/-/git/",) if public_url else (),
         )
 
 
@@ -67,4 +83,8 @@ def open_gateway(
     requests wait for the upstream at a time. *offline*, it is not asked at all.
     """
     guarded = Guarded(Remote(transport), waiting=waiting, offline=offline)
-    return Gateway(transport, guarded, cache.of(guarded) if cache else None, cache, catalog, intelligence)
+    if cache is None:
+        return Gateway(transport, guarded, None, None, catalog, intelligence)
+    observations = Observations(cache.observations)
+    cached = cache.of(Watched(guarded, cache.storage, observations), arrived=observations.arrived)
+    return Gateway(transport, guarded, cached, cache, catalog, intelligence, observations)

@@ -7,6 +7,7 @@ from hashlib import blake2b
 
 import orjson
 
+from nproxy_mw.intelligence.popular import POPULAR
 from nproxy_mw.intelligence.port import Intelligence
 from nproxy_mw.json_values import Json
 from nproxy_mw.orgs.settings_fields import Settings
@@ -21,6 +22,7 @@ class Policies:
     """Returns the present policy when it is called. *settings* returns the same object while nothing changed.
 
     If *intelligence* is None, nothing is known beyond packuments. *popular* are names that others are confused with.
+    *own_git* are the URLs below which this registry serves git dependencies itself.
     """
 
     def __init__(
@@ -29,13 +31,15 @@ class Policies:
         *,
         catalog: Catalog = SHIPPED,
         intelligence: Intelligence | None = None,
-        popular: frozenset[str] = frozenset(),
+        popular: frozenset[str] = POPULAR,
+        own_git: tuple[str, ...] = (),
         clock: Clock = utc_now,
     ) -> None:
         self.settings = settings
         self.catalog = catalog
         self.intelligence = intelligence
         self.popular = popular
+        self.own_git = own_git
         self.clock = clock
         self._made: tuple[Settings, Policy] | None = None
 
@@ -54,6 +58,7 @@ class Policies:
             covers=lambda package: self._covers(settings, package),
             intelligence=self.intelligence,
             popular=self.popular,
+            own_git=self.own_git,
         )
 
     def _covers(self, settings: Settings, package: str) -> Covers:

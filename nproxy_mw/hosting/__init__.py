@@ -103,7 +103,10 @@ class Platform:
         if self.gateway is None:
             return None
         found = self._firewalls.get(org)
-        return found or self._firewalls.setdefault(org, self.gateway.firewall(self.organization(org)))
+        if found is None:
+            made = self.gateway.firewall(self.organization(org), self.public_url_of(org))
+            found = self._firewalls.setdefault(org, made)
+        return found
 
     def public_url_of(self, org: str) -> str | None:
         """Where clients reach the registry of *org*, or None when that follows the request."""

@@ -194,6 +194,19 @@ class Blob:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def through(self, chunks: Iterator[bytes], close: Callable[[], None] | None = None) -> Blob:
+        """Returns this blob with its bytes passing through *chunks*, which reads it, and closed by *close*."""
+        return Blob(
+            chunks,
+            size=self.size,
+            part=self.part,
+            integrity=self.integrity,
+            etag=self.etag,
+            last_modified=self.last_modified,
+            file=self.file,
+            close=close or self.close,
+        )
+
     def close(self) -> None:
         """Closes what the blob holds open: a file, a connection."""
         close, self._close = self._close, _nothing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from mmap import mmap
 
 from nproxy_mw.errors import BadRequest
 
@@ -24,7 +25,7 @@ _WITH_GZIP_HEADER = 16 + zlib.MAX_WBITS
 class Gunzip:
     """Reads the one gzip member that *data* is."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes | mmap) -> None:
         self.position = 0  # in what comes out
         self._data = memoryview(data)
         self._fed = 0

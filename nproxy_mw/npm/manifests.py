@@ -12,13 +12,17 @@ from collections.abc import Callable, Mapping
 
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.npm import package_json as corrected
+from nproxy_mw.npm.facts import INSTALL_SCRIPTS
 from nproxy_mw.npm.hosted_git import meaning
 from nproxy_mw.npm.package_json import Fields
 from nproxy_mw.npm.tarballs import Contents
 
 _ABSENT = object()
-_ADDED = {"install": "node-gyp rebuild", "start": "node server.js"}
-_INSTALL_SCRIPTS = ("preinstall", "install", "postinstall")
+_ADDED = {
+    "preinstall": ("node-waf clean || true; node-waf configure build", "node-waf configure build"),  # npm 0 and 1
+    "install": ("node-gyp rebuild",),
+    "start": ("node server.js",),
+}
 
 
 def check_same(manifest: Fields, package: Fields) -> None:
@@ -35,9 +39,7 @@ def check_same(manifest: Fields, package: Fields) -> None:
 def runs_on_install(package: Fields, contents: Contents) -> bool:
     """Returns whether an install of the package runs something: a script, or node-gyp for a ``*.gyp`` file."""
     scripts = corrected.scripts(package)
-    return any(scripts.get(name) for name in _INSTALL_SCRIPTS) or (
-        contents.has_gyp and corrected.builds_by_gyp(package)
-    )
+    return any(scripts.get(name) for name in INSTALL_SCRIPTS) or (contents.has_gyp and corrected.builds_by_gyp(package))
 
 
 def _differ(field: str) -> BadRequest:
@@ -48,31 +50,40 @@ def _differ(field: str) -> BadRequest:
     )
 
 
-def _same_name(manifest: Fields, package: Fields) -> bool:
+def same_name(manifest: Fields, package: Fields) -> bool:
+    """Returns whether the two have one name."""
     return manifest.get("name") == corrected.name(package)
 
 
-def _same_version(manifest: Fields, package: Fields) -> bool:
+def same_version(manifest: Fields, package: Fields) -> bool:
+    """Returns whether the two have one version."""
     given = manifest.get("version")
     return given is not None and given in (package.get("version"), corrected.version(package))
 
 
-def _same_dependencies(manifest: Fields, package: Fields) -> bool:
-    """npm below 7 copies optional dependencies here, npm takes them out of here, and adds what is bundled."""
+def other_dependencies(manifest: Fields, package: Fields) -> set[str]:
+    """Returns the names in ``dependencies`` in which the two differ.
+
+    npm below 7 copies optional dependencies there, npm takes them out of there, and adds what is bundled.
+    """
     ours, theirs = corrected.dependencies(manifest, "dependencies"), corrected.dependencies(package, "dependencies")
     optional, bundled = corrected.dependencies(package, "optionalDependencies"), _bundled(package)
-    return all(
-        _same_entry(ours.get(name, _ABSENT), theirs.get(name, _ABSENT))
-        or (name in optional and (name not in ours or _same_entry(ours[name], optional[name])))
-        or (name in bundled and name not in theirs and ours.get(name) == "*")
-        for name in {*ours, *theirs}
-    )
+    return {
+        name
+        for name in _other_entries(ours, theirs)
+        if not (name in optional and (name not in ours or _same_entry(ours[name], optional[name])))
+        and not (name in bundled and name not in theirs and ours.get(name) == "*")
+    }
 
 
-def _same_optional(manifest: Fields, package: Fields) -> bool:
-    ours = corrected.dependencies(manifest, "optionalDependencies")
-    theirs = corrected.dependencies(package, "optionalDependencies")
-    return all(_same_entry(ours.get(name, _ABSENT), theirs.get(name, _ABSENT)) for name in {*ours, *theirs})
+def other_optional_dependencies(manifest: Fields, package: Fields) -> set[str]:
+    """Returns the names in ``optionalDependencies`` in which the two differ."""
+    field = "optionalDependencies"
+    return _other_entries(corrected.dependencies(manifest, field), corrected.dependencies(package, field))
+
+
+def _other_entries(ours: Fields, theirs: Fields) -> set[str]:
+    return {name for name in {*ours, *theirs} if not _same_entry(ours.get(name, _ABSENT), theirs.get(name, _ABSENT))}
 
 
 def _same_entry(ours: object, theirs: object) -> bool:
@@ -100,11 +111,12 @@ def _same_as_is(field: str) -> Callable[[Fields, Fields], bool]:
     return lambda manifest, package: (manifest.get(field) or {}) == (package.get(field) or {})
 
 
-def _same_binaries(manifest: Fields, package: Fields) -> bool:
+def same_binaries(manifest: Fields, package: Fields) -> bool:
+    """Returns whether the two have the same commands."""
     folder, kept = corrected.binaries_folder(package), corrected.binaries_folder(manifest)
     ours, theirs = corrected.binaries(manifest), corrected.binaries(package)
     if ours == theirs:
-        return folder == kept
+        return folder == kept or bool(ours)  # who has commands by name has none by folder
     # npm lists the files of directories.bin, those it does not pack too; yarn 1 then drops the folder.
     return not theirs and kept in (folder, "") and all(_is_listed(folder, *entry) for entry in ours.items())
 
@@ -113,16 +125,18 @@ def _is_listed(folder: str, command: str, path: str) -> bool:
     return bool(folder) and path.startswith(f"{folder}/") and path.rpartition("/")[2] == command
 
 
-def _same_scripts(manifest: Fields, package: Fields) -> bool:
-    """Clients add two scripts for files next to package.json, also for files that they do not pack.
+def other_scripts(manifest: Fields, package: Fields) -> set[str]:
+    """Returns the names of the scripts in which the two differ.
 
-    A manifest may state that an install runs node-gyp although it does not: that hides nothing.
+    Clients add scripts for files next to package.json, also for files that they do not pack. A manifest may state that
+    an install runs node-gyp although it does not: that hides nothing.
     """
     ours, theirs = corrected.scripts(manifest), corrected.scripts(package)
-    return all(
-        ours.get(name) == theirs.get(name) or (not theirs.get(name) and ours.get(name) == _ADDED.get(name, _ABSENT))
+    return {
+        name
         for name in {*ours, *theirs}
-    )
+        if ours.get(name) != theirs.get(name) and (theirs.get(name) or ours.get(name) not in _ADDED.get(name, ()))
+    }
 
 
 def _same_gypfile(manifest: Fields, package: Fields) -> bool:
@@ -130,16 +144,20 @@ def _same_gypfile(manifest: Fields, package: Fields) -> bool:
     return (manifest.get("gypfile") is False) == (package.get("gypfile") is False)
 
 
+def _none(differing: Callable[[Fields, Fields], set[str]]) -> Callable[[Fields, Fields], bool]:
+    return lambda manifest, package: not differing(manifest, package)
+
+
 _FIELDS: Mapping[str, Callable[[Fields, Fields], bool]] = {
-    "name": _same_name,
-    "version": _same_version,
-    "dependencies": _same_dependencies,
-    "optionalDependencies": _same_optional,
+    "name": same_name,
+    "version": same_version,
+    "dependencies": _none(other_dependencies),
+    "optionalDependencies": _none(other_optional_dependencies),
     "peerDependencies": _same_as_is("peerDependencies"),
     "peerDependenciesMeta": _same_as_is("peerDependenciesMeta"),
     "dependenciesMeta": _same_as_is("dependenciesMeta"),
     "bundleDependencies": _same_bundled,
-    "bin": _same_binaries,
-    "scripts": _same_scripts,
+    "bin": same_binaries,
+    "scripts": _none(other_scripts),
     "gypfile": _same_gypfile,
 }

@@ -7,12 +7,16 @@ import re
 import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from mmap import mmap
+from typing import Any, TypeAlias
 
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.json_values import parse_object
 from nproxy_mw.npm.gunzip import Gunzip
 from nproxy_mw.npm.tar_entries import TarEntry, entries
+
+Whole: TypeAlias = "bytes | mmap"
+"""All bytes of a tarball, in memory or in a file."""
 
 MAX_ENTRIES = 100_000
 """Files and folders, those included that a path only implies. The largest public packages have about 40,000."""
@@ -48,7 +52,7 @@ class Contents:
 Folder = dict[str, "Folder | None"]  # None is a file
 
 
-def inspect(data: bytes) -> Contents:
+def inspect(data: Whole) -> Contents:
     """Reads the tarball *data*.
 
     Raises:
@@ -108,7 +112,7 @@ def _twin(entry: TarEntry, parts: list[str], spelled: Mapping[tuple[str, ...], s
     return path
 
 
-def _check_twins(data: bytes, twins: Collection[tuple[str, ...]]) -> None:
+def _check_twins(data: Whole, twins: Collection[tuple[str, ...]]) -> None:
     """Passes when all entries of one path have the same bytes: pnpm 7 and 8 wrote such pairs. Reads *data* again."""
     if not twins:
         return

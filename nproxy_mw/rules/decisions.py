@@ -53,6 +53,10 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
         """Whether versions are blocked, and none is left."""
         return bool(self.blocked) and not self.allowed
 
+    def knows(self, version: str) -> bool:
+        """Whether there is a word on *version*: it is listed, or a rule flags it although it is not."""
+        return version in self.allowed or version in self.blocked or version in self.warned
+
     def available_from(self, version: str) -> datetime | None:
         """When the last flag of a blocked version ends by itself; None when it does not, or the version is allowed."""
         ends = [finding.until for finding in self.blocked.get(version, ())]

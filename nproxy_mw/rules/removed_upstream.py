@@ -18,7 +18,10 @@ class RemovedUpstream:
     id = "removed_upstream"
 
     def check(self, history: History, parameters: Mapping[str, Any], knowledge: Knowledge) -> Iterator[Verdict]:
-        """Yields a verdict per removed version. One that is listed again is not removed."""
-        listed = {release.version for release in history.releases}
-        for version in sorted((history.removed | knowledge.withdrawn) - listed):
+        """Yields a verdict per removed version.
+
+        One that is withdrawn stays so in a packument that still lists it: that one is older, and is served because the
+        upstream does not answer.
+        """
+        for version in sorted(history.removed | knowledge.withdrawn):
             yield Verdict(version, "the upstream registry removed it")

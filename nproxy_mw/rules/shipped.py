@@ -129,8 +129,7 @@ SHIPPED = Catalog(
         RuleDefinition(
             ManifestMismatch(),
             "block",
-            "Flags versions whose tarball has a package.json that differs from the packument. "
-            "Nothing is flagged yet: public tarballs are not opened.",
+            "Flags versions whose tarball contradicts the packument: seen when it is fetched for the first time.",
         ),
     )
 )

@@ -9,6 +9,7 @@ is read after the first attempt is asked for that mark.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -97,3 +98,16 @@ class Swap(Generic[T]):
         except Missing:
             return None, None
         return self.decode(stored.data), stored.revision
+
+
+def overwrite(storage: Storage, key: str, data: bytes) -> None:
+    """Writes an object whatever was there. Of two writers at the same time, either one may win.
+
+    Raises:
+        StorageUnavailable: the storage cannot be written to just now.
+    """
+    try:
+        storage.create(key, data)
+    except Exists:
+        with suppress(Missing, Changed):
+            storage.replace(key, data, storage.read(key).revision)

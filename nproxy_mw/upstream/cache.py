@@ -20,7 +20,7 @@ from nproxy_mw.upstream.cache_units import SPOOL
 from nproxy_mw.upstream.cached import NEGATIVE_TTL, TTL, Cached
 from nproxy_mw.upstream.eviction import DEFAULT_BOUND, Eviction
 from nproxy_mw.upstream.flights import Flights
-from nproxy_mw.upstream.kept_tarballs import Tarballs
+from nproxy_mw.upstream.kept_tarballs import Arrived, Tarballs, no_look
 from nproxy_mw.upstream.tarball_store import TarballStore
 
 FRESHNESS = 30.0
@@ -29,21 +29,26 @@ FRESHNESS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """An opened cache of one upstream. *eviction* is None where its storage keeps itself within a bound."""
+    """An opened cache of one upstream. *eviction* is None where its storage keeps itself within a bound.
+
+    *observations* is a storage of its own for what must not be evicted: what was seen of packages (see
+    `nproxy_mw.upstream.observations`).
+    """
 
     storage: Storage
+    observations: Storage
     spool: Path
     flights: Flights
     eviction: Eviction | None = None
     ttl: float = TTL
     negative_ttl: float = NEGATIVE_TTL
 
-    def of(self, source: PackageSource) -> Cached:
-        """Returns *source* as it is kept here."""
+    def of(self, source: PackageSource, *, arrived: Arrived = no_look) -> Cached:
+        """Returns *source* as it is kept here. *arrived* is called with each tarball that was fetched."""
         return Cached(
             source,
             self.storage,
-            tarballs=Tarballs(TarballStore(self.storage), self.spool),
+            tarballs=Tarballs(TarballStore(self.storage), self.spool, arrived=arrived),
             flights=self.flights,
             ttl=self.ttl,
             negative_ttl=self.negative_ttl,
@@ -80,9 +85,11 @@ def open_cache(url: str, upstream: str, *, bound: int = DEFAULT_BOUND, ttl: floa
         eviction = Eviction(storage.root, bound=bound)
         folder = CacheFolder(storage.root / part, eviction)
         spool = folder.root / SPOOL
-        return Cache(folder, spool, Flights(FileLocks(spool / "flights")), eviction, ttl)
+        observations = LocalStorage(folder.root / ".observations", durable=False)  # the eviction passes over it
+        return Cache(folder, observations, spool, Flights(FileLocks(spool / "flights")), eviction, ttl)
     spool = folder_of_user() / f"cache-{sha256(f'{url} {upstream}'.encode()).hexdigest()[:16]}"
-    return Cache(Prefixed(storage, part), spool, Flights(FileLocks(spool / "flights")), None, ttl)
+    flights = Flights(FileLocks(spool / "flights"))
+    return Cache(Prefixed(storage, part), Prefixed(storage, f"{part}/observations"), spool, flights, None, ttl)
 
 
 def part_of(upstream: str) -> str:

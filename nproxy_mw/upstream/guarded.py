@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import TypeVar
 
 from nproxy_mw.errors import Busy, UpstreamTimeout, UpstreamUnavailable
@@ -76,7 +76,7 @@ class Guarded:
         except BaseException:
             self._places.release()
             raise
-        return _Held(blob, self._places.release)
+        return blob.through(iter(blob), _both(blob.close, self._places.release))
 
     def _asked(self, thing: Hashable, ask: Callable[[], T]) -> T:
         self._enter()
@@ -117,26 +117,13 @@ class Guarded:
         raise AssertionError("unreachable")
 
 
-class _Held(Blob):
-    """A blob that calls *release* once when it is closed."""
+def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:
+    """Returns what calls both, the second one whatever becomes of the first."""
 
-    def __init__(self, blob: Blob, release: Callable[[], None]) -> None:
-        super().__init__(
-            iter(blob),
-            size=blob.size,
-            part=blob.part,
-            integrity=blob.integrity,
-            etag=blob.etag,
-            last_modified=blob.last_modified,
-            file=blob.file,
-        )
-        self._inner = blob
-        self._releases: Iterator[Callable[[], None]] = iter([release])
-
-    def close(self) -> None:
-        """Closes the blob inside, and gives the place free."""
+    def call() -> None:
         try:
-            self._inner.close()
+            first()
         finally:
-            for release in self._releases:
-                release()
+            second()
+
+    return call

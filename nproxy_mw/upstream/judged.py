@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from hashlib import blake2b
 
 import msgspec
 
-from nproxy_mw.errors import Changed, Exists, Missing, StorageUnavailable
+from nproxy_mw.errors import Missing, StorageUnavailable
 from nproxy_mw.lru import Lru
 from nproxy_mw.rules.decisions import Decision
 from nproxy_mw.storage.port import Storage
+from nproxy_mw.storage.swaps import overwrite
 
 FORMAT = 1
 
@@ -71,14 +73,8 @@ class Judgments:
         self._memory.put(package, judged)
         if self.storage is None:
             return
-        key, data = self._key(package), _ENCODER.encode(judged)
-        try:
-            try:
-                self.storage.create(key, data)
-            except Exists:
-                self.storage.replace(key, data, self.storage.read(key).revision)
-        except (Missing, Changed, StorageUnavailable):
-            return
+        with suppress(StorageUnavailable):
+            overwrite(self.storage, self._key(package), _ENCODER.encode(judged))
 
     def _key(self, package: str) -> str:
         return f"{self.folder}/{package}/decision"

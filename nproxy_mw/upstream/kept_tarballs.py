@@ -24,6 +24,7 @@ from nproxy_mw.errors import Busy, Missing, NproxyError, RangeNotSatisfiable, St
 from nproxy_mw.npm.documents import Blob, ByteRange, Part
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.slices import Members, as_text, members_of
+from nproxy_mw.npm.tarballs import Whole
 from nproxy_mw.upstream.growing import Growing, HostLock
 from nproxy_mw.upstream.tarball_store import TarballStore, key_of
 from nproxy_mw.upstream.verifying import Digest, Verifier, digest_of, verified
@@ -55,15 +56,19 @@ class Wanted:
         return key_of(self.name, self.filename)
 
 
-Whole: TypeAlias = "bytes | mmap"
-"""All bytes of a tarball, in memory or in a file."""
-
-
 def wanted(name: Name, filename: str, manifest: Members) -> Wanted:
     """Returns the tarball of the version that *manifest* describes."""
     dist = members_of(manifest["dist"])
     digest = digest_of(as_text(dist.get("integrity")), as_text(dist.get("shasum")))
     return Wanted(name, filename, digest, manifest)
+
+
+Arrived: TypeAlias = Callable[[Wanted, Whole], None]
+"""Called with each tarball that was fetched and verified, and all its bytes."""
+
+
+def no_look(tarball: Wanted, data: Whole) -> None:
+    """The `Arrived` that does nothing."""
 
 
 class Tarballs:
@@ -77,7 +82,7 @@ class Tarballs:
         store: TarballStore,
         spool: Path,
         *,
-        arrived: Callable[[Wanted, Whole], None] = lambda tarball, data: None,
+        arrived: Arrived = no_look,
     ) -> None:
         self.store = store
         self.spool = spool
@@ -183,10 +188,8 @@ class Tarballs:
     def _read_file(self, tarball: Wanted, path: Path) -> None:
         """Hands what lies at *path* to *arrived*."""
         with path.open("rb") as file:
-            if not path.stat().st_size:
-                return self.arrived(tarball, b"")
-            with mmap(file.fileno(), 0, access=ACCESS_READ) as data:
-                return self.arrived(tarball, data)
+            # An empty file cannot be mapped. A map ends with the last view of it.
+            self.arrived(tarball, mmap(file.fileno(), 0, access=ACCESS_READ) if path.stat().st_size else b"")
 
     def _passed(self, tarball: Wanted, upstream: Blob) -> Blob:
         """Streams a tarball through without keeping it; verified all the same where its digest is known."""

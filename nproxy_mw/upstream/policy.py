@@ -11,6 +11,7 @@ from nproxy_mw.intelligence.score import score
 from nproxy_mw.npm.facts import History, Release
 from nproxy_mw.rules.engine import Configured, Covers
 from nproxy_mw.rules.port import Knowledge, Verdict
+from nproxy_mw.upstream.observations import NOTHING, Observation
 
 
 def _no_exceptions(package: str) -> Covers:
@@ -22,6 +23,7 @@ class Policy:
     """*rules* with their modes; *covers* returns the exceptions of a package; *revision* names this state of both.
 
     If *intelligence* is None, nothing is known beyond the packument. *popular* are names that others are confused with.
+    *own_git* are the URLs below which this registry serves git dependencies itself.
     """
 
     rules: Sequence[Configured]
@@ -29,6 +31,7 @@ class Policy:
     covers: Callable[[str], Covers] = _no_exceptions
     intelligence: Intelligence | None = None
     popular: frozenset[str] = field(default_factory=frozenset)
+    own_git: tuple[str, ...] = ()
 
     @property
     def state(self) -> str:
@@ -39,14 +42,24 @@ class Policy:
         """The mode of a rule; ``off`` for one that is not configured."""
         return next((one.mode for one in self.rules if one.rule.id == rule), "off")
 
-    def knowledge(self, history: History, now: datetime, held: tuple[Verdict, ...] = ()) -> Knowledge:
-        """Returns what the rules may know about a package. *held* are the verdicts on held dependencies."""
+    def knowledge(
+        self, history: History, now: datetime, seen: Observation = NOTHING, held: tuple[Verdict, ...] = ()
+    ) -> Knowledge:
+        """Returns what the rules may know about a package.
+
+        *seen* is what was observed of it, *held* are the verdicts on its held dependencies.
+        """
+        alerts, incomplete = self._alerts(history)
         wants_score = self.mode_of("score") != "off"
         return Knowledge(
             now=now,
-            alerts=self._alerts(history),
+            alerts=alerts,
+            incomplete=incomplete,
             score=score(history, now, self.popular) if wants_score and history.releases else None,
+            withdrawn=seen.withdrawn,
+            mismatches=seen.mismatches,
             held_dependencies=held,
+            own_git=self.own_git,
         )
 
     def alerts_on(self, package: str, versions: Sequence[str]) -> tuple[Alert, ...]:
@@ -58,10 +71,11 @@ class Policy:
         except IntelligenceUnavailable as error:
             return error.known
 
-    def _alerts(self, history: History) -> tuple[Alert, ...] | None:
+    def _alerts(self, history: History) -> tuple[tuple[Alert, ...] | None, bool]:
+        """What is known against a package, None for nothing that can be asked; and whether a source is missing."""
         if self.intelligence is None:
-            return ()
+            return (), False
         try:
-            return self.intelligence.alerts(history.name, history.releases)
-        except IntelligenceUnavailable:
-            return None
+            return self.intelligence.alerts(history.name, history.releases), False
+        except IntelligenceUnavailable as error:
+            return error.known or None, True

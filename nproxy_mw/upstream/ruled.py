@@ -1,13 +1,17 @@
 """A source that is ruled: versions that an organization's security rules hold are not there.
 
-One decision is made about a package, once per revision of its packument, state of the policy and maturity moment, and
-every route lives by it: packuments in all forms, single versions, dist-tags, and tarballs by any verb. A tarball asks
-for the decision alone; its packument is split again only when a new decision is due.
+One decision is made about a package, once per revision of its packument, state of the policy, observation and maturity
+moment, and every route lives by it: packuments in all forms, single versions, dist-tags, and tarballs by any verb. A
+tarball asks for the decision alone; its packument is split again only when a new decision is due.
+
+A tarball may turn out to contradict its manifest while it is fetched for the first time. A small one is refused then
+like any other. Of a large one a client has the first bytes already: it never gets the last ones, so that the tarball is
+never complete, and its next request is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -24,11 +28,12 @@ from nproxy_mw.npm.source import PackageSource
 from nproxy_mw.rules.decisions import Decision
 from nproxy_mw.rules.engine import judge
 from nproxy_mw.rules.held import Held
-from nproxy_mw.rules.port import Verdict
+from nproxy_mw.rules.port import Knowledge, Verdict
 from nproxy_mw.rules.sentences import finding_document, held_package, held_version
 from nproxy_mw.times import Clock, utc_now
 from nproxy_mw.upstream.dependencies import asked_for, new_dependencies, verdict_on
 from nproxy_mw.upstream.judged import Judged, Judgments
+from nproxy_mw.upstream.observations import Observation, nothing_seen
 from nproxy_mw.upstream.policy import Policy
 from nproxy_mw.upstream.targets import version_of_tarball
 
@@ -43,7 +48,10 @@ Decided = Callable[[Judged, Judged | None], None]
 
 
 class Ruled:
-    """Leaves out what *policy* holds. *policy* is asked at each request; *decided* is called with each new decision."""
+    """Leaves out what *policy* holds. *policy* is asked at each request; *decided* is called with each new decision.
+
+    *observed* returns what was seen of a package; it is asked at each request, too.
+    """
 
     def __init__(
         self,
@@ -51,12 +59,14 @@ class Ruled:
         *,
         policy: Callable[[], Policy],
         judgments: Judgments | None = None,
+        observed: Callable[[str], Observation] = nothing_seen,
         decided: Decided = lambda judged, before: None,
         clock: Clock = utc_now,
     ) -> None:
         self.source = source
         self.policy = policy
         self.judgments = judgments or Judgments()
+        self.observed = observed
         self.decided = decided
         self.clock = clock
 
@@ -68,9 +78,8 @@ class Ruled:
         """
         inner, _, state = unless.rpartition("\r")
         policy, now = self.policy(), self.clock()
-        judged = self.judgments.find(str(name))
-        is_current = judged is not None and judged.revision == inner and judged.holds(policy.state, now)
-        known = inner if is_current and judged is not None and judged.state == state else ""
+        judged = self._holding(name, policy, now)
+        known = inner if judged is not None and (judged.revision, judged.state) == (inner, state) else ""
         document = self.source.packument(name, unless=known, for_write=for_write)
         if document is None:
             return None
@@ -100,14 +109,31 @@ class Ruled:
             Held: the version is held, or the upstream took it away.
         """
         version = version_of_tarball(name, filename)
+        seen = self.observed(str(name))
+        self._check(name, version)
+        blob = self.source.tarball(name, filename, part)
+
+        def check_again() -> None:
+            if self.observed(str(name)) != seen:
+                self._check(name, version)
+
+        try:
+            check_again()
+        except BaseException:
+            blob.close()
+            raise
+        is_kept = blob.file is not None
+        return blob if is_kept else blob.through(_checked_at_end(blob, check_again))
+
+    def _check(self, name: Name, version: str) -> None:
+        """Passes when a tarball may be handed out. Raises as `tarball`."""
         decision = self.decision(name)
-        if version not in decision.allowed and version not in decision.blocked:
+        if not decision.knows(version):
             decision = self.decision(name, past=True)
         if version in decision.blocked:
             raise _held(decision, held_version(decision, version), version)
-        if version not in decision.allowed:
+        if not decision.knows(version):
             raise NotFound("The upstream registry has no such tarball.", code="tarball-not-found")
-        return self.source.tarball(name, filename, part)
 
     def decision(self, name: Name, *, past: bool = False, trust: timedelta = TRUST) -> Decision:
         """Returns the decision about a package; *past* looks at the upstream first. Raises as `packument`.
@@ -115,11 +141,10 @@ class Ruled:
         One that is younger than *trust* needs no look at the packument.
         """
         policy, now = self.policy(), self.clock()
-        judged = self.judgments.find(str(name))
-        if judged is not None and not past and judged.holds(policy.state, now) and now - judged.made < trust:
+        judged = self._holding(name, policy, now)
+        if judged is not None and not past and now - judged.made < trust:
             return judged.decision
-        known = judged.revision if judged is not None and judged.holds(policy.state, now) else ""
-        document = self.source.packument(name, unless=known, for_write=past)
+        document = self.source.packument(name, unless=judged.revision if judged else "", for_write=past)
         if document is None and judged is not None:
             self.judgments.keep(str(name), msgspec.structs.replace(judged, made=now))
             return judged.decision
@@ -163,24 +188,48 @@ class Ruled:
                 history = document.history
         except NproxyError:  # absent, refused, or the upstream is away: the install will show it
             return None
-        knowledge = policy.knowledge(history, self.clock())
+        knowledge = policy.knowledge(history, self.clock(), self.observed(dependency))
         return judge(history, policy.rules, knowledge, policy.covers(dependency))
+
+    def knowledge(self, history: History, policy: Policy) -> Knowledge:
+        """Returns all that the rules may know about a package."""
+        seen, held = self.observed(history.name), self.held_dependencies(history, policy)
+        return policy.knowledge(history, self.clock(), seen, held)
+
+    def _state(self, name: Name, policy: Policy) -> str:
+        """Names all that a decision is made from beside the packument."""
+        seen = self.observed(str(name)).state
+        return f"{policy.state}/{seen}" if seen else policy.state
+
+    def _holding(self, name: Name, policy: Policy, now: datetime) -> Judged | None:
+        """The last decision about a package if it still holds, of whatever revision of its packument."""
+        judged = self.judgments.find(str(name))
+        return judged if judged is not None and judged.holds(self._state(name, policy), now) else None
 
     def _judged(self, name: Name, document: Document, policy: Policy, now: datetime) -> Judged:
         """Returns the decision about *document*: one that is kept, or a new one."""
-        before = self.judgments.find(str(name))
+        before, state = self.judgments.find(str(name)), self._state(name, policy)
         for kept in (before, self.judgments.stored(str(name))):
-            if kept is not None and kept.revision == document.revision and kept.holds(policy.state, now):
+            if kept is not None and kept.revision == document.revision and kept.holds(state, now):
                 return kept
         with document.alone():
             history = document.history
-        held = self.held_dependencies(history, policy)
-        knowledge = policy.knowledge(history, now, held)
-        decision = judge(history, policy.rules, knowledge, policy.covers(str(name)))
-        judged = Judged(revision=document.revision, policy=policy.state, made=now, decision=decision)
+        decision = judge(history, policy.rules, self.knowledge(history, policy), policy.covers(str(name)))
+        judged = Judged(revision=document.revision, policy=state, made=now, decision=decision)
         self.judgments.keep(str(name), judged)
         self.decided(judged, before)
         return judged
+
+
+def _checked_at_end(blob: Blob, check: Callable[[], None]) -> Iterator[bytes]:
+    """Yields what *blob* has, its last chunk only when *check* passes: all of it has been looked into then."""
+    last = b""
+    for chunk in blob:
+        if last:
+            yield last
+        last = chunk
+    check()
+    yield last
 
 
 def ruled_document(document: Document, decision: Decision, revision: str) -> Document:

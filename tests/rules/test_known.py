@@ -134,7 +134,7 @@ def test_package_without_versions() -> None:
         ),
         pytest.param({"unpublished": {"name": "ann"}}, (), set(), id="unpublished is no version"),
         pytest.param({}, ("1.0.3",), {"1.0.3"}, id="taken away after we held it"),
-        pytest.param({}, ("1.0.0",), set(), id="there again"),
+        pytest.param({}, ("1.0.0",), {"1.0.0"}, id="taken away, and still in a stale packument"),
     ],
 )
 def test_removed_upstream(times: dict[str, Any], withdrawn: tuple[str, ...], expected: set[str]) -> None:

@@ -232,8 +232,8 @@ class Reference:
         return found
 
     def removed_upstream(self, raw_times: Iterable[str], withdrawn: Iterable[str]) -> Answer:
-        gone = set(raw_times) - {"created", "modified", "unpublished"} | set(withdrawn)
-        return {version: (None, False) for version in gone if version not in self.versions}
+        untold = set(raw_times) - {"created", "modified", "unpublished"} - set(self.versions)
+        return dict.fromkeys(untold | set(withdrawn), (None, False))
 
 
 def repaired_tags(tags: Mapping[str, str], left: Sequence[str]) -> dict[str, str]:

@@ -14,12 +14,13 @@ from nproxy_mw.errors import BadRequest, Forbidden, NotFound, StorageUnavailable
 from nproxy_mw.npm.documents import ByteRange
 from nproxy_mw.npm.names import parse_name
 from nproxy_mw.npm.routes import Kind, Route
+from nproxy_mw.npm.tarballs import Whole
 from nproxy_mw.storage import LocalStorage, open_storage
 from nproxy_mw.storage.locks import FileLocks
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.upstream.cached import RECHECK, SETTLING, STALE, TTL, Cached
 from nproxy_mw.upstream.flights import Flights
-from nproxy_mw.upstream.kept_tarballs import INLINE, Tarballs, Wanted, Whole
+from nproxy_mw.upstream.kept_tarballs import INLINE, Tarballs, Wanted
 from nproxy_mw.upstream.refusals import WITHDRAWN
 from nproxy_mw.upstream.tarball_store import TarballStore
 

@@ -1,0 +1,88 @@
+"""Whether a public tarball is the package that its packument describes: manifest confusion, seen from an installer.
+
+A registry lets a publisher send a manifest and a tarball that contradict each other. Clients resolve, and scanners
+report, by the manifest; what is installed and run comes from the tarball. Compared is what an install does, after the
+corrections that npm makes on the way from the one to the other (`nproxy_mw.npm.package_json`). Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from nproxy_mw.errors import BadRequest
+from nproxy_mw.npm import manifests
+from nproxy_mw.npm import package_json as corrected
+from nproxy_mw.npm.facts import INSTALL_SCRIPTS
+from nproxy_mw.npm.package_json import Fields
+from nproxy_mw.npm.slices import Members
+from nproxy_mw.npm.tarballs import Contents, Whole, inspect
+
+COMPARED = (
+    "name",
+    "version",
+    "dependencies",
+    "optionalDependencies",
+    "scripts",
+    "bin",
+    "directories",
+    "gypfile",
+    "hasInstallScript",
+)
+"""Fields of a manifest that are looked at."""
+
+
+def mismatch(manifest: Members, tarball: Whole) -> str:
+    """Returns in what *tarball* contradicts the *manifest* of its version, as a clause; empty when it does not.
+
+    A tarball that the strict reader refuses is one that two readers may understand differently, and counts as a
+    contradiction, too.
+    """
+    try:
+        contents = inspect(tarball)
+    except BadRequest as error:
+        return f"its tarball cannot be compared with the packument: {error.message.removesuffix('.')}"
+    stated = {field: msgspec.json.decode(manifest[field]) for field in COMPARED if field in manifest}
+    found = dict(_differences(stated, contents.package_json))
+    if found:
+        fields = ", ".join(f"{field} ({what})" if what else field for field, what in found.items())
+        return f"the package.json in its tarball differs from the packument in {fields}"
+    if _builds_unseen(stated, contents):
+        return "its tarball has a binding.gyp that the packument does not tell of, so an install runs node-gyp"
+    return ""
+
+
+def _differences(manifest: Fields, package: Fields) -> Iterator[tuple[str, str]]:
+    """Yields the fields that differ, each with the names in it that do."""
+    if not manifests.same_name(manifest, package):
+        yield "name", str(package.get("name"))
+    if not manifests.same_version(manifest, package):
+        yield "version", str(package.get("version"))
+    differing: Mapping[str, set[str]] = {
+        "dependencies": manifests.other_dependencies(manifest, package),
+        "optionalDependencies": manifests.other_optional_dependencies(manifest, package),
+        "scripts": _other_install_scripts(manifest, package),
+    }
+    yield from ((field, ", ".join(sorted(names))) for field, names in differing.items() if names)
+    if not manifests.same_binaries(manifest, package):
+        yield "bin", ""
+
+
+def _other_install_scripts(manifest: Fields, package: Fields) -> set[str]:
+    # A mirror that says that there are some, and not which, hides nothing.
+    if _says_it_runs(manifest) and "scripts" not in manifest:
+        return set()
+    return manifests.other_scripts(manifest, package).intersection(INSTALL_SCRIPTS)
+
+
+def _builds_unseen(manifest: Fields, contents: Contents) -> bool:
+    has_build = any(name.casefold() == "binding.gyp" for name in contents.root_files)
+    scripts = corrected.scripts(manifest)
+    is_told = manifest.get("gypfile") is True or scripts.get("install") or scripts.get("preinstall")
+    return has_build and corrected.builds_by_gyp(contents.package_json) and not is_told and not _says_it_runs(manifest)
+
+
+def _says_it_runs(manifest: Mapping[str, Any]) -> bool:
+    return manifest.get("hasInstallScript") is True
