@@ -7,17 +7,17 @@ corrections that npm makes on the way from the one to the other (`nproxy_mw.npm.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from nproxy_mw.errors import BadRequest
+from nproxy_mw.errors import BadRequest, UpstreamUnavailable
 from nproxy_mw.npm import manifests
 from nproxy_mw.npm import package_json as corrected
 from nproxy_mw.npm.facts import INSTALL_SCRIPTS
 from nproxy_mw.npm.package_json import Fields
-from nproxy_mw.npm.slices import Members
+from nproxy_mw.npm.slices import Members, outline
 from nproxy_mw.npm.tarballs import Contents, Whole, inspect
 
 COMPARED = (
@@ -25,13 +25,20 @@ COMPARED = (
     "version",
     "dependencies",
     "optionalDependencies",
+    "bundleDependencies",
+    "bundledDependencies",
     "scripts",
     "bin",
     "directories",
     "gypfile",
     "hasInstallScript",
 )
-"""Fields of a manifest that are looked at."""
+"""Fields that are looked at, or that explain a difference."""
+
+SHOWN = 3
+"""Names of one field that the clause has."""
+
+LONGEST_NAME = 100  # characters
 
 
 def mismatch(manifest: Members, tarball: Whole) -> str:
@@ -41,10 +48,10 @@ def mismatch(manifest: Members, tarball: Whole) -> str:
     contradiction, too.
     """
     try:
-        contents = inspect(tarball)
-    except BadRequest as error:
+        contents = inspect(tarball, lambda raw: _read(outline(raw)))
+    except (BadRequest, UpstreamUnavailable) as error:
         return f"its tarball cannot be compared with the packument: {error.message.removesuffix('.')}"
-    stated = {field: msgspec.json.decode(manifest[field]) for field in COMPARED if field in manifest}
+    stated = _read(manifest)
     found = dict(_differences(stated, contents.package_json))
     if found:
         fields = ", ".join(f"{field} ({what})" if what else field for field, what in found.items())
@@ -54,20 +61,30 @@ def mismatch(manifest: Members, tarball: Whole) -> str:
     return ""
 
 
+def _read(members: Members) -> dict[str, Any]:
+    """The compared fields; of equal keys the last one counts, as for every client."""
+    return {field: msgspec.json.decode(members[field]) for field in COMPARED if field in members}
+
+
 def _differences(manifest: Fields, package: Fields) -> Iterator[tuple[str, str]]:
     """Yields the fields that differ, each with the names in it that do."""
     if not manifests.same_name(manifest, package):
-        yield "name", str(package.get("name"))
+        yield "name", _listed([str(package.get("name"))])
     if not manifests.same_version(manifest, package):
-        yield "version", str(package.get("version"))
+        yield "version", _listed([str(package.get("version"))])
     differing: Mapping[str, set[str]] = {
         "dependencies": manifests.other_dependencies(manifest, package),
         "optionalDependencies": manifests.other_optional_dependencies(manifest, package),
         "scripts": _other_install_scripts(manifest, package),
     }
-    yield from ((field, ", ".join(sorted(names))) for field, names in differing.items() if names)
+    yield from ((field, _listed(sorted(names))) for field, names in differing.items() if names)
     if not manifests.same_binaries(manifest, package):
         yield "bin", ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(name[:LONGEST_NAME] for name in names[:SHOWN]) + more
 
 
 def _other_install_scripts(manifest: Fields, package: Fields) -> set[str]:

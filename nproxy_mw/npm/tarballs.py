@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from mmap import mmap
 from typing import Any, TypeAlias
@@ -52,8 +52,12 @@ class Contents:
 Folder = dict[str, "Folder | None"]  # None is a file
 
 
-def inspect(data: Whole) -> Contents:
-    """Reads the tarball *data*.
+def _strictly(raw: bytes) -> dict[str, Any]:
+    return parse_object(raw, "The package.json in the tarball", equal_twins=True)
+
+
+def inspect(data: Whole, parse: Callable[[bytes], dict[str, Any]] = _strictly) -> Contents:
+    """Reads the tarball *data*, and its package.json by *parse*, whose errors come out.
 
     Raises:
         BadRequest: it is not one gzip member with one plain tar archive of one package, or breaks a cap.
@@ -79,7 +83,7 @@ def inspect(data: Whole) -> Contents:
             count += 1
             size += entry.size
             if _is_package_json(parts):
-                package_json = _read_package_json(stream, entry)
+                package_json = parse(_read_package_json(stream, entry))
     if package_json is None:
         raise _refusal("has no package.json in its top folder")
     _check_twins(data, twins)
@@ -169,10 +173,10 @@ def _is_package_json(parts: list[str]) -> bool:
     return False
 
 
-def _read_package_json(stream: Gunzip, entry: TarEntry) -> dict[str, Any]:
+def _read_package_json(stream: Gunzip, entry: TarEntry) -> bytes:
     if entry.size > MAX_PACKAGE_JSON:
         raise _refusal(f"has a package.json of more than {MAX_PACKAGE_JSON // 2**20} MiB")
-    return parse_object(stream.read(entry.size), "The package.json in the tarball", equal_twins=True)
+    return stream.read(entry.size)
 
 
 def _refusal(what: str) -> BadRequest:

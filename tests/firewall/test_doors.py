@@ -1,0 +1,229 @@
+"""Every door at which a version can be asked for, once it turned out that nobody may have it."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.client import ABBREVIATED, Client, validated
+
+from nproxy_mw.access import Actor
+from nproxy_mw.firewall.firewall import Firewall
+from nproxy_mw.firewall.gateway import open_gateway
+from nproxy_mw.orgs.organization import Organization, open_organization
+from nproxy_mw.rules.held import Held
+from nproxy_mw.stack import front_page, layers
+from nproxy_mw.storage import open_storage
+from nproxy_mw.storage.locks import ThreadLocks
+from nproxy_mw.testing.upstream import RecordingUpstream, Reply
+from nproxy_mw.upstream.cache import open_cache
+from nproxy_mw.upstream.kept_tarballs import INLINE
+from nproxy_mw.upstream.transport import Urllib3Transport
+
+ACTOR = Actor(name="tests")
+ONLY = {"version_age": {"mode": "off"}, "first_seen": {"mode": "off"}}
+FILE = "/left-pad/-/left-pad-1.1.0.tgz"
+FORMS: dict[str, dict[str, str]] = {
+    "full": {"Accept": "application/json"},
+    "abbreviated": {"Accept": ABBREVIATED},
+    "slim": {"Accept": "application/json", "User-Agent": "npm/11.19.1", "npm_command": "install"},
+}
+SMALL, LARGE = 10, 2 * INLINE
+
+
+@dataclass
+class Process:
+    """A process of the server: its application, and the rules in it."""
+
+    app: Any
+    firewall: Firewall
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        return self.app(environ, start_response)
+
+
+@pytest.fixture
+def upstream() -> Iterator[RecordingUpstream]:
+    with RecordingUpstream() as upstream:
+        for version in ("1.0.0", "1.1.0"):
+            upstream.publish("left-pad", version)
+        yield upstream
+
+
+@pytest.fixture
+def organization(tmp_path: Path) -> Organization:
+    organization = open_organization(open_storage(str(tmp_path / "store")), ThreadLocks())
+    organization.settings.change({"rules": ONLY}, actor=ACTOR)
+    return organization
+
+
+@pytest.fixture
+def process(upstream: RecordingUpstream, organization: Organization, tmp_path: Path) -> Callable[..., Client]:
+    """Makes a client of a new process of the server: all of them share one cache."""
+
+    def process(ttl: float = 300.0) -> Client:
+        cache = open_cache(str(tmp_path / "cache"), upstream.url, ttl=ttl)
+        gateway = open_gateway(Urllib3Transport(upstream.url), cache=cache)
+        firewall = gateway.firewall(organization)
+        app = validated(layers(organization, gateway, firewall=firewall), on=front_page)
+        return Client(Process(app, firewall))
+
+    return process
+
+
+def forge(upstream: RecordingUpstream, size: int) -> None:
+    """The upstream has a version whose tarball runs a script that its manifest does not tell of."""
+    noise = random.Random(1).randbytes(size)
+    upstream.publish("left-pad", "1.1.0", {"scripts": {"postinstall": "node evil.js"}}, {"noise.bin": noise})
+    del upstream.state.packuments["left-pad"]["versions"]["1.1.0"]["scripts"]
+
+
+def check_is_nowhere(client: Client, reason: str) -> None:
+    """Passes when no door gives version 1.1.0, and those that name it say why."""
+    for headers in FORMS.values():
+        document = client.get("/left-pad", **headers).json
+        assert list(document["versions"]) == ["1.0.0"]
+        assert document["dist-tags"] == {"latest": "1.0.0"}
+        assert "1.1.0" not in document.get("time", {})
+    assert client.get("/left-pad/latest").json["version"] == "1.0.0"
+    assert client.get("/-/package/left-pad/dist-tags").json == {"latest": "1.0.0"}
+    for refused in (client.get("/left-pad/1.1.0"), client.get(FILE), client.get(FILE, Range="bytes=0-9")):
+        assert (refused.status, refused.code) == (403, "held-by-rule")
+        assert reason in refused.error
+    assert client.head(FILE).status == 403
+    assert client.head("/left-pad/1.1.0").status == 403
+    assert client.get("/left-pad/-/left-pad-1.0.0.tgz").status == 200
+
+
+def check_is_everywhere(client: Client) -> None:
+    """Passes when every door gives version 1.1.0."""
+    for headers in FORMS.values():
+        assert list(client.get("/left-pad", **headers).json["versions"]) == ["1.0.0", "1.1.0"]
+    assert client.get("/left-pad/latest").json["version"] == "1.1.0"
+    assert client.get("/-/package/left-pad/dist-tags").json == {"latest": "1.1.0"}
+    assert client.get("/left-pad/1.1.0").status == 200
+
+
+def check_is_told_once(client: Client, organization: Organization, rule: str) -> None:
+    """Passes when the trail has one event of *rule* about version 1.1.0, however often it was asked for."""
+    client.get(FILE)
+    client.get(FILE)
+    client.app.firewall.log.flush()
+    told = [one for one in organization.trail.chain() if one.get("rule") == rule]
+    assert [(one["event"], one["package"], one["versions"]) for one in told] == [("rule.warned", "left-pad", ["1.1.0"])]
+
+
+def test_small_tarball_is_refused_at_once(upstream: RecordingUpstream, process: Callable[..., Client]) -> None:
+    """The first request for it fetches it, looks into it, and gets none of it; other processes know at once."""
+    forge(upstream, SMALL)
+    first, second = process(), process()
+    check_is_everywhere(first)
+    check_is_everywhere(second)
+    refused = first.get(FILE)
+    assert (refused.status, refused.code) == (403, "held-by-rule")
+    assert "differs from the packument in scripts (postinstall)" in refused.error
+    for client in (first, second, process()):
+        check_is_nowhere(client, "scripts (postinstall)")
+    assert len(upstream.asked(FILE)) == 1
+
+
+@pytest.mark.parametrize("first_request", [{}, {"Range": "bytes=0-99"}], ids=["whole", "part"])
+def test_large_tarball_is_never_complete(
+    upstream: RecordingUpstream, process: Callable[..., Client], first_request: dict[str, str]
+) -> None:
+    """Its first bytes are on their way before the last ones have come; the transfer is cut, and then it is refused."""
+    forge(upstream, LARGE)
+    first, second = process(), process()
+    check_is_everywhere(second)
+    if first_request:
+        assert first.get(FILE, **first_request).status == 403
+    else:
+        with pytest.raises(Held, match="postinstall"):
+            first.get(FILE)
+    for client in (first, second, process()):
+        check_is_nowhere(client, "scripts (postinstall)")
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+def test_warned_tarball_is_served(
+    upstream: RecordingUpstream, process: Callable[..., Client], organization: Organization, size: int
+) -> None:
+    """In the mode ``warn`` it is handed out whole."""
+    forge(upstream, size)
+    organization.settings.change({"rules": {**ONLY, "manifest_mismatch": {"mode": "warn"}}}, actor=ACTOR)
+    client = process()
+    assert client.get(FILE).body == upstream.state.tarballs[FILE]
+    check_is_everywhere(client)
+    assert client.get(FILE, Range="bytes=0-9").status == 206
+    check_is_told_once(client, organization, "manifest_mismatch")
+
+
+def test_honest_tarball_passes(upstream: RecordingUpstream, process: Callable[..., Client]) -> None:
+    """What its manifest describes is kept and served."""
+    client = process()
+    assert client.get(FILE).body == client.get(FILE).body == upstream.state.tarballs[FILE]
+    check_is_everywhere(client)
+
+
+def withdraw(upstream: RecordingUpstream) -> None:
+    """The upstream lists version 1.1.0 no longer, and tells nobody that it ever did."""
+    packument = upstream.state.packuments["left-pad"]
+    del packument["versions"]["1.1.0"], packument["time"]["1.1.0"]
+    packument["dist-tags"]["latest"] = "1.0.0"
+
+
+def test_withdrawn_version_is_refused(upstream: RecordingUpstream, process: Callable[..., Client]) -> None:
+    """A version that was held, and that two fresh packuments lack, is refused by its name, its kept tarball too."""
+    client = process(ttl=0)
+    assert client.get(FILE).status == 200
+    withdraw(upstream)
+    assert list(client.get("/left-pad").json["versions"]) == ["1.0.0"]
+    client.get("/left-pad")
+    for other in (client, process(ttl=0), process()):
+        check_is_nowhere(other, "the upstream registry removed it")
+
+
+def test_outage_brings_nothing_back(upstream: RecordingUpstream, process: Callable[..., Client]) -> None:
+    """What is served while the upstream is away lacks it as well, in every process and after a restart."""
+    client = process(ttl=0)
+    assert client.get(FILE).status == 200
+    withdraw(upstream)
+    client.get("/left-pad")
+    client.get("/left-pad")
+    upstream.on("GET", "/left-pad", Reply(500))
+    for other in (client, process(ttl=0)):
+        check_is_nowhere(other, "the upstream registry removed it")
+
+
+def test_version_that_is_listed_again_is_back(upstream: RecordingUpstream, process: Callable[..., Client]) -> None:
+    """One fresh packument that lists it is enough."""
+    client = process(ttl=0)
+    assert client.get(FILE).status == 200
+    before = json.dumps(upstream.state.packuments["left-pad"])
+    withdraw(upstream)
+    client.get("/left-pad")
+    client.get("/left-pad")
+    assert client.get(FILE).status == 403
+    upstream.state.packuments["left-pad"] = json.loads(before)
+    check_is_everywhere(client)
+    assert client.get(FILE).status == 200
+
+
+def test_withdrawn_version_may_be_warned_of(
+    upstream: RecordingUpstream, process: Callable[..., Client], organization: Organization
+) -> None:
+    """In the mode ``warn`` its kept tarball is served, and reported."""
+    organization.settings.change({"rules": {**ONLY, "removed_upstream": {"mode": "warn"}}}, actor=ACTOR)
+    client = process(ttl=0)
+    assert client.get(FILE).status == 200
+    withdraw(upstream)
+    client.get("/left-pad")
+    client.get("/left-pad")
+    assert client.get(FILE).body == upstream.state.tarballs[FILE]
+    assert client.get(FILE, Range="bytes=0-9").status == 206
+    check_is_told_once(client, organization, "removed_upstream")
