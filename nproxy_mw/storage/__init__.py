@@ -6,6 +6,7 @@ from fsspec.core import split_protocol
 from fsspec.implementations.memory import MemoryFileSystem
 
 from nproxy_mw.storage.freshness import FreshnessCache
+from nproxy_mw.storage.generations import generations_of
 from nproxy_mw.storage.generic import FsspecStorage
 from nproxy_mw.storage.local import LocalStorage
 from nproxy_mw.storage.port import Storage
@@ -18,7 +19,8 @@ def open_storage(url: str, *, freshness: float = 1.0) -> Storage:
     """Returns the storage at *url*. It is not asked anything yet.
 
     *freshness*: for so many seconds a process may rely on "unchanged" without asking again, on a storage where every
-    question costs a request; 0 asks each time. A local folder is always asked.
+    question costs a request; 0 asks each time. Changes by other processes of this host end that at once. A local folder
+    is always asked.
 
     Raises:
         ValueError: *url* is not the URL of a storage, or not of a kind that is supported.
@@ -30,8 +32,8 @@ def open_storage(url: str, *, freshness: float = 1.0) -> Storage:
     if scheme == "memory":
         return FsspecStorage(MemoryFileSystem(), rest)
     if scheme == "s3":
-        storage = _s3_storage(url)
-        return FreshnessCache(storage, freshness) if freshness > 0 else storage
+        # Also where every question is asked: what is written there must be told to those who rely on an answer.
+        return FreshnessCache(_s3_storage(url), freshness, generations=generations_of(*bucket_and_prefix(url)))
     raise ValueError(f"This kind of storage is not supported: {SUPPORTED}")
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from nproxy_mw.lru import Lru
+from nproxy_mw.storage.generations import Generations
 from nproxy_mw.storage.listing import list_with_revisions
 from nproxy_mw.storage.port import Revision, Storage, Stored
 from nproxy_mw.storage.prefixed import Prefixed
@@ -18,11 +19,22 @@ _CAPACITY = 16_384  # keys
 
 
 @dataclass(frozen=True, slots=True)
+class _Question:
+    """When a storage was asked for an object, by the monotonic clock; how many *writes* of ours had ended by then; and
+    the *generation* of the object, which other processes of the host change with it.
+    """
+
+    asked: float
+    writes: int
+    generation: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class _Confirmation:
-    """That an object was at *revision* when that was *asked* for, a time of the monotonic clock."""
+    """That an object was at *revision* when the *question* was asked."""
 
     revision: Revision
-    asked: float
+    question: _Question
 
 
 @dataclass(slots=True)
@@ -38,12 +50,21 @@ class FreshnessCache:
     """*storage*, whose ``read_if_changed`` answers from memory what was confirmed *seconds* ago or less.
 
     A change by another process is seen at most *seconds* late, and only there: `read` always asks, and so does
-    everything on `strict` of this storage. What is written through this object is seen through it at once.
+    everything on `strict` of this storage. What is written through this object is seen through it at once; and what
+    other processes of the host write, if they share *generations*.
     """
 
-    def __init__(self, storage: Storage, seconds: float, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        seconds: float,
+        *,
+        generations: Generations | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.storage = storage
         self.seconds = seconds
+        self.generations = generations
         self._monotonic = monotonic
         self._confirmed = _Confirmations()
 
@@ -51,18 +72,20 @@ class FreshnessCache:
         return f"FreshnessCache({self.storage!r}, {self.seconds!r})"
 
     def read(self, key: str) -> Stored:
-        asked, writes = self._monotonic(), self._confirmed.writes
+        question = self._question(key)
         stored = self.storage.read(key)
-        self._confirm(key, stored.revision, asked, writes)
+        self._confirm(key, stored.revision, question)
         return stored
 
     def read_if_changed(self, key: str, revision: Revision) -> Stored | None:
-        asked, writes = self._monotonic(), self._confirmed.writes
+        question = self._question(key)
         last = self._confirmed.kept.get(key)
-        if last is not None and last.revision == revision and asked - last.asked < self.seconds:
+        if last is not None and last.revision == revision and self._holds(last.question, question):
             return None
+        if self.generations is not None:
+            self.generations.reopen()
         stored = self.storage.read_if_changed(key, revision)
-        self._confirm(key, stored.revision if stored else revision, asked, writes)
+        self._confirm(key, stored.revision if stored else revision, question)
         return stored
 
     def open(self, key: str) -> BinaryIO:
@@ -88,23 +111,32 @@ class FreshnessCache:
 
     def strict(self) -> FreshnessCache:
         """Returns the same storage, asked each time. What it confirms counts for this one too."""
-        asked = FreshnessCache(self.storage, 0.0, monotonic=self._monotonic)
+        asked = FreshnessCache(self.storage, 0.0, generations=self.generations, monotonic=self._monotonic)
         asked._confirmed = self._confirmed
         return asked
 
-    def _confirm(self, key: str, revision: Revision, asked: float, writes: int) -> None:
+    def _question(self, key: str) -> _Question:
+        generation = b"" if self.generations is None else self.generations.of(key)
+        return _Question(self._monotonic(), self._confirmed.writes, generation)
+
+    def _holds(self, last: _Question, now: _Question) -> bool:
+        return now.asked - last.asked < self.seconds and now.generation == last.generation
+
+    def _confirm(self, key: str, revision: Revision, question: _Question) -> None:
         """Notes an answer, unless a write of ours has ended since the question: the answer may be older than that."""
         with self._confirmed.guard:
             last = self._confirmed.kept.get(key)
-            if writes == self._confirmed.writes and (last is None or asked >= last.asked):
-                self._confirmed.kept.put(key, _Confirmation(revision, asked))
+            if question.writes == self._confirmed.writes and (last is None or question.asked >= last.question.asked):
+                self._confirmed.kept.put(key, _Confirmation(revision, question))
 
     @contextmanager
     def _writing(self, key: str) -> Iterator[None]:
-        """Forgets *key* after a write, whatever became of it."""
+        """Forgets *key* after a write, whatever became of it, and lets the other processes of the host forget it."""
         try:
             yield
         finally:
+            if self.generations is not None:
+                self.generations.changed(key)
             with self._confirmed.guard:
                 self._confirmed.writes += 1
                 self._confirmed.kept.discard(key)

@@ -53,12 +53,18 @@ def test_memory_is_opened() -> None:
 @pytest.mark.parametrize("prefix", ["", "/", "/npm", "/a/b/"])
 def test_bucket_is_opened(prefix: str) -> None:
     """An S3 URL opens a bucket without asking it; with no freshness, it is asked each time."""
-    strict = open_storage(f"s3://my-bucket{prefix}", freshness=0)
-    assert isinstance(strict, S3Storage)
-    assert (strict.bucket, strict.prefix.strip("/")) == ("my-bucket", prefix.strip("/"))
+    asked = open_storage(f"s3://my-bucket{prefix}", freshness=0)
+    assert isinstance(asked, FreshnessCache)
+    assert asked.seconds == 0
+    bucket = asked.storage
+    assert isinstance(bucket, S3Storage)
+    assert (bucket.bucket, bucket.prefix.strip("/")) == ("my-bucket", prefix.strip("/"))
     fresh = open_storage(f"s3://my-bucket{prefix}", freshness=5)
     assert isinstance(fresh, FreshnessCache)
     assert fresh.seconds == 5
+    assert fresh.generations is not None
+    assert asked.generations is not None
+    assert fresh.generations.path == asked.generations.path
 
 
 @pytest.mark.parametrize(
