@@ -126,6 +126,7 @@ class Platform:
                 tenant=self.organization,
                 registry_url=self.registry_url,
                 firewall_of=self.firewall,
+                resolve=self.resolve,
                 public_url=self.public_url,
                 domain=domain,
             )

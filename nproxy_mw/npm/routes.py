@@ -18,6 +18,9 @@ from functools import lru_cache
 from nproxy_mw.errors import BadRequest, NotFound
 from nproxy_mw.npm.names import Name, parse_name
 
+EXPLAIN_PATH = "/-/nproxy/explain"
+"""Below this, a refusal of the security rules is explained."""
+
 
 class Kind(Enum):
     """What a path is about."""
@@ -107,8 +110,8 @@ _TABLE: Sequence[tuple[str, Kind]] = (
     ("-/user/token/{rest}", Kind.LOGOUT),
     ("-/user/{rest}", Kind.USER),
     ("-/user/{rest}/-rev/{revision}", Kind.USER),
-    ("-/nproxy/explain/{name}", Kind.EXPLAIN),
-    ("-/nproxy/explain/{name}/{version}", Kind.EXPLAIN),
+    (f"{EXPLAIN_PATH[1:]}/{{name}}", Kind.EXPLAIN),
+    (f"{EXPLAIN_PATH[1:]}/{{name}}/{{version}}", Kind.EXPLAIN),
     ("{name}", Kind.PACKUMENT),
     ("{name}/-rev/{revision}", Kind.PACKUMENT_REVISION),
     ("{name}/-/{filename}", Kind.TARBALL),

@@ -73,14 +73,15 @@ def fetch(town: PlatformFixture, org: str = "acme") -> str:
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_are_for_readers_of_the_organization(town: PlatformFixture, page: str) -> None:
     """A stranger signs in first; another organization does not exist for a reader; the navigation names the page."""
-    assert Browser(town.app).get(f"{ACME}/{page}").status == 303
+    is_closed = page != "explain"
+    assert Browser(town.app).get(f"{ACME}/{page}").status == (303 if is_closed else 200)
     eve = signed_in(town, "eve")
     assert eve.get(f"{ACME}/{page}").status == 200
     assert f"{ACME}/{page}" in eve.get(f"{ACME}/packages").links
-    assert eve.get(f"{HOME}/orgs/beta/{page}").status == 404
+    assert eve.get(f"{HOME}/orgs/beta/{page}").status == (404 if is_closed else 200)
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", ["firewall", "incident"])
 def test_pages_only_answer(browser: Browser, page: str) -> None:
     """None of them takes a form that changes something."""
     assert browser.post(f"{ACME}/{page}", b"").status == 405

@@ -32,7 +32,7 @@ import { chunk } from '@acme/utils';
 
 PATHS = (
     *("/orgs", "/people", "/people/eve", "/account", "/orgs/acme/overview", "/orgs/acme/start"),
-    *("/orgs/acme/explain", "/orgs/acme/packages"),
+    "/orgs/acme/packages",
     *("/orgs/acme/packages/@acme/utils", "/orgs/acme/packages/@acme/utils/1.1.0", "/orgs/acme/audit"),
     *("/orgs/acme/packages/@acme/utils/-/changes/1.1.0", "/orgs/acme/packages/@acme/utils/-/unpublish"),
     *("/orgs/acme/packages/@acme/log", "/orgs/acme/packages/@acme/log/1.0.0"),

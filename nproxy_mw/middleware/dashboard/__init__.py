@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
 
 from nproxy_mw.access import Principal
-from nproxy_mw.errors import MethodNotAllowed, NotFound, NproxyError, Unauthenticated
+from nproxy_mw.errors import BadRequest, MethodNotAllowed, NotFound, NproxyError, Unauthenticated
 from nproxy_mw.firewall.firewall import FirewallOf
 from nproxy_mw.http.context import actor_of, context_of
 from nproxy_mw.http.handlers import VerbTable
@@ -32,6 +32,7 @@ from nproxy_mw.middleware.dashboard.login import HostLogin, SessionLogin, Visito
 from nproxy_mw.middleware.dashboard.pages import ROUTES
 from nproxy_mw.middleware.dashboard.rendering import PAGE_HEADERS
 from nproxy_mw.middleware.dashboard.request import PageRequest, Site
+from nproxy_mw.npm.routes import EXPLAIN_PATH, Kind, parse_route
 from nproxy_mw.orgs.directory import OrganizationDirectory
 from nproxy_mw.orgs.organization import Organization
 
@@ -47,8 +48,9 @@ class Dashboard:
     """The dashboard over *organizations*, whose parts *tenant* opens by id.
 
     *registry_url* returns where clients reach the registry of an organization, given a request and its id;
-    *firewall_of* returns its security rules, or None when there is no upstream. If *public_url* is None, links follow
-    the request. If *domain* is given, only that host serves the dashboard.
+    *firewall_of* returns its security rules, or None when there is no upstream. *resolve* tells whose registry a
+    request is for, as `TenantRouter` asks it: a browser at the link of a refusal is sent to the page that explains it.
+    If *public_url* is None, links follow the request. If *domain* is given, only that host serves the dashboard.
 
     Raises:
         ValueError: *domain* is not a domain's name.
@@ -63,11 +65,13 @@ class Dashboard:
         login: VisitorLogin,
         registry_url: Callable[[WSGIEnvironment, str], str],
         firewall_of: FirewallOf,
+        resolve: Callable[[WSGIEnvironment], tuple[str, WSGIEnvironment] | None] = lambda environ: None,
         public_url: str | None = None,
         domain: str | None = None,
     ) -> None:
         self.app = app
         self.site = Site(organizations, tenant, login, registry_url, firewall_of)
+        self.resolve = resolve
         self.public_url = public_url
         self.domain = check_domain(domain) if domain is not None else None
 
@@ -75,6 +79,10 @@ class Dashboard:
         path: str = environ.get("PATH_INFO", "")
         if path in ("", "/") and is_read(environ) and "text/html" in header(environ, "HTTP_ACCEPT"):
             return send(environ, start_response, _go(self._home(environ)))
+        if EXPLAIN_PATH in path and is_read(environ) and "text/html" in header(environ, "HTTP_ACCEPT"):
+            place = self._explanation(environ)
+            if place:
+                return send(environ, start_response, _go(place))
         is_here = self.domain is None or host_name(environ) == self.domain
         if not is_here or (path != BASE and not path.startswith(f"{BASE}/")):
             return self.app(environ, start_response)
@@ -88,7 +96,8 @@ class Dashboard:
         try:
             return self._answered(request, path)
         except Unauthenticated:
-            return _go(self._sign_in(request, path), status=303)
+            wanted = path.encode("latin-1").decode("utf-8", "replace") if is_read(environ) else ""
+            return _go(request.sign_in_link(wanted), status=303)
         except NproxyError as error:
             return _sent(request, _refusal(error), [*error.headers()])
 
@@ -131,16 +140,23 @@ class Dashboard:
         own = self.public_url or f"{environ['wsgi.url_scheme']}://{self.domain}{f':{port}' if port else ''}"
         return f"{own.rstrip('/')}{BASE}/"
 
+    def _explanation(self, environ: WSGIEnvironment) -> str:
+        """Where a browser is sent that follows the link of a refusal; empty when the path is no such link."""
+        found = self.resolve(environ)
+        if found is None:
+            return ""
+        org, inner = found
+        try:
+            route = parse_route(inner.get("PATH_INFO", ""))
+        except BadRequest:
+            return ""
+        if route.kind is not Kind.EXPLAIN:
+            return ""
+        asked = {"package": str(route.package), **({"version": route.version} if route.version else {})}
+        return f"{self._home(environ)}orgs/{quote(org, safe='')}/explain?{urlencode(asked)}"
+
     def _base(self, environ: WSGIEnvironment) -> str:
         return urlsplit(base_url(environ, self.public_url)).path + BASE
-
-    def _sign_in(self, request: PageRequest, path: str) -> str:
-        """Where a visitor is sent who is not signed in, to come back to *path*."""
-        wanted = path if is_read(request.environ) else ""
-        url = self.site.login.sign_in_url
-        if url is not None:
-            return f"{url}{'&' if '?' in url else '?'}next={quote(request.link(wanted), safe='/')}"
-        return request.link("sign-in") + (f"?next={quote(wanted.encode('latin-1'), safe='@/')}" if wanted else "")
 
 
 def _sent(request: PageRequest, answer: Answer, headers: Iterable[tuple[str, str]] = ()) -> Response:

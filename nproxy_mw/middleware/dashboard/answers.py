@@ -65,6 +65,7 @@ NOTICES = {
     "rules-saved": "The rules are saved. They are in effect from now on.",
     "exception-removed": "The exception is removed.",
     "exception-added": "The exception is added.",
+    "exception-requested": "The request is with the administrators of the organization.",
     "request-approved": "The request is approved. Its exception is in effect from now on.",
     "request-denied": "The request is denied.",
 }

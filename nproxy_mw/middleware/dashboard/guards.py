@@ -41,7 +41,11 @@ def check_form(request: PageRequest, access: Access) -> None:
         Forbidden: it came from a page of another site, or from another session.
     """
     refuse_other_sites(request.environ)
-    if access is Access.PUBLIC:
-        return
+    if access is not Access.PUBLIC:
+        check_form_token(request)
+
+
+def check_form_token(request: PageRequest) -> None:
+    """Passes when a form has the hidden value of this visitor's own pages. Raises `Forbidden`."""
     if request.visitor is None or not request.visitor.accepts(request.form.text(TOKEN_FIELD)):
         raise Forbidden(_EXPIRED, code="stale-form")

@@ -69,6 +69,13 @@ class PageRequest:
         """Returns a path below the dashboard, each segment quoted."""
         return "/".join([self.base, *(quote(segment, safe="@/") for segment in segments)])
 
+    def sign_in_link(self, wanted: str) -> str:
+        """Returns where a visitor signs in, to come back to *wanted*, a path below the dashboard."""
+        url = self.site.login.sign_in_url
+        if url is not None:
+            return f"{url}{'&' if '?' in url else '?'}next={quote(f'{self.base}/{wanted}', safe='/')}"
+        return self.link("sign-in") + (f"?next={quote(wanted, safe='@/')}" if wanted else "")
+
     def here(self, *segments: str) -> str:
         """Returns a path below the pages of the organization that this request is about, without `base`."""
         return "/".join(["orgs", self.parts["org"], *(quote(segment, safe="@/") for segment in segments)])

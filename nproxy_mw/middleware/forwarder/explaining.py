@@ -7,9 +7,8 @@ from urllib.parse import quote
 from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.http.handlers import Request
 from nproxy_mw.http.messages import NO_STORE, Response, json_response
+from nproxy_mw.npm.routes import EXPLAIN_PATH
 from nproxy_mw.rules.held import Held
-
-_PATH = "/-/nproxy/explain"
 
 
 def explain(firewall: Firewall, request: Request) -> Response:
@@ -20,4 +19,4 @@ def explain(firewall: Firewall, request: Request) -> Response:
 
 def explain_url(base: str, held: Held) -> str:
     """Returns the URL below *base* that explains a refusal."""
-    return quote("/".join(filter(None, (f"{base}{_PATH}", held.package, held.version))), safe="%/:[]@~!*()+")
+    return quote("/".join(filter(None, (f"{base}{EXPLAIN_PATH}", held.package, held.version))), safe="%/:[]@~!*()+")

@@ -15,7 +15,7 @@ from nproxy_mw.middleware.dashboard.answers import Answer, Page, Redirect
 from nproxy_mw.middleware.dashboard.cookies import GUARD, SESSION, Cookie
 from nproxy_mw.middleware.dashboard.request import PageRequest
 
-_NEXT = re.compile(r"[A-Za-z0-9@/._~+-]{0,600}", re.ASCII)
+_NEXT = re.compile(r"[A-Za-z0-9@/._~+-]{0,600}(\?[A-Za-z0-9@/._~+&=%-]{0,600})?", re.ASCII)
 _GUARD_SECONDS = 3600
 _FORGET = ("Clear-Site-Data", '"cache"')
 """Browsers that know it throw away the pages that were shown (https://www.w3.org/TR/clear-site-data/)."""
