@@ -1,7 +1,8 @@
 """A package's stored record: its packument, the audit chain of its changes, and the numbers that are never given again.
 
-One object holds all of it, so that one compare-and-swap changes a package together with the event that records it: a
-version without its event cannot exist (docs/decisions/0002-one-record-per-package.md). Pure.
+One object holds it, so that one compare-and-swap changes a package together with the event that records it: a version
+without its event cannot exist (docs/decisions/0002-one-record-per-package.md). A record that has grown names parts,
+immutable objects with the versions and events of before (docs/decisions/0040-a-record-has-parts.md). Pure.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from operator import itemgetter
 
 import orjson
 
+from nproxy_mw.audit.package_chain import FORMAT
 from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
+from nproxy_mw.storage.parts import PartRef, parse_refs
 
-FORMAT = documents.FORMAT
-"""Of the stored JSON. A reader refuses a number it does not know."""
-
-_FIELDS = frozenset({"format", "generation", "nonce", "packument", "tarballs", "burnt", "chain"})
+_PARTS = ("versionParts", "eventParts")
+_FIELDS = frozenset({"format", "generation", "nonce", "packument", "tarballs", "burnt", "chain", *_PARTS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,10 @@ class Record:
     *tarballs* maps a version to ``{"key", "size"}`` of its bytes. *retired* are the numbers of versions that were
     unpublished. *nonce* makes every written state unique. *unknown* holds the fields that another version of this
     package added: they are kept as they are.
+
+    All of these are the record's own. What it has grown out of is in its *version_parts* and *event_parts*, in the
+    order of time; a version is either in one part or in the record. The version that ``latest`` names is always the
+    record's own.
     """
 
     packument: Json | None = None
@@ -37,6 +42,24 @@ class Record:
     generation: int = 0
     nonce: str = ""
     unknown: Json = field(default_factory=dict)
+    version_parts: Sequence[PartRef] = ()
+    event_parts: Sequence[PartRef] = ()
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """The keys of all parts."""
+        return frozenset(ref.key for ref in (*self.version_parts, *self.event_parts))
+
+    @property
+    def version_count(self) -> int:
+        """How many versions there are, in the record and in its parts."""
+        own = len(self.packument["versions"]) if self.packument else 0
+        return own + sum(ref.count for ref in self.version_parts)
+
+    @property
+    def event_count(self) -> int:
+        """How many events the chain has, in the record and in its parts."""
+        return len(self.chain) + sum(ref.count for ref in self.event_parts)
 
     @property
     def revision(self) -> str:
@@ -45,12 +68,12 @@ class Record:
 
     @property
     def unavailable(self) -> frozenset[str]:
-        """Every version number that cannot be published again."""
+        """Every version number of its own that cannot be published again."""
         return self.retired | self.tarballs.keys()
 
     @property
     def files(self) -> frozenset[str]:
-        """The names of all stored tarballs."""
+        """The names of all stored tarballs of its own versions."""
         return frozenset(map(itemgetter("key"), self.tarballs.values()))
 
     def next(self, changed: Record, chain: Sequence[Json], nonce: str) -> Record:
@@ -59,16 +82,18 @@ class Record:
 
 
 def encode(record: Record) -> bytes:
-    """Returns the record as it is stored."""
+    """Returns the record as it is stored. Without parts, every version of this package can read it."""
+    parts = {"versionParts": record.version_parts, "eventParts": record.event_parts} if record.parts else {}
     return orjson.dumps(
         {
-            "format": FORMAT,
+            "format": FORMAT if parts else documents.FORMAT,
             "generation": record.generation,
             "nonce": record.nonce,
             "packument": record.packument,
             "tarballs": record.tarballs,
             "burnt": sorted(record.retired),
             "chain": record.chain,
+            **parts,
             **record.unknown,
         },
         option=orjson.OPT_APPEND_NEWLINE,
@@ -81,7 +106,8 @@ def decode(data: bytes) -> Record:
     Raises:
         UnreadableObject: the bytes are no record of this format; the sentence tells damage and a newer format apart.
     """
-    document = documents.decode(data)
+    document = documents.decode(data, newest=FORMAT)
+    version_parts, event_parts = (parse_refs(document.get(name, ())) for name in _PARTS)
     try:
         return Record(
             packument=document["packument"],
@@ -91,6 +117,8 @@ def decode(data: bytes) -> Record:
             generation=document["generation"],
             nonce=document["nonce"],
             unknown={key: value for key, value in document.items() if key not in _FIELDS},
+            version_parts=version_parts,
+            event_parts=event_parts,
         )
     except (KeyError, TypeError) as error:
         raise documents.damaged() from error

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
-import orjson
-
 from nproxy_mw.errors import NotFound, RangeNotSatisfiable
 from nproxy_mw.npm.documents import Blob, ByteRange, Document, Part
 from nproxy_mw.npm.names import Name
@@ -24,14 +22,14 @@ class StoredPackages:
 
     def packument(self, name: Name, *, unless: str = "", for_write: bool = False) -> Document | None:
         """Returns the packument without tarball URLs. See `PackageSource`."""
-        if not for_write and self._packages.record(name)[0].revision == unless:
+        if not for_write and self._packages.revision(name) == unless:
             return None
-        packument, _ = self._packages.read(name, for_write=for_write)
-        return Document(orjson.dumps(packument), packument["_rev"], name=str(name))
+        revision, data = self._packages.document(name, for_write=for_write)
+        return Document(data, revision, name=str(name))
 
     def dist_tags(self, name: Name) -> Mapping[str, str]:
         """Returns the version that each dist-tag points at. See `PackageSource`."""
-        tags: Mapping[str, str] = self._packages.read(name)[0]["dist-tags"]
+        tags: Mapping[str, str] = self._packages.outline(name)["dist-tags"]
         return tags
 
     def tarball(self, name: Name, filename: str, part: ByteRange | None = None) -> Blob:

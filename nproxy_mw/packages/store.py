@@ -4,7 +4,8 @@ Rules this module keeps:
 
 - the tarball is stored before the record names it, and removed after the record no longer does: no reader meets a
   record that names missing bytes;
-- a change is one compare-and-swap of the record, with the audit events of the change inside;
+- a change is one compare-and-swap of the record, with the audit events of the change inside; parts of the record are
+  stored before the record that names them, and removed after it no longer does;
 - a lock orders the writers of one host, so that they rarely lose; the swap decides, so that nobody overwrites;
 - nothing is refused because of a state that was remembered: before that, the storage itself is asked.
 """
@@ -16,15 +17,12 @@ import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from functools import partial
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, TypeAlias, TypeVar
 
 from nproxy_mw import signing
 from nproxy_mw.access import Actor
-from nproxy_mw.audit import events
-from nproxy_mw.audit.events import Stamp
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Missing, NotFound, NproxyError, StorageUnavailable
 from nproxy_mw.json_values import Json
@@ -32,22 +30,26 @@ from nproxy_mw.npm.names import Name, parse_name
 from nproxy_mw.npm.packuments import check_free
 from nproxy_mw.npm.publication import Publication
 from nproxy_mw.packages import changes
-from nproxy_mw.packages.changes import RecordChange
-from nproxy_mw.packages.record import Record, decode, encode
+from nproxy_mw.packages.changing import RecordedChange, RecordStep
+from nproxy_mw.packages.record import Record
+from nproxy_mw.packages.records import RecordStore, every_part, no_part
+from nproxy_mw.packages.version_parts import holding, merged
 from nproxy_mw.signing import Signer
 from nproxy_mw.storage.documents import UnreadableObject
 from nproxy_mw.storage.layout import RECORD, TARBALL
 from nproxy_mw.storage.locks import Locks, ThreadLocks
+from nproxy_mw.storage.parts import PartMissing, PartRef
 from nproxy_mw.storage.port import Revision, Storage
-from nproxy_mw.storage.revisions import RevisionCache
-from nproxy_mw.storage.swaps import Swap
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
 LOCK_SECONDS = 15.0
 """How long a change waits for others of the same package on this host."""
 
-RecordStep: TypeAlias = Callable[[Record, datetime], RecordChange]
+Remembered: TypeAlias = tuple[Record | None, Revision | None]
+"""A record that may be a little old, and its revision; nothing when there was none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,8 @@ class PackageStore:
     """The internal packages on *storage*, one organization's own, whose changes *trail* records.
 
     If *locks* is None, only the writers of this process are ordered. *signers* are asked for at each publish. *changed*
-    is told of each change that was stored: the name, the record, and its revision unless the answer was lost. It raises
-    nothing.
+    is told of each change that was stored: the name, the record without its parts, and its revision unless the answer
+    was lost. It raises nothing.
     """
 
     def __init__(
@@ -82,7 +84,7 @@ class PackageStore:
         self.locks = locks or ThreadLocks()
         self.signers = signers
         self.changed = changed
-        self._records = RevisionCache(storage, decode)
+        self.records = RecordStore(storage)
 
     def read(self, name: Name, *, for_write: bool = False) -> tuple[Json, Revision]:
         """Returns the packument, without tarball URLs, and the storage revision of its record.
@@ -92,10 +94,31 @@ class PackageStore:
         Raises:
             NotFound: there is no such package, or it is unpublished.
         """
-        record, revision = self.record(name, current=for_write)
+        return self._read(self.records.whole, name, for_write)
+
+    def outline(self, name: Name) -> Json:
+        """Returns the packument with a few of its versions: the one that ``latest`` names, and the newest.
+
+        Raises:
+            NotFound: there is no such package, or it is unpublished.
+        """
+        return self._read(self.records.own, name)[0]
+
+    def document(self, name: Name, *, for_write: bool = False) -> tuple[str, bytes]:
+        """Returns npm's ``_rev`` of the packument and its JSON, without tarball URLs. See `read`."""
+        record, data = self._found(self.records.packument, name, for_write)
         if record.packument is None and not for_write:
-            record, revision = self.record(name, current=True)
-        return {**changes.present(record), "_rev": record.revision}, revision
+            record, data = self._found(self.records.packument, name, True)
+        changes.present(record)
+        return record.revision, data
+
+    def revision(self, name: Name) -> str:
+        """Returns npm's ``_rev`` of the package, which costs one look at the storage at most.
+
+        Raises:
+            NotFound: nothing was ever published under that name.
+        """
+        return self._found(self.records.own, name)[0].revision
 
     def record(self, name: Name, *, current: bool = False) -> tuple[Record, Revision]:
         """Returns the whole stored record; *current*: as it is this moment.
@@ -103,10 +126,7 @@ class PackageStore:
         Raises:
             NotFound: nothing was ever published under that name.
         """
-        try:
-            return self._records.get_with_revision(RECORD.key(name), current=current)
-        except Missing:
-            changes.absent()
+        return self._found(self.records.whole, name, current)
 
     def names(self) -> Iterator[Name]:
         """Yields every package that can be read, in the order of their names.
@@ -115,7 +135,7 @@ class PackageStore:
         """
         for name in sorted(map(parse_name, RECORD.names(self.storage))):
             try:
-                self.read(name)
+                self.outline(name)
             except NotFound:
                 continue
             except UnreadableObject as error:
@@ -144,8 +164,8 @@ class PackageStore:
         """
         name, version = publication.name, publication.version
         # Before the bytes are stored. A number that is unavailable stays so, even if the record is a little old.
-        with suppress(NotFound):
-            check_free(version, self.record(name)[0].unavailable)
+        remembered = self._remembered(name)
+        self._check_free(name, version, remembered[0])
         signers = self.signers()
         file = f"{hashlib.sha512(publication.tarball).hexdigest()[:32]}-{secrets.token_hex(4)}.tgz"
         step = partial(
@@ -158,13 +178,13 @@ class PackageStore:
         )
         self.storage.create(TARBALL.key(name, file), publication.tarball)
         try:
-            self._change(name, step, actor)
+            self._change(name, step, actor, needs=holding(version), remembered=remembered)
         except StorageUnavailable:
             # The swap may have been written all the same, or be written yet: a request can outlive the wait for its
             # answer. So the bytes stay, and if no record ever names them, `nproxy-mw gc` finds them.
             raise
         except NproxyError:
-            self._remove(name, [file])
+            self._remove([TARBALL.key(name, file)])
             raise
 
     def unpublish(self, name: Name, revision: str, actor: Actor) -> None:
@@ -182,15 +202,16 @@ class PackageStore:
 
     def tag(self, name: Name, tag: str, version: str, actor: Actor) -> None:
         """Points a dist-tag at a version. Raises `NotFound`, `BadRequest` (not a tag)."""
-        self._change(name, partial(changes.tag, name=tag, version=version), actor)
+        self._change(name, partial(changes.tag, name=tag, version=version), actor, needs=holding(version))
 
     def untag(self, name: Name, tag: str, actor: Actor) -> None:
         """Removes a dist-tag. Raises `NotFound`, `BadRequest` (``latest`` stays)."""
-        self._change(name, partial(changes.untag, name=tag), actor)
+        self._change(name, partial(changes.untag, name=tag), actor, needs=no_part)
 
     def deprecate(self, name: Name, messages: Mapping[str, str], revision: str, actor: Actor) -> None:
         """Sets each version's deprecation message; an empty one removes it. Raises as `unpublish` does."""
-        self._change(name, partial(changes.deprecate, messages=messages, revision=revision), actor)
+        step = partial(changes.deprecate, messages=messages, revision=revision)
+        self._change(name, step, actor, needs=holding(*messages))
 
     def sign(self, name: Name, actor: Actor) -> list[str]:
         """Signs the versions that have no signature, such as those from before there were keys; returns which.
@@ -204,30 +225,57 @@ class PackageStore:
             self._change(name, partial(changes.sign, signers=self.signers()), actor)
         return unsigned
 
-    def _change(self, name: Name, step: RecordStep, actor: Actor) -> None:
-        """Swaps the record for what *step* makes of it, then removes what it no longer names and indexes its events."""
-        key = RECORD.key(name)
+    def _change(
+        self,
+        name: Name,
+        step: RecordStep,
+        actor: Actor,
+        *,
+        needs: Callable[[PartRef], bool] = every_part,
+        remembered: Remembered | None = None,
+    ) -> None:
+        """Swaps the record for what *step* makes of it, then removes what it no longer names and indexes its events.
+
+        *step* is given the record with those of its parts that *needs* accepts.
+        """
         with self.locks.hold(f"{self.org}/{name}", LOCK_SECONDS):
-            change = _ChangedRecord(self.trail.stamp(actor), str(name), step, secrets.token_hex(8))
-            swap = Swap(self.storage, key, decode, encode, change.next, change.is_done)
-            swap.run(self._remembered(key))
-            if swap.written is not None:
-                self._records.put(key, change.after, swap.written)
-        self._remove(name, change.before.files - change.after.files)
+            change = RecordedChange(self.storage, self.records, name, step, needs, self.trail.stamp(actor))
+            change.run(remembered or self._remembered(name))
+        self._remove(change.unnamed())
         if change.after is not change.before:
             # The events are safe in the record. The index is derived from it, and completed at the next change.
-            self.trail.index(change.after.chain, len(change.before.chain))
-            self.changed(name, change.after, swap.written.revision if swap.written else None)
+            self.trail.index(change.chain, len(change.before.chain))
+            self.changed(name, change.stored, change.revision)
 
-    def _remembered(self, key: str) -> tuple[Record | None, Revision | None]:
+    def _remembered(self, name: Name) -> Remembered:
         try:
-            return self._records.get_with_revision(key)
+            return self.records.own(name)
         except Missing:
             return None, None
 
+    def _check_free(self, name: Name, version: str, record: Record | None) -> None:
+        """Passes when *record* is not known to hold *version*. Raises `Conflict`."""
+        if record is not None:
+            with suppress(PartMissing):  # an old record: the change is refused by a newer one
+                check_free(version, merged(record, self.records.load(name, record, holding(version))).unavailable)
+
+    def _read(
+        self, read: Callable[..., tuple[Record, Revision]], name: Name, current: bool = False
+    ) -> tuple[Json, Revision]:
+        record, revision = self._found(read, name, current)
+        if record.packument is None and not current:
+            record, revision = self._found(read, name, True)
+        return {**changes.present(record), "_rev": record.revision}, revision
+
+    def _found(self, read: Callable[..., T], name: Name, current: bool = False) -> T:
+        try:
+            return read(name, current=current)
+        except Missing:
+            changes.absent()
+
     def _opened(self, name: Name, filename: str, *, current: bool) -> OpenTarball | None:
-        record, _ = self.record(name, current=current)
         version = filename.removeprefix(f"{name.base}-").removesuffix(".tgz")
+        record = self._found(partial(self.records.with_version, version=version), name, current)
         entry = record.tarballs.get(version)
         if entry is None or record.packument is None or filename != name.tarball(version):
             return None
@@ -237,34 +285,10 @@ class PackageStore:
             return None
         return OpenTarball(stream, entry["size"], record.packument["versions"][version]["dist"]["integrity"])
 
-    def _remove(self, name: Name, files: Iterable[str]) -> None:
-        """Removes bytes that no record names any more. What cannot be removed is an orphan for `nproxy-mw gc`."""
-        for file in files:
+    def _remove(self, keys: Iterable[str]) -> None:
+        """Removes what no record names any more. What cannot be removed is an orphan for `nproxy-mw gc`."""
+        for key in keys:
             try:
-                self.storage.delete(TARBALL.key(name, file))
+                self.storage.delete(key)
             except NproxyError:
-                _log.warning("a tarball of %s is left behind", name, exc_info=True)
-
-
-@dataclass(slots=True)
-class _ChangedRecord:
-    """The attempts of one change of the package *name*. *before* and *after* are those of the last attempt."""
-
-    stamp: Stamp
-    name: str
-    step: RecordStep
-    nonce: str
-    before: Record = field(default_factory=Record)
-    after: Record = field(default_factory=Record)
-
-    def next(self, before: Record | None) -> Record | None:
-        self.before = self.after = before or Record()
-        change = self.step(self.before, self.stamp.time)
-        if change.after is self.before:
-            return None
-        new = self.stamp.events(change.facts, package=self.name)
-        self.after = self.before.next(change.after, events.extend(self.before.chain, new), self.nonce)
-        return self.after
-
-    def is_done(self, found: Record) -> bool:
-        return self.stamp.is_in(found.chain)
+                _log.warning("%s is left behind", key, exc_info=True)

@@ -33,8 +33,8 @@ def encode(document: Json) -> bytes:
     return orjson.dumps({"format": FORMAT, **document}, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def decode(data: bytes) -> dict[str, Any]:
-    """Returns the object that `encode` stored.
+def decode(data: bytes, *, newest: int = FORMAT) -> dict[str, Any]:
+    """Returns the object that `encode` stored, of a format up to *newest*.
 
     Raises:
         UnreadableObject: it is damaged, or of a newer format. Nothing is guessed: such an object must not read like an
@@ -44,17 +44,17 @@ def decode(data: bytes) -> dict[str, Any]:
         document = orjson.loads(data)
     except ValueError as error:
         raise damaged() from error
-    if is_newer(document):
+    if is_newer(document, newest):
         raise UnreadableObject(_NEWER, code=NEWER_CODE, retry_after=60)
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
+    if not isinstance(document, dict) or document.get("format") not in range(FORMAT, newest + 1):
         raise damaged()
     return document
 
 
-def is_newer(document: object) -> bool:
-    """Returns whether *document*, as it was parsed, is of a format that only a newer version of this package reads."""
+def is_newer(document: object, newest: int = FORMAT) -> bool:
+    """Returns whether *document*, as it was parsed, is of a format after *newest*, the last one that is known here."""
     version = document.get("format") if isinstance(document, dict) else None
-    return isinstance(version, int) and version > FORMAT
+    return isinstance(version, int) and version > newest
 
 
 def damaged() -> UnreadableObject:

@@ -113,6 +113,9 @@ RECORD = ObjectKind("record", _ORGANIZATION, "packages/{}/record.json", (_PACKAG
 TARBALL = ObjectKind("tarball", _ORGANIZATION, "tarballs/{}/{}", (_PACKAGE, r"([^/]+\.tgz)"))
 """``copy`` carries a tarball over with the record that names it; one that no record names stays behind."""
 
+PART = ObjectKind("part", _ORGANIZATION, "parts/{}/{}", (_PACKAGE, r"([0-9a-f]{64}-[0-9a-f]{8}\.json)"))
+"""Versions or events that a package's record has grown out of. ``copy`` treats it as a tarball."""
+
 SETTINGS = ObjectKind("settings", _ORGANIZATION, "settings.json", (), Stage.SETTINGS, mirrored=True, care=Care.COMPARED)
 KEYS = ObjectKind("keys", _ORGANIZATION, "keys.json", (), Stage.SETTINGS, mirrored=True, care=Care.COMPARED)
 TOKEN = ObjectKind(
@@ -159,8 +162,8 @@ UNKNOWN = ObjectKind("unknown", _STORE, "", (), Stage.REST, care=Care.REPORTED)
 """What is none of the kinds above."""
 
 KINDS = (
-    RECORD, TARBALL, SETTINGS, KEYS, TOKEN, EXCEPTION_REQUESTS, CHAIN, SEGMENT, INDEX, INSTALLS, CHECKPOINT, LOGIN,
-    ORPHANS, ORGANIZATION, ADMINISTRATOR, SESSION, ATTEMPTS, PROBE, COPY,
+    RECORD, TARBALL, PART, SETTINGS, KEYS, TOKEN, EXCEPTION_REQUESTS, CHAIN, SEGMENT, INDEX, INSTALLS, CHECKPOINT,
+    LOGIN, ORPHANS, ORGANIZATION, ADMINISTRATOR, SESSION, ATTEMPTS, PROBE, COPY,
 )  # fmt: skip
 
 

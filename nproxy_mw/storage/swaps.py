@@ -28,8 +28,9 @@ class Swap(Generic[T]):
 
     *decode* raises `StorageUnavailable` for a damaged object. *next* is called once for each attempt. It is given the
     present state, or None when there is no object, and returns the state that follows, or None when nothing is to be
-    written. *is_done* returns whether a state that was read later holds this change. *written* is set to what this
-    change wrote, unless the answer to that was lost.
+    written. It raises `Changed` when it finds out that it was given an old state. *is_done* returns whether a state
+    that was read later holds this change. *written* is set to what this change wrote, unless the answer to that was
+    lost.
     """
 
     storage: Storage
@@ -70,7 +71,10 @@ class Swap(Generic[T]):
 
     def _attempt(self, before: T | None, revision: Revision | None) -> bool:
         """Computes the next state and writes it; returns whether the change is over."""
-        after = self.next(before)
+        try:
+            after = self.next(before)
+        except Changed:
+            return False
         if after is None:
             return True
         data = self.encode(after)

@@ -42,10 +42,12 @@ from nproxy_mw.upkeep.parallel import map_ordered
 from nproxy_mw.upkeep.progress import Progress
 from nproxy_mw.upkeep.repair import repair_trail
 
+_ORPHANED = "no record names this {}: a change is under way, or was cut short"
+
 
 @dataclass(frozen=True, slots=True)
 class OrphanFinding(CheckFinding):
-    """A tarball that no record names: harmless, and removed by ``nproxy-mw gc``."""
+    """A tarball or part that no record names: harmless, and removed by ``nproxy-mw gc``."""
 
 
 def check(
@@ -102,7 +104,10 @@ def _organization_findings(trail: Trail, progress: Progress) -> Iterator[CheckFi
     for key in list(orphans(trail.storage)):
         with suppress(UnreadableObject, ValueError, Missing):
             if is_orphan(trail.storage, key):
-                yield OrphanFinding(key, "no record names this tarball: a publish is under way, or was cut short")
+                yield OrphanFinding(
+                    key,
+                    _ORPHANED.format(kind_of(key, Scope.ORGANIZATION).name),
+                )
 
 
 def _chains(trail: Trail, findings: deque[CheckFinding], progress: Progress) -> Iterator[tuple[str, Sequence[Any]]]:

@@ -1,22 +1,25 @@
-"""What can be wrong with one package: its record by itself, and its tarballs and manifests against it."""
+"""What can be wrong with one package: its record and the parts of it, and its tarballs and manifests against it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from nproxy_mw.audit.events import CheckFinding
-from nproxy_mw.audit.package_chain import chain_in
+from nproxy_mw.audit.package_chain import EventPart, chain_of
 from nproxy_mw.errors import Missing, NproxyError, StorageUnavailable
 from nproxy_mw.json_values import Json
 from nproxy_mw.npm.digests import digests
 from nproxy_mw.npm.names import Name, parse_name
 from nproxy_mw.npm.versions import is_version
 from nproxy_mw.packages.record import Record, decode
+from nproxy_mw.packages.records import uncached
 from nproxy_mw.packages.verify import manifest_difference
-from nproxy_mw.storage.layout import RECORD, TARBALL
+from nproxy_mw.packages.version_parts import VersionPart
+from nproxy_mw.storage.layout import PART, RECORD, TARBALL
+from nproxy_mw.storage.parts import Part, PartMissing, PartRef, decode_part, read_part
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.upkeep.check_state import DAMAGE_ERRORS, damage_of
 
@@ -55,16 +58,41 @@ def check_package(storage: Storage, name: str) -> CheckedPackage | None:
 
 
 def _checked(storage: Storage, name: str, data: bytes) -> CheckedPackage:
-    package = CheckedPackage(name, list(chain_in(data)))
+    package = CheckedPackage(name, list(chain_of(storage, name, data)))
     try:
         record = decode(data)
-        findings = tuple(_findings(storage, parse_name(name), record))
+        wrong = tuple(_check_parts(storage, name, record))
+        if wrong:
+            return replace(package, findings=wrong)
+        whole = uncached(storage).completed(parse_name(name), record)
+        return replace(
+            package, versions=len(whole.tarballs), findings=tuple(_findings(storage, parse_name(name), whole))
+        )
     except DAMAGE_ERRORS as error:
         return replace(package, findings=(CheckFinding(RECORD.key(name), damage_of(error)),))
-    return replace(package, versions=len(record.tarballs), findings=findings)
+
+
+def _check_parts(storage: Storage, name: str, record: Record) -> Iterator[CheckFinding]:
+    """Yields what is wrong with each part of *record* by itself."""
+    named: list[tuple[type[Part], Sequence[PartRef]]] = [
+        (VersionPart, record.version_parts),
+        (EventPart, record.event_parts),
+    ]
+    for kind, refs in named:
+        for ref in refs:
+            try:
+                part = decode_part(read_part(storage, name, ref.key), kind)
+                sentence = "" if part.fits(ref) else "this is not as the record says: restore both from a backup"
+            except PartMissing:
+                sentence = "the package's record names this part, and it is missing: restore it from a backup"
+            except DAMAGE_ERRORS as error:
+                sentence = damage_of(error)
+            if sentence:
+                yield CheckFinding(PART.key(name, ref.key), sentence)
 
 
 def _findings(storage: Storage, name: Name, record: Record) -> Iterator[CheckFinding]:
+    """Yields what is wrong with *record*, which names no parts, and with the tarballs."""
     yield from (CheckFinding(RECORD.key(name), sentence) for sentence in _check_record(name, record))
     versions = record.packument["versions"] if record.packument else {}
     for version, entry in record.tarballs.items():

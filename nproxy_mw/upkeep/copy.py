@@ -1,7 +1,8 @@
 """Copies a whole store to another place or back end; can be stopped at any time and run again.
 
 *Strategy:* the destination can be served from the beginning, so objects go over in the order of `layout.Stage`, and
-each package's record after its tarballs, as a publish writes them. Sessions stay behind: people sign in again.
+each package's record after its parts and tarballs, as a publish writes them. Sessions stay behind: people sign in
+again.
 
 What is written is read back and compared. A record that is equal on both sides was written after its tarballs were
 compared, so a second run asks nothing more about its package.
@@ -15,14 +16,19 @@ from __future__ import annotations
 import base64
 import hashlib
 from contextlib import suppress
+from dataclasses import dataclass
 from hashlib import sha256
 
 import orjson
 
+from nproxy_mw.audit.package_chain import chain_of
 from nproxy_mw.errors import Changed, Conflict, Exists, Missing, StorageUnavailable
+from nproxy_mw.npm.names import parse_name
 from nproxy_mw.packages.record import decode
+from nproxy_mw.packages.records import uncached
 from nproxy_mw.storage import documents
-from nproxy_mw.storage.layout import CHAIN, COPY, RECORD, SEGMENT, TARBALL, Stage, locate
+from nproxy_mw.storage.layout import CHAIN, COPY, PART, RECORD, SEGMENT, TARBALL, ObjectKind, Stage, home, locate
+from nproxy_mw.storage.parts import PartMissing, read_part
 from nproxy_mw.storage.port import Storage, Stored
 from nproxy_mw.storage.urls import local_folder
 from nproxy_mw.upkeep.parallel import map_ordered
@@ -68,6 +74,26 @@ def _claim(destination: Storage, origin: str, *, dry_run: bool = False) -> None:
         raise Conflict("The destination is a copy of another store: give an empty folder or bucket.", code="not-a-copy")
 
 
+@dataclass(frozen=True, slots=True)
+class _Package:
+    """The package *name* of an organization; *home* is the folder of that, with a slash."""
+
+    org: str
+    name: str
+    home: str
+
+    @classmethod
+    def of(cls, key: str) -> _Package:
+        """Returns the package whose record is under *key*."""
+        place = locate(key)
+        (name,) = RECORD.parse(place.key) or ("",)
+        return cls(place.org or "", name, key.removesuffix(place.key))
+
+    def key(self, kind: ObjectKind, file: str) -> str:
+        """Returns the key of an object of the package in the whole store."""
+        return f"{self.home}{kind.key(self.name, file)}"
+
+
 class _Copier:
     """Carries single objects from *source* to *destination*."""
 
@@ -88,30 +114,42 @@ class _Copier:
             self.progress.count("unchanged")
             return
         if there is not None:
-            _check_descent(key, stored.data, there.data)
+            self._check_descent(key, stored.data, there.data)
         if locate(key).kind is RECORD:
-            stored = self._carry_tarballs(key, stored)
+            stored = self._carry_contents(key, stored)
         self._write(key, stored.data, there)
 
-    def _carry_tarballs(self, key: str, stored: Stored) -> Stored:
-        """Copies the tarballs that a record names; returns the record whose tarballs are all there now."""
-        place = locate(key)
-        home, (name,) = key.removesuffix(place.key), RECORD.parse(place.key) or ("",)
+    def _carry_contents(self, key: str, stored: Stored) -> Stored:
+        """Copies the parts and tarballs that a record names; returns the record for which all are there now."""
         while True:
             try:
-                record = decode(stored.data)
-                versions = record.packument["versions"] if record.packument else {}
-                for version, entry in record.tarballs.items():
-                    integrity = versions[version]["dist"]["integrity"]
-                    self._carry_tarball(home + TARBALL.key(name, entry["key"]), integrity)
+                self._carry_once(_Package.of(key), stored.data)
                 return stored
-            except Missing as error:
+            except (Missing, PartMissing) as error:
                 again = self.source.read(key)
                 if again.revision == stored.revision:
                     raise _damaged(key) from error
-                stored = again  # unpublished meanwhile
+                stored = again  # changed meanwhile
             except (documents.UnreadableObject, ValueError, KeyError, TypeError) as error:
                 raise _damaged(key) from error
+
+    def _carry_once(self, package: _Package, data: bytes) -> None:
+        record = decode(data)
+        for part in record.parts:
+            self._carry_part(package, part)
+        whole = uncached(home(self.source, package.org)).completed(parse_name(package.name), record)
+        versions = whole.packument["versions"] if whole.packument else {}
+        for version, entry in whole.tarballs.items():
+            self._carry_tarball(package.key(TARBALL, entry["key"]), versions[version]["dist"]["integrity"])
+
+    def _carry_part(self, package: _Package, part: str) -> None:
+        """Copies one part, unless it is there. Raises `PartMissing`."""
+        with suppress(PartMissing, documents.UnreadableObject):
+            read_part(home(self.destination, package.org), package.name, part)
+            self.progress.count("unchanged")
+            return
+        data, key = read_part(home(self.source, package.org), package.name, part), package.key(PART, part)
+        self._write(key, data, _find(self.destination, key))
 
     def _carry_tarball(self, key: str, integrity: str) -> None:
         """Copies one tarball, unless the same bytes are there. Raises `Missing`."""
@@ -148,6 +186,28 @@ class _Copier:
             raise StorageUnavailable(f"The destination returned other bytes of {key} than were written.")
         self.progress.count("objects copied")
 
+    def _check_descent(self, key: str, ours: bytes, theirs: bytes) -> None:
+        """Passes when the source's object may replace the destination's: its chain continues the other's.
+
+        Raises:
+            Conflict: the destination was changed on its own.
+        """
+        kind = locate(key).kind
+        if kind is RECORD:
+            package = _Package.of(key)
+            old = chain_of(home(self.destination, package.org), package.name, theirs)
+            continues = chain_of(home(self.source, package.org), package.name, ours)[: len(old)] == old
+        elif kind in (CHAIN, SEGMENT):
+            continues = _continues(key, ours, theirs)
+        else:
+            return
+        if not continues:
+            raise Conflict(
+                f"The destination was changed on its own since it was copied: {key} records more there than in the "
+                "source. Copy to an empty place.",
+                code="not-a-copy",
+            )
+
     def remove_stale(self) -> None:
         """Removes what lets people in and is no longer in the source."""
         for key in self.destination.list():
@@ -174,26 +234,14 @@ def _integrity_of(storage: Storage, key: str) -> str:
     return f"sha512-{base64.b64encode(digest.digest()).decode()}"
 
 
-def _check_descent(key: str, ours: bytes, theirs: bytes) -> None:
-    """Passes when the source's object may replace the destination's: its chain continues the other's.
-
-    Raises:
-        Conflict: the destination was changed on its own.
-    """
-    if locate(key).kind not in (RECORD, CHAIN, SEGMENT):
-        return
+def _continues(key: str, ours: bytes, theirs: bytes) -> bool:
+    """Returns whether a segment of the administration's chain continues another one of the same key."""
     try:
         old, new = orjson.loads(theirs), orjson.loads(ours)
-        # A segment of the administration's chain continues in the next one, which has a higher number.
-        continues = new.get("number", 0) > old.get("number", 0) or new["chain"][: len(old["chain"])] == old["chain"]
+        # A segment continues in the next one, which has a higher number.
+        return bool(new.get("number", 0) > old.get("number", 0) or new["chain"][: len(old["chain"])] == old["chain"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(key) from error
-    if not continues:
-        raise Conflict(
-            f"The destination was changed on its own since it was copied: {key} records more there than in the source. "
-            "Copy to an empty place.",
-            code="not-a-copy",
-        )
 
 
 def _damaged(key: str) -> StorageUnavailable:

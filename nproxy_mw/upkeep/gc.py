@@ -1,4 +1,4 @@
-"""Clears a store of leftovers: orphaned tarballs, temporary files of killed processes, and what has expired.
+"""Clears a store of leftovers: orphaned tarballs and parts, temporary files of killed processes, and what has expired.
 
 The ledger of installs is made small, too: its days that are over become one object each, and go when an organization's
 ``ledgerDays`` are over.
@@ -43,7 +43,7 @@ MERGED = "parts of the ledger merged"
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A tarball that no record names: its whole key, how long ago a run first saw it, and whether it is *due* to go."""
+    """A tarball or part that no record names. A run first saw it *age* ago; *due*: it is to go. *key* is the whole one."""
 
     key: str
     age: timedelta
@@ -138,7 +138,7 @@ def _collect(own: Prefixed, grace: timedelta, now: datetime, dry_run: bool) -> I
 
 
 def _remove(own: Prefixed, key: str) -> bool:
-    # A damaged record: its tarballs are needed when it is restored. Missing: another run was quicker.
+    # A damaged record: its tarballs and parts are needed when it is restored. Missing: another run was quicker.
     with suppress(UnreadableObject, Missing):
         if is_orphan(own, key):
             own.delete(key)

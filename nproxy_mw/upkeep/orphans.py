@@ -1,16 +1,17 @@
-"""Tarballs that no record names: what an interrupted publish or unpublish left behind."""
+"""Tarballs and parts that no record names: what an interrupted change left behind."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import groupby
 
 from nproxy_mw.errors import BadRequest, Missing
 from nproxy_mw.npm.names import Name, parse_name
-from nproxy_mw.packages.record import Record, decode
+from nproxy_mw.packages.records import uncached
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.documents import UnreadableObject
-from nproxy_mw.storage.layout import RECORD, TARBALL
+from nproxy_mw.storage.layout import PART, TARBALL, ObjectKind, Scope, kind_of
 from nproxy_mw.storage.port import Storage
 
 
@@ -20,32 +21,33 @@ def orphans(storage: Storage) -> Iterator[str]:
     The bytes of a publish that is under way are among them, so wait and look again before removing any. Those of a
     package whose record cannot be read are not: they are needed once the record is restored.
     """
-    # A listing has no order, but every back end lists a folder's keys together. Otherwise records are read twice.
-    for package, keys in groupby(TARBALL.keys(storage), lambda key: _package_and_file(key)[0]):
-        try:
-            named = _named(storage, parse_name(package))
-        except (BadRequest, UnreadableObject):
-            continue
-        yield from (key for key in keys if _package_and_file(key)[1] not in named)
+    for kind in (TARBALL, PART):
+        # A listing has no order, but every back end lists a folder's keys together. Otherwise records are read twice.
+        for package, keys in groupby(kind.keys(storage), partial(_package_in, kind)):
+            try:
+                named = _named(storage, kind, parse_name(package))
+            except (BadRequest, UnreadableObject):
+                continue
+            yield from (key for key in keys if key not in named)
 
 
 def is_orphan(storage: Storage, key: str) -> bool:
-    """Returns whether no record names the tarball under *key* now. Raises `UnreadableObject` for a damaged record."""
-    package, file = _package_and_file(key)
-    return file not in _named(storage, parse_name(package))
+    """Returns whether no record names the object under *key* now. Raises `UnreadableObject` for a damaged record."""
+    kind = kind_of(key, Scope.ORGANIZATION)
+    return key not in _named(storage, kind, parse_name(_package_in(kind, key)))
 
 
-def _package_and_file(key: str) -> tuple[str, str]:
-    package, file = TARBALL.parse(key) or ("", "")
-    return package, file
+def _package_in(kind: ObjectKind, key: str) -> str:
+    return (kind.parse(key) or ("",))[0]
 
 
-def _named(storage: Storage, name: Name) -> frozenset[str]:
+def _named(storage: Storage, kind: ObjectKind, name: Name) -> set[str]:
+    """Returns the keys of all objects of *kind* that the package's record names."""
+    records = uncached(storage)
     try:
-        record = decode(storage.read(RECORD.key(name)).data)
+        found = records.own(name)[0].parts if kind is PART else records.whole(name)[0].files
     except Missing:
-        record = Record()
-    try:
-        return record.files
+        return set()
     except (AttributeError, KeyError, TypeError) as error:
         raise documents.damaged() from error
+    return {kind.key(name, part) for part in found}

@@ -18,6 +18,7 @@ SHA256 = "ab" * 32
 EXAMPLES: dict[ObjectKind, tuple[tuple[object, ...], str]] = {
     layout.RECORD: (("@acme/utils",), "packages/@acme/utils/record.json"),
     layout.TARBALL: (("@acme/utils", "0f-1a.tgz"), "tarballs/@acme/utils/0f-1a.tgz"),
+    layout.PART: (("@acme/utils", f"{SHA256}-0f1a2b3c.json"), f"parts/@acme/utils/{SHA256}-0f1a2b3c.json"),
     layout.SETTINGS: ((), "settings.json"),
     layout.KEYS: ((), "keys.json"),
     layout.EXCEPTION_REQUESTS: ((), "exception-requests.json"),

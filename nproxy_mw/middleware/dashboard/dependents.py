@@ -71,7 +71,7 @@ class DependentIndex:
 
 def _dependencies(packages: PackageStore, name: str) -> Iterator[tuple[str, str]]:
     try:
-        packument, _ = packages.read(parse_name(name))
+        packument = packages.outline(parse_name(name))
     except NotFound:
         return
     latest: Json = packument["versions"].get(packument["dist-tags"].get("latest"), {})

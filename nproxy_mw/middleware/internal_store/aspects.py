@@ -28,7 +28,7 @@ class Aspects:
         """Returns what is asked of a package that exists."""
         if request.route.rest not in _ANSWERED:
             raise NotFound("This registry keeps nothing under that path.", code="route-not-found")
-        packument, _ = self.packages.read(request.route.package)
+        packument = self.packages.outline(request.route.package)
         if request.route.rest == "collaborators":
             names = {maintainer["name"]: "write" for maintainer in packument.get("maintainers", [])}
             # Publishing tools look for the name that whoami tells them, and give up when it is not there.

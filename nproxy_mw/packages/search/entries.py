@@ -28,14 +28,16 @@ class PackageEntry:
 
 def entry_of(name: str, record: Record, revision: Revision) -> PackageEntry:
     """Returns the entry of a package. One that is unpublished, or whose packument is damaged, has no summary."""
-    return PackageEntry(name, revision, record.generation, _shown(name, record.packument) if record.packument else None)
+    return PackageEntry(name, revision, record.generation, _shown(name, record))
 
 
-def _shown(name: str, packument: Json) -> Json | None:
+def _shown(name: str, record: Record) -> Json | None:
+    if record.packument is None:
+        return None
     try:
-        shown = summary(packument)
+        shown = summary(record.packument)
         if shown["name"] == name:
-            return shown
+            return {**shown, "versionCount": record.version_count}
     except (KeyError, TypeError, ValueError, AttributeError, StopIteration):
         pass
     _log.warning("%s is not found by searches: its packument is damaged", name)

@@ -1,0 +1,142 @@
+"""The records of an organization's packages, with their parts: read as far as they are needed, and compacted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from nproxy_mw.audit.package_chain import EventPart
+from nproxy_mw.lru import Lru
+from nproxy_mw.npm.names import Name
+from nproxy_mw.packages.compaction import (
+    BOUNDS,
+    has_many_events,
+    has_many_versions,
+    split_events,
+    split_last,
+    split_versions,
+)
+from nproxy_mw.packages.record import Record, decode
+from nproxy_mw.packages.version_parts import LoadedPart, VersionPart, holding, merged, written_packument
+from nproxy_mw.storage.layout import RECORD
+from nproxy_mw.storage.parts import PartRef, Parts, settled
+from nproxy_mw.storage.port import Revision, Storage, Stored
+from nproxy_mw.storage.revisions import MEMORY, RevisionCache
+
+
+class RecordStore:
+    """The records on *storage*, one organization's own; the last used ones and their parts are kept in *memory*."""
+
+    def __init__(self, storage: Storage, *, memory: Lru[tuple[object, str], Any] = MEMORY) -> None:
+        self.bounds = BOUNDS
+        self._records = RevisionCache(storage, decode, memory=memory)
+        self._versions = Parts(storage, VersionPart, memory=memory)
+        self._events = Parts(storage, EventPart, memory=memory)
+
+    def own(self, name: Name, *, current: bool = False) -> tuple[Record, Revision]:
+        """Returns the record without what is in its parts; *current*: as it is this moment.
+
+        Raises:
+            Missing: nothing was ever published under that name.
+        """
+        return self._records.get_with_revision(RECORD.key(name), current=current)
+
+    def whole(self, name: Name, *, current: bool = False) -> tuple[Record, Revision]:
+        """Returns the record with everything in its parts as its own. Raises as `own`."""
+
+        def read(again: bool) -> tuple[Record, Revision]:
+            record, revision = self.own(name, current=current or again)
+            return self.completed(name, record), revision
+
+        return settled(read)
+
+    def with_version(self, name: Name, version: str, *, current: bool = False) -> Record:
+        """Returns the record with the parts that may hold *version* as its own. Raises as `own`."""
+
+        def read(again: bool) -> Record:
+            record, _ = self.own(name, current=current or again)
+            return merged(record, self.load(name, record, holding(version)))
+
+        return settled(read)
+
+    def packument(self, name: Name, *, current: bool = False) -> tuple[Record, bytes]:
+        """Returns the record without its parts, and the JSON of its packument with them. Raises as `own`."""
+
+        def read(again: bool) -> tuple[Record, bytes]:
+            record, _ = self.own(name, current=current or again)
+            parts = self._versions.read(name, record.version_parts) if record.packument else []
+            return record, written_packument(record, parts, _rev=record.revision)
+
+        return settled(read)
+
+    def keep(self, name: Name, record: Record, stored: Stored) -> None:
+        """Keeps a record that was just *stored*: it needs no reading."""
+        self._records.put(RECORD.key(name), record, stored)
+
+    def completed(self, name: Name, record: Record) -> Record:
+        """Returns *record* with everything in its parts as its own.
+
+        Raises:
+            PartMissing: a part is gone: *record* is an old one.
+        """
+        if not record.parts:
+            return record
+        pieces = self._events.read(name, record.event_parts)
+        chain = [msgspec.json.decode(event) for piece in pieces for event in piece.chain]
+        return replace(
+            merged(record, self.load(name, record, every_part)), chain=[*chain, *record.chain], event_parts=()
+        )
+
+    def load(self, name: Name, record: Record, needs: Callable[[PartRef], bool]) -> list[LoadedPart]:
+        """Returns the parts with versions that *needs* accepts. Raises as `completed`."""
+        refs = [ref for ref in record.version_parts if needs(ref)]
+        return [LoadedPart(*pair) for pair in zip(refs, self._versions.read(name, refs), strict=True)]
+
+    def event(self, name: Name, record: Record, place: int) -> Any:
+        """Returns the event at *place* of the whole chain, counted from 0; None without one. Raises as `completed`."""
+        for ref in record.event_parts:
+            if place < ref.count:
+                (piece,) = self._events.read(name, [ref])
+                return msgspec.json.decode(piece.chain[place])
+            place -= ref.count
+        return record.chain[place] if place < len(record.chain) else None
+
+    def compacted(self, name: Name, record: Record, kept: int) -> Record:
+        """Returns *record* without what it has grown out of, which is stored in parts by now.
+
+        The last *kept* events stay in it at least. Raises as `completed`, and `StorageUnavailable`.
+        """
+        if has_many_versions(record, self.bounds):
+            return self._without_versions(name, record)
+        kept = max(kept, self.bounds.kept_events)
+        return self._without_events(name, record, kept) if has_many_events(record, kept, self.bounds) else record
+
+    def _without_versions(self, name: Name, record: Record) -> Record:
+        refs, last = split_last(record.version_parts, self.bounds.part_versions, self.bounds)
+        newest = next(iter(self._versions.read(name, last)), VersionPart())
+        smaller, parts = split_versions(record, newest, self.bounds)
+        return replace(smaller, version_parts=[*refs, *(self._versions.create(name, part) for part in parts)])
+
+    def _without_events(self, name: Name, record: Record, kept: int) -> Record:
+        refs, last = split_last(record.event_parts, self.bounds.part_events, self.bounds)
+        newest = next(iter(self._events.read(name, last)), EventPart())
+        smaller, parts = split_events(record, newest, kept, self.bounds)
+        return replace(smaller, event_parts=[*refs, *(self._events.create(name, part) for part in parts)])
+
+
+def uncached(storage: Storage) -> RecordStore:
+    """Returns the records on *storage*, read anew each time: for work on each package once."""
+    return RecordStore(storage, memory=Lru(max_items=0))
+
+
+def every_part(ref: PartRef) -> bool:
+    """Accepts every part."""
+    return True
+
+
+def no_part(ref: PartRef) -> bool:
+    """Accepts no part."""
+    return False
