@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from nproxy_mw.packages.record import FORMAT, Record, decode, encode
 from nproxy_mw.storage.documents import UnreadableObject
+from nproxy_mw.storage.parts import PartRef
 
 texts = st.text('abc@/-1.é"', max_size=8)
 jsons = st.recursive(
@@ -16,6 +17,7 @@ jsons = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=12,
 )
+refs = st.lists(st.builds(PartRef, texts, st.integers(0, 9), st.integers(0, 9), texts), max_size=2).map(tuple)
 records = st.builds(
     Record,
     packument=st.none() | st.dictionaries(texts, jsons, max_size=4),
@@ -25,6 +27,8 @@ records = st.builds(
     generation=st.integers(0, 10**6),
     nonce=texts,
     unknown=st.dictionaries(st.sampled_from(["later", "added"]), jsons),
+    version_parts=refs,
+    event_parts=refs,
 )
 
 
@@ -40,7 +44,7 @@ def test_encoding_is_one_line_that_names_its_format(record):
     data = encode(record)
     assert data.endswith(b"\n")
     assert data.count(b"\n") == 1
-    assert orjson.loads(data)["format"] == FORMAT
+    assert orjson.loads(data)["format"] == (FORMAT if record.parts else 1)
 
 
 @pytest.mark.parametrize(
@@ -50,16 +54,17 @@ def test_encoding_is_one_line_that_names_its_format(record):
         pytest.param(b"{", id="no JSON"),
         pytest.param(b"[]", id="no object"),
         pytest.param(b"{}", id="no format"),
-        pytest.param(encode(Record()).replace(b'"format":1', b'"format":2'), id="a later format"),
+        pytest.param(encode(Record()).replace(b'"format":1', b'"format":3'), id="a later format"),
         pytest.param(encode(Record()).replace(b'"nonce"', b'"once"'), id="a part missing"),
         pytest.param(encode(Record()).replace(b'"burnt":[]', b'"burnt":1'), id="a part of another type"),
+        pytest.param(encode(Record(event_parts=[PartRef("k", 1, 1)])).replace(b"1,", b'"",'), id="a damaged part"),
     ],
 )
 def test_what_is_no_record_is_refused(data):
     """A record of another version or a damaged one is never taken for an empty package."""
     with pytest.raises(UnreadableObject) as caught:
         decode(data)
-    assert caught.value.code == ("newer-object" if b'"format":2' in data else "damaged-object")
+    assert caught.value.code == ("newer-object" if b'"format":3' in data else "damaged-object")
 
 
 def test_next_state_is_another():

@@ -13,8 +13,9 @@ from nproxy_mw.upkeep.progress import Progress
 
 _TEXT = """\
 Reads everything in the store, the bytes of every tarball included, and prints a line for each thing that is not as it
-should be. Exit code 0: all is well. 1: something was found. 2: the store could not be read. Tarballs that no record
-names are listed and do not count: a publish that failed, or is under way, leaves them; 'nproxy-mw gc' removes them.
+should be. Exit code 0: all is well. 1: something was found. 2: the store could not be read. Tarballs and
+parts of records that no record names are listed and do not count: a change that failed, or is under way, leaves them;
+'nproxy-mw gc' removes them.
 
   nproxy-mw check                      all organizations
   nproxy-mw check --org acme           one of them
@@ -39,7 +40,7 @@ def _run(parsed: Parsed) -> int:
     print(f"Checked {str(progress) or 'nothing'}.", file=sys.stderr)
     print(f"{count(found, 'thing')} found." if found else "All is well.", file=sys.stderr)
     if orphaned:
-        print(f"{count(orphaned, 'orphan')} of failed publishes: 'nproxy-mw gc' removes them.", file=sys.stderr)
+        print(f"{count(orphaned, 'orphan')} of failed changes: 'nproxy-mw gc' removes them.", file=sys.stderr)
     return 1 if found else 0
 
 

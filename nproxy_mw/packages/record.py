@@ -42,12 +42,14 @@ class Record:
     generation: int = 0
     nonce: str = ""
     unknown: Json = field(default_factory=dict)
-    version_parts: Sequence[PartRef] = ()
-    event_parts: Sequence[PartRef] = ()
+    version_parts: tuple[PartRef, ...] = ()
+    event_parts: tuple[PartRef, ...] = ()
 
     @property
     def parts(self) -> frozenset[str]:
         """The keys of all parts."""
+        if not self.version_parts and not self.event_parts:
+            return frozenset()
         return frozenset(ref.key for ref in (*self.version_parts, *self.event_parts))
 
     @property

@@ -9,8 +9,10 @@ from typing import Any
 import msgspec
 
 from nproxy_mw.audit.package_chain import EventPart
+from nproxy_mw.errors import Missing
 from nproxy_mw.lru import Lru
 from nproxy_mw.npm.names import Name
+from nproxy_mw.packages.changes import absent
 from nproxy_mw.packages.compaction import (
     BOUNDS,
     has_many_events,
@@ -20,7 +22,7 @@ from nproxy_mw.packages.compaction import (
     split_versions,
 )
 from nproxy_mw.packages.record import Record, decode
-from nproxy_mw.packages.version_parts import LoadedPart, VersionPart, holding, merged, written_packument
+from nproxy_mw.packages.version_parts import LoadedPart, Release, VersionPart, holding, merged, written_packument
 from nproxy_mw.storage.layout import RECORD
 from nproxy_mw.storage.parts import PartRef, Parts, settled
 from nproxy_mw.storage.port import Revision, Storage, Stored
@@ -40,9 +42,12 @@ class RecordStore:
         """Returns the record without what is in its parts; *current*: as it is this moment.
 
         Raises:
-            Missing: nothing was ever published under that name.
+            NotFound: nothing was ever published under that name.
         """
-        return self._records.get_with_revision(RECORD.key(name), current=current)
+        try:
+            return self._records.get_with_revision(RECORD.key(name), current=current)
+        except Missing:
+            absent()
 
     def whole(self, name: Name, *, current: bool = False) -> tuple[Record, Revision]:
         """Returns the record with everything in its parts as its own. Raises as `own`."""
@@ -53,12 +58,22 @@ class RecordStore:
 
         return settled(read)
 
-    def with_version(self, name: Name, version: str, *, current: bool = False) -> Record:
+    def with_version(self, name: Name, version: str) -> Record:
         """Returns the record with the parts that may hold *version* as its own. Raises as `own`."""
 
         def read(again: bool) -> Record:
-            record, _ = self.own(name, current=current or again)
+            record, _ = self.own(name, current=again)
             return merged(record, self.load(name, record, holding(version)))
+
+        return settled(read)
+
+    def release_in_parts(self, name: Name, version: str, *, current: bool = False) -> Release | None:
+        """Returns what a part holds of *version*; None when none has it. Raises as `own`."""
+
+        def read(again: bool) -> Release | None:
+            record, _ = self.own(name, current=current or again)
+            found = (part.release(version) for part in self.load(name, record, holding(version)))
+            return next(filter(None, found), None)
 
         return settled(read)
 
@@ -92,6 +107,8 @@ class RecordStore:
 
     def load(self, name: Name, record: Record, needs: Callable[[PartRef], bool]) -> list[LoadedPart]:
         """Returns the parts with versions that *needs* accepts. Raises as `completed`."""
+        if not record.version_parts:
+            return []
         refs = [ref for ref in record.version_parts if needs(ref)]
         return [LoadedPart(*pair) for pair in zip(refs, self._versions.read(name, refs), strict=True)]
 
@@ -118,13 +135,13 @@ class RecordStore:
         refs, last = split_last(record.version_parts, self.bounds.part_versions, self.bounds)
         newest = next(iter(self._versions.read(name, last)), VersionPart())
         smaller, parts = split_versions(record, newest, self.bounds)
-        return replace(smaller, version_parts=[*refs, *(self._versions.create(name, part) for part in parts)])
+        return replace(smaller, version_parts=(*refs, *(self._versions.create(name, part) for part in parts)))
 
     def _without_events(self, name: Name, record: Record, kept: int) -> Record:
         refs, last = split_last(record.event_parts, self.bounds.part_events, self.bounds)
         newest = next(iter(self._events.read(name, last)), EventPart())
         smaller, parts = split_events(record, newest, kept, self.bounds)
-        return replace(smaller, event_parts=[*refs, *(self._events.create(name, part) for part in parts)])
+        return replace(smaller, event_parts=(*refs, *(self._events.create(name, part) for part in parts)))
 
 
 def uncached(storage: Storage) -> RecordStore:

@@ -22,7 +22,7 @@ class StoredPackages:
 
     def packument(self, name: Name, *, unless: str = "", for_write: bool = False) -> Document | None:
         """Returns the packument without tarball URLs. See `PackageSource`."""
-        if not for_write and self._packages.revision(name) == unless:
+        if not for_write and self._packages.records.own(name)[0].revision == unless:
             return None
         revision, data = self._packages.document(name, for_write=for_write)
         return Document(data, revision, name=str(name))

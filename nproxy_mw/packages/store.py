@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import BinaryIO, TypeAlias, TypeVar
+from typing import BinaryIO, Protocol
 
 from nproxy_mw import signing
 from nproxy_mw.access import Actor
@@ -33,23 +33,24 @@ from nproxy_mw.packages import changes
 from nproxy_mw.packages.changing import RecordedChange, RecordStep
 from nproxy_mw.packages.record import Record
 from nproxy_mw.packages.records import RecordStore, every_part, no_part
-from nproxy_mw.packages.version_parts import holding, merged
+from nproxy_mw.packages.version_parts import holding
 from nproxy_mw.signing import Signer
 from nproxy_mw.storage.documents import UnreadableObject
 from nproxy_mw.storage.layout import RECORD, TARBALL
 from nproxy_mw.storage.locks import Locks, ThreadLocks
-from nproxy_mw.storage.parts import PartMissing, PartRef
+from nproxy_mw.storage.parts import PartRef
 from nproxy_mw.storage.port import Revision, Storage
-
-T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
 LOCK_SECONDS = 15.0
 """How long a change waits for others of the same package on this host."""
 
-Remembered: TypeAlias = tuple[Record | None, Revision | None]
-"""A record that may be a little old, and its revision; nothing when there was none."""
+
+class ReadRecord(Protocol):
+    """Reads a package's record, or part of it, and the revision of that; *current*: as it is this moment."""
+
+    def __call__(self, name: Name, *, current: bool = False) -> tuple[Record, Revision]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class PackageStore:
         Raises:
             NotFound: there is no such package, or it is unpublished.
         """
-        return self._read(self.records.whole, name, for_write)
+        return self._read(self.records.whole, name, current=for_write)
 
     def outline(self, name: Name) -> Json:
         """Returns the packument with a few of its versions: the one that ``latest`` names, and the newest.
@@ -106,19 +107,11 @@ class PackageStore:
 
     def document(self, name: Name, *, for_write: bool = False) -> tuple[str, bytes]:
         """Returns npm's ``_rev`` of the packument and its JSON, without tarball URLs. See `read`."""
-        record, data = self._found(self.records.packument, name, for_write)
+        record, data = self.records.packument(name, current=for_write)
         if record.packument is None and not for_write:
-            record, data = self._found(self.records.packument, name, True)
+            record, data = self.records.packument(name, current=True)
         changes.present(record)
         return record.revision, data
-
-    def revision(self, name: Name) -> str:
-        """Returns npm's ``_rev`` of the package, which costs one look at the storage at most.
-
-        Raises:
-            NotFound: nothing was ever published under that name.
-        """
-        return self._found(self.records.own, name)[0].revision
 
     def record(self, name: Name, *, current: bool = False) -> tuple[Record, Revision]:
         """Returns the whole stored record; *current*: as it is this moment.
@@ -126,7 +119,7 @@ class PackageStore:
         Raises:
             NotFound: nothing was ever published under that name.
         """
-        return self._found(self.records.whole, name, current)
+        return self.records.whole(name, current=current)
 
     def names(self) -> Iterator[Name]:
         """Yields every package that can be read, in the order of their names.
@@ -164,8 +157,8 @@ class PackageStore:
         """
         name, version = publication.name, publication.version
         # Before the bytes are stored. A number that is unavailable stays so, even if the record is a little old.
-        remembered = self._remembered(name)
-        self._check_free(name, version, remembered[0])
+        with suppress(NotFound):
+            check_free(version, self.records.with_version(name, version).unavailable)
         signers = self.signers()
         file = f"{hashlib.sha512(publication.tarball).hexdigest()[:32]}-{secrets.token_hex(4)}.tgz"
         step = partial(
@@ -178,7 +171,7 @@ class PackageStore:
         )
         self.storage.create(TARBALL.key(name, file), publication.tarball)
         try:
-            self._change(name, step, actor, needs=holding(version), remembered=remembered)
+            self._change(name, step, actor, needs=holding(version))
         except StorageUnavailable:
             # The swap may have been written all the same, or be written yet: a request can outlive the wait for its
             # answer. So the bytes stay, and if no record ever names them, `nproxy-mw gc` finds them.
@@ -232,7 +225,6 @@ class PackageStore:
         actor: Actor,
         *,
         needs: Callable[[PartRef], bool] = every_part,
-        remembered: Remembered | None = None,
     ) -> None:
         """Swaps the record for what *step* makes of it, then removes what it no longer names and indexes its events.
 
@@ -240,50 +232,42 @@ class PackageStore:
         """
         with self.locks.hold(f"{self.org}/{name}", LOCK_SECONDS):
             change = RecordedChange(self.storage, self.records, name, step, needs, self.trail.stamp(actor))
-            change.run(remembered or self._remembered(name))
+            change.run(self._remembered(name))
         self._remove(change.unnamed())
         if change.after is not change.before:
             # The events are safe in the record. The index is derived from it, and completed at the next change.
             self.trail.index(change.chain, len(change.before.chain))
             self.changed(name, change.stored, change.revision)
 
-    def _remembered(self, name: Name) -> Remembered:
+    def _remembered(self, name: Name) -> tuple[Record | None, Revision | None]:
+        """Returns the record, which may be a little old, and its revision; nothing when there is none."""
         try:
             return self.records.own(name)
-        except Missing:
+        except NotFound:
             return None, None
 
-    def _check_free(self, name: Name, version: str, record: Record | None) -> None:
-        """Passes when *record* is not known to hold *version*. Raises `Conflict`."""
-        if record is not None:
-            with suppress(PartMissing):  # an old record: the change is refused by a newer one
-                check_free(version, merged(record, self.records.load(name, record, holding(version))).unavailable)
-
-    def _read(
-        self, read: Callable[..., tuple[Record, Revision]], name: Name, current: bool = False
-    ) -> tuple[Json, Revision]:
-        record, revision = self._found(read, name, current)
+    def _read(self, read: ReadRecord, name: Name, *, current: bool = False) -> tuple[Json, Revision]:
+        record, revision = read(name, current=current)
         if record.packument is None and not current:
-            record, revision = self._found(read, name, True)
+            record, revision = read(name, current=True)
         return {**changes.present(record), "_rev": record.revision}, revision
-
-    def _found(self, read: Callable[..., T], name: Name, current: bool = False) -> T:
-        try:
-            return read(name, current=current)
-        except Missing:
-            changes.absent()
 
     def _opened(self, name: Name, filename: str, *, current: bool) -> OpenTarball | None:
         version = filename.removeprefix(f"{name.base}-").removesuffix(".tgz")
-        record = self._found(partial(self.records.with_version, version=version), name, current)
-        entry = record.tarballs.get(version)
-        if entry is None or record.packument is None or filename != name.tarball(version):
+        record, _ = self.records.own(name, current=current)
+        if record.packument and version in record.tarballs:
+            entry, manifest = record.tarballs[version], record.packument["versions"][version]
+        elif record.version_parts and (found := self.records.release_in_parts(name, version, current=current)):
+            entry, manifest = found
+        else:
+            return None
+        if filename != name.tarball(version):
             return None
         try:
             stream = self.storage.open(TARBALL.key(name, entry["key"]))
         except Missing:  # unpublished between the two reads
             return None
-        return OpenTarball(stream, entry["size"], record.packument["versions"][version]["dist"]["integrity"])
+        return OpenTarball(stream, entry["size"], manifest["dist"]["integrity"])
 
     def _remove(self, keys: Iterable[str]) -> None:
         """Removes what no record names any more. What cannot be removed is an orphan for `nproxy-mw gc`."""

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Raw, field
@@ -69,6 +69,10 @@ def _shortened(version: str) -> str:
     return base64.b64encode(hashlib.sha256(number.encode()).digest()[:3]).decode()
 
 
+Release: TypeAlias = tuple[Json, Json]
+"""How a version's tarball is stored, ``{"key", "size"}``, and its manifest."""
+
+
 @dataclass(frozen=True)
 class LoadedPart:
     """A part as it was read, and how the record names it."""
@@ -80,6 +84,11 @@ class LoadedPart:
     def manifests(self) -> Mapping[str, Json]:
         """The manifests, decoded once, so that it shows which of them a change leaves as they are."""
         return {version: _decode(raw) for version, raw in self.content.versions.items()}
+
+    def release(self, version: str) -> Release | None:
+        """Returns what the part holds of *version*, if anything."""
+        entry, manifest = self.content.tarballs.get(version), self.content.versions.get(version)
+        return None if entry is None or manifest is None else (entry, _decode(manifest))
 
 
 def merged(record: Record, loaded: Sequence[LoadedPart]) -> Record:
@@ -93,7 +102,7 @@ def merged(record: Record, loaded: Sequence[LoadedPart]) -> Record:
         packument=packument and _whole(packument, [it.manifests for it in loaded], parts),
         tarballs=_united([*(part.tarballs for part in parts), record.tarballs]),
         retired=record.retired.union(*(part.burnt for part in parts)),
-        version_parts=[ref for ref in record.version_parts if ref not in refs],
+        version_parts=tuple(ref for ref in record.version_parts if ref not in refs),
     )
 
 
@@ -108,7 +117,7 @@ def separated(record: Record, loaded: Iterable[LoadedPart]) -> Record:
         packument=record.packument and without_versions(record.packument, gone),
         tarballs=_without(record.tarballs, gone),
         retired=record.retired - gone,
-        version_parts=[*record.version_parts, *(it.ref for it in kept)],
+        version_parts=(*record.version_parts, *(it.ref for it in kept)),
     )
 
 

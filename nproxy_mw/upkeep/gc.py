@@ -43,7 +43,7 @@ MERGED = "parts of the ledger merged"
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A tarball or part that no record names. A run first saw it *age* ago; *due*: it is to go. *key* is the whole one."""
+    """A tarball or part that no record names: its whole *key*, its *age* since a run saw it, if it is *due* to go."""
 
     key: str
     age: timedelta

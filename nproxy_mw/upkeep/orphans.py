@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import groupby
 
-from nproxy_mw.errors import BadRequest, Missing
+from nproxy_mw.errors import BadRequest, NotFound
 from nproxy_mw.npm.names import Name, parse_name
 from nproxy_mw.packages.records import uncached
 from nproxy_mw.storage import documents
@@ -46,7 +46,7 @@ def _named(storage: Storage, kind: ObjectKind, name: Name) -> set[str]:
     records = uncached(storage)
     try:
         found = records.own(name)[0].parts if kind is PART else records.whole(name)[0].files
-    except Missing:
+    except NotFound:
         return set()
     except (AttributeError, KeyError, TypeError) as error:
         raise documents.damaged() from error

@@ -14,10 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.commands import COMMANDS, opened
+from support.commands import COMMANDS, furnish, opened
 from support.invariants import verify
+from support.packages import SMALL
 
 from nproxy_mw.errors import Busy, StorageUnavailable
+from nproxy_mw.packages import records
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.testing.faults import Faulty
@@ -25,6 +27,7 @@ from nproxy_mw.testing.faults import Faulty
 FULL = os.environ.get("NPROXY_STORM") == "full"  # read before the tests' environment is emptied
 # Each point takes a second on a real engine, so the others are tried there when asked for.
 ON_S3 = list(COMMANDS) if FULL else ["publish of a new version", "unpublish", "tag change", "token creation"]
+OF_PACKAGES = ["publish of a new version", "unpublish", "unpublish of one version", "tag change", "deprecation"]
 KILLED = Path(__file__).parents[1] / "support" / "killed_command.py"
 KINDS = {
     "fail": {"kind": "fail"},
@@ -80,6 +83,34 @@ def test_fault_anywhere_in_a_folder_loses_nothing(operation, kind, furnished, co
     count_points("local", operation, kind, tried)
 
 
+@pytest.fixture
+def compacting(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """The objects there are before a command where nearly every change writes a part of a record."""
+    monkeypatch.setattr(records, "BOUNDS", SMALL)
+    storage = open_storage(f"memory://{uuid.uuid4().hex}")
+    furnish(storage)
+    return {key: storage.read(key).data for key in storage.list()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("back_end", ["memory", "local"])
+@pytest.mark.parametrize("operation", OF_PACKAGES)
+def test_fault_anywhere_while_parts_are_written_loses_nothing(
+    operation, back_end, kind, compacting, count_points, tmp_path
+):
+    """The same where the command writes, replaces or removes parts of the record."""
+    place = f"memory://{uuid.uuid4().hex}" if back_end == "memory" else str(tmp_path)
+    tried = sweep(lambda at: open_storage(f"{place}/{at}"), compacting, operation, KINDS[kind])
+    count_points(f"{back_end}+", operation, kind, tried)
+
+
+@pytest.mark.parametrize("operation", OF_PACKAGES)
+def test_kill_anywhere_while_parts_are_written_loses_nothing(operation, compacting, count_points, tmp_path):
+    """A process that is killed between a part and the record that names it leaves a part that nobody misses."""
+    tried = killed_everywhere(str(tmp_path / "stores"), operation, compacting, tmp_path, "small")
+    count_points("local+", operation, "kill", tried)
+
+
 @pytest.mark.e2e
 @pytest.mark.parametrize("kind", ["fail", "lost answer"])
 @pytest.mark.parametrize("operation", ON_S3)
@@ -90,7 +121,9 @@ def test_fault_anywhere_in_a_bucket_loses_nothing(operation, kind, furnished, co
     count_points("s3", operation, kind, tried)
 
 
-def killed_everywhere(prefix: str, operation: str, contents: dict[str, bytes], tmp_path: Path) -> int:
+def killed_everywhere(
+    prefix: str, operation: str, contents: dict[str, bytes], tmp_path: Path, bounds: str = "usual"
+) -> int:
     """Lets a process of its own be killed at each operation, on a store of its own; answers how many there were."""
     command = COMMANDS[operation]
     contents = contents if command.needs_base else {}
@@ -108,6 +141,7 @@ def killed_everywhere(prefix: str, operation: str, contents: dict[str, bytes], t
             prefix,
             operation,
             str(dump),
+            bounds,
         ],
         capture_output=True,
         text=True,

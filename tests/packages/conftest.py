@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import pytest
-from support.packages import memory, packages_on
+from support.packages import SMALL, memory, packages_on
 
+from nproxy_mw.packages import records
+from nproxy_mw.packages.compaction import BOUNDS, Bounds
 from nproxy_mw.packages.store import PackageStore
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.port import Storage
+
+
+@pytest.fixture(autouse=True, params=[BOUNDS, SMALL], ids=["usual", "small"])
+def bounds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Bounds:
+    """How large records grow before they get parts: every promise holds with and without."""
+    monkeypatch.setattr(records, "BOUNDS", request.param)
+    return request.param
 
 
 @pytest.fixture(params=["memory", "local"])

@@ -130,7 +130,7 @@ def test_what_is_remembered_is_what_is_stored(storage: Storage) -> None:
         lambda: packages.unpublish(NAME, packages.read(NAME)[0]["_rev"], ANN),
     ):
         change()
-        assert packages.record(NAME)[0] == decode(storage.read(RECORD.key(NAME)).data)
+        assert packages.records.own(NAME)[0] == decode(storage.read(RECORD.key(NAME)).data)
 
 
 @pytest.mark.parametrize("change", [

@@ -165,7 +165,7 @@ def test_versions_from_before_the_keys_are_signed_later(storage):
     assert packages.record(NAME) == record
 
 
-@pytest.mark.parametrize("data", [b"{", b'{"format":2}'], ids=["damaged", "newer"])
+@pytest.mark.parametrize("data", [b"{", b'{"format":3}'], ids=["damaged", "newer"])
 def test_one_unreadable_record_hides_no_other(packages, storage, data, caplog):
     """A list goes on past a record that cannot be read, and the log names it."""
     for name in ("a", "b", "c"):

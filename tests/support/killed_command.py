@@ -1,6 +1,7 @@
-"""Kills a process at each of a command's operations in turn: ``killed_command.py PREFIX COMMAND CONTENTS``.
+"""Kills a process at each of a command's operations in turn: ``killed_command.py PREFIX COMMAND CONTENTS [small]``.
 
-The store of the n-th lies at PREFIX/n, filled from the folder CONTENTS. Prints how many were killed.
+The store of the n-th lies at PREFIX/n, filled from the folder CONTENTS. With ``small``, nearly every change writes a
+part of a record. Prints how many were killed.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from nproxy_mw.packages import records
 from nproxy_mw.storage import open_storage
 from nproxy_mw.testing.faults import Faulty
 from support.commands import COMMANDS, opened
+from support.packages import SMALL
 
 
 def survives(url: str, command: str, contents: str, at: int) -> bool:
@@ -34,8 +37,10 @@ def survives(url: str, command: str, contents: str, at: int) -> bool:
     return not os.WIFSIGNALED(status)
 
 
-def main(prefix: str, command: str, contents: str) -> None:
+def main(prefix: str, command: str, contents: str, bounds: str = "usual") -> None:
     """Goes on until a command has no operation left to be killed at."""
+    if bounds == "small":
+        records.BOUNDS = SMALL
     for at in count(1):
         if survives(f"{prefix}/{at}", command, contents, at):
             print(at - 1)

@@ -13,6 +13,7 @@ from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import NotFound
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.publication import Publication, parse_publication
+from nproxy_mw.packages.compaction import Bounds
 from nproxy_mw.packages.store import PackageStore
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.port import Storage
@@ -20,6 +21,10 @@ from nproxy_mw.testing.documents import publish_document
 
 NAME = Name("@acme", "utils")
 ANN = Actor(token_hash="0" * 64, name="ann", request_id="r1", ip="192.0.2.7", user_agent="npm/11")
+
+
+SMALL = Bounds(own_versions=1, own_events=2, kept_events=1, part_versions=2, part_events=3)
+"""With these, nearly every change writes a part."""
 
 
 class NoLocks:
@@ -52,7 +57,7 @@ def recorded(packages: PackageStore, name: Name = NAME) -> list[tuple[str, str |
 
 def keys(storage: Storage) -> list[str]:
     """The keys of all records and tarballs."""
-    return sorted(key for key in storage.list() if not key.startswith("audit/"))
+    return sorted(key for key in storage.list() if not key.startswith(("audit/", "parts/")))
 
 
 def assert_whole(storage: Storage) -> None:

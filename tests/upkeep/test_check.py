@@ -90,7 +90,7 @@ def test_missing_tarball_is_found(store):
     pytest.param(lambda it: manifest_of(it).update(scripts={"postinstall": "x"}), "manifest differs", id="scripts"),
     pytest.param(lambda it: manifest_of(it).update(engines={"node": "1"}), "differs from its tarball in", id="engines"),
     pytest.param(lambda it: dist_of(it).update(shasum="x"), "the shasum", id="shasum"),
-    pytest.param(lambda it: it.update(format=2), "written by a newer version", id="format"),
+    pytest.param(lambda it: it.update(format=3), "written by a newer version", id="format"),
     pytest.param(lambda it: it.update(packument=[]), "this is damaged", id="no packument"),
     pytest.param(lambda it: it.update(tarballs=None), "this is damaged", id="no tarballs"),
 ])  # fmt: skip
@@ -214,7 +214,7 @@ def test_newer_object_is_no_damaged_one(store, part):
     """What a newer version wrote is named as such: there is nothing to restore, and nothing to accuse anybody of."""
     OrganizationDirectory(store).create("newborn", actor=ACTOR)
     key = keys_of(store, part)[0]
-    overwrite(store, key, store.read(key).data.replace(b'"format":1', b'"format":2'))
+    overwrite(store, key, store.read(key).data.replace(b'"format":1', b'"format":9'))
     findings = found(store)
     assert findings
     assert all("newer version" in finding for finding in findings), findings

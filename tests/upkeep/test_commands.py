@@ -61,7 +61,7 @@ def test_gc_shows_and_removes(folder, capsys):
     assert main(["check", "--storage", folder]) == 0
     printed = capsys.readouterr()
     assert printed.out.startswith(f"{key}: ")
-    assert "All is well.\n1 orphan of failed publishes: 'nproxy-mw gc' removes them." in printed.err
+    assert "All is well.\n1 orphan of failed changes: 'nproxy-mw gc' removes them." in printed.err
     assert main(["gc", "--storage", folder, "--grace", "0s", "--dry-run"]) == 0
     assert capsys.readouterr().out == f"{key}: would be removed\n"
     assert main(["gc", "--storage", folder]) == 0
