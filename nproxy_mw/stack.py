@@ -40,8 +40,8 @@ from nproxy_mw.rules.catalog import Catalog
 from nproxy_mw.rules.shipped import SHIPPED
 from nproxy_mw.upstream.cache import default_cache, open_cache
 from nproxy_mw.upstream.eviction import DEFAULT_BOUND
-from nproxy_mw.upstream.guarded import WAITING
 from nproxy_mw.upstream.remote import Remote
+from nproxy_mw.upstream.rooms import WAITING
 from nproxy_mw.upstream.transport import Transport, Urllib3Transport
 
 if TYPE_CHECKING:

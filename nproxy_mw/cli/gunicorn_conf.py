@@ -9,7 +9,7 @@ settings.
 
 worker_class = "nproxy_mw.cli.worker.Worker"
 workers = 2
-threads = 64  # idle ones cost next to nothing; three quarters of them may wait for the upstream
+threads = 128  # idle ones cost next to nothing; three quarters of them may wait for the upstream
 worker_connections = 2000  # per worker; fewer if the limit of open files is low
 keepalive = 30  # seconds; longer than npm keeps an idle connection, so that it never writes to one just closed
 graceful_timeout = 10  # seconds that requests have to finish in, after SIGTERM

@@ -65,7 +65,7 @@ _OF_PROCESSES = (
     Option("server", "gunicorn or granian", "NAME", parse=one_of(GUNICORN, GRANIAN), default=GUNICORN,
            section=_PROCESSES),
     Option("workers", "processes", "N", parse=whole(1, MAX_PROCESSES), default="2", section=_PROCESSES),
-    Option("threads", "threads of each process", "N", parse=whole(1, MAX_PROCESSES), default="64", section=_PROCESSES),
+    Option("threads", "threads of each process", "N", parse=whole(1, MAX_PROCESSES), default="128", section=_PROCESSES),
 )  # fmt: skip
 
 OPTIONS = (

@@ -15,10 +15,11 @@ from nproxy_mw.rules.catalog import Catalog
 from nproxy_mw.rules.shipped import SHIPPED
 from nproxy_mw.upstream.cache import Cache
 from nproxy_mw.upstream.cached import Cached
-from nproxy_mw.upstream.guarded import WAITING, Guarded
+from nproxy_mw.upstream.guarded import Guarded
 from nproxy_mw.upstream.judged import Judgments
 from nproxy_mw.upstream.observations import Observations
 from nproxy_mw.upstream.remote import Remote
+from nproxy_mw.upstream.rooms import WAITING
 from nproxy_mw.upstream.transport import Transport
 from nproxy_mw.upstream.watched import Watched
 
@@ -86,5 +87,6 @@ def open_gateway(
     if cache is None:
         return Gateway(transport, guarded, None, None, catalog, intelligence)
     observations = Observations(cache.observations)
-    cached = cache.of(Watched(guarded, cache.storage, observations), arrived=observations.arrived)
+    watched = Watched(guarded, cache.storage, observations)
+    cached = cache.of(watched, waiting=waiting, arrived=observations.arrived)
     return Gateway(transport, guarded, cached, cache, catalog, intelligence, observations)

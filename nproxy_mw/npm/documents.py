@@ -67,6 +67,8 @@ class Document:
 
         What is built of a large one for that is dropped again. Raises as `packument`.
         """
+        if "packument" in self.__dict__:  # somebody reads it already
+            return
         with self.alone():
             document = self.at(self.revision) if len(self.raw) > LARGE else self
             _ = document.packument if self.name else document.members

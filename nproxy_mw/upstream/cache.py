@@ -17,10 +17,12 @@ from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.prefixed import Prefixed
 from nproxy_mw.upstream.cache_folder import CacheFolder
 from nproxy_mw.upstream.cache_units import SPOOL
-from nproxy_mw.upstream.cached import NEGATIVE_TTL, TTL, Cached
+from nproxy_mw.upstream.cached import Cached
 from nproxy_mw.upstream.eviction import DEFAULT_BOUND, Eviction
 from nproxy_mw.upstream.flights import Flights
+from nproxy_mw.upstream.kept_documents import NEGATIVE_TTL, TTL
 from nproxy_mw.upstream.kept_tarballs import Arrived, Tarballs, no_look
+from nproxy_mw.upstream.rooms import WAITING, Room
 from nproxy_mw.upstream.tarball_store import TarballStore
 
 FRESHNESS = 30.0
@@ -43,13 +45,17 @@ class Cache:
     ttl: float = TTL
     negative_ttl: float = NEGATIVE_TTL
 
-    def of(self, source: PackageSource, *, arrived: Arrived = no_look) -> Cached:
-        """Returns *source* as it is kept here. *arrived* is called with each tarball that was fetched."""
+    def of(self, source: PackageSource, *, waiting: int = WAITING, arrived: Arrived = no_look) -> Cached:
+        """Returns *source* as it is kept here.
+
+        At most *waiting* requests wait for it at a time. *arrived* is called with each tarball that was fetched.
+        """
         return Cached(
             source,
             self.storage,
             tarballs=Tarballs(TarballStore(self.storage), self.spool, arrived=arrived),
             flights=self.flights,
+            room=Room(waiting),
             ttl=self.ttl,
             negative_ttl=self.negative_ttl,
         )

@@ -25,6 +25,7 @@ DEFAULT_BOUND = 20 * 2**30
 
 HIGH, LOW = 0.97, 0.9  # of the bound: when a clean-up begins, and what it leaves
 STEPS = 256  # parts of the bound: what a process writes before it adds it to the number
+ROUNDS = 10  # of a clean-up while others add
 REST = 60.0  # seconds for which a process gives up after a clean-up that was not enough
 ABANDONED = 3600.0  # seconds after which a file in the spool folder has no writer any more
 
@@ -48,10 +49,12 @@ class Tally:
                 return float("inf")
             return self._write(descriptor, int(text) + size)
 
-    def set(self, size: int) -> None:
-        """Puts *size* in the place of the sum. Raises `OSError`."""
+    def correct(self, size: int, since: int | None) -> None:
+        """Puts *size*, which was counted while the sum was *since* or more, in its place. Raises `OSError`."""
         with self._locked() as descriptor:
-            self._write(descriptor, size)
+            text = os.pread(descriptor, 32, 0)
+            added = int(text) - since if text.isdigit() and since is not None else 0
+            self._write(descriptor, size + max(added, 0))
 
     def read(self) -> int | None:
         """Returns the sum; None when it is not known."""
@@ -152,16 +155,20 @@ class Eviction:
 
     def _evict_all(self) -> int:
         """Removes until the bound is kept, also what others added meanwhile."""
-        removed = last = self._evict()
-        while last and self._is_near():
-            removed += (last := self._evict())
-        if self._is_near():
-            _log.warning("the cache is over its bound of %d bytes, and nothing more can be removed", self.bound)
-            self._rests_until = self.monotonic() + REST
+        removed = 0
+        for _ in range(ROUNDS):
+            more, left = self._evict()
+            removed += more
+            if left > self.bound * HIGH:
+                _log.warning("the cache is over its bound of %d bytes, and nothing more can be removed", self.bound)
+                self._rests_until = self.monotonic() + REST
+            if left > self.bound * HIGH or not self._is_near():
+                break
         return removed
 
-    def _evict(self) -> int:
-        before = self.tally.read() or 0
+    def _evict(self) -> tuple[int, int]:
+        """Removes what is over the bound now; returns the bytes that were removed, and those that are left."""
+        before = self.tally.read()
         units = units_in(self.root)
         size = sum(unit.size for unit in units) + sum(map(self._sweep, spools_in(self.root)))
         removed = 0
@@ -171,9 +178,8 @@ class Eviction:
                     break
                 removed += remove(unit)
             _log.info("removed %d bytes of the cache, which had %d", removed, size)
-        added = max((self.tally.read() or 0) - before, 0)
-        self.tally.set(size - removed + added)
-        return removed
+        self.tally.correct(size - removed, before)
+        return removed, size - removed
 
     def _sweep(self, spool: Path) -> int:
         """Removes what killed processes left in *spool*, and returns the bytes of the rest."""

@@ -23,15 +23,15 @@ class Flights:
         self._host = host
 
     @contextmanager
-    def hold(self, key: str) -> Iterator[None]:
-        """Holds *key* for a ``with`` block.
+    def hold(self, key: str, patience: float = PATIENCE) -> Iterator[None]:
+        """Holds *key* for a ``with`` block, after a wait of up to *patience* seconds.
 
         Raises:
             Busy: it was not free in time.
         """
-        with self._threads.hold(key, PATIENCE):
+        with self._threads.hold(key, patience):
             if self._host is None:
                 yield
             else:
-                with self._host.hold(key, PATIENCE):
+                with self._host.hold(key, patience):
                     yield

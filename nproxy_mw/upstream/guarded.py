@@ -1,7 +1,8 @@
 """A source that is guarded: an upstream that fails, stalls or is slow affects only what must be asked of it.
 
-- At most *waiting* requests wait for the upstream at a time; the next one gets 503 at once, so that threads are left
-  for what needs no upstream (a bulkhead).
+- At most *asking* requests ask the upstream at a time. Others wait for their turn, a few seconds at most, and get 503
+  then. If *waiting* requests ask or wait already, the next one gets 503 at once, so that threads are left for what
+  needs no upstream (a bulkhead).
 - What failed at once is tried again, a few times and after a short pause.
 - After failures in a row a circuit breaker refuses at once, and lets a probe through now and then.
 - *offline*, nothing is asked at all.
@@ -10,7 +11,6 @@
 from __future__ import annotations
 
 import random
-import threading
 import time
 from collections.abc import Callable, Hashable, Mapping
 from typing import TypeVar
@@ -21,11 +21,15 @@ from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.routes import Route
 from nproxy_mw.npm.source import PackageSource
 from nproxy_mw.upstream.breaker import Breaker
+from nproxy_mw.upstream.rooms import WAITING, Room
 
 T = TypeVar("T")
 
-WAITING = 48
-"""Requests of one process that may wait for the upstream at a time. One npm alone has 15."""
+ASKING = 48
+"""Requests of one process that ask the upstream at a time: as many as connections to it are kept."""
+
+PATIENCE = 5.0
+"""Seconds that a request waits for its turn to ask."""
 
 ATTEMPTS = 3
 PAUSE = 0.1  # seconds before the second attempt; twice as long before the third
@@ -33,18 +37,19 @@ FAST = 2.0  # seconds: what failed later than that is not tried again, for someb
 
 _OFFLINE = "This registry is offline: it serves what it has kept, and this is not there."
 _OPEN = "The upstream registry does not answer just now, so it is not asked: try again in {seconds} seconds."
-_FULL = "Too many requests are waiting for the upstream registry: try again."
 
 
 class Guarded:
-    """Guards *source*. *sleep* and *monotonic* are in seconds."""
+    """Guards *source*. *patience*, *sleep* and *monotonic* are in seconds."""
 
     def __init__(
         self,
         source: PackageSource,
         *,
         breaker: Breaker | None = None,
+        asking: int = ASKING,
         waiting: int = WAITING,
+        patience: float = PATIENCE,
         offline: bool = False,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
@@ -54,7 +59,8 @@ class Guarded:
         self.offline = offline
         self.sleep = sleep
         self.monotonic = monotonic
-        self._places = threading.BoundedSemaphore(waiting)
+        self._waiting = Room(waiting)
+        self._asking = Room(min(asking, waiting), patience=patience)
 
     def packument(self, name: Name, *, unless: str = "", for_write: bool = False) -> Document | None:
         """Asks the source for a packument. See `PackageSource`."""
@@ -69,27 +75,22 @@ class Guarded:
         return self._asked(route, lambda: self.source.document(route, unless=unless))
 
     def tarball(self, name: Name, filename: str, part: ByteRange | None = None) -> Blob:
-        """Asks the source for a tarball. It counts as waiting until the blob is closed. See `PackageSource`."""
-        self._enter()
-        try:
-            blob = self._tried((name, filename), lambda: self.source.tarball(name, filename, part))
-        except BaseException:
-            self._places.release()
-            raise
-        return blob.through(iter(blob), _both(blob.close, self._places.release))
+        """Asks the source for a tarball. It counts as asking until the blob is closed. See `PackageSource`."""
+        self._check_line()
+
+        def ask() -> Blob:
+            return self._tried((name, filename), lambda: self.source.tarball(name, filename, part))
+
+        return self._waiting.opened(lambda: self._asking.opened(ask))
 
     def _asked(self, thing: Hashable, ask: Callable[[], T]) -> T:
-        self._enter()
-        try:
+        self._check_line()
+        with self._waiting.place(), self._asking.place():
             return self._tried(thing, ask)
-        finally:
-            self._places.release()
 
-    def _enter(self) -> None:
+    def _check_line(self) -> None:
         if self.offline:
             raise UpstreamUnavailable(_OFFLINE, code="offline")
-        if not self._places.acquire(blocking=False):
-            raise Busy(_FULL, retry_after=1, code="upstream-busy")
 
     def _tried(self, thing: Hashable, ask: Callable[[], T]) -> T:
         """Asks, again after a quick failure, and reports the outcome to the breaker."""
@@ -115,15 +116,3 @@ class Guarded:
                 self.breaker.succeeded()
                 return found
         raise AssertionError("unreachable")
-
-
-def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:
-    """Returns what calls both, the second one whatever becomes of the first."""
-
-    def call() -> None:
-        try:
-            first()
-        finally:
-            second()
-
-    return call

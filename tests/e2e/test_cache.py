@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
+from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from support.programs import Npm, Served
+from support.programs import Npm, Served, gunicorn
 
-from nproxy_mw.testing.upstream import RecordingUpstream
+from nproxy_mw.testing.upstream import RecordingUpstream, Reply
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
+FULL = os.environ.get("NPROXY_STORM") == "full"  # read before the tests' environment is emptied
 CONNECTIONS = 16
 """So many that each of two workers has some: a worker whose threads are idle takes whatever comes."""
 
@@ -65,3 +70,73 @@ def test_change_through_one_worker_is_seen_by_all_at_once(
             assert get(one, "/changing/1.0.0")[1]["deprecated"] == "use 1.1.0"
         npm("unpublish", "changing", "--force")
         assert seen() == [404] * CONNECTIONS
+
+
+def app_of(folder: Path, names: Sequence[str]) -> Path:
+    """An application that depends on those packages."""
+    folder.mkdir(parents=True)
+    dependencies = dict.fromkeys(names, "*")
+    (folder / "package.json").write_text(json.dumps({"name": "app", "version": "1.0.0", "dependencies": dependencies}))
+    return folder
+
+
+def test_cold_installs_of_many_clients_at_once_all_succeed(npm_program: Sequence[str], tmp_path: Path) -> None:
+    """Npm clients that try nothing again want the same packages, which nobody has yet: each is fetched once."""
+    count, packages = (6, 300) if FULL else (3, 60)
+    names = [f"leaf-{number}" for number in range(packages)]
+    with RecordingUpstream() as upstream:
+        for name in names:
+            upstream.publish(name, "1.0.0")
+        (tmp_path / "served").mkdir()
+        with gunicorn(tmp_path / "served", upstream, "--workers", "2") as served:
+            clients = [Npm(npm_program, tmp_path / f"client{number}", served.url, "") for number in range(count)]
+            apps = [app_of(client.folder / "app", names) for client in clients]
+            with ThreadPoolExecutor(len(clients)) as pool:
+                done = list(pool.map(lambda client, app: client.run("install", cwd=app), clients, apps))
+        assert [one.stderr for one in done if one.returncode] == []
+        asked = Counter(request.path for request in upstream.requests if request.method == "GET")
+        assert len(asked) == 2 * packages
+        assert set(asked.values()) == {1}
+
+
+def test_silent_upstream_stops_nothing_internal(
+    npm_program: Sequence[str], upstream: RecordingUpstream, served: Served, tmp_path: Path
+) -> None:
+    """Clients that wait for one package, and for many, hold all places there are for waiting; the rest goes on."""
+    Npm(npm_program, tmp_path, served.url, served.token()).publish("@acme/base")
+    go_on = Event()
+    paths = ["/silent-0"] * 150 + [f"/silent-{number}" for number in range(1, 151)]
+    for path in set(paths):
+        upstream.on("GET", path, Reply(404, wait=go_on))
+    waiting = [HTTPConnection(urlsplit(served.url).netloc, timeout=60) for _ in paths]
+    try:
+        for connection, path in zip(waiting, paths, strict=True):
+            connection.request("GET", path)
+        for _ in range(20):
+            connection = HTTPConnection(urlsplit(served.url).netloc, timeout=60)
+            connection.request("GET", "/@acme%2fbase", headers={"Authorization": f"Bearer {served.token()}"})
+            assert connection.getresponse().status == 200
+            connection.close()
+        assert not go_on.is_set()
+    finally:
+        go_on.set()
+        for connection in waiting:
+            connection.close()
+
+
+def test_cold_stampede_asks_the_upstream_once(upstream: RecordingUpstream, served: Served) -> None:
+    """Sixteen clients of two workers want a packument, then a large tarball, at the same moment."""
+    data = upstream.publish("stampede", "1.0.0", files={"blob": os.urandom(4 * 2**20)})
+    path = "/stampede/-/stampede-1.0.0.tgz"
+
+    def fetch(path: str) -> bytes:
+        connection = HTTPConnection(urlsplit(served.url).netloc, timeout=60)
+        connection.request("GET", path)
+        body = connection.getresponse().read()
+        connection.close()
+        return body
+
+    with ThreadPoolExecutor(16) as pool:
+        assert len(set(pool.map(fetch, ["/stampede"] * 16))) == 1
+        assert set(pool.map(fetch, [path] * 16)) == {data}
+    assert Counter(request.path for request in upstream.asked("stampede")) == {"/stampede": 1, path: 1}

@@ -18,8 +18,9 @@ from nproxy_mw.npm.tarballs import Whole
 from nproxy_mw.storage import LocalStorage, open_storage
 from nproxy_mw.storage.locks import FileLocks
 from nproxy_mw.storage.port import Storage
-from nproxy_mw.upstream.cached import RECHECK, SETTLING, STALE, TTL, Cached
+from nproxy_mw.upstream.cached import Cached
 from nproxy_mw.upstream.flights import Flights
+from nproxy_mw.upstream.kept_documents import RECHECK, SETTLING, STALE, TTL
 from nproxy_mw.upstream.kept_tarballs import INLINE, Tarballs, Wanted
 from nproxy_mw.upstream.refusals import WITHDRAWN
 from nproxy_mw.upstream.tarball_store import TarballStore
@@ -171,7 +172,7 @@ def test_refusal_is_kept_for_a_minute(make: Any, source: ScriptedSource, time: T
 
 def test_negative_time_is_at_most_a_minute(make: Any) -> None:
     """A longer one would hide a new package."""
-    assert make(negative_ttl=3600).negative_ttl == 60
+    assert make(negative_ttl=3600)._kept.negative_ttl == 60
 
 
 def test_refusal_keeps_its_words(make: Any, source: ScriptedSource) -> None:

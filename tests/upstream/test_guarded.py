@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
+
 import pytest
 from support.sources import ScriptedSource
 
@@ -28,7 +31,7 @@ def pauses() -> list[float]:
 
 @pytest.fixture
 def guarded(source: ScriptedSource, pauses: list[float]) -> Guarded:
-    return Guarded(source, waiting=2, sleep=pauses.append)
+    return Guarded(source, asking=2, waiting=3, patience=0.05, sleep=pauses.append)
 
 
 def test_answers_pass(guarded: Guarded) -> None:
@@ -101,7 +104,7 @@ def test_upstream_that_fails_is_left_alone(guarded: Guarded, source: ScriptedSou
 
 
 def test_no_more_than_some_wait(guarded: Guarded) -> None:
-    """The third request for a busy upstream is told at once to come again; a closed blob makes place."""
+    """The third request for a busy upstream is refused when its patience is over; a closed blob makes place."""
     first, second = (guarded.tarball(LODASH, "lodash-1.0.0.tgz") for _ in range(2))
     with pytest.raises(Busy) as refused:
         guarded.packument(LODASH)
@@ -114,6 +117,36 @@ def test_no_more_than_some_wait(guarded: Guarded) -> None:
         guarded.packument(LODASH)
     second.close()
     third.close()
+
+
+def test_turn_is_waited_for(source: ScriptedSource) -> None:
+    """A request that finds all places taken goes on as soon as one is free; none is asked beyond that."""
+    guarded = Guarded(source, asking=1, waiting=4, patience=30)
+    most: list[int] = []
+    inside = Counter[str]()
+
+    def note(name: str) -> None:
+        inside["now"] += 1
+        most.append(inside["now"])
+        inside["now"] -= 1
+
+    source.noted = note
+    first = guarded.tarball(LODASH, "lodash-1.0.0.tgz")
+    threads = [threading.Thread(target=guarded.packument, args=(LODASH,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    assert source.asked["packument lodash"] == 0
+    first.close()
+    for thread in threads:
+        thread.join(30)
+    assert most == [1, 1, 1]
+
+
+def test_full_waiting_room_refuses_at_once(source: ScriptedSource) -> None:
+    """However long the patience: threads are left for what needs no upstream."""
+    guarded = Guarded(source, asking=1, waiting=1, patience=3600)
+    with guarded.tarball(LODASH, "lodash-1.0.0.tgz"), pytest.raises(Busy):
+        guarded.packument(LODASH)
 
 
 def test_refused_tarball_gives_its_place_free(guarded: Guarded) -> None:
