@@ -33,11 +33,15 @@ from nproxy_mw.middleware.internal_store import InternalStore
 from nproxy_mw.middleware.no_upstream import NoUpstream
 from nproxy_mw.middleware.record_installs import RecordInstalls
 from nproxy_mw.middleware.scope_router import ScopeRouter
+from nproxy_mw.middleware.send_files import SendFiles
 from nproxy_mw.npm.source import PackageSource
 from nproxy_mw.orgs.organization import DEFAULT_ORG, Organization, Organizations
 from nproxy_mw.orgs.seal import Seal
 from nproxy_mw.rules.catalog import Catalog
 from nproxy_mw.rules.shipped import SHIPPED
+from nproxy_mw.storage.places import folder_of
+from nproxy_mw.storage.port import Storage
+from nproxy_mw.storage.urls import local_folder
 from nproxy_mw.upstream.cache import default_cache, open_cache
 from nproxy_mw.upstream.eviction import DEFAULT_BOUND
 from nproxy_mw.upstream.remote import Remote
@@ -207,6 +211,7 @@ def registry(
     seal: Seal | None = None,
     catalog: Catalog = SHIPPED,
     views: Views | None = None,
+    send_files: str | None = None,
     on: WSGIApplication | None = None,
 ) -> WSGIApplication:
     """Returns the whole registry of one organization as a WSGI application.
@@ -222,12 +227,12 @@ def registry(
     *tokens* is None, they are those made by ``nproxy-mw token create``. *public_url* is where clients reach the
     registry; if it is None, URLs in answers follow the request. *freshness*, in seconds, *seal* and
     *catalog* are those of `Organizations.at`; an organization that is given brings its own. *views* keeps finished
-    answers. *on* is a host application that is handed the root path; if it is None, the root says where the registry
-    is.
+    answers. If *send_files* is given, a server in front sends tarballs; it is the *how* of `SendFiles`. *on* is a host
+    application that is handed the root path; if it is None, the root says where the registry is.
 
     Raises:
-        ValueError: *storage*, *upstream* or an option of it is of a kind that is not supported; or the storage lets
-            writers overwrite each other.
+        ValueError: *storage*, *upstream* or an option of it is of a kind that is not supported; *send_files* is; or the
+            storage lets writers overwrite each other.
         OSError: *ca_file* cannot be read.
         BadRequest: one of *internal_scopes* is not a scope.
         TypeError: *internal_scopes* is one text, or *tokens* cannot be asked.
@@ -243,10 +248,21 @@ def registry(
         organization.settings.ensure_scopes(scopes, actor=DEPLOYMENT)
     url = cache or (default_cache(storage) if isinstance(storage, str) else None)
     gateway = gateway_to(transport, url, intelligence=intelligence, catalog=catalog) if transport else None
-    return stack(
+    application = stack(
         *layers(organization, gateway, tokens=tokens, public_url=public_url, views=views),
         on=on or partial(front_page, public_url=public_url),
     )
+    return application if send_files is None else sending_files(application, send_files, organization.storage, url)
+
+
+def sending_files(app: WSGIApplication, how: str, storage: Storage, cache: str | None) -> SendFiles:
+    """Returns *app* with its tarballs sent by a server in front, where *storage* and *cache* are local folders.
+
+    Raises:
+        ValueError: *how* is not one of `SendFiles`.
+    """
+    folders = (folder_of(storage), local_folder(cache) if cache else None)
+    return SendFiles(app, how=how, folders=filter(None, folders))
 
 
 def gateway_to(

@@ -14,6 +14,7 @@ from nproxy_mw.cli.stores import CONFIG, ORG, ORGS, SEAL_KEY, STORAGE, org_of
 from nproxy_mw.cli.tenancy import check_domain
 from nproxy_mw.cli.upstreams import BIND, OF_CACHE, OF_UPSTREAM, PUBLIC_URL, WHERE
 from nproxy_mw.cli.values import decimal, one_of, scope, whole
+from nproxy_mw.middleware.send_files import ACCEL, SENDFILE
 from nproxy_mw.middleware.tenants import FixedOrg
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ _OF_PROXIES = (
            parse=whole(0, 16), default="0", section=_PROXIES),
     Option("trust-forwarded-host", "believe their X-Forwarded-Host, too", section=_PROXIES),
     Option("trust-forwarded-prefix", "believe their X-Forwarded-Prefix, too", section=_PROXIES),
+    Option("send-files", "let the server in front send tarballs: x-accel-redirect (nginx) or x-sendfile", "HOW",
+           parse=one_of(ACCEL, SENDFILE), section=_PROXIES),
 )  # fmt: skip
 _OF_PROCESSES = (
     Option("server", "gunicorn or granian", "NAME", parse=one_of(GUNICORN, GRANIAN), default=GUNICORN,

@@ -15,7 +15,7 @@ from nproxy_mw.cli.addresses import ChosenUpstream
 from nproxy_mw.cli.command import Parsed
 from nproxy_mw.cli.options import UsageError
 from nproxy_mw.cli.stores import ACTOR, about_storage, no_such_organization, open_organizations
-from nproxy_mw.cli.upstreams import gateway_of, transport_to
+from nproxy_mw.cli.upstreams import cache_of, gateway_of, transport_to
 from nproxy_mw.errors import NproxyError, StorageUnavailable
 from nproxy_mw.firewall.gateway import Gateway
 from nproxy_mw.hosting import Platform
@@ -23,6 +23,8 @@ from nproxy_mw.middleware.management import SignedIn
 from nproxy_mw.middleware.tenants import Resolve
 from nproxy_mw.orgs.organization import Organizations
 from nproxy_mw.rules.catalog import Catalog
+from nproxy_mw.stack import sending_files
+from nproxy_mw.storage.port import Storage
 from nproxy_mw.upstream.transport import Transport
 
 try:
@@ -84,11 +86,17 @@ class Serving:
             administrators=administrators,
             dashboard=partial(Dashboard, login=SessionLogin(administrators, sessions)),
         )
+        return self._behind_proxies(platform, organizations.storage)
+
+    def _behind_proxies(self, app: WSGIApplication, storage: Storage) -> WSGIApplication:
+        options = self.options
+        if options.send_files is not None:
+            app = sending_files(app, options.send_files, storage, cache_of(options))
         hops = options.trusted_proxies
         if not hops:
-            return platform
+            return app
         host, prefix = options.trust_forwarded_host, options.trust_forwarded_prefix
-        return ProxyFix(platform, x_for=hops, x_proto=hops, x_host=hops * host, x_prefix=hops * prefix)
+        return ProxyFix(app, x_for=hops, x_proto=hops, x_host=hops * host, x_prefix=hops * prefix)
 
 
 def prepare(serving: Serving) -> None:

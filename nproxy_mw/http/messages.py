@@ -27,6 +27,9 @@ NO_STORE: Headers = (("Cache-Control", "no-store"),)
 
 CHUNK = 64 * 1024  # bytes
 
+SEND_FILE = "nproxy.send_file"
+"""The environ key of what has the last word on a `Response` with a `File`: the layer SendFiles sets it."""
+
 _NOSNIFF = ("X-Content-Type-Options", "nosniff")
 _STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 _WITHOUT_BODY = frozenset({204, 304})
@@ -83,6 +86,8 @@ def is_read(environ: WSGIEnvironment) -> bool:
 
 def send(environ: WSGIEnvironment, start_response: StartResponse, response: Response) -> Iterable[bytes]:
     """Answers *response*; to a HEAD request, its headers alone."""
+    if isinstance(response.body, File) and SEND_FILE in environ and environ["REQUEST_METHOD"] != "HEAD":
+        response = environ[SEND_FILE](response)
     body, headers = response.body, [*response.headers, _NOSNIFF]
     length = len(body) if isinstance(body, bytes) else body.size if isinstance(body, File) else None
     if length is not None and response.status not in _WITHOUT_BODY:

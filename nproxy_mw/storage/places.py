@@ -40,7 +40,13 @@ def derived_folder(storage: Storage, name: str) -> Path | None:
 
 def is_local(storage: Storage) -> bool:
     """Returns whether reading from *storage* costs no request."""
-    return isinstance(back_end(storage), LocalStorage)
+    return folder_of(storage) is not None
+
+
+def folder_of(storage: Storage) -> Path | None:
+    """Returns the folder of this machine that *storage* stands on; None when it is none."""
+    below = back_end(storage)
+    return below.root if isinstance(below, LocalStorage) else None
 
 
 def back_end(storage: Storage) -> Storage:
