@@ -45,7 +45,8 @@ class Authenticate:
         context = context_of(environ, by="Authenticate")
         header = environ.get("HTTP_AUTHORIZATION", "")
         context.principal = principal = self._principal(header.strip())
-        check_address(principal, environ.get("REMOTE_ADDR", ""))
+        if principal.restrictions.addresses:
+            check_address(principal, environ.get("REMOTE_ADDR", ""))
         if header:
             environ = dict(environ)
             del environ["HTTP_AUTHORIZATION"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from nproxy_mw.http.context import PRINCIPAL, ROUTE
+from nproxy_mw.http.context import CONTEXT, PRINCIPAL, ROUTE, Context
 from nproxy_mw.ledger.recorder import Ledger
 from nproxy_mw.npm.routes import Kind, Route
 
@@ -28,10 +28,11 @@ class RecordInstalls:
         self.ledger = ledger
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        route = ROUTE.require(environ, by="RecordInstalls")
+        context = environ.get(CONTEXT) or Context()
+        route = context.route or ROUTE.require(environ, by="RecordInstalls")
         if route.kind is not Kind.TARBALL or environ["REQUEST_METHOD"] != "GET":
             return self.app(environ, start_response)
-        token = PRINCIPAL.require(environ, by="RecordInstalls").token_id
+        token = (context.principal or PRINCIPAL.require(environ, by="RecordInstalls")).token_id
         ip = environ.get("REMOTE_ADDR", "")
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
