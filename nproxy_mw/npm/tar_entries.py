@@ -25,6 +25,17 @@ MAX_PATH = 1024
 MAX_EXTENSION = 64 * 1024
 """Bytes of one PAX header or GNU long name."""
 
+MAX_EXTENSIONS = 24 * 1024 * 1024
+"""Bytes of all of them, and `_PER_RECORD` more for each record: 40,000 files with ten records of 30 bytes each fit."""
+
+MAX_PATHS = 24 * 1024 * 1024
+"""Bytes of all paths together. Each is looked at part by part; 40,000 files with paths of 200 bytes have 8 MB."""
+
+MAX_HEADERS = 300_000
+"""Headers of all kinds. An entry has one or two, and each is read in some ten microseconds."""
+
+_PER_RECORD = 32  # bytes that reading a record costs as much as
+
 _FILE, _FOLDER = (b"0", b"\0"), b"5"
 _PAX, _PAX_GLOBAL, _GNU_LONG_NAME = b"x", b"g", b"L"
 _REFUSED = {
@@ -64,25 +75,42 @@ def entries(stream: Gunzip) -> Iterator[TarEntry]:
     """
     long_name: str | None = None
     extension: dict[str, str] = {}
+    headers, paths, extensions = _Room(MAX_HEADERS), _Room(MAX_PATHS), _Room(MAX_EXTENSIONS)
     while (header := _next_header(stream)).strip(b"\0"):
+        headers.take(1)
         kind, size = _check_header(header), _octal(header[124:136])
         end = stream.position + -(-size // BLOCK) * BLOCK
         if kind == _GNU_LONG_NAME:
             _refuse_second(long_name is not None or bool(extension))
-            long_name = _text(_body(stream, size))
+            long_name = _text(_body(stream, size, extensions))
         elif kind == _PAX:
             _refuse_second(long_name is not None or bool(extension))
-            extension = _records(_body(stream, size))
+            extension = _records(_body(stream, size, extensions), extensions)
         elif kind == _PAX_GLOBAL:
-            _check_global(_records(_body(stream, size)))
+            _check_global(_records(_body(stream, size, extensions), extensions))
         else:
             _check_extension(extension, size)
-            yield _entry(header, kind, extension.get("path", long_name), size)
+            entry = _entry(header, kind, extension.get("path", long_name), size)
+            paths.take(len(entry.path))
+            yield entry
             long_name, extension = None, {}
         stream.skip(end - stream.position)
     if long_name is not None or extension:
         raise _refusal("ends behind a header that names no entry")
     _check_end(stream)
+
+
+class _Room:
+    """How much of something an archive may still have."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    def take(self, size: int) -> None:
+        """Takes *size* of it. Raises `BadRequest` when there is not so much."""
+        self._left -= size
+        if self._left < 0:
+            raise _refusal("has more headers and names than this registry reads; put fewer files into the package")
 
 
 def _next_header(stream: Gunzip) -> bytes:
@@ -143,17 +171,19 @@ def _text(field: bytes) -> str:
         raise _refusal("has a name that is not UTF-8") from error
 
 
-def _body(stream: Gunzip, size: int) -> bytes:
+def _body(stream: Gunzip, size: int, room: _Room) -> bytes:
+    room.take(size)
     if size > MAX_EXTENSION:
         raise _refusal(f"has an extended header of more than {MAX_EXTENSION // 1024} KiB")
     return stream.read(size)
 
 
-def _records(body: bytes) -> dict[str, str]:
+def _records(body: bytes, room: _Room) -> dict[str, str]:
     """The records of a PAX header. npm reads them by line, so a value with a line break would have two readings."""
     records: dict[str, str] = {}
     at = 0
     while at < len(body):
+        room.take(_PER_RECORD)
         match = _RECORD.match(body, at)
         end = at + int(match.group(1)) if match else 0
         if match is None or not match.end() < end <= len(body) or body[end - 1 : end] != b"\n":

@@ -24,6 +24,8 @@ MAX_ENTRIES = 100_000
 MAX_PACKAGE_JSON = 4 * 1024 * 1024
 """Bytes of ``package/package.json``: as much as a manifest may have."""
 
+_LONGEST_TWIN = 64  # characters of a name that may be taken for package.json: dots and spaces may follow it
+
 _REFUSED_CHARACTER = re.compile(r"[\\\x00-\x1f\x7f-\x9f]")  # a backslash, or of the category Cc
 _DRIVE = re.compile(r"[A-Za-z]:")
 
@@ -168,6 +170,8 @@ def _is_package_json(parts: list[str]) -> bool:
     if parts[1].isascii() and parts[1].lower().rstrip(" .") != "package.json":
         return False
     visible = "".join(character for character in parts[1] if unicodedata.category(character) != "Cf")
+    if len(visible) > _LONGEST_TWIN:  # normalizing could make it eighteen times as long
+        return False
     if unicodedata.normalize("NFKC", visible).casefold().rstrip(" .") == "package.json":
         raise _refusal("has a second package.json, spelled in another way")
     return False

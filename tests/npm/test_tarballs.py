@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from support.raw_tar import LONG, PACKAGE_JSON, entry, package, packed, records
 
 from nproxy_mw.errors import BadRequest
-from nproxy_mw.npm import gunzip
+from nproxy_mw.npm import gunzip, tar_entries
 from nproxy_mw.npm.tarballs import MAX_ENTRIES, MAX_PACKAGE_JSON, inspect
 from nproxy_mw.testing.documents import tarball
 
@@ -152,6 +152,39 @@ def bomb(size: int) -> bytes:
             member.write(bytes(2**20))
         member.write(bytes(1024))
     return archive.getvalue()
+
+
+def comments(count: int) -> bytes:
+    """A PAX header with so many records."""
+    return entry(b"x", b"".join(b"12 k%05x=1\n" % number for number in range(count)), kind=b"g")
+
+
+@pytest.mark.parametrize(
+    ("cap", "size", "data"),
+    [
+        pytest.param("MAX_HEADERS", 4, [package(), *[entry(b"package/", kind=b"5")] * 3], id="folders"),
+        pytest.param("MAX_HEADERS", 3, [package(), comments(1), comments(1)], id="global headers"),
+        pytest.param("MAX_HEADERS", 3, [package(), entry(kind=b"L", data=LONG.encode()), entry()], id="long names"),
+        pytest.param("MAX_PATHS", 36, [package(), entry(b"package/index.js")], id="paths"),
+        pytest.param("MAX_EXTENSIONS", 2 * (12 + 32), [package(), comments(1), comments(1)], id="records"),
+        pytest.param("MAX_EXTENSIONS", 2 * (12 + 32), [package(), comments(2)], id="records of one header"),
+        pytest.param(
+            "MAX_EXTENSIONS",
+            200,
+            [package(), entry(kind=b"L", data=b"package/" + b"a" * 192), entry()],
+            id="a long name",
+        ),
+    ],
+)
+def test_what_all_headers_have_together_is_bounded(
+    monkeypatch: pytest.MonkeyPatch, cap: str, size: int, data: list[bytes]
+) -> None:
+    """Headers, paths and extended headers are counted over the archive: at the cap it is read, beyond it refused."""
+    monkeypatch.setattr(tar_entries, cap, size)
+    assert inspect(packed(*data)).package_json["name"] == "@acme/utils"
+    monkeypatch.setattr(tar_entries, cap, size - 1)
+    with pytest.raises(BadRequest, match="more headers and names"):
+        inspect(packed(*data))
 
 
 def test_inspect_refuses_a_bomb_by_its_ratio() -> None:
