@@ -11,10 +11,11 @@ to the body is once its size (measured with tracemalloc); a ``memoryview`` or a 
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -31,14 +32,19 @@ MAX_DEPTH = 100
 MAX_MARKS = 2_000_000
 """Quotes, commas, colons and brackets in a document: about 6,000 versions of a packument, read in about a second."""
 
+MAX_DIGITS = 100
+"""Digits of a number on one side of its point. A float that is written out has up to 55 that mean something."""
+
 _ATTACHMENT_SIZE = 64 * 1024
+_PIECE = 1024 * 1024  # bytes that are looked at in one step: no step keeps other threads waiting for long
 _BOM = b"\xef\xbb\xbf"
 # A quote before base64 opens a string: behind a closing one stands a comma, colon, bracket or space. So what is cut is
 # one whole string, or the document is no JSON with it and without it.
 _ATTACHMENT = re.compile(rb'(?<!\\)"[A-Za-z0-9+/=]{%d,}+"' % _ATTACHMENT_SIZE)
-_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 # orjson silently turns an integer beyond 64 bits into a float; those have 19 digits at least.
-_LONG_INTEGER = re.compile(rb"(?<![0-9.eE+-])-?[0-9]{19,}(?![0-9.eE])")
+_LONG = 19
+_LONG_INTEGER = re.compile(rb"(?<![0-9.eE+-])-?[0-9]{%d,}(?![0-9.eE])" % _LONG)
+_AS_ONES = bytes.maketrans(b"023456789", b"111111111")
 
 
 def parse_object(
@@ -79,12 +85,15 @@ def parse_value(
     cut: dict[str, str] = {}
     if len(text) > _ATTACHMENT_SIZE:
         text = _ATTACHMENT.sub(partial(_cut, cut, secrets.token_hex(16)), text)
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise BadRequest(f"{what} is not valid JSON: {_reason(error)}.", code="invalid-json") from error
+    skeleton = b"".join(_outside_strings(text))
+    if any(_has_digits(MAX_DIGITS + 1, skeleton, at) for at in range(0, len(skeleton), _PIECE)):
+        raise BadRequest(f"{what} has a number of more than {MAX_DIGITS} digits.", code="invalid-json")
+    value = _loaded(text, what)
     keys = _count_keys(value, what, max_depth)
-    _check_single_reading(keys, text, what, equal_twins=equal_twins)
+    if keys != skeleton.count(b":") and not (equal_twins and _twins_are_equal(text)):
+        raise BadRequest(f"{what} has an object with the same key twice; keep one of the two.", code="invalid-json")
+    if not all(-(2**63) <= int(integer) < 2**64 for integer in _long_integers(skeleton)):
+        raise BadRequest(f"{what} has an integer of more than 64 bits; write it as a string.", code="invalid-json")
     value, count = _put_back(value, cut) if cut else (value, 0)
     if count != len(cut):
         raise BadRequest(f"{what} has a key of more than {_ATTACHMENT_SIZE} characters.", code="invalid-json")
@@ -125,14 +134,44 @@ def _reason(error: orjson.JSONDecodeError) -> str:
     return error.msg.partition(":")[0].strip()
 
 
-def _check_single_reading(keys: int, text: bytes | bytearray, what: str, *, equal_twins: bool) -> None:
-    """Refuses what readers disagree on. *keys* is the number of keys in all objects of the parsed *text*."""
-    skeleton = _STRING.sub(b"", text)  # without its strings, each colon is one key
-    if keys != skeleton.count(b":") and not (equal_twins and _twins_are_equal(text)):
-        raise BadRequest(f"{what} has an object with the same key twice; keep one of the two.", code="invalid-json")
-    for match in _LONG_INTEGER.finditer(skeleton):
-        if not -(2**63) <= int(match.group()) < 2**64:
-            raise BadRequest(f"{what} has an integer of more than 64 bits; write it as a string.", code="invalid-json")
+def _loaded(text: bytes | bytearray, what: str) -> Any:
+    """Parses *text*. Collecting garbage meanwhile would visit the growing value again and again, and find none."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(f"{what} is not valid JSON: {_reason(error)}.", code="invalid-json") from error
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _outside_strings(text: bytes | bytearray) -> Iterator[bytes]:
+    """Yields what stands outside of the strings of *text*: if it is JSON, each colon there belongs to one key."""
+    at, is_inside = 0, False
+    while at < len(text):
+        piece = text[at : at + _PIECE]
+        if (len(piece) - len(piece.rstrip(b"\\"))) % 2:  # the character that is escaped belongs to it
+            piece = text[at : at + _PIECE + 1]
+        parts = piece.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
+        yield b"".join(parts[is_inside::2])
+        is_inside ^= len(parts) % 2 == 0
+        at += len(piece)
+
+
+def _has_digits(count: int, skeleton: bytes, at: int) -> bool:
+    """Returns whether *count* digits in a row begin in the piece at *at*, or right behind it, after a sign."""
+    return b"1" * count in skeleton[at : at + _PIECE + count].translate(_AS_ONES)
+
+
+def _long_integers(skeleton: bytes) -> Iterator[bytes]:
+    """Yields the integers that have more digits than always fit; *skeleton* is valid JSON without its strings."""
+    for at in range(0, len(skeleton), _PIECE):
+        if _has_digits(_LONG, skeleton, at):
+            for match in _LONG_INTEGER.finditer(skeleton, at, at + _PIECE + 2 * MAX_DIGITS):
+                if match.start() < at + _PIECE:
+                    yield match[0]
 
 
 def _twins_are_equal(text: bytes | bytearray) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
 import tracemalloc
@@ -12,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nproxy_mw import json_values
 from nproxy_mw.errors import BadRequest
-from nproxy_mw.json_values import MAX_DEPTH, MAX_MARKS, dumps, parse_object, parse_value
+from nproxy_mw.json_values import MAX_DEPTH, MAX_DIGITS, MAX_MARKS, dumps, parse_object, parse_value
 
 BIG = 100 * 1024  # beyond the size at which a string of base64 takes a way of its own
 
@@ -40,6 +42,8 @@ BIG = 100 * 1024  # beyond the size at which a string of base64 takes a way of i
         pytest.param(b'{"a":18446744073709551616}', id="2**64"),
         pytest.param(b'{"a":-9223372036854775809}', id="below -2**63"),
         pytest.param(b'{"a":[1,18446744073709551616 ]}', id="2**64 before a space"),
+        pytest.param(b'{"a":0.' + b"1" * (MAX_DIGITS + 1) + b"}", id="a fraction of one digit too many"),
+        pytest.param(b'{"a":0.' + b"1" * 4_000_000 + b"}", id="a fraction of 4 MB"),
         pytest.param(b"[" * 100_000, id="depth 100,000, open"),
         pytest.param(b"[" * 100_000 + b"]" * 100_000, id="depth 100,000"),
         pytest.param(b'{"a":' * 100_000 + b"1" + b"}" * 100_000, id="objects, depth 100,000"),
@@ -74,6 +78,7 @@ def test_parse_object_refuses_at_once(body: bytes) -> None:
         pytest.param(b'{"a":18446744073709551615}', {"a": 2**64 - 1}, id="largest integer"),
         pytest.param(b'{"a":-9223372036854775808}', {"a": -(2**63)}, id="smallest integer"),
         pytest.param(b'{"a":3.14159265358979323846264}', {"a": 3.141592653589793}, id="a long fraction"),
+        pytest.param(b'{"a":0.' + b"1" * MAX_DIGITS + b"}", {"a": 0.1111111111111111}, id="the longest fraction"),
         pytest.param(b'{"a":"18446744073709551616"}', {"a": "18446744073709551616"}, id="digits in a string"),
         pytest.param(b'{"constructor":{"a:b":"\\":"}}', {"constructor": {"a:b": '":'}}, id="colons in strings"),
         pytest.param(b'{"a":1,"A":2}', {"a": 1, "A": 2}, id="keys that differ in case"),
@@ -149,3 +154,37 @@ def test_a_repeated_key_is_found_anywhere(value: Any, data: st.DataObject) -> No
     body = data.draw(st.sampled_from([b'{"k":%s,"x":1,"k":2}', b'[[],{"k":1,"k":%s}]', b'{"z":[{"k":%s,"k":%s}]}']))
     with pytest.raises(BadRequest, match="same key twice"):
         parse_value(body.replace(b"%s", inner))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+@given(JSON)
+def test_strings_are_told_from_the_rest_in_pieces_of_any_size(size: int, value: Any) -> None:
+    """A document that is looked through piece by piece has one reading wherever the pieces end."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_values, "_PIECE", size)
+        assert parse_value(dumps([value, {"a:\\": '\\"\\\\'}])) == [value, {"a:\\": '\\"\\\\'}]
+        with pytest.raises(BadRequest, match="same key twice"):
+            parse_value(b'{"k":%s,"k":"\\""}' % dumps(value))
+
+
+@pytest.mark.parametrize("size", range(1, 24))
+@pytest.mark.parametrize("integer", [2**64, -(2**63) - 1, 10**30])
+def test_a_long_integer_is_found_across_pieces(monkeypatch: pytest.MonkeyPatch, size: int, integer: int) -> None:
+    """An integer of more than 64 bits is refused, and a float of as many digits read, wherever a piece ends."""
+    monkeypatch.setattr(json_values, "_PIECE", size)
+    with pytest.raises(BadRequest, match="64 bits"):
+        parse_value(b"[1,%d]" % integer)
+    assert parse_value(b"[1,%d.5,%de0,0.%d,%d]" % (integer, integer, abs(integer), 2**64 - 1))[4] == 2**64 - 1
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_garbage_is_collected_as_before(enabled: bool) -> None:
+    """Reading a document, or refusing one, leaves the collection of garbage as it was."""
+    (gc.enable if enabled else gc.disable)()
+    try:
+        parse_value(b"[1]")
+        with pytest.raises(BadRequest):
+            parse_value(b"[")
+        assert gc.isenabled() is enabled
+    finally:
+        gc.enable()
