@@ -21,6 +21,7 @@ from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.routes import Route
 from nproxy_mw.npm.source import PackageSource
 from nproxy_mw.upstream.breaker import Breaker
+from nproxy_mw.upstream.origins import UpstreamElsewhere
 from nproxy_mw.upstream.rooms import WAITING, Room
 
 T = TypeVar("T")
@@ -100,6 +101,9 @@ class Guarded:
                 raise UpstreamUnavailable(_OPEN.format(seconds=int(self.breaker.seconds_left()) + 1))
             try:
                 found = ask()
+            except UpstreamElsewhere:  # an answer, and the next one would be the same
+                self.breaker.succeeded()
+                raise
             except UpstreamTimeout:
                 self.breaker.failed(object())  # each one counts: it cost somebody's time
                 raise

@@ -14,10 +14,18 @@ from urllib.parse import unquote
 from urllib3.exceptions import LocationParseError
 from urllib3.util import make_headers, parse_url
 
+from nproxy_mw.errors import UpstreamUnavailable
+
 _PORTS = {"http": 80, "https": 443}
 # Visible ASCII without the backslash, which browsers read as a slash and RFC 3986 does not know.
 _URL = re.compile(r"[!-\[\]-~]+", re.ASCII)
 _TOKEN = re.compile(r"[!-~]+", re.ASCII)
+
+
+class UpstreamElsewhere(UpstreamUnavailable):
+    """502: the upstream sends us where this registry does not go, and would do so again."""
+
+    code = "upstream-elsewhere"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 from nproxy_mw.errors import BadRequest, UpstreamTimeout, UpstreamUnavailable
 from nproxy_mw.http.messages import Headers
 from nproxy_mw.upstream.connections import Loan, new_manager, proxy_for
-from nproxy_mw.upstream.origins import Origin, check_proxies, parse_origin, parse_upstream, split_url
+from nproxy_mw.upstream.origins import Origin, UpstreamElsewhere, check_proxies, parse_origin, parse_upstream, split_url
 from nproxy_mw.upstream.responses import UpstreamResponse
 
 _log = logging.getLogger(__name__)
@@ -144,14 +144,14 @@ class Urllib3Transport:
                 return answer
             answer.close()
             if method not in _SAFE:
-                raise UpstreamUnavailable("The upstream registry redirects what it should answer itself.")
+                raise UpstreamElsewhere("The upstream registry redirects what it should answer itself.")
             came_from = origin
             origin, target = self._allowed(urljoin(f"{origin}{target}", answer.header("location")))
             if came_from.scheme == "https" and origin.scheme == "http":
                 raise _elsewhere()
             if origin != came_from:
                 headers = [(name, value) for name, value in headers if name.lower() != "authorization"]
-        raise UpstreamUnavailable("The upstream registry redirects too often.")
+        raise UpstreamElsewhere("The upstream registry redirects too often.")
 
     def _headers(self, method: str, origin: Origin, headers: Headers) -> HTTPHeaderDict:
         sent = HTTPHeaderDict(headers)
@@ -240,7 +240,7 @@ def _translated(error: Exception) -> UpstreamUnavailable | UpstreamTimeout:
     return UpstreamUnavailable("The upstream registry did not answer: try again in a while.")
 
 
-def _elsewhere() -> UpstreamUnavailable:
-    return UpstreamUnavailable(
+def _elsewhere() -> UpstreamElsewhere:
+    return UpstreamElsewhere(
         "The upstream registry names a place that this registry does not fetch from; its operator can allow it."
     )

@@ -7,8 +7,8 @@ import socket
 import pytest
 from support.wire import read
 
-from nproxy_mw.errors import UpstreamUnavailable
 from nproxy_mw.testing.upstream import RecordingUpstream, Reply
+from nproxy_mw.upstream.origins import UpstreamElsewhere
 from nproxy_mw.upstream.responses import UpstreamResponse
 from nproxy_mw.upstream.transport import Urllib3Transport
 
@@ -21,7 +21,7 @@ def test_redirects_are_followed_within_the_origin(upstream: RecordingUpstream) -
     upstream.on("GET", "/d", Reply(200, b"there"))
     assert read(Urllib3Transport(upstream.url).send("GET", "/a")) == b"there"
     upstream.on("GET", "/z", Reply(302, headers={"Location": "/a"}))
-    with pytest.raises(UpstreamUnavailable, match="too often"):
+    with pytest.raises(UpstreamElsewhere, match="too often"):
         Urllib3Transport(upstream.url).send("GET", "/z")
 
 
@@ -29,7 +29,7 @@ def test_redirects_are_followed_within_the_origin(upstream: RecordingUpstream) -
 def test_write_is_not_redirected(upstream: RecordingUpstream, method: str) -> None:
     """A token and a publish go to the upstream that was configured, nowhere else."""
     upstream.on(method, "/a", Reply(307, headers={"Location": "/b"}))
-    with pytest.raises(UpstreamUnavailable):
+    with pytest.raises(UpstreamElsewhere):
         Urllib3Transport(upstream.url).send(method, "/a", [("Authorization", "Bearer npm_x")], b"{}")
     assert len(upstream.requests) == 1
 
@@ -40,7 +40,7 @@ def test_redirect_elsewhere_is_refused_unless_allowed(upstream: RecordingUpstrea
     other.on("GET", "/b", Reply(302, headers={"Location": f"{upstream.url}/c"}))
     upstream.on("GET", "/c", Reply(200, b"back"))
     headers = [("Authorization", "Bearer npm_x")]
-    with pytest.raises(UpstreamUnavailable):
+    with pytest.raises(UpstreamElsewhere):
         Urllib3Transport(upstream.url).send("GET", "/a", headers)
     assert other.requests == []
     assert read(Urllib3Transport(upstream.url, allowed_origins=[other.url]).send("GET", "/a", headers)) == b"back"
@@ -79,7 +79,7 @@ def test_foreign_urls_are_not_fetched(url: str, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(socket, "create_connection", dialled)
     monkeypatch.setattr(socket, "getaddrinfo", dialled)
-    with pytest.raises(UpstreamUnavailable, match="does not fetch from"):
+    with pytest.raises(UpstreamElsewhere, match="does not fetch from"):
         Urllib3Transport("http://upstream.example").fetch("GET", url)
 
 
@@ -93,6 +93,6 @@ def test_downgrade_to_http_is_refused() -> None:
         return UpstreamResponse(302, [("Location", "http://upstream.example/b")], lambda _: iter([]))
 
     transport._ask = ask  # type: ignore[assignment, method-assign]
-    with pytest.raises(UpstreamUnavailable):
+    with pytest.raises(UpstreamElsewhere):
         transport.send("GET", "/a")
     assert asked == ["https://upstream.example/a"]

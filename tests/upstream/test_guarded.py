@@ -12,6 +12,7 @@ from nproxy_mw.errors import Busy, NotFound, UpstreamTimeout, UpstreamUnavailabl
 from nproxy_mw.npm.names import parse_name
 from nproxy_mw.npm.routes import Kind, Route
 from nproxy_mw.upstream.guarded import ATTEMPTS, Guarded
+from nproxy_mw.upstream.origins import UpstreamElsewhere
 
 LODASH = parse_name("lodash")
 DOWN = UpstreamUnavailable("The upstream registry did not answer.")
@@ -71,6 +72,7 @@ def test_failures_end_after_a_few_attempts(guarded: Guarded, source: ScriptedSou
         pytest.param(UpstreamTimeout("slow"), id="timeout"),
         pytest.param(NotFound("none"), id="absent"),
         pytest.param(Busy("busy", retry_after=60), id="busy for long"),
+        pytest.param(UpstreamElsewhere("The upstream registry redirects too often."), id="redirected in circles"),
     ],
 )
 def test_some_failures_are_not_tried_again(guarded: Guarded, source: ScriptedSource, error: Exception) -> None:
@@ -101,6 +103,16 @@ def test_upstream_that_fails_is_left_alone(guarded: Guarded, source: ScriptedSou
     with pytest.raises(UpstreamUnavailable, match=r"try again in \d+ seconds"):
         guarded.packument(LODASH)
     assert source.asked.total() == asked
+
+
+def test_upstream_that_sends_us_elsewhere_is_asked_on(guarded: Guarded, source: ScriptedSource) -> None:
+    """Packages that lie where this registry does not go are no reason to stop asking for others."""
+    source.fail = UpstreamElsewhere("The upstream registry redirects too often.")
+    for name in ("a", "b", "c", "d"):
+        with pytest.raises(UpstreamElsewhere):
+            guarded.packument(parse_name(name))
+    source.fail = None
+    assert guarded.packument(LODASH) is not None
 
 
 def test_no_more_than_some_wait(guarded: Guarded) -> None:
