@@ -218,6 +218,17 @@ def test_registry_in_one_call(tmp_path):
     assert again.get("/@acme/utils").status == 200
 
 
+def test_upstream_hears_no_internal_name_out_of_a_document(tmp_path):
+    """A public package may depend on an internal one; rules look at its dependencies, and ask for public ones only."""
+    with RecordingUpstream() as upstream:
+        upstream.publish("cli", "1.0.0")
+        upstream.publish("cli", "1.1.0", {"dependencies": {"@acme/secret": "^1.0.0", "left-pad": "^1.0.0"}})
+        client = Client(registry(str(tmp_path), internal_scopes=["@acme"], upstream=upstream.url))
+        assert client.get("/cli").status == 200
+        asked = {request.path for request in upstream.requests}
+    assert asked == {"/cli", "/left-pad"}
+
+
 @pytest.mark.parametrize("scope", ["acme", "@", "@ACME", "@acme/utils", "@a b", ""])
 def test_registry_refuses_what_is_no_scope(tmp_path, scope):
     """A wrong deployment fails when it is built."""

@@ -22,6 +22,7 @@ from nproxy_mw.times import Clock, utc_now
 from nproxy_mw.upstream.judged import Judged, Judgments
 from nproxy_mw.upstream.observations import Observations, nothing_seen
 from nproxy_mw.upstream.policy import Policy
+from nproxy_mw.upstream.public_only import PublicOnly
 from nproxy_mw.upstream.ruled import Ruled
 
 
@@ -34,7 +35,7 @@ class DecisionLog(Protocol):
 
 
 class Firewall:
-    """Reads public packages from *inner* through the rules of *policies*.
+    """Reads public packages from *inner* through the rules of *policies*. It is asked for nothing internal.
 
     *judgments* keep decisions; if it is None, this process keeps its own. *observations* are what was seen of packages;
     if it is None, nothing was. *log* records decisions; if it is None, nobody does. Clients read `source`; `unruled` is
@@ -51,13 +52,13 @@ class Firewall:
         log: DecisionLog | None = None,
         clock: Clock = utc_now,
     ) -> None:
-        self.unruled = inner
+        self.unruled = PublicOnly(inner, lambda: policies.settings().internal_scopes)
         self.policies = policies
         self.judgments = judgments or Judgments()
         self.log = log
         self.clock = clock
         self.source = Ruled(
-            inner,
+            self.unruled,
             policy=policies,
             judgments=self.judgments,
             observed=observations.of if observations else nothing_seen,
