@@ -12,19 +12,21 @@ class TestOurLogin(AuthenticatorContract):
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
 from nproxy_mw.access import Administrators, Role, User
 from nproxy_mw.errors import TooManyRequests, Unauthenticated
-from nproxy_mw.middleware.management import Authenticator
 from nproxy_mw.testing.races import in_threads
 from nproxy_mw.token_format import make_secret
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+Authenticator: TypeAlias = "Callable[[WSGIEnvironment], User | None]"
+"""What ``users=`` is. It raises nothing but `Unauthenticated`."""
 
 STRANGE = ["", " ", "x", "Bearer", "Bearer ", "Basic Og==", "Bearer é", "Bearer \udc80", "Bearer " + "x" * 20_000, "\0"]
 """Values of an Authorization header that belong to nobody."""

@@ -27,6 +27,7 @@ from nproxy_mw.upstream.policy import Policy
 from nproxy_mw.upstream.public_only import PublicOnly
 from nproxy_mw.upstream.remote import Remote
 from nproxy_mw.upstream.ruled import Ruled
+from nproxy_mw.upstream.tarball_store import TarballStore
 from nproxy_mw.upstream.transport import Urllib3Transport
 
 
@@ -56,7 +57,10 @@ def guarded(source: PackageSource, folder: Path) -> PackageSource:
 def cached(source: PackageSource, folder: Path) -> PackageSource:
     storage = open_storage(f"memory://{uuid.uuid4().hex}")
     return Cached(
-        source, storage, tarballs=Tarballs(storage, folder / "spool"), flights=Flights(FileLocks(folder / "locks"))
+        source,
+        storage,
+        tarballs=Tarballs(TarballStore(storage), folder / "spool"),
+        flights=Flights(FileLocks(folder / "locks")),
     )
 
 
