@@ -25,8 +25,6 @@ _TOKEN = re.compile(r"[!-~]+", re.ASCII)
 class UpstreamElsewhere(UpstreamUnavailable):
     """502: the upstream sends us where this registry does not go, and would do so again."""
 
-    code = "upstream-elsewhere"
-
 
 @dataclass(frozen=True, slots=True)
 class Origin:
