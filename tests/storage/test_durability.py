@@ -1,7 +1,7 @@
 """What is on the disk when a write returns: the order in which names and bytes are brought there.
 
-A power cut cannot be had in a test. What can be seen is that nothing is named before its bytes are on the disk, and that
-no write returns before the folder that names it is.
+A power cut cannot be had in a test. What can be seen is that nothing is named before its bytes are on the disk, and
+that no write returns before the folder that names it is.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Step]:
     seen: list[Step] = []
 
     def below(path: Any) -> str:
-        text = os.readlink(f"/proc/self/fd/{path}") if isinstance(path, int) else os.fspath(path)
+        text = str(Path(f"/proc/self/fd/{path}").readlink()) if isinstance(path, int) else os.fspath(path)
         found = Path(text).relative_to(tmp_path)
         return str(found.parent / "~" if found.name.startswith(".new-") else found)
 
