@@ -125,3 +125,18 @@ def test_sign_in_is_told_without_secrets(tenants):
     assert told[1]["ip"] == "192.0.2.7"
     assert secret not in str(told)
     assert PASSWORD not in str(told)
+
+
+@pytest.mark.parametrize("path", [ORGS, f"{ORGS}/acme/settings", f"{ORGS}/acme/tokens"])
+def test_api_token_opens_no_management(tenants, path):
+    """It is refused by a sentence of its own, whatever it may do: the caller took the wrong one of two secrets."""
+    answer = Client(tenants.app, tenants.token("acme")).get(path)
+    assert (answer.status, answer.code) == (401, "not-a-session")
+    assert "POST /api/v1/sessions" in answer.json["error"]
+
+
+@pytest.mark.parametrize("path", ["/@acme%2futils", "/lodash", "/-/whoami"])
+def test_session_opens_no_package(tenants, path):
+    """The other way round, too; and it does not go to the upstream as a token of that."""
+    answer = Client(tenants.app, tenants.session()).get(f"/acme{path}")
+    assert (answer.status, answer.code) == (401, "invalid-token")

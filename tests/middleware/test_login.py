@@ -20,6 +20,7 @@ from nproxy_mw.errors import NotFound
 from nproxy_mw.middleware.login import page
 from nproxy_mw.middleware.tenants import ByHost
 from nproxy_mw.storage import layout
+from nproxy_mw.testing.faults import Faulty
 from nproxy_mw.token_format import is_wellformed
 
 LOGIN = "/acme/-/v1/login"
@@ -255,6 +256,15 @@ def test_strange_cookies_grant_nothing(tenants, cookies, form):
     assert (answer.status, answer.body.decode().count("<form")) == (403, 1)
 
 
+def test_empty_pair_grants_nothing(tenants):
+    """A form without its hidden value, and a browser without the cookie, do not match: the password may be right."""
+    url, poll = begin(tenants)
+    for cookies in ({}, {"COOKIE": "nproxy_login="}):
+        fields = {"form": "", "name": "ann", "password": PASSWORD, "scope": "proxy"}
+        assert Browser(tenants, **cookies).ask("POST", url, fields).status == 403
+    assert poll().status == 202
+
+
 def test_address_of_the_page_does_not_collect_the_token(tenants):
     """What the browser's history shows is no proof towards the poll, nor the other way round."""
     urls = tenants.stranger().post(LOGIN, {}).json
@@ -367,14 +377,31 @@ def test_login_that_changed_meanwhile_is_not_collected(tenants):
         def __getattr__(self, attribute):
             return getattr(storage, attribute)
 
+        raced = False
+
         def read(self, key):
             stored = storage.read(key)
-            storage.replace(key, stored.data + b" ", stored.revision)
+            if not self.raced:
+                self.raced = True
+                storage.replace(key, stored.data + b" ", stored.revision)
             return stored
 
     with pytest.raises(NotFound):
         PendingLogins(Racing()).collect(secret)
     assert list(storage.list("logins")) == [key]
+
+
+def test_login_that_could_not_be_removed_is_collected_once(tenants):
+    """Its record may stay behind, but gives no second token."""
+    storage = tenants.platform.organization("acme").storage
+    logins = PendingLogins(storage)
+    name, secret = logins.begin(ACTOR)
+    logins.grant(name, "ann", [Grant.PROXY])
+    third = Faulty(storage, 3)  # read, replaced, and then not deleted
+    assert PendingLogins(third).collect(secret).administrator == "ann"
+    assert (third.struck, len(list(storage.list("logins")))) == (True, 1)
+    with pytest.raises(NotFound):
+        logins.collect(secret)
 
 
 @pytest.mark.parametrize("name", ["", "x", "0-0-0", "../../settings", "f" * 12 + "-00000000-" + "0" * 64])

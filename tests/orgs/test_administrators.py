@@ -365,3 +365,13 @@ def test_password_is_nowhere(administrators, storage, trail, ann, actor, caplog)
     shown = [repr(trail.chain()), repr(administrators._find("ann")), repr(ann), caplog.text, *storage.list()]
     assert not any(PASSWORD in place or "$argon2" in place for place in shown)
     assert not any(PASSWORD.encode() in storage.read(key).data for key in storage.list())
+
+
+def test_moved_record_opens_nothing(administrators, ann, storage):
+    """A record that was copied under another name signs nobody in under it."""
+    storage.create("administrators/eve.json", storage.read("administrators/ann.json").data)
+    with pytest.raises(Unauthenticated):
+        administrators.verify("eve", PASSWORD, ip=IP)
+    assert administrators.find("eve") is None
+    assert administrators.epoch_of("eve") is None
+    assert administrators.list() == [ann]
