@@ -22,8 +22,9 @@ the first request instead of leaving a door open.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
 
@@ -93,9 +94,15 @@ class Context:
     route: Route | None = None  # ScopeRouter
     destination: Destination | None = None  # ScopeRouter
     settings: RoutingSettings | None = None  # ScopeRouter
-    verdicts: list[tuple[str, str]] = field(default_factory=list)  # (mode, rule) of each rule that flagged something
+    verdicts: Sequence[tuple[str, str]] = ()  # ("block" or "warn", rule) of each rule that flagged something
+    versions_blocked: int = 0  # of the package that is asked for, or of the one version
+    versions_warned: int = 0
     upstream_seconds: float | None = None  # spent waiting for the upstream, until its answer began
-    cache: str | None = None  # "hit", "miss", "stale" or "revalidated", where a cache was asked
+    cache: str | None = None  # where a cache was asked: a count of `nproxy_mw.upstream.cached.Cached`, such as "hit"
+
+
+CURRENT: ContextVar[Context | None] = ContextVar("nproxy-context", default=None)
+"""The context of the request that Forwarder is answering, for the components below it, which see no environ."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,9 +98,9 @@ class Cached:
         """Opens a kept tarball; fetches, verifies and keeps it first when it is not there. See `PackageSource`."""
         blob = self._tarballs.find(name, filename, part)
         if blob is not None:
-            self.counts["tarball hit"] += 1
+            self._kept.count("hit", "tarball ")
             return blob
-        self.counts["tarball miss"] += 1
+        self._kept.count("miss", "tarball ")
         wanted = self._wanted(name, filename)
         return self._room.opened(
             lambda: self._tarballs.fetch(wanted, lambda: self.source.tarball(name, filename), part)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import TypeVar
 
 from nproxy_mw.errors import Busy, UpstreamTimeout, UpstreamUnavailable
+from nproxy_mw.http.context import CURRENT
 from nproxy_mw.npm.documents import Blob, ByteRange, Document
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.routes import Route
@@ -96,6 +97,14 @@ class Guarded:
     def _tried(self, thing: Hashable, ask: Callable[[], T]) -> T:
         """Asks, again after a quick failure, and reports the outcome to the breaker."""
         started = self.monotonic()
+        try:
+            return self._attempted(thing, ask, started)
+        finally:
+            context = CURRENT.get()
+            if context is not None:
+                context.upstream_seconds = (context.upstream_seconds or 0.0) + self.monotonic() - started
+
+    def _attempted(self, thing: Hashable, ask: Callable[[], T], started: float) -> T:
         for attempt in range(1, ATTEMPTS + 1):
             if not self.breaker.passes():
                 raise UpstreamUnavailable(_OPEN.format(seconds=int(self.breaker.seconds_left()) + 1))

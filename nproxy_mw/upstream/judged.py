@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
+from functools import cached_property
 from hashlib import blake2b
 
 import msgspec
 
 from nproxy_mw.errors import Missing, StorageUnavailable
 from nproxy_mw.lru import Lru
-from nproxy_mw.rules.decisions import Decision
+from nproxy_mw.rules.decisions import Decision, Finding
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.swaps import overwrite
 
 FORMAT = 1
 
 
-class Judged(msgspec.Struct, frozen=True, kw_only=True):
+class Judged(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A decision and what it was made from: the packument's revision, the state of the policy, and when."""
 
     format: int = FORMAT
@@ -31,12 +33,25 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
         until = self.decision.valid_until
         return self.policy == policy and (until is None or now < until)
 
+    @cached_property
+    def verdicts(self) -> tuple[tuple[str, str], ...]:
+        """``block`` or ``warn``, and the rule, for each rule that flags a version."""
+        return verdicts_in(self.decision.blocked.values(), self.decision.warned.values())
+
     @property
     def state(self) -> str:
         """Names the filtered packument: the same text for the same bytes."""
         until = self.decision.valid_until
         text = f"{self.policy}\0{until.isoformat() if until else ''}"
         return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def verdicts_in(
+    blocked: Iterable[Iterable[Finding]], warned: Iterable[Iterable[Finding]]
+) -> tuple[tuple[str, str], ...]:
+    """Returns ``block`` or ``warn``, and the rule, for each rule that has a finding among these."""
+    pairs = (("block", blocked), ("warn", warned))
+    return tuple(sorted({(mode, finding.rule) for mode, found in pairs for one in found for finding in one}))
 
 
 class Judgments:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from nproxy_mw.errors import Busy, ClientError, ServerError, StorageUnavailable
+from nproxy_mw.http.context import CURRENT
 from nproxy_mw.lru import Lru
 from nproxy_mw.npm.documents import Document
 from nproxy_mw.upstream.entries import UNSTORED, Entries, Entry, Found, refused
@@ -109,7 +110,7 @@ class Documents:
             if known.document is not None:
                 return known.document if known.document.revision != unless else None
         else:
-            self.counts["negative" if known.found.entry.refusal else "hit"] += 1
+            self.count("negative" if known.found.entry.refusal else "hit")
         known.found.entry.raise_refusal()
         if known.found.entry.revision == unless:
             return None
@@ -146,13 +147,13 @@ class Documents:
         except Busy:
             if before is None or not is_kept:
                 raise
-            self.counts["stale"] += 1
+            self.count("stale")
             return before
 
     def _asked_once(self, asked: Asked, *, past: bool) -> _Known:
         known = self._current(asked) or self._remembered(asked, asked.entries.find(asked.key))
         if known is not None and self._is_fresh(known, past=past):
-            self.counts["hit"] += 1
+            self.count("hit")
             return known
         learned = self._fetched(asked, known.found if known else Found(Entry(), UNSTORED))
         self._known.put(asked.id, learned._replace(document=None))
@@ -167,14 +168,14 @@ class Documents:
         except ServerError as error:
             if not before.has_body:
                 raise
-            self.counts["stale"] += 1
+            self.count("stale")
             _log.info("%s is served as it was %.0f s ago: %s", asked.id, began - before.checked, error)
             # Not noted: another process may be luckier.
             return _Known(kept, stale_until=self.now() + STALE)
         if document is None:
-            self.counts["revalidated"] += 1
+            self.count("revalidated")
             return self._noted(asked, replace(before, checked=began, doubted=0.0))
-        self.counts["miss"] += 1
+        self.count("miss")
         return self._kept(asked, document, began)
 
     def _refused(self, asked: Asked, before: Entry, error: ClientError, began: float) -> _Known:
@@ -182,10 +183,10 @@ class Documents:
         doubted = before.doubted or began
         has_just_changed = began - before.changed < SETTLING
         if before.has_body and not has_just_changed and began - doubted < patience_for(error):
-            self.counts["doubted"] += 1
+            self.count("doubted")
             _log.warning("%s is served although the upstream refuses it now: %s", asked.id, error)
             return self._noted(asked, replace(before, checked=began, doubted=doubted))
-        self.counts["negative"] += 1
+        self.count("negative")
         return self._noted(asked, refused(error, began))
 
     def _kept(self, asked: Asked, document: Document, began: float) -> _Known:
@@ -217,6 +218,13 @@ class Documents:
                 assert document is not None  # noqa: S101 - no condition was set
                 self._known.put(asked.id, self._kept(asked, document, began)._replace(document=None))
             return document
+
+    def count(self, outcome: str, what: str = "") -> None:
+        """Counts, and tells the layers above how what they asked for was found: the first document, or *what* else."""
+        self.counts[what + outcome] += 1
+        context = CURRENT.get()
+        if context is not None and (what or context.cache is None):
+            context.cache = outcome
 
     def _is_fresh(self, known: _Known, *, past: bool) -> bool:
         entry, now = known.found.entry, self.now()

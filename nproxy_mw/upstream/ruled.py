@@ -11,7 +11,7 @@ never complete, and its next request is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Raw
 
 from nproxy_mw.errors import NotFound, NproxyError
+from nproxy_mw.http.context import CURRENT
 from nproxy_mw.npm.documents import Blob, ByteRange, Document
 from nproxy_mw.npm.facts import History, Release
 from nproxy_mw.npm.names import Name, parse_name
@@ -32,7 +33,7 @@ from nproxy_mw.rules.port import Knowledge, Verdict
 from nproxy_mw.rules.sentences import finding_document, held_package, held_version
 from nproxy_mw.times import Clock, utc_now
 from nproxy_mw.upstream.dependencies import asked_for, new_dependencies, verdict_on
-from nproxy_mw.upstream.judged import Judged, Judgments
+from nproxy_mw.upstream.judged import Judged, Judgments, verdicts_in
 from nproxy_mw.upstream.observations import Observation, nothing_seen
 from nproxy_mw.upstream.policy import Policy
 from nproxy_mw.upstream.targets import version_of_tarball
@@ -82,8 +83,11 @@ class Ruled:
         known = inner if judged is not None and (judged.revision, judged.state) == (inner, state) else ""
         document = self.source.packument(name, unless=known, for_write=for_write)
         if document is None:
+            if judged is not None:
+                _tell(judged.decision, judged.verdicts)
             return None
         judged = self._judged(name, document, policy, now)
+        _tell(judged.decision, judged.verdicts)
         revision = f"{document.revision}\r{judged.state}"
         if revision == unless:
             return None
@@ -94,6 +98,7 @@ class Ruled:
     def dist_tags(self, name: Name) -> Mapping[str, str]:
         """Returns the dist-tags, repaired. Raises as `packument`."""
         decision = self.decision(name, trust=timedelta())
+        _tell(decision, verdicts_in(decision.blocked.values(), decision.warned.values()))
         if decision.blocks_everything:
             raise _held(decision, held_package(decision))
         return decision.tags
@@ -130,7 +135,9 @@ class Ruled:
         decision = self.decision(name)
         if not decision.knows(version):
             decision = self.decision(name, past=True)
-        if version in decision.blocked:
+        blocked, warned = decision.blocked.get(version, ()), decision.warned.get(version, ())
+        _write_down(verdicts_in([blocked], [warned]), int(bool(blocked)), int(bool(warned)))
+        if blocked:
             raise _held(decision, held_version(decision, version), version)
         if not decision.knows(version):
             raise NotFound("The upstream registry has no such tarball.", code="tarball-not-found")
@@ -219,6 +226,17 @@ class Ruled:
         self.judgments.keep(str(name), judged)
         self.decided(judged, before)
         return judged
+
+
+def _tell(decision: Decision, verdicts: Sequence[tuple[str, str]]) -> None:
+    """Tells the layers above what the rules flag of a package."""
+    _write_down(verdicts, len(decision.blocked), len(decision.warned))
+
+
+def _write_down(verdicts: Sequence[tuple[str, str]], blocked: int, warned: int) -> None:
+    context = CURRENT.get()
+    if context is not None:
+        context.verdicts, context.versions_blocked, context.versions_warned = verdicts, blocked, warned
 
 
 def _checked_at_end(blob: Blob, check: Callable[[], None]) -> Iterator[bytes]:

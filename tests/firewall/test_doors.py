@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import pytest
-from support.client import ABBREVIATED, Client, validated
+from support.client import ABBREVIATED, Client
 
-from nproxy_mw.access import Actor
-from nproxy_mw.firewall.firewall import Firewall
-from nproxy_mw.firewall.gateway import open_gateway
-from nproxy_mw.orgs.organization import Organization, open_organization
+from nproxy_mw.orgs.organization import Organization
 from nproxy_mw.rules.held import Held
-from nproxy_mw.stack import front_page, layers
-from nproxy_mw.storage import open_storage
-from nproxy_mw.storage.locks import ThreadLocks
 from nproxy_mw.testing.upstream import RecordingUpstream, Reply
-from nproxy_mw.upstream.cache import open_cache
 from nproxy_mw.upstream.kept_tarballs import INLINE
-from nproxy_mw.upstream.transport import Urllib3Transport
 
-ACTOR = Actor(name="tests")
-ONLY = {"version_age": {"mode": "off"}, "first_seen": {"mode": "off"}}
 FILE = "/left-pad/-/left-pad-1.1.0.tgz"
 FORMS: dict[str, dict[str, str]] = {
     "full": {"Accept": "application/json"},
@@ -34,46 +21,6 @@ FORMS: dict[str, dict[str, str]] = {
     "slim": {"Accept": "application/json", "User-Agent": "npm/11.19.1", "npm_command": "install"},
 }
 SMALL, LARGE = 10, 2 * INLINE
-
-
-@dataclass
-class Process:
-    """A process of the server: its application, and the rules in it."""
-
-    app: Any
-    firewall: Firewall
-
-    def __call__(self, environ: Any, start_response: Any) -> Any:
-        return self.app(environ, start_response)
-
-
-@pytest.fixture
-def upstream() -> Iterator[RecordingUpstream]:
-    with RecordingUpstream() as upstream:
-        for version in ("1.0.0", "1.1.0"):
-            upstream.publish("left-pad", version)
-        yield upstream
-
-
-@pytest.fixture
-def organization(tmp_path: Path) -> Organization:
-    organization = open_organization(open_storage(str(tmp_path / "store")), ThreadLocks())
-    organization.settings.change({"rules": ONLY}, actor=ACTOR)
-    return organization
-
-
-@pytest.fixture
-def process(upstream: RecordingUpstream, organization: Organization, tmp_path: Path) -> Callable[..., Client]:
-    """Makes a client of a new process of the server: all of them share one cache."""
-
-    def process(ttl: float = 300.0) -> Client:
-        cache = open_cache(str(tmp_path / "cache"), upstream.url, ttl=ttl)
-        gateway = open_gateway(Urllib3Transport(upstream.url), cache=cache)
-        firewall = gateway.firewall(organization)
-        app = validated(layers(organization, gateway, firewall=firewall), on=front_page)
-        return Client(Process(app, firewall))
-
-    return process
 
 
 def forge(upstream: RecordingUpstream, size: int) -> None:
@@ -151,11 +98,15 @@ def test_large_tarball_is_never_complete(
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
 def test_warned_tarball_is_served(
-    upstream: RecordingUpstream, process: Callable[..., Client], organization: Organization, size: int
+    upstream: RecordingUpstream,
+    process: Callable[..., Client],
+    organization: Organization,
+    set_rules: Callable[..., None],
+    size: int,
 ) -> None:
     """In the mode ``warn`` it is handed out whole."""
     forge(upstream, size)
-    organization.settings.change({"rules": {**ONLY, "manifest_mismatch": {"mode": "warn"}}}, actor=ACTOR)
+    set_rules(manifest_mismatch={"mode": "warn"})
     client = process()
     assert client.get(FILE).body == upstream.state.tarballs[FILE]
     check_is_everywhere(client)
@@ -215,10 +166,13 @@ def test_version_that_is_listed_again_is_back(upstream: RecordingUpstream, proce
 
 
 def test_withdrawn_version_may_be_warned_of(
-    upstream: RecordingUpstream, process: Callable[..., Client], organization: Organization
+    upstream: RecordingUpstream,
+    process: Callable[..., Client],
+    organization: Organization,
+    set_rules: Callable[..., None],
 ) -> None:
     """In the mode ``warn`` its kept tarball is served, and reported."""
-    organization.settings.change({"rules": {**ONLY, "removed_upstream": {"mode": "warn"}}}, actor=ACTOR)
+    set_rules(removed_upstream={"mode": "warn"})
     client = process(ttl=0)
     assert client.get(FILE).status == 200
     withdraw(upstream)

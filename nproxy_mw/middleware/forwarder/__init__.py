@@ -33,7 +33,7 @@ from nproxy_mw.errors import MissingLayer, NotFound, ServerError, Unauthenticate
 from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.http import messages
 from nproxy_mw.http.bodies import PUBLISH_LIMIT
-from nproxy_mw.http.context import Destination
+from nproxy_mw.http.context import CURRENT, Destination
 from nproxy_mw.http.handlers import Handler, Request, VerbTable, routed
 from nproxy_mw.http.messages import Headers, Response, json_response, send
 from nproxy_mw.http.renderer import Renderer
@@ -41,7 +41,7 @@ from nproxy_mw.http.sites import base_url
 from nproxy_mw.http.views import Views, small_response
 from nproxy_mw.middleware.forwarder.audits import Audits
 from nproxy_mw.middleware.forwarder.bodies import Upload, by_name
-from nproxy_mw.middleware.forwarder.explaining import explain, explain_url
+from nproxy_mw.middleware.forwarder.explaining import explain, explain_url, with_verdicts
 from nproxy_mw.npm.forms import written_members
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.routes import Kind
@@ -107,12 +107,18 @@ class Forwarder:
         table = self._tables.get(route.kind)
         if table is None:
             raise NotFound("This registry has nothing at that path.")
+        return send(environ, start_response, self._response(table.find(environ), request))
+
+    def _response(self, handler: Handler, request: Request) -> Response:
+        token = CURRENT.set(request.context)
         try:
-            return send(environ, start_response, table.find(environ)(request))
+            return with_verdicts(handler(request), request.context)
         except Held as held:
             if self.firewall is not None:
-                held.explain = explain_url(base_url(environ, self.public_url), held)
+                held.explain = explain_url(base_url(request.environ, self.public_url), held)
             raise
+        finally:
+            CURRENT.reset(token)
 
     def _offered(self) -> Mapping[Kind, VerbTable[Handler]]:
         audits = Audits(self.remote, self.firewall, self._once)
