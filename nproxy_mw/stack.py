@@ -25,6 +25,8 @@ from nproxy_mw.firewall.gateway import Gateway, open_gateway
 from nproxy_mw.http.messages import json_response, send
 from nproxy_mw.http.sites import base_url
 from nproxy_mw.http.views import Views
+from nproxy_mw.intelligence.combined import combined
+from nproxy_mw.intelligence.osv_api import host_osv_api
 from nproxy_mw.intelligence.port import Intelligence
 from nproxy_mw.middleware.authenticate import Authenticate
 from nproxy_mw.middleware.error_responses import ErrorResponses
@@ -207,6 +209,7 @@ def registry(
     public_url: str | None = None,
     cache: str | None = None,
     intelligence: Intelligence | None = None,
+    osv_api: str | None = None,
     freshness: float = 1.0,
     seal: Seal | None = None,
     catalog: Catalog = SHIPPED,
@@ -223,12 +226,13 @@ def registry(
     at, such as ``https://files.example``. *ca_file* has certificate authorities in PEM that are trusted in addition to
     the system's. It is reached through the proxies that ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` name. What it
     says is kept at *cache*, an fsspec URL or a folder; if it is None, that is `default_cache` of *storage*, and nowhere
-    for an organization that is given. *intelligence* is what the security rules know beyond packuments. If
-    *tokens* is None, they are those made by ``nproxy-mw token create``. *public_url* is where clients reach the
-    registry; if it is None, URLs in answers follow the request. *freshness*, in seconds, *seal* and
-    *catalog* are those of `Organizations.at`; an organization that is given brings its own. *views* keeps finished
-    answers. If *send_files* is given, a server in front sends tarballs; it is the *how* of `SendFiles`. *on* is a host
-    application that is handed the root path; if it is None, the root says where the registry is.
+    for an organization that is given. *intelligence* is what the security rules know beyond packuments. *osv_api* is
+    the URL of an OSV API that is asked, too, such as ``"https://osv.example"``; it is told the names of public
+    packages. If *tokens* is None, they are those made by ``nproxy-mw token create``. *public_url* is where clients
+    reach the registry; if it is None, URLs in answers follow the request. *freshness*, in seconds, *seal* and *catalog*
+    are those of `Organizations.at`; an organization that is given brings its own. *views* keeps finished answers. If
+    *send_files* is given, a server in front sends tarballs; it is the *how* of `SendFiles`. *on* is a host application
+    that is handed the root path; if it is None, the root says where the registry is.
 
     Raises:
         ValueError: *storage*, *upstream* or an option of it is of a kind that is not supported; *send_files* is; or the
@@ -247,7 +251,9 @@ def registry(
     if scopes:
         organization.settings.ensure_scopes(scopes, actor=DEPLOYMENT)
     url = cache or (default_cache(storage) if isinstance(storage, str) else None)
-    gateway = gateway_to(transport, url, intelligence=intelligence, catalog=catalog) if transport else None
+    gateway = (
+        gateway_to(transport, url, intelligence=intelligence, osv_api=osv_api, catalog=catalog) if transport else None
+    )
     application = stack(
         *layers(organization, gateway, tokens=tokens, public_url=public_url, views=views),
         on=on or partial(front_page, public_url=public_url),
@@ -270,6 +276,7 @@ def gateway_to(
     cache: str | None,
     *,
     intelligence: Intelligence | None = None,
+    osv_api: str | None = None,
     catalog: Catalog = SHIPPED,
     waiting: int = WAITING,
     offline: bool = False,
@@ -277,15 +284,15 @@ def gateway_to(
 ) -> Gateway:
     """Returns the way to the upstream behind *transport*, kept at *cache*; nothing is kept when that is None.
 
-    For the rest see `nproxy_mw.firewall.gateway.open_gateway` and `nproxy_mw.upstream.cache.open_cache`.
+    *intelligence* is what is known beyond packuments, and *osv_api* the URL of an OSV API that is asked, too. For the
+    rest see `nproxy_mw.firewall.gateway.open_gateway` and `nproxy_mw.upstream.cache.open_cache`.
 
     Raises:
-        ValueError: *cache* is of a kind that is not supported.
+        ValueError: *cache* is of a kind that is not supported, or *osv_api* is not a URL.
     """
+    known = combined(intelligence, host_osv_api(osv_api) if osv_api else None)
     opened = open_cache(cache, transport.upstream_url, bound=bound) if cache else None
-    return open_gateway(
-        transport, cache=opened, intelligence=intelligence, catalog=catalog, waiting=waiting, offline=offline
-    )
+    return open_gateway(transport, cache=opened, intelligence=known, catalog=catalog, waiting=waiting, offline=offline)
 
 
 def _made(url: str, freshness: float, seal: Seal | None, catalog: Catalog) -> Organization:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from nproxy_mw.cli.npm_config import configured_registry
 from nproxy_mw.cli.options import UsageError
+from nproxy_mw.intelligence.web import FetchFailed, checked
 from nproxy_mw.upstream.origins import Origin, check_proxies, parse_origin, parse_upstream
 
 _BIND = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]*)):(?P<port>[0-9]{1,5})", re.ASCII)
@@ -110,6 +111,19 @@ def parse_proxy(text: str) -> str:
         check_proxies({"http": text})
     except ValueError as error:
         raise ValueError("is not a URL like http://proxy.example:3128, http or https") from error
+    return text
+
+
+def parse_osv_api(text: str) -> str:
+    """Returns the URL of an OSV API as it was given.
+
+    Raises:
+        ValueError: it is not an http or https URL, or holds a password.
+    """
+    try:
+        checked(text)
+    except FetchFailed as error:
+        raise ValueError("is not a URL like https://osv.example, http or https, without a password") from error
     return text
 
 

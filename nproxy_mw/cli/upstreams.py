@@ -10,6 +10,7 @@ from nproxy_mw.cli.addresses import (
     check_upstream,
     parse_allowed_origin,
     parse_bind,
+    parse_osv_api,
     parse_proxy,
     parse_public_url,
     parse_upstream_url,
@@ -20,7 +21,7 @@ from nproxy_mw.cli.stores import ONE_ORG
 from nproxy_mw.cli.values import size
 from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.firewall.gateway import Gateway
-from nproxy_mw.intelligence.combined import Combined
+from nproxy_mw.intelligence.combined import combined
 from nproxy_mw.intelligence.lists import ListFile
 from nproxy_mw.intelligence.osv_database import OsvDatabase
 from nproxy_mw.intelligence.port import Intelligence
@@ -66,6 +67,8 @@ OF_CACHE = (
     CACHE_SIZE,
     Option("offline", "ask nothing of the upstream: serve what is kept", section=_CACHE),
     OSV,
+    Option("osv-api", "an OSV API that is asked about public packages, by their names", "URL", parse=parse_osv_api,
+           section=_CACHE),
     Option("blocklist", "a file of names and versions that count as malware; repeat it for several", "FILE", many=True,
            section=_CACHE),
 )  # fmt: skip
@@ -106,7 +109,8 @@ def gateway_of(options: Parsed, url: str, catalog: Catalog, *, waiting: int) -> 
     return gateway_to(
         transport_to(options, url),
         cache_of(options),
-        intelligence=Combined(sources) if sources else None,
+        intelligence=combined(*sources),
+        osv_api=options.osv_api,
         catalog=catalog,
         waiting=waiting,
         offline=options.offline,

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from nproxy_mw.access import Actor
 from nproxy_mw.audit.events import Fact
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.background import Periodic
 from nproxy_mw.errors import NproxyError
+from nproxy_mw.firewall.database_events import ENGINE
 from nproxy_mw.rules.decisions import Decision, Findings, Note
 from nproxy_mw.times import timestamp
 
@@ -32,17 +32,19 @@ MAX_VERSIONS = 50
 KINDS = ("rule.blocked", "rule.warned", "rule.failed", "rule.undecided")
 """Every kind of event that is written here."""
 
-ENGINE = Actor(name="rules")
-"""Who the trail says it was."""
-
 _log = logging.getLogger(__name__)
 
 
 class RuleEvents:
-    """Records the decisions about one organization's packages in *trail*."""
+    """Records the decisions about one organization's packages in *trail*. *look* is called before each append, to
+    record what else there is.
+    """
 
-    def __init__(self, trail: Trail, *, interval: float | None = INTERVAL) -> None:
+    def __init__(
+        self, trail: Trail, *, look: Callable[[], None] = lambda: None, interval: float | None = INTERVAL
+    ) -> None:
         self.trail = trail
+        self.look = look
         self._guard = threading.Lock()
         self._pending: list[Fact] = []
         self._undecided: dict[tuple[str, str, str], list[str]] = {}  # (kind, rule, reason) -> packages
@@ -50,6 +52,7 @@ class RuleEvents:
 
     def decided(self, decision: Decision, before: Decision | None) -> None:
         """Takes a new decision in, with the one before it about the same package. What is not new is left out."""
+        self._thread.ensure()
         facts = list(facts_of(decision, before))
         notes = new_notes(decision, before)
         if not facts and not notes:
@@ -61,10 +64,10 @@ class RuleEvents:
                 self._undecided.setdefault((note.kind, note.rule, note.reason), []).append(decision.package)
         if len(facts) > room:
             _log.error("events of rules were dropped: the audit trail cannot be written")
-        self._thread.ensure()
 
     def flush(self) -> None:
         """Appends what has gathered. What cannot be appended waits for the next time."""
+        self.look()
         with self._guard:
             pending, self._pending = self._pending, []
             undecided, self._undecided = self._undecided, {}

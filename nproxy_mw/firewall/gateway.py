@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from nproxy_mw.firewall.database_events import DatabaseEvents
 from nproxy_mw.firewall.events import RuleEvents
 from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.firewall.policies import Policies
+from nproxy_mw.intelligence.combined import sources_in
+from nproxy_mw.intelligence.osv_database import OsvDatabase
 from nproxy_mw.intelligence.port import Intelligence
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.source import PackageSource
@@ -56,8 +60,17 @@ class Gateway:
             self.policies(organization, public_url),
             judgments=Judgments(self.cache.storage, f"decisions/{organization.id}") if self.cache else None,
             observations=self.observations,
-            log=RuleEvents(organization.trail),
+            log=RuleEvents(organization.trail, look=self._looking(organization)),
         )
+
+    def _looking(self, organization: Organization) -> Callable[[], None]:
+        """Returns what tells the trail of *organization* that the OSV database was swapped, if there is one."""
+        looks = [
+            DatabaseEvents(organization.storage, organization.trail, source).look
+            for source in sources_in(self.intelligence)
+            if isinstance(source, OsvDatabase)
+        ]
+        return looks[0] if looks else lambda: None
 
     def policies(self, organization: Organization, public_url: str | None = None) -> Policies:
         """Returns what *organization* wants judged. See `firewall`."""

@@ -178,6 +178,7 @@ def platform(
     ca_file: str | None = None,
     cache: str | None = None,
     intelligence: Intelligence | None = None,
+    osv_api: str | None = None,
     public_url: str | None = None,
     users: Authenticator | None = None,
     administrators: Administrators | None = None,
@@ -190,8 +191,8 @@ def platform(
     """Returns the organizations on the storage at *url*, inside a host application whose own *users* manage them.
 
     The storage is tried at once, and a fixed organization is created when it does not exist. *upstream_token*,
-    *allowed_origins*, *ca_file*, *cache* and *intelligence* are as for `nproxy_mw.stack.registry`. *freshness*, *seal*
-    and *catalog* are those of `Organizations.at`, the rest those of `Platform`.
+    *allowed_origins*, *ca_file*, *cache*, *intelligence* and *osv_api* are as for `nproxy_mw.stack.registry`.
+    *freshness*, *seal* and *catalog* are those of `Organizations.at`, the rest those of `Platform`.
 
     Raises:
         ValueError: *url*, *upstream* or an option of it is not of a kind that is supported; or the storage lets writers
@@ -202,7 +203,11 @@ def platform(
     """
     transport = transport_to(upstream, token=upstream_token, allowed_origins=allowed_origins, ca_file=ca_file)
     kept_at = cache or default_cache(url)
-    gateway = gateway_to(transport, kept_at, intelligence=intelligence, catalog=catalog) if transport else None
+    gateway = (
+        gateway_to(transport, kept_at, intelligence=intelligence, osv_api=osv_api, catalog=catalog)
+        if transport
+        else None
+    )
     organizations = Organizations.at(url, freshness=freshness, seal=seal, catalog=catalog)
     if resolve.fixed_org is not None:
         organizations.ensure(resolve.fixed_org, actor=DEPLOYMENT)

@@ -36,3 +36,16 @@ class Combined:
         if missing:
             raise IntelligenceUnavailable(" ".join(missing), tuple(found))
         return tuple(found)
+
+
+def combined(*sources: Intelligence | None) -> Intelligence | None:
+    """Returns those of *sources* that are not None as one; None when there is none."""
+    found = [source for source in sources if source is not None]
+    return Combined(found) if len(found) > 1 else found[0] if found else None
+
+
+def sources_in(intelligence: Intelligence | None) -> Sequence[Intelligence]:
+    """Returns the single sources of *intelligence*."""
+    if isinstance(intelligence, Combined):
+        return [single for source in intelligence.sources for single in sources_in(source)]
+    return [] if intelligence is None else [intelligence]

@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from hashlib import blake2b
 
 import msgspec
 
@@ -23,6 +24,7 @@ from nproxy_mw.intelligence.osv_records import ECOSYSTEM, parse_record
 from nproxy_mw.intelligence.port import Alert, IntelligenceUnavailable
 from nproxy_mw.intelligence.web import FetchFailed, Web, checked
 from nproxy_mw.npm.facts import Release
+from nproxy_mw.storage.locks import folder_of_user
 from nproxy_mw.times import Clock, utc_now
 
 KEPT = timedelta(hours=24)
@@ -154,3 +156,16 @@ def _advisories(raw: msgspec.Raw) -> tuple[Advisory, ...]:
     except ValueError as error:
         _log.warning("a record of the OSV API cannot be used: %s", error)
         return ()
+
+
+def host_osv_api(base: str) -> OsvApi:
+    """Returns the API at *base* with answers that all processes of this user on this host share.
+
+    Raises:
+        ValueError: *base* is not a URL of http or https without a password.
+    """
+    file = f"osv-api-{blake2b(base.encode(), digest_size=8).hexdigest()}.db"
+    try:
+        return OsvApi(base, answers=Answers(folder_of_user() / file))
+    except FetchFailed as error:
+        raise ValueError(error.message) from error

@@ -144,6 +144,9 @@ LOGIN = ObjectKind("login", _ORGANIZATION, "logins/{}.json", (_NAME,), passing=T
 ORPHANS = ObjectKind("orphans", _ORGANIZATION, "upkeep/orphans.json", care=Care.IGNORED)
 """Which orphans ``gc`` saw, and when first."""
 
+KNOWLEDGE = ObjectKind("knowledge", _ORGANIZATION, "knowledge.json", care=Care.IGNORED)
+"""When the OSV database was built that the trail told of last."""
+
 ORGANIZATION = ObjectKind("organization", _STORE, "organisations/{}.json", (_NAME,), Stage.SETTINGS, care=Care.COMPARED)
 ADMINISTRATOR = ObjectKind(
     "administrator", _STORE, "administrators/{}.json", (_NAME,), Stage.ACCESS, mirrored=True, care=Care.COMPARED
@@ -163,7 +166,7 @@ UNKNOWN = ObjectKind("unknown", _STORE, "", (), Stage.REST, care=Care.REPORTED)
 
 KINDS = (
     RECORD, TARBALL, PART, SETTINGS, KEYS, TOKEN, EXCEPTION_REQUESTS, CHAIN, SEGMENT, INDEX, INSTALLS, CHECKPOINT,
-    LOGIN, ORPHANS, ORGANIZATION, ADMINISTRATOR, SESSION, ATTEMPTS, PROBE, COPY,
+    LOGIN, ORPHANS, KNOWLEDGE, ORGANIZATION, ADMINISTRATOR, SESSION, ATTEMPTS, PROBE, COPY,
 )  # fmt: skip
 
 

@@ -1,0 +1,61 @@
+"""That the OSV database was swapped, in the audit trail: once per organization and database.
+
+The file belongs to the host, and an update knows no organization. So each organization's trail tells of a database when
+its rules decide by it first, and of one that is older than the last it told of, as another host may still have, not at
+all.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+from typing import Any
+
+from nproxy_mw.access import Actor
+from nproxy_mw.audit.trail import Trail
+from nproxy_mw.errors import NproxyError
+from nproxy_mw.intelligence.osv_database import OsvDatabase, Summary, summary_of
+from nproxy_mw.storage import documents
+from nproxy_mw.storage.layout import KNOWLEDGE
+from nproxy_mw.storage.port import Storage
+
+UPDATED = "osv.updated"
+ENGINE = Actor(name="rules")
+"""Who the trail says it was."""
+
+_log = logging.getLogger(__name__)
+
+
+class DatabaseEvents:
+    """Tells *trail*, of the organization whose own *storage* it is, when *database* was swapped."""
+
+    def __init__(self, storage: Storage, trail: Trail, database: OsvDatabase) -> None:
+        self.storage = storage
+        self.trail = trail
+        self.database = database
+        self._seen = ""
+
+    def look(self) -> None:
+        """Looks whether there is another database. What cannot be written now is written at a later look."""
+        revision = self.database.revision
+        if revision in ("", self._seen):
+            return
+        summary = summary_of(self.database.path)
+        try:
+            if summary is not None and self._is_news(summary):
+                self.trail.record(UPDATED, ENGINE, **asdict(summary))
+        except NproxyError as error:
+            _log.warning("the swap of the OSV database was not recorded and will be tried again: %s", error)
+            return
+        self._seen = revision
+
+    def _is_news(self, summary: Summary) -> bool:
+        """Writes down that the trail is told of this database. Whether it is the first to do so."""
+        won = [False]
+
+        def step(before: Any) -> dict[str, Any] | None:
+            won[0] = before is None or before["built"] < summary.built
+            return {"built": summary.built} if won[0] else None
+
+        documents.change(self.storage, KNOWLEDGE.key(), step)
+        return won[0]
