@@ -20,6 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from nproxy_mw.access import Actor, Tokens
+from nproxy_mw.firewall.advisories import Unruled
 from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.firewall.gateway import Gateway, open_gateway
 from nproxy_mw.http.messages import json_response, send
@@ -125,6 +126,7 @@ def layers(
     *,
     source: PackageSource | None = None,
     firewall: Firewall | None = None,
+    intelligence: Intelligence | None = None,
     tokens: Tokens | None = None,
     public_url: str | None = None,
     views: Views | None = None,
@@ -135,9 +137,9 @@ def layers(
     ``forwarder``. *upstream* is a gateway, or a transport alone, which is asked at each read and judged by no rule. If
     it is None, there are internal packages only, and NoUpstream stands in the place of Forwarder. *source* is what
     public packages are read from; if it is None, it is the gateway with the organization's rules. *firewall* has these
-    rules; if it is None, it is made of the gateway. If *tokens* is None,
-    they are the organization's own. If *public_url* is None, URLs in answers follow the request. If *views* is None,
-    finished answers are kept in 64 MiB for internal packages and in as much for public ones.
+    rules; if it is None, it is made of the gateway. *intelligence* is what audits know where there is no upstream. If
+    *tokens* is None, they are the organization's own. If *public_url* is None, URLs in answers follow the request. If
+    *views* is None, finished answers are kept in 64 MiB for internal packages and in as much for public ones.
     """
     transport = upstream.transport if isinstance(upstream, Gateway) else upstream
     if firewall is None and isinstance(upstream, Gateway):
@@ -170,7 +172,7 @@ def layers(
                     views=views,
                 )
                 if transport is not None
-                else NoUpstream
+                else partial(NoUpstream, advisors=Unruled(intelligence) if intelligence else None)
             ),
         }
     )
@@ -251,11 +253,10 @@ def registry(
     if scopes:
         organization.settings.ensure_scopes(scopes, actor=DEPLOYMENT)
     url = cache or (default_cache(storage) if isinstance(storage, str) else None)
-    gateway = (
-        gateway_to(transport, url, intelligence=intelligence, osv_api=osv_api, catalog=catalog) if transport else None
-    )
+    known = known_by(intelligence, osv_api)
+    gateway = gateway_to(transport, url, intelligence=known, catalog=catalog) if transport else None
     application = stack(
-        *layers(organization, gateway, tokens=tokens, public_url=public_url, views=views),
+        *layers(organization, gateway, intelligence=known, tokens=tokens, public_url=public_url, views=views),
         on=on or partial(front_page, public_url=public_url),
     )
     return application if send_files is None else sending_files(application, send_files, organization.storage, url)
@@ -276,7 +277,6 @@ def gateway_to(
     cache: str | None,
     *,
     intelligence: Intelligence | None = None,
-    osv_api: str | None = None,
     catalog: Catalog = SHIPPED,
     waiting: int = WAITING,
     offline: bool = False,
@@ -284,15 +284,24 @@ def gateway_to(
 ) -> Gateway:
     """Returns the way to the upstream behind *transport*, kept at *cache*; nothing is kept when that is None.
 
-    *intelligence* is what is known beyond packuments, and *osv_api* the URL of an OSV API that is asked, too. For the
-    rest see `nproxy_mw.firewall.gateway.open_gateway` and `nproxy_mw.upstream.cache.open_cache`.
+    For the rest see `nproxy_mw.firewall.gateway.open_gateway` and `nproxy_mw.upstream.cache.open_cache`.
 
     Raises:
-        ValueError: *cache* is of a kind that is not supported, or *osv_api* is not a URL.
+        ValueError: *cache* is of a kind that is not supported.
     """
-    known = combined(intelligence, host_osv_api(osv_api) if osv_api else None)
     opened = open_cache(cache, transport.upstream_url, bound=bound) if cache else None
-    return open_gateway(transport, cache=opened, intelligence=known, catalog=catalog, waiting=waiting, offline=offline)
+    return open_gateway(
+        transport, cache=opened, intelligence=intelligence, catalog=catalog, waiting=waiting, offline=offline
+    )
+
+
+def known_by(intelligence: Intelligence | None, osv_api: str | None) -> Intelligence | None:
+    """Returns *intelligence* and the OSV API at the URL *osv_api* as one; None where there is neither.
+
+    Raises:
+        ValueError: *osv_api* is not a URL of http or https without a password.
+    """
+    return combined(intelligence, host_osv_api(osv_api) if osv_api else None)
 
 
 def _made(url: str, freshness: float, seal: Seal | None, catalog: Catalog) -> Organization:

@@ -9,7 +9,7 @@ from nproxy_mw.cli.options import Option
 from nproxy_mw.cli.stores import ANY_OF_STORE, existing_storage, orgs_of
 from nproxy_mw.cli.terminal import count, plain
 from nproxy_mw.cli.values import duration
-from nproxy_mw.upkeep.gc import EXPIRED, MERGED, ORPHANS_KEPT, ORPHANS_REMOVED, Orphan, gc, sweep
+from nproxy_mw.upkeep.gc import EXPIRED, MERGED, ORPHANS_KEPT, ORPHANS_REMOVED, PRUNED, Orphan, gc, sweep
 from nproxy_mw.upkeep.progress import Progress
 
 _TEXT = """\
@@ -48,8 +48,9 @@ def _conclude(progress: Progress, swept: int, dry_run: bool) -> None:
     removed, kept = progress.counts[ORPHANS_REMOVED], progress.counts[ORPHANS_KEPT]
     verb = "would be removed" if dry_run else "removed"
     rest = f"{count(progress.counts[EXPIRED], 'expired object')} and {count(swept, 'temporary file')} {verb}"
-    if merged := progress.counts[MERGED]:
-        rest += f"; {count(merged, 'part')} of the record of installs merged"
+    pruned, merged = progress.counts[PRUNED], progress.counts[MERGED]
+    if pruned or merged:
+        rest += f"; of the record of installs, {count(pruned, 'part')} {verb} and {merged} merged"
     print(f"{count(removed, 'orphan')} {verb}, {kept} kept; {rest}.", file=sys.stderr)
 
 

@@ -25,6 +25,11 @@ upstream that were fetched lately. Nothing is changed. The exit code is 1 when s
 
 The file is one for 'nproxy-mw settings apply'; what it does not name is as it is now. The column FETCHED counts how
 often a version was fetched in that time: a version with a count and the word 'held' would have been missed.
+
+A version that was fetched is judged by the facts of its first fetch in that time, which the column FACTS OF gives:
+by the versions and advisories that had been published then, and by the ages of then. Other versions are judged by the
+facts of today. What has no date is always today's: exceptions, removed versions, tarballs that contradict their
+manifest.
 """
 
 
@@ -38,11 +43,14 @@ def _run(parsed: Parsed) -> int:
     found = preview(firewall_of(parsed, organization), fetched, before, after)
     rows = [
         (change.package, change.version, change.before, change.after, str(times) if times else "",
+         f"{change.at:%Y-%m-%d}" if change.at else "today",
          "; ".join(f"{rule}: {reason}" for rule, reason in change.rules.items()))
         for change, times in found.changes
     ]  # fmt: skip
     print(f"{count(found.total, 'package')} looked at.", file=sys.stderr)
-    print_table(("PACKAGE", "VERSION", "NOW", "THEN", "FETCHED", "RULES"), rows, empty="Nothing would change.")
+    print_table(
+        ("PACKAGE", "VERSION", "NOW", "THEN", "FETCHED", "FACTS OF", "RULES"), rows, empty="Nothing would change."
+    )
     return 1 if rows else 0
 
 

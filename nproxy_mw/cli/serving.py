@@ -15,7 +15,7 @@ from nproxy_mw.cli.addresses import ChosenUpstream
 from nproxy_mw.cli.command import Parsed
 from nproxy_mw.cli.options import UsageError
 from nproxy_mw.cli.stores import ACTOR, about_storage, no_such_organization, open_organizations
-from nproxy_mw.cli.upstreams import cache_of, gateway_of, transport_to
+from nproxy_mw.cli.upstreams import cache_of, gateway_of, intelligence_of, transport_to
 from nproxy_mw.errors import NproxyError, StorageUnavailable
 from nproxy_mw.firewall.gateway import Gateway
 from nproxy_mw.hosting import Platform
@@ -81,6 +81,7 @@ class Serving:
             organizations,
             resolve=self.resolve,
             upstream=self.gateway(organizations.catalog),
+            intelligence=None if self.upstream.url else intelligence_of(options),
             public_url=options.public_url,
             users=SignedIn(administrators, sessions),
             administrators=administrators,

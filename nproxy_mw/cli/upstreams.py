@@ -27,7 +27,7 @@ from nproxy_mw.intelligence.osv_database import OsvDatabase
 from nproxy_mw.intelligence.port import Intelligence
 from nproxy_mw.orgs.organization import Organization
 from nproxy_mw.rules.catalog import Catalog
-from nproxy_mw.stack import gateway_to
+from nproxy_mw.stack import gateway_to, known_by
 from nproxy_mw.upstream.cache import default_cache
 from nproxy_mw.upstream.transport import Urllib3Transport
 
@@ -68,7 +68,7 @@ OF_CACHE = (
     Option("offline", "ask nothing of the upstream: serve what is kept", section=_CACHE),
     OSV,
     Option("osv-api", "an OSV API that is asked about public packages, by their names", "URL", parse=parse_osv_api,
-           section=_CACHE),
+           quoted=False, section=_CACHE),
     Option("blocklist", "a file of names and versions that count as malware; repeat it for several", "FILE", many=True,
            section=_CACHE),
 )  # fmt: skip
@@ -103,14 +103,10 @@ def gateway_of(options: Parsed, url: str, catalog: Catalog, *, waiting: int) -> 
 
     At most *waiting* requests wait for it at a time.
     """
-    sources: list[Intelligence] = [ListFile(Path(path)) for path in options.blocklist]
-    if options.osv is not None:
-        sources.append(OsvDatabase(Path(options.osv)))
     return gateway_to(
         transport_to(options, url),
         cache_of(options),
-        intelligence=combined(*sources),
-        osv_api=options.osv_api,
+        intelligence=intelligence_of(options),
         catalog=catalog,
         waiting=waiting,
         offline=options.offline,
@@ -121,6 +117,14 @@ def gateway_of(options: Parsed, url: str, catalog: Catalog, *, waiting: int) -> 
 def cache_of(options: Parsed) -> str | None:
     """Returns where what the upstream said is kept; None for nowhere."""
     return None if options.cache == "none" else str(options.cache or default_cache(options.storage))
+
+
+def intelligence_of(options: Parsed) -> Intelligence | None:
+    """Returns what is known beyond packuments: of lists, the OSV database and the OSV API; None for nothing."""
+    sources: list[Intelligence] = [ListFile(Path(path)) for path in options.blocklist]
+    if options.osv is not None:
+        sources.append(OsvDatabase(Path(options.osv)))
+    return known_by(combined(*sources), options.osv_api)
 
 
 def firewall_of(parsed: Parsed, organization: Organization) -> Firewall:

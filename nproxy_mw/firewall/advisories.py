@@ -1,4 +1,4 @@
-"""Advisories for ``npm audit``: what intelligence knows of audited versions, and which of them the rules hold. Pure.
+"""Advisories for ``npm audit``: what intelligence knows of audited versions, and which of them the rules hold.
 
 Clients are strict about their form: pnpm leaves out an advisory whose id is no number or whose severity it does not
 know, and npm takes a missing range for every version.
@@ -6,23 +6,83 @@ know, and npm takes a missing range for every version.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Protocol
 
-from nproxy_mw.intelligence.port import MALWARE_KINDS, Alert
-from nproxy_mw.npm.audits import SEVERITIES, OwnAdvisory
+from nproxy_mw.intelligence.combined import known_alerts
+from nproxy_mw.intelligence.port import MALWARE_KINDS, Alert, Intelligence
+from nproxy_mw.npm.audits import SEVERITIES, OwnAdvisories, OwnAdvisory
 from nproxy_mw.rules.decisions import Finding, Findings
+
+_log = logging.getLogger(__name__)
 
 _OF_ALERTS = frozenset({"malware", "vulnerability"})
 """Rules whose findings are alerts, which are told as such."""
+
+NO_FINDINGS: Findings = MappingProxyType({})
+PATIENCE = 10.0
+"""Seconds that one audit takes at most to find advisories: somebody waits for an install."""
 
 UNKNOWN = "moderate"
 """The severity of a hold, and of an advisory of which nobody said how severe it is."""
 
 
+class Advisors(Protocol):
+    """Whoever has advisories of this registry's own."""
+
+    @property
+    def has_advisories(self) -> bool:
+        """Whether there is intelligence that advisories come from."""
+        ...
+
+    def advisories(self, asked: Mapping[str, Sequence[str]]) -> OwnAdvisories:
+        """Returns what is known against audited versions, by package. Raises nothing."""
+        ...
+
+
+class Unruled:
+    """The `Advisors` where there is no upstream, so that no rule holds anything: *intelligence* alone."""
+
+    def __init__(self, intelligence: Intelligence) -> None:
+        self.intelligence = intelligence
+
+    @property
+    def has_advisories(self) -> bool:
+        """True."""
+        return True
+
+    def advisories(self, asked: Mapping[str, Sequence[str]]) -> OwnAdvisories:
+        """Returns what is known against audited versions, by package."""
+        return advised(
+            asked,
+            lambda name, versions: own_advisories(name, versions, known_alerts(self.intelligence, name, versions)),
+        )
+
+
+def advised(
+    asked: Mapping[str, Sequence[str]],
+    advise: Callable[[str, Sequence[str]], Iterable[OwnAdvisory]],
+    monotonic: Callable[[], float] = time.monotonic,
+) -> OwnAdvisories:
+    """Returns what *advise* knows of the packages that are asked about, as far as it gets within `PATIENCE`."""
+    deadline = monotonic() + PATIENCE
+    found: dict[str, Sequence[OwnAdvisory]] = {}
+    for place, (name, versions) in enumerate(asked.items()):
+        if monotonic() > deadline:
+            _log.warning("an audit went on without advisories on %d of %d packages", len(asked) - place, len(asked))
+            break
+        advisories = list(advise(name, versions))
+        if advisories:
+            found[name] = advisories
+    return found
+
+
 def own_advisories(
-    name: str, versions: Sequence[str], alerts: Iterable[Alert], held: Findings
+    name: str, versions: Sequence[str], alerts: Iterable[Alert], held: Findings = NO_FINDINGS
 ) -> Iterator[OwnAdvisory]:
     """Yields an advisory per record that is about some of *versions*, and one per rule that holds some of them."""
     by_id: dict[str, list[Alert]] = {}

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias
 
 from nproxy_mw.errors import NproxyError
-from nproxy_mw.firewall.advisories import own_advisories
+from nproxy_mw.firewall.advisories import NO_FINDINGS, advised, own_advisories
 from nproxy_mw.firewall.policies import Policies
+from nproxy_mw.intelligence.combined import known_alerts
 from nproxy_mw.npm.audits import OwnAdvisories, OwnAdvisory
+from nproxy_mw.npm.documents import Document
+from nproxy_mw.npm.facts import History
 from nproxy_mw.npm.names import Name, parse_name
 from nproxy_mw.npm.source import PackageSource
 from nproxy_mw.orgs.settings_fields import Settings
 from nproxy_mw.rules.decisions import Decision
 from nproxy_mw.rules.engine import judge
 from nproxy_mw.rules.explain import explain_package, explain_version
-from nproxy_mw.rules.replay import Change, changes
+from nproxy_mw.rules.port import Knowledge
+from nproxy_mw.rules.replay import Change, changes, history_at, knowledge_at
 from nproxy_mw.times import Clock, utc_now
 from nproxy_mw.upstream.judged import Judged, Judgments
 from nproxy_mw.upstream.observations import Observations, nothing_seen
@@ -34,12 +38,18 @@ class DecisionLog(Protocol):
         ...
 
 
+def nothing_kept(name: Name) -> Document | None:
+    """Returns None: where no packument is kept."""
+    return None
+
+
 class Firewall:
     """Reads public packages from *inner* through the rules of *policies*. It is asked for nothing internal.
 
     *judgments* keep decisions; if it is None, this process keeps its own. *observations* are what was seen of packages;
-    if it is None, nothing was. *log* records decisions; if it is None, nobody does. Clients read `source`; `unruled` is
-    the same before any rule, for people who decide about a hold.
+    if it is None, nothing was. *kept* returns a packument that is kept, and asks nobody. *log* records decisions; if it
+    is None, nobody does. Clients read `source`; `unruled` is the same before any rule, for people who decide about a
+    hold.
     """
 
     def __init__(
@@ -49,12 +59,14 @@ class Firewall:
         *,
         judgments: Judgments | None = None,
         observations: Observations | None = None,
+        kept: Callable[[Name], Document | None] = nothing_kept,
         log: DecisionLog | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self.unruled = PublicOnly(inner, lambda: policies.settings().internal_scopes)
         self.policies = policies
         self.judgments = judgments or Judgments()
+        self.kept = kept
         self.log = log
         self.clock = clock
         self.source = Ruled(
@@ -79,18 +91,34 @@ class Firewall:
         knowledge = self.source.knowledge(history, policy)
         return explain_version(history, policy.rules, knowledge, policy.covers(str(name)), version)
 
-    def replay(self, settings: Settings, packages: Mapping[str, Any] | list[str]) -> Iterator[Change]:
-        """Yields what would change for *packages* if the organization had *settings*. Absent packages are left out."""
+    def replay(
+        self, settings: Settings, packages: Iterable[str], fetched: Mapping[tuple[str, str], datetime] | None = None
+    ) -> Iterator[Change]:
+        """Yields what would change for *packages* if the organization had *settings*. Absent packages are left out.
+
+        A version (package, number) that was *fetched* is judged by the facts of that moment: by what had been published
+        then, versions and advisories, and by the ages of then. The others are judged by the facts of now.
+        """
         present, other = self.policies(), self.policies.of(settings)
         for package in packages:
             try:
                 history = self.source.history(parse_name(package))
             except NproxyError:
                 continue
+            moments = {version: at for (name, version), at in (fetched or {}).items() if name == package}
             knowledge = self.source.knowledge(history, present)
-            before = judge(history, present.rules, knowledge, present.covers(package))
-            after = judge(history, other.rules, replace(knowledge), other.covers(package))
-            yield from changes(before, after)
+            yield from (one for one in _changes(history, knowledge, present, other) if one.version not in moments)
+            for version, moment in moments.items():
+                yield from self._changes_at(history, version, moment, present, other)
+
+    def _changes_at(
+        self, history: History, version: str, moment: datetime, present: Policy, other: Policy
+    ) -> Iterator[Change]:
+        then = history_at(history, moment, version)
+        knowledge = present.knowledge(then, moment, self.source.observed(history.name))
+        for change in _changes(then, knowledge_at(knowledge, moment), present, other):
+            if change.version == version:
+                yield replace(change, at=moment)
 
     @property
     def has_advisories(self) -> bool:
@@ -100,20 +128,43 @@ class Firewall:
     def advisories(self, asked: Mapping[str, Sequence[str]]) -> OwnAdvisories:
         """Returns what is known against audited versions, and which of them are held, by package.
 
-        Nothing is asked of the upstream: a version counts as held when a decision about its package is kept.
+        Nothing is asked of the upstream: what is held is decided by what is kept of a package. Of a package that was
+        never fetched, nothing is held here.
         """
-        policy, now = self.policies(), self.clock()
-        found = {name: list(self._advisories(name, versions, policy, now)) for name, versions in asked.items()}
-        return {name: advisories for name, advisories in found.items() if advisories}
+        policy = self.policies()
 
-    def _advisories(self, name: str, versions: Sequence[str], policy: Policy, now: datetime) -> Iterator[OwnAdvisory]:
-        judged = self.judgments.find(name)
-        held = judged.decision.blocked if judged is not None and judged.holds(policy.state, now) else {}
-        return own_advisories(name, versions, policy.alerts_on(name, versions), held)
+        def advise(name: str, versions: Sequence[str]) -> Iterator[OwnAdvisory]:
+            decision = self._kept_decision(parse_name(name), policy)
+            held = decision.blocked if decision is not None else NO_FINDINGS
+            return own_advisories(name, versions, known_alerts(policy.intelligence, name, versions), held)
+
+        return advised(asked, advise)
+
+    def _kept_decision(self, name: Name, policy: Policy) -> Decision | None:
+        """The decision about a package that holds, or one by what is kept of it; None when nothing is."""
+        judged = self.source.holding(name, policy)
+        if judged is not None:
+            return judged.decision
+        document = self.kept(name)
+        if document is None:
+            return None
+        try:
+            with document.alone():
+                history = document.history
+        except NproxyError:
+            return None
+        # Not of its dependencies: the upstream might have to be asked about them.
+        knowledge = policy.knowledge(history, self.clock(), self.source.observed(str(name)))
+        return judge(history, policy.rules, knowledge, policy.covers(str(name)))
 
     def _decided(self, judged: Judged, before: Judged | None) -> None:
         if self.log is not None:
             self.log.decided(judged.decision, before.decision if before else None)
+
+
+def _changes(history: History, knowledge: Knowledge, present: Policy, other: Policy) -> Iterator[Change]:
+    before = judge(history, present.rules, knowledge, present.covers(history.name))
+    return changes(before, judge(history, other.rules, knowledge, other.covers(history.name)))
 
 
 FirewallOf: TypeAlias = Callable[[str], Firewall | None]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nproxy_mw.firewall.database_events import DatabaseEvents
 from nproxy_mw.firewall.events import RuleEvents
-from nproxy_mw.firewall.firewall import Firewall
+from nproxy_mw.firewall.firewall import Firewall, nothing_kept
 from nproxy_mw.firewall.policies import Policies
 from nproxy_mw.intelligence.combined import sources_in
 from nproxy_mw.intelligence.osv_database import OsvDatabase
@@ -60,6 +60,7 @@ class Gateway:
             self.policies(organization, public_url),
             judgments=Judgments(self.cache.storage, f"decisions/{organization.id}") if self.cache else None,
             observations=self.observations,
+            kept=self.cached.kept if self.cached else nothing_kept,
             log=RuleEvents(organization.trail, look=self._looking(organization)),
         )
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.ledger.query import find
@@ -14,12 +14,21 @@ from nproxy_mw.npm.names import parse_name
 from nproxy_mw.orgs.settings_fields import Settings
 from nproxy_mw.rules.replay import Change
 from nproxy_mw.storage.port import Storage
+from nproxy_mw.times import timestamp
 
 SPAN = timedelta(days=30)
 """How far back a preview looks unless it is told otherwise."""
 
-FetchedVersions: TypeAlias = Mapping[tuple[str, str], int]
-"""How often each version (package, number) was fetched."""
+
+class Fetched(NamedTuple):
+    """How often a version was fetched, and when first."""
+
+    times: int
+    first: datetime
+
+
+FetchedVersions: TypeAlias = Mapping[tuple[str, str], Fetched]
+"""Each version (package, number) that was fetched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,7 @@ class Preview:
                 "after": change.after,
                 "rules": dict(change.rules),
                 "fetched": times,
+                "judgedAt": timestamp(change.at) if change.at else None,
             }
             for change, times in self.changes
         ]
@@ -50,11 +60,13 @@ class Preview:
 
 
 def fetched_versions(ledger: Storage, since: datetime, until: datetime) -> FetchedVersions:
-    """Returns how often each version was fetched between two moments. Raises as `nproxy_mw.ledger.query.find`."""
-    times: Counter[tuple[str, str]] = Counter()
+    """Returns what was fetched between two moments. Raises as `nproxy_mw.ledger.query.find`."""
+    found: dict[tuple[str, str], Fetched] = {}
     for one in find(ledger, since, until):
-        times[one.key.package, one.key.version] += one.times
-    return times
+        version = one.key.package, one.key.version
+        before = found.get(version, Fetched(0, one.first))
+        found[version] = Fetched(before.times + one.times, min(before.first, one.first))
+    return found
 
 
 def preview(
@@ -67,18 +79,25 @@ def preview(
 ) -> Preview:
     """Returns what changes when settings go from *before* to *after*, among the public packages that were *fetched*.
 
-    The packages that were fetched most often are looked at first, while *may_go_on* says so.
+    A version that was fetched is judged by the facts of its first fetch. The packages that were fetched most often are
+    looked at first, while *may_go_on* says so.
     """
     by_package: Counter[str] = Counter()
-    for (package, _), times in fetched.items():
-        by_package[package] += times
+    for (package, _), one in fetched.items():
+        by_package[package] += one.times
     internal = {*before.internal_scopes, *after.internal_scopes}
     packages = [package for package, _ in by_package.most_common() if parse_name(package).scope not in internal]
+    moments = {version: one.first for version, one in fetched.items()}
     found: list[tuple[Change, int]] = []
     looked_at = 0
     for package in packages:
         if not may_go_on():
             break
-        found += [(one, fetched.get((package, one.version), 0)) for one in firewall.replay(after, [package])]
+        found += [(one, _times(fetched, one)) for one in firewall.replay(after, [package], moments)]
         looked_at += 1
     return Preview(sorted(found, key=lambda pair: -pair[1]), looked_at, len(packages))
+
+
+def _times(fetched: FetchedVersions, change: Change) -> int:
+    found = fetched.get((change.package, change.version))
+    return found.times if found else 0

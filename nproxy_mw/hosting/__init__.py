@@ -36,7 +36,7 @@ from nproxy_mw.orgs.organization import Organization, Organizations
 from nproxy_mw.orgs.seal import Seal
 from nproxy_mw.rules.catalog import Catalog
 from nproxy_mw.rules.shipped import SHIPPED
-from nproxy_mw.stack import DEPLOYMENT, Layer, front_page, gateway_to, layers, stack, transport_to
+from nproxy_mw.stack import DEPLOYMENT, Layer, front_page, gateway_to, known_by, layers, stack, transport_to
 from nproxy_mw.upstream.cache import default_cache
 from nproxy_mw.upstream.transport import Transport
 
@@ -51,10 +51,11 @@ class Platform:
     """*organizations* as one WSGI application.
 
     *resolve* is `FixedOrg`, `ByHost` or `ByPath`. A fixed organization must have been made before; any other is looked
-    for in the storage at each request, so that one made by another process is there at once. If *upstream* is
-    None, there are internal packages only. *public_url* is where clients reach the platform itself; if it is None, URLs
-    in answers follow the request. *users* says who may use the management API; if it is None, there is none.
-    *administrators* are those who may use ``npm login``; if it is None, there is no login. *tokens* returns the tokens
+    for in the storage at each request, so that one made by another process is there at once. If *upstream* is None,
+    there are internal packages only, and audits know what *intelligence* knows. *public_url* is where clients reach the
+    platform itself; if it is None, URLs in answers follow the request. *users* says who may use the management API; if
+    it is None, there is none. *administrators* are those who may use ``npm login``; if it is None, there is no login.
+    *tokens* returns the tokens
     of an organization by its id; if it is None, they are the organization's own. *dashboard* is a partial of
     `Dashboard` with its login, which needs the extra ``server``; if it is None, there are no pages.
     """
@@ -65,6 +66,7 @@ class Platform:
         *,
         resolve: Resolve,
         upstream: str | Transport | Gateway | None = None,
+        intelligence: Intelligence | None = None,
         public_url: str | None = None,
         users: Authenticator | None = None,
         administrators: Administrators | None = None,
@@ -74,6 +76,7 @@ class Platform:
         self.organizations = organizations.directory
         self.resolve = resolve
         self.gateway = _gateway(upstream, organizations.catalog)
+        self.intelligence = intelligence
         self.public_url = public_url
         self.administrators = administrators
         self.catalog = organizations.catalog
@@ -149,6 +152,7 @@ class Platform:
             organization,
             self.gateway,
             firewall=self.firewall(org),
+            intelligence=self.intelligence,
             tokens=self.tokens(org) if self.tokens else None,
             public_url=public_url,
             views=self._views,
@@ -203,11 +207,8 @@ def platform(
     """
     transport = transport_to(upstream, token=upstream_token, allowed_origins=allowed_origins, ca_file=ca_file)
     kept_at = cache or default_cache(url)
-    gateway = (
-        gateway_to(transport, kept_at, intelligence=intelligence, osv_api=osv_api, catalog=catalog)
-        if transport
-        else None
-    )
+    known = known_by(intelligence, osv_api)
+    gateway = gateway_to(transport, kept_at, intelligence=known, catalog=catalog) if transport else None
     organizations = Organizations.at(url, freshness=freshness, seal=seal, catalog=catalog)
     if resolve.fixed_org is not None:
         organizations.ensure(resolve.fixed_org, actor=DEPLOYMENT)
@@ -217,6 +218,7 @@ def platform(
         organizations,
         resolve=resolve,
         upstream=gateway,
+        intelligence=known,
         public_url=public_url,
         users=users,
         administrators=administrators,

@@ -49,3 +49,13 @@ def sources_in(intelligence: Intelligence | None) -> Sequence[Intelligence]:
     if isinstance(intelligence, Combined):
         return [single for source in intelligence.sources for single in sources_in(source)]
     return [] if intelligence is None else [intelligence]
+
+
+def known_alerts(intelligence: Intelligence | None, package: str, versions: Sequence[str]) -> tuple[Alert, ...]:
+    """Returns what is known against *versions*: of a source that cannot be asked, nothing."""
+    if intelligence is None:
+        return ()
+    try:
+        return intelligence.alerts(package, [Release(version=version) for version in versions])
+    except IntelligenceUnavailable as error:
+        return error.known

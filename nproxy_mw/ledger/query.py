@@ -45,14 +45,18 @@ def read_day(storage: Storage, day: date) -> Counts:
     return whole
 
 
-def compact(storage: Storage, day: date) -> int:
+def compact(storage: Storage, day: date, *, dry_run: bool = False) -> int:
     """Merges the objects of *day*, which must be over, into one. Returns how many objects that saves.
+
+    With *dry_run*, they are only counted.
 
     The merged object names those that it stands for. Until they are removed, readers pass over them, so that a crash
     in between counts nothing twice.
     """
     parts = _parts(storage, day)
     counted = _counted(parts)
+    if dry_run:
+        return max(len(parts) - 1, 0)
     if len(counted) > 1:
         whole: Counts = {}
         for part in counted.values():
@@ -70,10 +74,10 @@ def days_of(storage: Storage) -> list[date]:
     return sorted({_day_of(key) for key in INSTALLS.keys(storage)})
 
 
-def prune(storage: Storage, before: date) -> int:
-    """Removes every object of days before *before*. Returns how many there were."""
+def prune(storage: Storage, before: date, *, dry_run: bool = False) -> int:
+    """Removes every object of days before *before*. Returns how many there were; with *dry_run*, that is all."""
     old = [key for key in INSTALLS.keys(storage) if _day_of(key) < before]
-    for key in old:
+    for key in () if dry_run else old:
         storage.delete(key)
     return len(old)
 

@@ -1,6 +1,7 @@
 """NoUpstream: stands where Forwarder would, in a registry of internal packages alone.
 
-Everything that is not internal is absent, and a sentence says why. Audits find nothing, so that no install fails.
+Everything that is not internal is absent, and a sentence says why. Audits find what this registry knows itself, or
+nothing, so that no install fails.
 """
 
 from __future__ import annotations
@@ -9,11 +10,16 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from nproxy_mw.errors import Forbidden, MissingLayer, NotFound
+from nproxy_mw.firewall.advisories import Advisors
+from nproxy_mw.firewall.auditing import Audits
 from nproxy_mw.http.context import Destination
 from nproxy_mw.http.handlers import Request, routed
 from nproxy_mw.http.messages import PRIVATE, Response, json_response, send
+from nproxy_mw.http.views import small_response
 from nproxy_mw.npm.audits import empty_report
+from nproxy_mw.npm.forms import written_members
 from nproxy_mw.npm.routes import Kind
+from nproxy_mw.npm.slices import Members
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -22,10 +28,14 @@ _SENTENCE = "This registry serves internal packages only: it has no upstream reg
 
 
 class NoUpstream:
-    """Answers 404 to what is not internal; *app*, the host application, is handed the root path if it is given."""
+    """Answers 404 to what is not internal; *app*, the host application, is handed the root path if it is given.
 
-    def __init__(self, app: WSGIApplication | None = None) -> None:
+    *advisors* have advisories for audits; if it is None, audits find nothing.
+    """
+
+    def __init__(self, app: WSGIApplication | None = None, *, advisors: Advisors | None = None) -> None:
         self.app = app
+        self._audits = Audits(None, advisors, _finished) if advisors else None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = routed(environ, by="NoUpstream")
@@ -33,14 +43,22 @@ class NoUpstream:
             raise MissingLayer("NoUpstream was handed an internal package: put InternalStore outside NoUpstream.")
         if request.route.kind is Kind.ROOT and self.app is not None:
             return self.app(environ, start_response)
-        return send(environ, start_response, _response(request))
+        return send(environ, start_response, self._response(request))
+
+    def _response(self, request: Request) -> Response:
+        kind = request.route.kind
+        if request.method == "POST" and kind is Kind.ADVISORIES:
+            return self._audits.bulk(request) if self._audits else json_response({}, headers=PRIVATE)
+        if request.method == "POST" and kind is Kind.AUDIT:
+            return self._audits.quick(request) if self._audits else json_response(empty_report(), headers=PRIVATE)
+        return _refused(request)
 
 
-def _response(request: Request) -> Response:
-    if request.method == "POST" and request.route.kind is Kind.ADVISORIES:
-        return json_response({}, headers=PRIVATE)
-    if request.method == "POST" and request.route.kind is Kind.AUDIT:
-        return json_response(empty_report(), headers=PRIVATE)
+def _finished(request: Request, members: Members) -> Response:
+    return small_response(request.environ, written_members(members))
+
+
+def _refused(request: Request) -> Response:
     # npm takes a 404 to an unpublish for success.
     if request.method in {"PUT", "DELETE"} and request.route.name is not None:
         raise Forbidden(f"{_SENTENCE} Check the scope: {request.scopes_in_words()}.", code="no-upstream")

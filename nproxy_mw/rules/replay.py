@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
+from nproxy_mw.npm.facts import History
 from nproxy_mw.npm.versions import sort_key
 from nproxy_mw.rules.decisions import Decision
+from nproxy_mw.rules.port import Knowledge
 
 HELD, WARNED, ALLOWED = "held", "warned", "allowed"
 
@@ -15,7 +18,8 @@ HELD, WARNED, ALLOWED = "held", "warned", "allowed"
 class Change:
     """A version whose verdict differs. *before* and *after* are ``held``, ``warned`` or ``allowed``.
 
-    *rules* are those that flag it on the stricter side, with their reasons.
+    *rules* are those that flag it on the stricter side, with their reasons. *at* is the moment whose facts were judged;
+    None for those of now.
     """
 
     package: str
@@ -23,6 +27,27 @@ class Change:
     before: str
     after: str
     rules: Mapping[str, str]
+    at: datetime | None = None
+
+
+def history_at(history: History, moment: datetime, version: str) -> History:
+    """Returns what *history* was at *moment*, as far as it says: without the versions that were published later.
+
+    *version* was there, whatever its time says.
+    """
+    releases = tuple(
+        one for one in history.releases if one.version == version or one.published is None or one.published <= moment
+    )
+    there = {one.version for one in releases}
+    return replace(history, releases=releases, tags={tag: one for tag, one in history.tags.items() if one in there})
+
+
+def knowledge_at(knowledge: Knowledge, moment: datetime) -> Knowledge:
+    """Returns *knowledge* without the advisories that were published after *moment*. Nothing else has a date."""
+    alerts = knowledge.alerts
+    if alerts is not None:
+        alerts = tuple(alert for alert in alerts if alert.published is None or alert.published <= moment)
+    return replace(knowledge, now=moment, alerts=alerts)
 
 
 def changes(before: Decision, after: Decision) -> Iterator[Change]:

@@ -37,7 +37,7 @@ from nproxy_mw.upkeep.progress import Progress
 GRACE = timedelta(hours=1)
 
 ORPHANS_REMOVED, ORPHANS_KEPT, EXPIRED = "orphans removed", "orphans kept", "expired objects removed"
-MERGED = "parts of the ledger merged"
+PRUNED, MERGED = "parts of the ledger removed", "parts of the ledger merged"
 """What `gc` counts."""
 
 
@@ -64,8 +64,8 @@ def gc(
     Days of the ledger of installs are merged once they have been over for a day, so that no process still writes them.
 
     If *orgs* is None, all organizations are cleared, and sessions and failed sign-ins too. A *grace* of zero removes
-    orphans at once: use it only while nobody can publish. With *dry_run*, nothing is removed and nothing is noted, so
-    no grace period begins.
+    orphans at once: use it only while nobody can publish. With *dry_run*, everything is only counted: nothing is
+    removed, merged or noted, so no grace period begins.
 
     Raises:
         NotFound: the store has nothing of one of *orgs*.
@@ -79,8 +79,7 @@ def gc(
             progress.count(ORPHANS_REMOVED if orphan.due else ORPHANS_KEPT)
             yield Orphan(own.outer(orphan.key), orphan.age, orphan.due)
         progress.count(EXPIRED, _remove_expired(own, LOGIN, clock(), dry_run))
-        if not dry_run:
-            _tend_ledger(own, org, clock().date(), progress)
+        _tend_ledger(own, org, clock().date(), progress, dry_run=dry_run)
     for kind in (SESSION, ATTEMPTS) if orgs is None else ():
         progress.count(EXPIRED, _remove_expired(storage, kind, clock(), dry_run))
 
@@ -93,16 +92,17 @@ def sweep(storage: Storage, *, grace: timedelta = GRACE, dry_run: bool = False) 
     return storage.sweep(grace.total_seconds(), dry_run=dry_run) if isinstance(storage, LocalStorage) else 0
 
 
-def _tend_ledger(own: Prefixed, org: str, today: date, progress: Progress) -> None:
+def _tend_ledger(own: Prefixed, org: str, today: date, progress: Progress, *, dry_run: bool) -> None:
     """Removes the days of the ledger that are too old, and merges those that are over. ``check`` tells of damage."""
+    first = date.min
     with suppress(UnreadableObject, Missing):
         own.read(SETTINGS.key())  # where they are lost, nobody knows how long anything is kept
-        kept = SettingsStore(own, trail=Trail(own, org=org)).get().ledger_days
-        progress.count(EXPIRED, prune(own, today - timedelta(days=kept)))
+        first = today - timedelta(days=SettingsStore(own, trail=Trail(own, org=org)).get().ledger_days)
+        progress.count(PRUNED, prune(own, first, dry_run=dry_run))
     for day in days_of(own):
-        if day < today - timedelta(days=1):
+        if first <= day < today - timedelta(days=1):
             with suppress(UnreadableObject):
-                progress.count(MERGED, compact(own, day))
+                progress.count(MERGED, compact(own, day, dry_run=dry_run))
 
 
 _IS_OVER: Mapping[ObjectKind, Callable[[bytes, datetime], bool]] = MappingProxyType(

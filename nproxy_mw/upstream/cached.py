@@ -74,6 +74,13 @@ class Cached:
         asked = Asked(self._packuments, str(name), str(name), lambda known: self.source.packument(name, unless=known))
         return self._kept.answer(asked, unless, past=for_write)
 
+    def kept(self, name: Name) -> Document | None:
+        """Returns the packument that is kept, however old; None when none is. Nothing is asked, and nothing counted."""
+        found = self._packuments.find(str(name))
+        if found is None or not found.entry.has_body:
+            return None
+        return self._packuments.load(str(name), found.entry, str(name))
+
     def dist_tags(self, name: Name) -> Mapping[str, str]:
         """Returns the dist-tags of the packument, kept or fetched."""
         document = self.packument(name)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from nproxy_mw.intelligence.port import Alert, Intelligence, IntelligenceUnavailable
 from nproxy_mw.intelligence.score import score
-from nproxy_mw.npm.facts import History, Release
+from nproxy_mw.npm.facts import History
 from nproxy_mw.rules.engine import Configured, Covers
 from nproxy_mw.rules.port import Knowledge, Verdict
 from nproxy_mw.upstream.observations import NOTHING, Observation
@@ -61,15 +61,6 @@ class Policy:
             held_dependencies=held,
             own_git=self.own_git,
         )
-
-    def alerts_on(self, package: str, versions: Sequence[str]) -> tuple[Alert, ...]:
-        """Returns what is known against *versions*: of a source that cannot be asked, nothing."""
-        if self.intelligence is None:
-            return ()
-        try:
-            return self.intelligence.alerts(package, [Release(version=version) for version in versions])
-        except IntelligenceUnavailable as error:
-            return error.known
 
     def _alerts(self, history: History) -> tuple[tuple[Alert, ...] | None, bool]:
         """What is known against a package, None for nothing that can be asked; and whether a source is missing."""

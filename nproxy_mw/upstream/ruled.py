@@ -79,7 +79,7 @@ class Ruled:
         """
         inner, _, state = unless.rpartition("\r")
         policy, now = self.policy(), self.clock()
-        judged = self._holding(name, policy, now)
+        judged = self.holding(name, policy)
         known = inner if judged is not None and (judged.revision, judged.state) == (inner, state) else ""
         document = self.source.packument(name, unless=known, for_write=for_write)
         if document is None:
@@ -148,7 +148,7 @@ class Ruled:
         One that is younger than *trust* needs no look at the packument.
         """
         policy, now = self.policy(), self.clock()
-        judged = self._holding(name, policy, now)
+        judged = self.holding(name, policy)
         if judged is not None and not past and now - judged.made < trust:
             return judged.decision
         document = self.source.packument(name, unless=judged.revision if judged else "", for_write=past)
@@ -208,10 +208,10 @@ class Ruled:
         seen = self.observed(str(name)).state
         return f"{policy.state}/{seen}" if seen else policy.state
 
-    def _holding(self, name: Name, policy: Policy, now: datetime) -> Judged | None:
-        """The last decision about a package if it still holds, of whatever revision of its packument."""
+    def holding(self, name: Name, policy: Policy) -> Judged | None:
+        """Returns the last decision about a package if it still holds, of whatever revision of its packument."""
         judged = self.judgments.find(str(name))
-        return judged if judged is not None and judged.holds(self._state(name, policy), now) else None
+        return judged if judged is not None and judged.holds(self._state(name, policy), self.clock()) else None
 
     def _judged(self, name: Name, document: Document, policy: Policy, now: datetime) -> Judged:
         """Returns the decision about *document*: one that is kept, or a new one."""

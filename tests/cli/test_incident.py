@@ -236,6 +236,22 @@ def test_replay_shows_what_would_change(run, upstream: RecordingUpstream, tmp_pa
     assert run("replay", "--rules", str(rules), "--upstream", upstream.url)[0] == 0
 
 
+def test_replay_judges_by_the_facts_of_then(run, upstream: RecordingUpstream, tmp_path: Path) -> None:
+    """A version that is old enough today was an hour old when it was fetched ten days ago: it would have been held."""
+    times = upstream.state.packuments["axios"]["time"]
+    times["1.0.0"] = timestamp(NOW - timedelta(days=10, hours=1))
+    assert run("settings", "set", "rules.version_age.mode=off")[0] == 0
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[rules.version_age]\nmode = "block"\n[rules.first_seen]\nmode = "off"\n')
+    code, out, _ = run("replay", "--rules", str(rules), "--upstream", upstream.url)
+    rows = {row.split()[1]: row.split()[2:6] for row in out.splitlines()[1:]}
+    assert code == 1
+    assert rows == {
+        "1.0.0": ["allowed", "held", "3", f"{NOW - timedelta(days=10):%Y-%m-%d}"],
+        "1.1.0": ["allowed", "held", "3", f"{NOW - timedelta(days=1):%Y-%m-%d}"],
+    }
+
+
 @pytest.mark.parametrize(
     ("text", "more", "sentence"),
     [

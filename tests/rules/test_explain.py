@@ -13,7 +13,7 @@ from nproxy_mw.rules.decisions import Decision, Finding
 from nproxy_mw.rules.engine import judge
 from nproxy_mw.rules.explain import explain_package, explain_version
 from nproxy_mw.rules.port import Knowledge
-from nproxy_mw.rules.replay import Change, changes
+from nproxy_mw.rules.replay import Change, changes, history_at, knowledge_at
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "malware": {"mode": "block"},
@@ -123,3 +123,25 @@ def test_replay_in_order_of_numbers() -> None:
     held = {version: (Finding("x", "of a reason"),) for version in ("1.10.0", "1.9.0")}
     found = changes(Decision(package="a", blocked=held), Decision(package="a"))
     assert [one.version for one in found] == ["1.9.0", "1.10.0"]
+
+
+def test_history_of_a_moment() -> None:
+    """What was published later was not there, but for the version that somebody has fetched."""
+    document = packument(
+        versions={"1.0.0": {"time": ago(days=9)}, "1.1.0": {"time": ago(days=2)}, "1.2.0": {"time": ago(days=1)}},
+        **{"dist-tags": {"latest": "1.2.0", "old": "1.0.0"}},
+    )
+    then = history_at(history_of(document), NOW - timedelta(days=5), "1.1.0")
+    assert [release.version for release in then.releases] == ["1.0.0", "1.1.0"]
+    assert then.tags == {"old": "1.0.0"}
+
+
+def test_knowledge_of_a_moment() -> None:
+    """Advisories that were published later were not known; one without a date always was."""
+    dates = {"late": NOW, "early": NOW - timedelta(days=9), "undated": None}
+    alerts = tuple(Alert(version="1.0.0", kind="malware", id=name, published=date) for name, date in dates.items())
+    moment = NOW - timedelta(days=5)
+    then = knowledge_at(Knowledge(now=NOW, alerts=alerts), moment)
+    assert then.now == moment
+    assert [alert.id for alert in then.alerts or ()] == ["early", "undated"]
+    assert knowledge_at(Knowledge(now=NOW, alerts=None), moment).alerts is None

@@ -33,6 +33,7 @@ EXAMPLES: dict[ObjectKind, tuple[tuple[object, ...], str]] = {
     layout.CHECKPOINT: ((12,), "audit/checkpoints/00000012.json"),
     layout.LOGIN: (("6b-0f",), "logins/6b-0f.json"),
     layout.ORPHANS: ((), "upkeep/orphans.json"),
+    layout.KNOWLEDGE: ((), "knowledge.json"),
     layout.ORGANIZATION: (("acme",), "organisations/acme.json"),
     layout.ADMINISTRATOR: (("ann",), "administrators/ann.json"),
     layout.SESSION: ((SHA256,), f"sessions/{SHA256}.json"),

@@ -25,7 +25,7 @@ from nproxy_mw.storage.local import LocalStorage
 from nproxy_mw.storage.locks import ThreadLocks
 from nproxy_mw.testing.faults import Faulty
 from nproxy_mw.upkeep.check import check
-from nproxy_mw.upkeep.gc import EXPIRED, MERGED, gc, sweep
+from nproxy_mw.upkeep.gc import EXPIRED, MERGED, PRUNED, gc, sweep
 from nproxy_mw.upkeep.progress import Progress
 
 ORPHAN = "orgs/acme/tarballs/@acme/utils/0123.tgz"
@@ -252,18 +252,19 @@ def test_ledger_is_merged_and_pruned(store, acme):
     acme.settings.change({"ledgerDays": 30}, actor=ACTOR)
     for days_ago in (0, 1, 2, 30, 31, 400):
         note_installs(store, days_ago)
-    progress = Progress()
+    before, rehearsed, progress = parts_by_age(store), Progress(), Progress()
+    collect(store, dry_run=True, progress=rehearsed)
+    assert parts_by_age(store) == before
     collect(store, progress=progress)
     assert parts_by_age(store) == {0: 3, 1: 3, 2: 1, 30: 1}
     assert read_day(home(store, "acme"), (NOON - timedelta(days=2)).date())[FETCHED].times == 6
-    assert (progress.counts[MERGED], progress.counts[EXPIRED]) == (4, 6)
+    for counts in (rehearsed.counts, progress.counts):
+        assert (counts[MERGED], counts[PRUNED], counts[EXPIRED]) == (4, 6, 0)
 
 
-def test_ledger_stays_in_a_dry_run_and_without_settings(store):
-    """Where the settings are gone, nobody knows how long anything is kept."""
+def test_ledger_stays_without_settings(store):
+    """Where they are gone, nobody knows how long anything is kept."""
     note_installs(store, 400)
-    collect(store, dry_run=True)
-    assert parts_by_age(store) == {400: 3}
     own = home(store, "acme")
     own.delete("settings.json")
     collect(store)

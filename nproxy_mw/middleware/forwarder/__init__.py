@@ -30,6 +30,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from nproxy_mw.errors import MissingLayer, NotFound, ServerError, Unauthenticated
+from nproxy_mw.firewall.auditing import Audits
 from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.http import messages
 from nproxy_mw.http.bodies import PUBLISH_LIMIT
@@ -39,7 +40,6 @@ from nproxy_mw.http.messages import Headers, Response, json_response, send
 from nproxy_mw.http.renderer import Renderer
 from nproxy_mw.http.sites import base_url
 from nproxy_mw.http.views import Views, small_response
-from nproxy_mw.middleware.forwarder.audits import Audits
 from nproxy_mw.middleware.forwarder.bodies import Upload, by_name
 from nproxy_mw.middleware.forwarder.explaining import explain, explain_url, with_verdicts
 from nproxy_mw.npm.forms import written_members

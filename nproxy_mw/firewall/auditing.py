@@ -1,6 +1,7 @@
 """Audits: the upstream is asked without internal names, and its answer is merged with this registry's own advisories.
 
-An install asks for an audit, too: it must not fail, nor wait for retries, because an audit is not to be had.
+An install asks for an audit, too: it must not fail, nor wait for retries, because an audit is not to be had. Where
+there is no upstream, this registry's own advisories are the answer.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import msgspec
 from msgspec import Raw
 
 from nproxy_mw.errors import BadRequest, Forbidden, NotFound, ServerError
-from nproxy_mw.firewall.firewall import Firewall
+from nproxy_mw.firewall.advisories import Advisors
 from nproxy_mw.http.handlers import Request
 from nproxy_mw.http.json_bodies import BULK_AUDIT, QUICK_AUDIT, read_json
 from nproxy_mw.http.messages import PRIVATE, Response, json_response
@@ -35,16 +36,20 @@ _log = logging.getLogger(__name__)
 
 _UNCHECKED = "The upstream registry offers no security audit: nothing was checked."
 _OWN_ALONE = "The upstream registry offers no security audit: only this registry's own advisories were looked at."
+_NO_UPSTREAM = "This registry has no upstream: only its own advisories were looked at."
 
 
 class Audits:
-    """Answers audits. *finish* makes a response of what is found; if *firewall* is None, nothing is known here."""
+    """Answers audits. *finish* makes a response of what is found.
+
+    If *remote* is None, no upstream is asked; if *advisors* is None, nothing is known here.
+    """
 
     def __init__(
-        self, remote: Remote, firewall: Firewall | None, finish: Callable[[Request, Members], Response]
+        self, remote: Remote | None, advisors: Advisors | None, finish: Callable[[Request, Members], Response]
     ) -> None:
         self.remote = remote
-        self.firewall = firewall
+        self.advisors = advisors
         self.finish = finish
 
     def bulk(self, request: Request) -> Response:
@@ -63,7 +68,9 @@ class Audits:
         return self._noticed(request, theirs, merged_quick(report, self._own(versions_of(public))))
 
     def _asked(self, request: Request, public: Any) -> dict[str, Raw] | None:
-        """What the upstream says; None when it has no audits, or cannot be asked."""
+        """What the upstream says; None when there is none, or it has no audits or cannot be asked."""
+        if self.remote is None:
+            return None
         try:
             return self.remote.audit(request.route, public)
         except (ServerError, Forbidden, BadRequest) as error:
@@ -71,13 +78,14 @@ class Audits:
             return None
 
     def _own(self, asked: Mapping[str, Sequence[str]]) -> OwnAdvisories:
-        return self.firewall.advisories(asked) if self.firewall is not None else {}
+        return self.advisors.advisories(asked) if self.advisors is not None else {}
 
     def _noticed(self, request: Request, theirs: Members | None, found: Members) -> Response:
         response = self.finish(request, found)
         if theirs is not None:
             return response
-        knows = self.firewall is not None and self.firewall.has_advisories
+        knows = self.advisors is not None and self.advisors.has_advisories
         if not knows and request.settings.audit_without_advisories == "not-found":
             raise NotFound("Neither the upstream registry nor this one has security advisories.", code="no-audit")
-        return replace(response, headers=[*response.headers, ("npm-notice", _OWN_ALONE if knows else _UNCHECKED)])
+        notice = _NO_UPSTREAM if self.remote is None else _OWN_ALONE if knows else _UNCHECKED
+        return replace(response, headers=[*response.headers, ("npm-notice", notice)])
