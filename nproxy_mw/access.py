@@ -110,8 +110,8 @@ class User:
 class Administrators(Protocol):
     """The accounts of a standalone server, as those layers ask for them that take passwords or sessions."""
 
-    def verify(self, name: str, password: str, *, ip: str) -> User:
-        """Returns the user *name* if *password* is theirs; *ip* is where the attempt comes from.
+    def verify(self, name: str, password: str, *, actor: Actor) -> User:
+        """Returns the user *name* if *password* is theirs; *actor* is who tries, and from where.
 
         Raises:
             Unauthenticated: it is not, or there is no such user.
@@ -121,6 +121,10 @@ class Administrators(Protocol):
 
     def find(self, name: str) -> User | None:
         """Returns the user *name* with the role that they have now, or None."""
+        ...
+
+    def anybody_manages(self, org: str) -> bool:
+        """Returns whether there is a user who may change the organization *org*."""
         ...
 
 

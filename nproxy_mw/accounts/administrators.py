@@ -5,6 +5,7 @@ This is the only module that needs argon2 (the extra ``server``). A host applica
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 import threading
@@ -20,7 +21,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from nproxy_mw.access import Actor, Role, User
-from nproxy_mw.accounts.attempts import Attempts, too_many
+from nproxy_mw.accounts.attempts import Attempt, Attempts, too_many
 from nproxy_mw.audit.audited import AuditedObject
 from nproxy_mw.audit.events import AuditedChange
 from nproxy_mw.audit.trail import Trail
@@ -34,10 +35,14 @@ from nproxy_mw.times import Clock, utc_now
 
 SHORTEST, LONGEST = 8, 1024  # characters of a password; NIST SP 800-63B section 5.1.1.2 for the first
 AT_ONCE = 2
-"""Passwords that one process hashes at the same time: argon2 takes 64 MiB for each."""
+"""Passwords that one process hashes at the same time: argon2 takes 64 MiB for each.
+
+So many from networks that are known, and so many from others.
+"""
 
 PATIENCE = 1.0  # seconds that an attempt waits for its turn
 _CREATED = "administrator.created"
+_log = logging.getLogger(__name__)
 MAX_ORGANIZATIONS = 1000
 _ORG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", re.ASCII)
@@ -81,6 +86,7 @@ class AdministratorStore:
         self.attempts = Attempts(storage, clock=clock)
         self._hasher = hasher or PasswordHasher()
         self._turns = threading.BoundedSemaphore(AT_ONCE)
+        self._known_turns = threading.BoundedSemaphore(AT_ONCE)
         self._records = RevisionCache(storage, _decode)
 
     def create(
@@ -128,19 +134,21 @@ class AdministratorStore:
         """Removes an administrator, and ends all their sessions. Raises `NotFound`."""
         self._change(name, "administrator.removed", _with_password(""), {}, actor)
 
-    def verify(self, name: str, password: str, *, ip: str) -> User:
-        """Returns the administrator *name* if *password* is theirs. *ip* is where the attempt comes from.
+    def verify(self, name: str, password: str, *, actor: Actor) -> User:
+        """Returns the administrator *name* if *password* is theirs. *actor* is who tries, and from where.
 
         Raises:
             Unauthenticated: it is not, or there is nobody of that name: the same answer, after the same work.
-            TooManyRequests: there were too many attempts by that name or from that address, or too many at this moment.
+            TooManyRequests: there were too many attempts by that name or from that network, or too many at this moment.
         """
-        with self._turn():
-            self.attempts.begin(name, ip)
-            record = self._find(name, current=True)
-            if not self._fits(record.hash if record else self._nobody, password) or record is None:
-                raise Unauthenticated("The name or the password is wrong.", code="wrong-password")
-            self.attempts.succeed(name, ip)
+        attempt = self.attempts.begin(name, actor.ip)
+        record = self._find(name, current=True)
+        with self._turn(attempt):
+            is_right = self._fits(record.hash if record else self._nobody, password)
+        if record is None or not is_right:
+            self._report(attempt, record, actor)
+            raise Unauthenticated("The name or the password is wrong.", code="wrong-password")
+        self.attempts.succeed(attempt)
         self._renew(record, password)
         return record.user
 
@@ -153,6 +161,11 @@ class AdministratorStore:
         """Returns the user *name* with their role, or None."""
         record = self._find(name)
         return record.user if record else None
+
+    def anybody_manages(self, org: str) -> bool:
+        """Returns whether there is a user who may change the organization *org*."""
+        users = map(self.find, ADMINISTRATOR.names(self.storage))
+        return any(user is not None and user.manages(org) for user in users)
 
     def list(self) -> list[User]:
         """Returns all users, by name."""
@@ -173,14 +186,28 @@ class AdministratorStore:
         return record if record.hash and record.name == name else None
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Waits until few enough others hash. An attempt that gets no turn is not counted as failed."""
-        if not self._turns.acquire(timeout=PATIENCE):
+    def _turn(self, attempt: Attempt) -> Iterator[None]:
+        """Waits until few enough others hash. An attempt that gets no turn is not counted as failed.
+
+        Strangers cannot take the turn of those whose network is known.
+        """
+        turns = self._known_turns if attempt.is_known else self._turns
+        if not turns.acquire(timeout=PATIENCE):
+            self.attempts.withdraw(attempt)
             raise too_many(1)
         try:
             yield
         finally:
-            self._turns.release()
+            turns.release()
+
+    def _report(self, attempt: Attempt, record: AdministratorRecord | None, actor: Actor) -> None:
+        """Records a failure, if it is news; without a name that nobody has: it may be a password."""
+        named = {"administrator": record.name} if record else {}
+        try:
+            if self.attempts.is_news(attempt):
+                self.trail.record("session.refused", actor, attempts=attempt.failures, **named)
+        except NproxyError as error:
+            _log.warning("a failed sign-in is missing in the audit trail: %s", error)
 
     def _fits(self, hashed: str, password: str) -> bool:
         try:

@@ -1,12 +1,16 @@
-"""Sign-in attempts, slowed down on repetition: by name, and by address.
+"""Sign-in attempts, slowed down on repetition: by name and network together, and by network.
 
 The counters are on Storage, so they hold for all processes and hosts together. A counter is raised before the password
 is looked at, by compare-and-swap, so that many attempts at once gain nothing; a right password takes that back. After
 some free attempts each one doubles the wait for the next, up to a bound, and an hour of quiet resets the counter. No
 worker sleeps: an early attempt is answered 429 with ``Retry-After`` and is not counted.
 
-The bound for a name is short, because anybody can fail by another's name: it must not lock the owner out. Names and
-addresses share a fixed number of counters, so nobody can fill the storage by failing.
+No counter belongs to a name alone: anybody can fail by another's name, and would lock the owner out. A network from
+which a name signed in before is *known* to that name. It has a counter of its own and no other, so what strangers do
+elsewhere never delays it.
+
+Names and networks share a fixed number of counters, so nobody can fill the storage by failing. Counters of known
+networks come with right passwords alone.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -26,7 +31,14 @@ from nproxy_mw.storage.layout import ATTEMPTS
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.times import Clock, timestamp, utc_now
 
+KNOWN_FOR = timedelta(days=90)
+"""How long a network stays known after a right password."""
+
+REPORTS = 100
+"""Failures that are reported in an hour: guessing must not fill the audit trail."""
+
 _FORGET = timedelta(hours=1)
+_REMEMBER = timedelta(days=1)  # a known network is noted anew at most so often
 _DIGITS = 3  # hex digits of a counter's key: 4096 counters of each kind
 
 
@@ -34,7 +46,6 @@ _DIGITS = 3  # hex digits of a counter's key: 4096 counters of each kind
 class Slowdown:
     """How attempts of one kind are slowed: *free* ones first, then 1, 2, 4 ... seconds apart, up to *longest*."""
 
-    kind: str
     free: int
     longest: int  # seconds
 
@@ -44,9 +55,21 @@ class Slowdown:
         return timedelta(seconds=min(2 ** min(over, 30), self.longest) if over >= 0 else 0)
 
 
-BY_NAME = Slowdown("name", free=5, longest=60)
-BY_ADDRESS = Slowdown("address", free=20, longest=900)
-"""More are free, because an office may share one address."""
+BY_NAME = Slowdown(free=5, longest=60)
+"""Of one name from one network."""
+
+BY_NETWORK = Slowdown(free=20, longest=900)
+"""Of all names from one network that none of them knows. More are free, because an office may share one address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt by *name* from *network* that was counted. *failures* are those counted there, with this one."""
+
+    name: str
+    network: str
+    is_known: bool
+    failures: int
 
 
 class Attempts:
@@ -56,47 +79,97 @@ class Attempts:
         self.storage = storage
         self.clock = clock
 
-    def begin(self, name: str, ip: str) -> None:
+    def begin(self, name: str, ip: str) -> Attempt:
         """Counts an attempt as failed before its outcome is known.
 
         Raises:
             TooManyRequests: it comes too early, and is not counted.
         """
-        self._raise(BY_ADDRESS, network_of(ip))
-        self._raise(BY_NAME, name)
+        network = network_of(ip)
+        if self._is_known(name, network):
+            return Attempt(name, network, True, self._raise(_known(name, network), BY_NAME))
+        counters = ((_shared("pair", f"{name}\n{network}"), BY_NAME), (_shared("network", network), BY_NETWORK))
+        for key, slowdown in counters:  # what one of them refuses must not count in the other
+            _check_ready(documents.find(self.storage, key), slowdown, self.clock())
+        *_, failures = [self._raise(key, slowdown) for key, slowdown in counters]
+        return Attempt(name, network, False, failures)
 
-    def succeed(self, name: str, ip: str) -> None:
-        """Takes back what `begin` counted: a right password resets the name, and lowers the address by one."""
-        self._lower(BY_NAME, name, by=None)
-        self._lower(BY_ADDRESS, network_of(ip), by=1)
+    def succeed(self, attempt: Attempt) -> None:
+        """Takes back what `begin` counted: a right password. The network is known to the name from now on."""
+        if not attempt.is_known:
+            self._lower(_shared("pair", f"{attempt.name}\n{attempt.network}"), to_zero=True)
+            self._lower(_shared("network", attempt.network))
+        self._change(_known(attempt.name, attempt.network), partial(_remembered, now=self.clock()))
 
-    def _raise(self, slowdown: Slowdown, who: str) -> None:
+    def withdraw(self, attempt: Attempt) -> None:
+        """Takes back what `begin` counted: the password was not looked at."""
+        if attempt.is_known:
+            self._lower(_known(attempt.name, attempt.network))
+            return
+        self._lower(_shared("pair", f"{attempt.name}\n{attempt.network}"))
+        self._lower(_shared("network", attempt.network))
+
+    def is_news(self, attempt: Attempt) -> bool:
+        """Returns whether a failure is to be reported: the first, second, fourth ... from a network.
+
+        All networks together have `REPORTS` in an hour.
+        """
+        if attempt.failures & (attempt.failures - 1):
+            return False
+        reported = 0
+
+        def step(document: Json | None) -> Json | None:
+            nonlocal reported
+            reported, since = _read(document, self.clock())
+            return _document(reported + 1, since) if reported < REPORTS else None
+
+        self._change(ATTEMPTS.key("reported", "all"), step)
+        return reported < REPORTS
+
+    def _is_known(self, name: str, network: str) -> bool:
+        document = documents.find(self.storage, _known(name, network))
+        return document is not None and not _is_forgotten(document, self.clock())
+
+    def _raise(self, key: str, slowdown: Slowdown) -> int:
+        """Counts one more failure, and returns how many there are."""
+        now, failures = self.clock(), 0
+
+        def step(document: Json | None) -> Json:
+            nonlocal failures
+            _check_ready(document, slowdown, now)
+            failures = _read(document, now)[0] + 1
+            return {**(document or {}), **_document(failures, now)}
+
         try:
-            documents.change(self.storage, _key(slowdown, who), partial(_raised, slowdown=slowdown, now=self.clock()))
+            documents.change(self.storage, key, step)
         except Busy as error:  # so many at once are too many
             raise too_many(1) from error
+        return failures
 
-    def _lower(self, slowdown: Slowdown, who: str, *, by: int | None) -> None:
+    def _lower(self, key: str, *, to_zero: bool = False) -> None:
+        self._change(key, partial(_lowered, to_zero=to_zero, now=self.clock()))
+
+    def _change(self, key: str, step: Callable[[Json | None], Json | None]) -> None:
         try:
-            documents.change(self.storage, _key(slowdown, who), partial(_lowered, by=by, now=self.clock()))
-        except Busy:  # others fail in the same place: their count stays, and the password was right
+            documents.change(self.storage, key, step)
+        except Busy:  # others fail in the same place: their count stays
             return
 
 
-def network_of(ip: str, prefix: int = 64) -> str:
-    """Returns what counts as one address: an IPv4 address, or the IPv6 network of *prefix* bits.
+def network_of(ip: str, *, v4: int = 24, v6: int = 48) -> str:
+    """Returns the network of an address, by the lengths of its prefix: what a provider gives to one customer.
 
-    One host can choose from a /64; a provider gives a customer up to a /48.
+    It is empty for what is no address.
     """
     try:
-        address = ipaddress.ip_address(ip)
+        address = ipaddress.ip_address(ip.partition("%")[0])
     except ValueError:
         return ""
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    if address.ipv4_mapped:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.ip_network((int(address), prefix), strict=False))
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is None:
+            return str(ipaddress.ip_network((int(address), v6), strict=False))
+        address = address.ipv4_mapped
+    return str(ipaddress.ip_network((int(address), v4), strict=False))
 
 
 def too_many(seconds: int) -> TooManyRequests:
@@ -114,34 +187,62 @@ def is_over(data: bytes, now: datetime) -> bool:
     Raises:
         UnreadableObject: *data* is no counter.
     """
-    return _read(documents.decode(data), now)[0] == 0
+    document = documents.decode(data)
+    failures, _ = _read(document, now)
+    return failures == 0 and ("known" not in document or _is_forgotten(document, now))
 
 
-def _raised(document: Json | None, *, slowdown: Slowdown, now: datetime) -> Json:
+def _shared(kind: str, who: str) -> str:
+    return ATTEMPTS.key(kind, _digest(who)[:_DIGITS])
+
+
+def _known(name: str, network: str) -> str:
+    return ATTEMPTS.key("known", _digest(f"{name}\n{network}"))
+
+
+def _digest(who: str) -> str:
+    return hashlib.sha256(who.encode("utf-8", "replace")).hexdigest()
+
+
+def _check_ready(document: Json | None, slowdown: Slowdown, now: datetime) -> None:
     failures, last = _read(document, now)
     ready = last + slowdown.delay(failures)
     if now < ready:
         raise too_many(math.ceil((ready - now).total_seconds()))
-    return _document(failures + 1, now)
 
 
-def _lowered(document: Json | None, *, by: int | None, now: datetime) -> Json | None:
+def _lowered(document: Json | None, *, to_zero: bool, now: datetime) -> Json | None:
     if document is None:
         return None
     failures, last = _read(document, now)
-    return _document(0 if by is None else max(0, failures - by), last)
+    return {**document, **_document(0 if to_zero else max(0, failures - 1), last)}
 
 
-def _key(slowdown: Slowdown, who: str) -> str:
-    digest = hashlib.sha256(who.encode("utf-8", "replace")).hexdigest()
-    return ATTEMPTS.key(slowdown.kind, digest[:_DIGITS])
+def _remembered(document: Json | None, *, now: datetime) -> Json:
+    """A known network's counter after a right password."""
+    known = _time(document, "known") if document else None
+    is_recent = known is not None and now - _REMEMBER < known <= now
+    return {**_document(0, now), "known": timestamp(known if known is not None and is_recent else now)}
+
+
+def _is_forgotten(document: Json, now: datetime) -> bool:
+    known = _time(document, "known")
+    return not now - KNOWN_FOR < known <= now + _FORGET
 
 
 def _read(document: Json | None, now: datetime) -> tuple[int, datetime]:
+    if not document:
+        return 0, now
+    failures, last = document.get("failures"), _time(document, "last")
+    if not isinstance(failures, int):
+        raise documents.damaged()
+    # A last attempt in the future comes from another host's clock, or is forged to lock everybody out.
+    return (failures, last) if now - _FORGET < last <= now + _FORGET else (0, now)
+
+
+def _time(document: Json, name: str) -> datetime:
     try:
-        failures, last = (document["failures"], datetime.fromisoformat(document["last"])) if document else (0, now)
-        # A last attempt in the future comes from another host's clock, or is forged to lock everybody out.
-        return (failures, last) if now - _FORGET < last <= now + _FORGET else (0, now)
+        return datetime.fromisoformat(document[name])
     except (KeyError, TypeError, ValueError) as error:
         raise documents.damaged() from error
 

@@ -71,7 +71,7 @@ class PendingLogins:
             TooManyRequests: too many of this network wait already.
         """
         now = self.clock()
-        address = hashlib.sha256(network_of(actor.ip, prefix=48).encode()).hexdigest()[:8]
+        address = hashlib.sha256(network_of(actor.ip).encode()).hexdigest()[:8]
         self._make_room(address)
         begin = f"{int((now + LIFETIME).timestamp()):x}-{address}-"
         secret = begin + secrets.token_hex(32)

@@ -7,6 +7,7 @@ import io
 
 import pytest
 
+from nproxy_mw.access import Actor
 from nproxy_mw.cli import main
 from nproxy_mw.cli.admin import VARIABLE
 from nproxy_mw.cli.stores import open_organizations
@@ -33,7 +34,7 @@ def admin(tmp_path, monkeypatch):
         return main(["admin", *arguments, "--storage", str(tmp_path)])
 
     run.knows = lambda name, password: administrators_of(open_organizations(str(tmp_path)).storage).verify(
-        name, password, ip="x"
+        name, password, actor=Actor(ip="x")
     )
     return run
 

@@ -127,6 +127,7 @@ def test_any_process_goes_on_with_a_login(tenants):
 def test_urls_follow_the_public_url():
     """Behind a proxy, the browser and npm are sent to where the organization is reached."""
     tenants = PlatformFixture(public_url="https://npm.example/x")
+    assert tenants.administrator
     urls = tenants.stranger().post(LOGIN, {}).json
     assert urls["loginUrl"].startswith("https://npm.example/x/acme/-/v1/login/page/")
     assert urls["doneUrl"].startswith("https://npm.example/x/acme/-/v1/login/done/")
@@ -139,6 +140,7 @@ def test_urls_follow_the_public_url():
 def test_by_host_the_page_is_at_the_organizations_host():
     """Each organization's login is at its own host."""
     tenants = PlatformFixture(resolve=ByHost(HOST))
+    assert tenants.administrator
     urls = tenants.stranger(HTTP_HOST=f"acme.{HOST}").post("/-/v1/login", {}).json
     assert urls["loginUrl"].startswith(f"http://acme.{HOST}/-/v1/login/page/")
 
@@ -311,7 +313,33 @@ def test_waiting_logins_are_bounded(tenants, monkeypatch):
         begin(tenants)
     refused = tenants.stranger().post(LOGIN, {})
     assert (refused.status, refused.headers["retry-after"]) == (429, "60")
-    begin(tenants, REMOTE_ADDR="192.0.2.8")
+    assert tenants.stranger(REMOTE_ADDR="192.0.2.8").post(LOGIN, {}).status == 429
+    begin(tenants, REMOTE_ADDR="192.0.3.8")
+
+
+@pytest.mark.parametrize(
+    "accounts",
+    [
+        pytest.param([], id="no account"),
+        pytest.param([{"role": "reader"}], id="a reader"),
+        pytest.param([{"organizations": ["beta"]}], id="an administrator of another organization"),
+    ],
+)
+def test_no_login_where_nobody_could_sign_in(accounts):
+    """Neither is begun, so that npm waits for nobody, and nothing is stored; the sentence says what to do."""
+    tenants = PlatformFixture()
+    for number, account in enumerate(accounts):
+        tenants.administrators.create(f"user{number}", PASSWORD, actor=ACTOR, **account)
+    client = tenants.stranger()
+    for answer in (
+        client.post(LOGIN, {}),
+        client.put("/acme/-/user/org.couchdb.user:user0", {"name": "user0", "password": PASSWORD}),
+    ):
+        assert (answer.status, answer.code) == (403, "no-administrator")
+        assert "nproxy-mw admin create" in answer.headers["npm-notice"]
+    assert list(layout.LOGIN.keys(tenants.platform.organization("acme").storage)) == []
+    tenants.administrators.create("ann", PASSWORD, organizations=["acme"], actor=ACTOR)
+    assert begin(tenants)
 
 
 def test_networks_of_one_customer_count_as_one(tenants, monkeypatch):

@@ -8,7 +8,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 
-from nproxy_mw.access import User
+from nproxy_mw.access import Actor, User
 from nproxy_mw.accounts.administrators import AdministratorStore
 from nproxy_mw.accounts.sessions import SessionStore
 from nproxy_mw.hosting import Platform
@@ -74,7 +74,7 @@ class PlatformFixture:
     @cached_property
     def signed_in(self) -> User:
         """The administrator, whose password is looked at once: attempts are counted, and slowed."""
-        return self.administrators.verify(self.administrator, PASSWORD, ip="192.0.2.7")
+        return self.administrators.verify(self.administrator, PASSWORD, actor=Actor(ip="192.0.2.7"))
 
     def manager(self, **environ: Any) -> Client:
         """A client that is signed in."""

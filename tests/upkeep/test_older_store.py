@@ -20,7 +20,7 @@ import pytest
 from argon2 import PasswordHasher
 from support.publications import ACTOR, publish
 
-from nproxy_mw.access import Grant, User
+from nproxy_mw.access import Actor, Grant, User
 from nproxy_mw.accounts.administrators import AdministratorStore
 from nproxy_mw.accounts.sessions import SessionStore
 from nproxy_mw.errors import Conflict, NotFound
@@ -127,7 +127,7 @@ def test_people_are_who_they_were(storage: Storage) -> None:
     administrators = AdministratorStore(storage, trail=trail, hasher=hasher, clock=clock)
     sessions = SessionStore(storage, epoch_of=administrators.epoch_of, trail=trail, clock=clock)
     assert [one.name for one in administrators.list()] == ["ann", "bob"]
-    assert administrators.verify("bob", "another horse battery", ip="192.0.2.9").name == "bob"
+    assert administrators.verify("bob", "another horse battery", actor=Actor(ip="192.0.2.9")).name == "bob"
     signed_in = sessions.find(SECRETS["session"])
     assert signed_in == "ann"
     assert administrators.find("ann") == User("ann")

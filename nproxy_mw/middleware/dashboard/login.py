@@ -92,7 +92,7 @@ class SessionLogin:
 
     def sign_in(self, name: str, password: str, *, actor: Actor) -> str:
         """Begins a session of the administrator *name*. Raises as `VisitorLogin.sign_in`."""
-        administrator = self.accounts.verify(name, password, ip=actor.ip)
+        administrator = self.accounts.verify(name, password, actor=actor)
         return self.sessions.create(administrator, actor=actor)[0]
 
     def sign_out(self, secret: str, *, actor: Actor) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from nproxy_mw.access import Administrators, Grant, Principal, check_manages
 from nproxy_mw.accounts.pending_logins import PendingLogins
-from nproxy_mw.errors import BadRequest, Unauthenticated
+from nproxy_mw.errors import BadRequest, Forbidden, Unauthenticated
 from nproxy_mw.http.context import context_of
 from nproxy_mw.http.handlers import VerbTable
 from nproxy_mw.http.json_bodies import CREDENTIALS, read_object
@@ -87,6 +87,7 @@ class Login:
 
     def _begin(self, request: LoginRequest) -> Response:
         refuse_other_sites(request.environ)
+        self._require_somebody()
         name, secret = self.logins.begin(request.actor)
         base = f"{base_url(request.environ, self.public_url)}{_WEB}"
         return json_response({"loginUrl": f"{base}/page/{name}", "doneUrl": f"{base}/done/{secret}"}, headers=NO_STORE)
@@ -102,17 +103,26 @@ class Login:
     def _legacy(self, request: LoginRequest) -> Response:
         refuse_other_sites(request.environ)
         document = read_object(request.environ, CREDENTIALS)
+        self._require_somebody()
         name, password = document.get("name"), document.get("password")
         if name != request.name or not isinstance(password, str):
             raise BadRequest("A login names the user of its URL, and the password.", code="invalid-login")
         try:
-            administrator = self.administrators.verify(name, password, ip=request.environ.get("REMOTE_ADDR", ""))
+            administrator = self.administrators.verify(name, password, actor=request.actor)
         except Unauthenticated as error:
             raise Unauthenticated(error.message, scheme="Basic", code=error.code) from error
         check_manages(administrator, self.org)
         token = self._token(request, administrator.name, _EVERYTHING)
         answer = {"ok": True, "id": f"org.couchdb.user:{administrator.name}", "token": token}
         return json_response(answer, 201, NO_STORE)
+
+    def _require_somebody(self) -> None:
+        if not self.administrators.anybody_manages(self.org):
+            raise Forbidden(
+                "Nobody can log in here yet: create an account with 'nproxy-mw admin create NAME', or a token with "
+                "'nproxy-mw token create'.",
+                code="no-administrator",
+            )
 
     def _token(self, request: LoginRequest, administrator: str, grants: Iterable[Grant]) -> str:
         request.context.principal = Principal(administrator)

@@ -86,8 +86,7 @@ class LoginPage:
                 return self._form(request, 403, waiting, "The form had expired: try again.", sent)
             if not sent.scopes or not sent.scopes <= set(Grant):
                 return self._form(request, 400, waiting, "Choose what the token may do.", sent)
-            ip = request.environ.get("REMOTE_ADDR", "")
-            administrator = self.administrators.verify(sent.name, sent.password, ip=ip)
+            administrator = self.administrators.verify(sent.name, sent.password, actor=request.actor)
             check_manages(administrator, self.org)
             request.context.principal = Principal(administrator.name)
             self.logins.grant(request.name, administrator.name, (Grant(scope) for scope in sent.scopes))

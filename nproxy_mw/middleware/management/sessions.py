@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nproxy_mw.access import Principal, User
+from nproxy_mw.access import ANONYMOUS, Principal, User
 from nproxy_mw.accounts.sessions import SessionStore
 from nproxy_mw.errors import Unauthenticated
 from nproxy_mw.http.json_bodies import CREDENTIALS
@@ -52,7 +52,7 @@ class SignedIn:
         if fields:
             raise InvalidFields(fields)
         name, password = document["username"], document["password"]
-        administrator = self.administrators.verify(name, password, ip=environ.get("REMOTE_ADDR", ""))
+        administrator = self.administrators.verify(name, password, actor=called_by(ANONYMOUS, environ))
         actor = called_by(Principal(administrator.name), environ)
         secret, expires_at = self.sessions.create(administrator, actor=actor)
         return reply({"session": secret, "expiresAt": timestamp(expires_at)}, 201)

@@ -87,7 +87,7 @@ def change_password(request: PageRequest) -> Answer:
     """Changes one's own password, which ends all one's sessions."""
     form, accounts = request.form, _accounts(request)
     try:
-        accounts.verify(request.user.name, form.raw("old"), ip=request.actor.ip)
+        accounts.verify(request.user.name, form.raw("old"), actor=request.actor)
         accounts.set_password(request.user.name, form.raw("password"), actor=request.actor)
     except (BadRequest, TooManyRequests) as error:
         return Page("account.html", "Your account", {"problem": error.message}, error.status)
