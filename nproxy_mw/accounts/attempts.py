@@ -102,7 +102,7 @@ class Attempts:
         self._change(_known(attempt.name, attempt.network), partial(_remembered, now=self.clock()))
 
     def withdraw(self, attempt: Attempt) -> None:
-        """Takes back what `begin` counted: the password was not looked at."""
+        """Takes back what `begin` counted, and nothing else: no failure, or nothing that was looked at."""
         if attempt.is_known:
             self._lower(_known(attempt.name, attempt.network))
             return

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
-from nproxy_mw.access import Administrators, Role, User
+from nproxy_mw.access import Actor, Administrators, Role, User
 from nproxy_mw.errors import TooManyRequests, Unauthenticated
 from nproxy_mw.testing.races import in_threads
 from nproxy_mw.token_format import make_secret
@@ -123,7 +123,7 @@ class AdministratorsContract:
     def test_right_pair_is_the_user(self, administrators: Administrators, pair: tuple[str, str]) -> None:
         """The user that signs in is the one that is found by name later."""
         name, password = pair
-        user = administrators.verify(name, password, ip="192.0.2.7")
+        user = administrators.verify(name, password, actor=Actor(ip="192.0.2.7"))
         assert user.name == name
         assert administrators.find(name) == user
 
@@ -133,7 +133,7 @@ class AdministratorsContract:
         sentences = set()
         for number, (who, word) in enumerate([(name, password + "x"), ("nobody", password), ("nobody", "x")]):
             with pytest.raises(Unauthenticated) as refused:
-                administrators.verify(who, word, ip=f"192.0.2.{number}")
+                administrators.verify(who, word, actor=Actor(ip=f"192.0.{number}.7"))
             sentences.add(refused.value.message)
         assert len(sentences) == 1
 
@@ -142,8 +142,15 @@ class AdministratorsContract:
         """Whatever a client sends as name or password."""
         for number, (who, word) in enumerate([(text, pair[1]), (pair[0], text)]):
             with pytest.raises((Unauthenticated, TooManyRequests)):
-                administrators.verify(who, word, ip=f"198.51.100.{number}")
+                administrators.verify(who, word, actor=Actor(ip=f"198.51.{number}.7"))
         assert administrators.find(text) is None
+
+    def test_somebody_manages_an_organization(self, administrators: Administrators, pair: tuple[str, str]) -> None:
+        """Where an administrator may create tokens, npm login is offered."""
+        user = administrators.find(pair[0])
+        assert user is not None
+        org = min(user.organizations or {"acme"})
+        assert administrators.anybody_manages(org) or not user.manages(org)
 
 
 def _user(users: Authenticator, entries: Mapping[str, Any]) -> User | None:
