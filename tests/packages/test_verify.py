@@ -102,6 +102,40 @@ def test_keys_of_a_wrong_type_vouch_for_nothing(proof, keys):
     assert len(list(findings(proof[0], "1.0.0", proof[1], keys))) == 2
 
 
+@pytest.mark.parametrize(
+    ("expires", "sentences"),
+    [
+        pytest.param("2000-01-01T00:00:00.000Z", 2, id="long before"),
+        pytest.param("the moment", 2, id="at the moment"),
+        pytest.param("9999-01-01T00:00:00.000Z", 0, id="later"),
+        pytest.param(None, 0, id="never"),
+    ],
+)
+def test_key_that_had_expired_vouches_for_nothing(proof, expires, sentences):
+    """Whoever has an old key cannot sign what is published today. What it signed in its time stays signed."""
+    packument, tarball, keys = proof
+    moment = packument["time"]["1.0.0"] if expires == "the moment" else expires
+    old = [{**key, "expires": moment} for key in keys]
+    said = list(findings(packument, "1.0.0", tarball, old))
+    assert (
+        said
+        == [f"Its {key['keytype']} signature is by a key that had expired when it was published." for key in old][
+            :sentences
+        ]
+    )
+
+
+def test_key_of_another_kind_vouches_for_nothing(proof):
+    """A signature is by a key of the kind that its place is for, though it fits."""
+    packument, tarball, keys = proof
+    moved = copy.deepcopy(packument)
+    dist = moved["versions"]["1.0.0"]["dist"]
+    dist["signatures"], dist["nproxy"]["signatures"] = dist["nproxy"]["signatures"], dist["signatures"]
+    said = list(findings(moved, "1.0.0", tarball, keys))
+    assert len(said) == 2
+    assert all("by a key that is not listed" in sentence for sentence in said)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(max_size=8), below, max_size=3),
