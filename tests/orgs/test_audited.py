@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import uuid
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -204,3 +205,15 @@ def test_event_is_appended_once_wherever_the_answer_is_lost(back, kind):
             assert kind == "fail" or at == 1
         if not faulty.struck:
             break
+
+
+def test_pending_event_is_found_behind_events_of_a_slower_clock(back, clock, monkeypatch):
+    """It is in the chain already, before a segment of a host whose clock is hours behind: it is not appended again."""
+    monkeypatch.setattr("nproxy_mw.audit.trail.FULL", 1)
+    trail = Trail(back, org="acme", clock=clock)
+    event = trail.stamp(ANN).events([("a.one", {})])[0]
+    trail.append([event])
+    behind = Trail(back, org="acme", clock=lambda: clock() - timedelta(hours=23))
+    behind.record("a.two", BOB)
+    assert trail.append_pending([event]) == 0
+    assert recorded(trail) == ["a.one", "a.two"]

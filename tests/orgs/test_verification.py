@@ -225,6 +225,23 @@ def test_checkpoint_signed_by_a_stranger_is_found(org):
     assert any("not the organization's" in finding for finding in org.findings())
 
 
+def test_checkpoint_that_follows_no_other_is_found(org):
+    """Each holds the hash of the one before it: one that was made anew, with the right key, does not."""
+    document = edited(org, SECOND, previous="0" * 64)
+    signature = base64.b64encode(org.signer.sign(events.canonical(document["checkpoint"]))).decode()
+    org.write(SECOND, document | {"sig": signature})
+    assert f"{SECOND}: this checkpoint does not follow the one before it" in org.findings()
+
+
+def test_key_expires_at_the_moment_that_it_says(org):
+    """A checkpoint of exactly that time is too late."""
+    moment = orjson.loads(org.storage.read(SECOND).data)["checkpoint"]["time"]
+    findings = org.findings(keys=[public_record(signing.ED25519, org.signer.public, moment)])
+    assert [finding for finding in findings if "had expired" in finding] == [
+        f"{SECOND}: this checkpoint is signed with a key that had expired"
+    ]
+
+
 def test_checkpoint_of_an_expired_key_is_found(org):
     """A key that has expired signs no checkpoints any more."""
     keys = [public_record(signing.ED25519, org.signer.public, "2026-11-24T00:00:00.000Z")]

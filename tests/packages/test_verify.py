@@ -117,12 +117,8 @@ def test_key_that_had_expired_vouches_for_nothing(proof, expires, sentences):
     moment = packument["time"]["1.0.0"] if expires == "the moment" else expires
     old = [{**key, "expires": moment} for key in keys]
     said = list(findings(packument, "1.0.0", tarball, old))
-    assert (
-        said
-        == [f"Its {key['keytype']} signature is by a key that had expired when it was published." for key in old][
-            :sentences
-        ]
-    )
+    assert len(said) == sentences
+    assert all("by a key that had expired when it was published" in sentence for sentence in said)
 
 
 def test_key_of_another_kind_vouches_for_nothing(proof):

@@ -142,6 +142,33 @@ def test_answer_from_before_a_write_is_not_kept(back: FsspecStorage, clock: Cloc
     assert stored.data == b"2"
 
 
+def test_older_answer_is_not_kept_over_a_newer_one(back: FsspecStorage, clock: Clock) -> None:
+    """A question that was asked first and answered last says what was true first."""
+    old = back.create("a", b"1")
+    asked, answered = threading.Event(), threading.Event()
+
+    class Slow(Faulty):
+        def read(self, key: str):  # type: ignore[no-untyped-def]
+            stored = super().read(key)
+            if self.operations == 1:
+                asked.set()
+                answered.wait(30)
+            return stored
+
+    storage = FreshnessCache(Slow(back, at=0, times=0), 1.0, monotonic=clock)
+    with ThreadPoolExecutor(1) as threads:
+        reading = threads.submit(storage.read, "a")
+        asked.wait(30)
+        back.replace("a", b"2", old)  # by another process
+        clock.now += 0.1
+        assert storage.read("a").data == b"2"
+        answered.set()
+        assert reading.result(30).data == b"1"
+    stored = storage.read_if_changed("a", old)
+    assert stored is not None
+    assert stored.data == b"2"
+
+
 def test_strict_storage_is_always_asked(storage: FreshnessCache, back: FsspecStorage, counted: Faulty) -> None:
     """`strict` asks each time, through a prefix too, and what it learns counts for the storage itself."""
     old = back.create("home/a", b"1")

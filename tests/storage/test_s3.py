@@ -179,6 +179,15 @@ def test_failure_that_passes_is_not_noticed(bucket: Bucket, scripted: S3Storage,
         scripted.read("a")
 
 
+def test_deletion_that_another_process_was_quicker_with_is_done(bucket: Bucket, scripted: S3Storage) -> None:
+    """Between the look and the deletion the object may go: it is gone, as was wanted."""
+    scripted.create("a", b"1")
+    bucket.seen.clear()
+    bucket.script = ["", "404 NoSuchKey"]
+    scripted.delete("a")
+    assert bucket.seen == ["HEAD", "DELETE"]
+
+
 def test_writes_do_not_wait_for_permission(bucket: Bucket, scripted: S3Storage) -> None:
     """No write sends ``Expect: 100-continue``: that costs a round trip, or hangs where it is never answered."""
     scripted.replace("a", b"2", scripted.create("a", b"1"))

@@ -6,10 +6,13 @@ import secrets
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from support.publications import ACTOR, publish
 from support.stores import UTILS, edit, found, keys_of, overwrite
 
 from nproxy_mw.access import Grant
+from nproxy_mw.accounts.administrators import AdministratorStore
+from nproxy_mw.accounts.sessions import SessionStore
 from nproxy_mw.audit import trail
 from nproxy_mw.errors import NotFound
 from nproxy_mw.npm.names import parse_name
@@ -189,12 +192,31 @@ def test_organization_that_nothing_records_is_found(store):
     ]
 
 
-def test_moved_token_is_found(store):
-    """A token's record under the hash of another token opens nothing, and is reported."""
-    key = keys_of(store, "orgs/acme/tokens")[0]
-    moved = f"orgs/acme/tokens/{'f' * 64}.json"
-    store.create(moved, store.read(key).data)
-    assert f"{moved}: this is damaged: restore it from a backup" in found(store)
+@pytest.fixture
+def moved(store):
+    """A store with an administrator and a session, and a function that puts one object under another one's key."""
+    directory = OrganizationDirectory(store)
+    directory.create("newborn", actor=ACTOR)
+    trail = directory.trail("system")
+    administrators = AdministratorStore(store, trail=trail, hasher=PasswordHasher(1, 8, 1))
+    user = administrators.create("ann", "correct horse battery", actor=ACTOR)
+    SessionStore(store, epoch_of=administrators.epoch_of, trail=trail).create(user, actor=ACTOR)
+
+    def move(folder, other):
+        key = f"{folder}/{other}.json"
+        store.create(key, store.read(keys_of(store, folder)[0]).data)
+        return key
+
+    return move
+
+
+@pytest.mark.parametrize(
+    ("folder", "other"),
+    [("orgs/acme/tokens", "f" * 64), ("administrators", "eve"), ("sessions", "f" * 64), ("organisations", "other")],
+)
+def test_object_under_the_key_of_another_is_found(store, moved, folder, other):
+    """A record that was moved opens nothing, and is reported: of tokens, administrators, sessions and organizations."""
+    assert f"{moved(folder, other)}: this is damaged: restore it from a backup" in found(store)
 
 
 @pytest.mark.parametrize("do", [check, gc], ids=["check", "gc"])

@@ -14,7 +14,7 @@ from nproxy_mw.errors import Conflict, Missing, StorageUnavailable
 from nproxy_mw.npm.names import parse_name
 from nproxy_mw.orgs.organization import open_organization
 from nproxy_mw.storage import documents, open_storage
-from nproxy_mw.storage.layout import COPY, Stage, locate
+from nproxy_mw.storage.layout import COPY, RECORD, TARBALL, Stage, locate
 from nproxy_mw.storage.locks import ThreadLocks
 from nproxy_mw.testing.faults import Faulty
 from nproxy_mw.upkeep.check import check
@@ -249,3 +249,19 @@ def test_settings_go_before_packages(store, destination):
     make_copy(store, destination)
     order = [locate(key).kind.copied or Stage.PACKAGES for key in written if key != COPY.key()]
     assert order == sorted(order)
+
+
+def test_dry_run_leaves_damaged_bytes_alone(store, destination):
+    """A tarball that a broken disk changed is counted, and stays as it is; a real run brings the right one."""
+    make_copy(store, destination)
+    tarball = next(key for key in store.list() if locate(key).kind is TARBALL)
+    name, _ = TARBALL.parse(locate(tarball).key)
+    record = tarball.removesuffix(locate(tarball).key) + RECORD.key(name)
+    for key in (record, tarball):
+        destination.delete(key)
+    destination.create(tarball, b"damaged")
+    before = contents(destination)
+    assert make_copy(store, destination, dry_run=True)["tarballs to copy"] == 1
+    assert contents(destination) == before
+    make_copy(store, destination)
+    assert contents(destination) == contents(store)
