@@ -24,7 +24,7 @@ from nproxy_mw.packages.compaction import (
 from nproxy_mw.packages.record import Record, decode
 from nproxy_mw.packages.version_parts import LoadedPart, Release, VersionPart, holding, merged, written_packument
 from nproxy_mw.storage.layout import RECORD
-from nproxy_mw.storage.parts import PartRef, Parts, settled
+from nproxy_mw.storage.parts import PartMissing, PartRef, Parts, settled
 from nproxy_mw.storage.port import Revision, Storage, Stored
 from nproxy_mw.storage.revisions import MEMORY, RevisionCache
 
@@ -49,6 +49,10 @@ class RecordStore:
         except Missing:
             absent()
 
+    def kept(self, name: Name) -> tuple[Record, Revision] | None:
+        """Returns the record as this process knows it, which may be old; None when it does not. Nothing is asked."""
+        return self._records.kept(RECORD.key(name))
+
     def whole(self, name: Name, *, current: bool = False) -> tuple[Record, Revision]:
         """Returns the record with everything in its parts as its own. Raises as `own`."""
 
@@ -58,14 +62,15 @@ class RecordStore:
 
         return settled(read)
 
-    def with_version(self, name: Name, version: str) -> Record:
-        """Returns the record with the parts that may hold *version* as its own. Raises as `own`."""
+    def unavailable(self, name: Name, record: Record, version: str) -> frozenset[str]:
+        """Returns the numbers in *record* that cannot be published again; of its parts, those that may hold *version*.
 
-        def read(again: bool) -> Record:
-            record, _ = self.own(name, current=again)
-            return merged(record, self.load(name, record, holding(version)))
-
-        return settled(read)
+        When a part is gone, the record is an old one. Then its parts are left out.
+        """
+        try:
+            return merged(record, self.load(name, record, holding(version))).unavailable
+        except PartMissing:
+            return record.unavailable
 
     def release_in_parts(self, name: Name, version: str, *, current: bool = False) -> Release | None:
         """Returns what a part holds of *version*; None when none has it. Raises as `own`."""

@@ -16,7 +16,6 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO, Protocol
@@ -156,9 +155,10 @@ class PackageStore:
             StorageUnavailable: the storage failed. The version may have been stored.
         """
         name, version = publication.name, publication.version
-        # Before the bytes are stored. A number that is unavailable stays so, even if the record is a little old.
-        with suppress(NotFound):
-            check_free(version, self.records.with_version(name, version).unavailable)
+        # Before the bytes are stored. A number that is unavailable stays so, even if the record is old.
+        known = self.records.kept(name)
+        record, _ = known or self._remembered(name)
+        check_free(version, self.records.unavailable(name, record, version) if record else frozenset())
         signers = self.signers()
         file = f"{hashlib.sha512(publication.tarball).hexdigest()[:32]}-{secrets.token_hex(4)}.tgz"
         step = partial(
@@ -171,7 +171,7 @@ class PackageStore:
         )
         self.storage.create(TARBALL.key(name, file), publication.tarball)
         try:
-            self._change(name, step, actor, needs=holding(version))
+            self._change(name, step, actor, needs=holding(version), ask=known is not None)
         except StorageUnavailable:
             # The swap may have been written all the same, or be written yet: a request can outlive the wait for its
             # answer. So the bytes stay, and if no record ever names them, `nproxy-mw gc` finds them.
@@ -225,14 +225,16 @@ class PackageStore:
         actor: Actor,
         *,
         needs: Callable[[PartRef], bool] = every_part,
+        ask: bool = True,
     ) -> None:
         """Swaps the record for what *step* makes of it, then removes what it no longer names and indexes its events.
 
-        *step* is given the record with those of its parts that *needs* accepts.
+        *step* is given the record with those of its parts that *needs* accepts. Unless *ask*, the storage was asked for
+        the record a moment ago.
         """
         with self.locks.hold(f"{self.org}/{name}", LOCK_SECONDS):
             change = RecordedChange(self.storage, self.records, name, step, needs, self.trail.stamp(actor))
-            change.run(self._remembered(name))
+            change.run(self._remembered(name) if ask else self.records.kept(name) or (None, None))
         self._remove(change.unnamed())
         if change.after is not change.before:
             # The events are safe in the record. The index is derived from it, and completed at the next change.

@@ -83,6 +83,11 @@ class RevisionCache(Generic[T]):
         self.put(key, value, stored)
         return value, stored.revision
 
+    def kept(self, key: str) -> tuple[T, Revision] | None:
+        """Returns what is kept of *key*, however old, and its revision. The storage is not asked."""
+        entry: _CachedObject[T] | None = self._memory.get((self._owner, key))
+        return (entry.value, entry.revision) if entry else None
+
     def put(self, key: str, value: T, stored: Stored) -> None:
         """Keeps *value*, which is what *stored* decodes to: what was just written needs no reading."""
         weight = _ENTRY + held_bytes(stored.data)
