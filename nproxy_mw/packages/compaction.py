@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 
 import msgspec
 from msgspec import Raw
@@ -37,19 +38,24 @@ class Bounds:
 BOUNDS = Bounds()
 
 
-def has_many_versions(record: Record, bounds: Bounds) -> bool:
-    """Returns whether versions are to go into a part."""
-    versions: Json = record.packument["versions"] if record.packument else {}
-    return (
-        len(versions) > bounds.own_versions
-        or len(record.retired) > bounds.part_versions
-        or (len(versions) > 1 and len(encoded(versions)) > bounds.own_bytes)
-    )
+class Compaction(Enum):
+    """What goes into parts."""
+
+    VERSIONS = auto()
+    EVENTS = auto()
 
 
-def has_many_events(record: Record, kept: int, bounds: Bounds) -> bool:
-    """Returns whether events are to go into a part, while the last *kept* stay."""
-    return len(record.chain) > max(bounds.own_events, kept)
+def to_compact(record: Record, kept: int, bounds: Bounds) -> Compaction | None:
+    """Returns what of *record* is to go into parts, if anything; the last *kept* events stay.
+
+    Versions come first, unless events have waited for long: large manifests are due at every publish.
+    """
+    too_many = len(record.chain) - max(bounds.own_events, kept)
+    if too_many > bounds.own_events:
+        return Compaction.EVENTS
+    if _has_many_versions(record, bounds):
+        return Compaction.VERSIONS
+    return Compaction.EVENTS if too_many > 0 else None
 
 
 def split_last(refs: Sequence[PartRef], full: int, bounds: Bounds) -> tuple[Sequence[PartRef], Sequence[PartRef]]:
@@ -114,3 +120,12 @@ def _groups(versions: Mapping[str, Raw], bounds: Bounds) -> Iterator[Sequence[st
         size += length
     if group:
         yield group
+
+
+def _has_many_versions(record: Record, bounds: Bounds) -> bool:
+    versions: Json = record.packument["versions"] if record.packument else {}
+    return (
+        len(versions) > bounds.own_versions
+        or len(record.retired) > bounds.part_versions
+        or (len(versions) > 1 and len(encoded(versions)) > bounds.own_bytes)
+    )

@@ -15,11 +15,11 @@ from nproxy_mw.npm.names import Name
 from nproxy_mw.packages.changes import absent
 from nproxy_mw.packages.compaction import (
     BOUNDS,
-    has_many_events,
-    has_many_versions,
+    Compaction,
     split_events,
     split_last,
     split_versions,
+    to_compact,
 )
 from nproxy_mw.packages.record import Record, decode
 from nproxy_mw.packages.version_parts import LoadedPart, Release, VersionPart, holding, merged, written_packument
@@ -131,10 +131,13 @@ class RecordStore:
 
         The last *kept* events stay in it at least. Raises as `completed`, and `StorageUnavailable`.
         """
-        if has_many_versions(record, self.bounds):
-            return self._without_versions(name, record)
         kept = max(kept, self.bounds.kept_events)
-        return self._without_events(name, record, kept) if has_many_events(record, kept, self.bounds) else record
+        match to_compact(record, kept, self.bounds):
+            case Compaction.VERSIONS:
+                return self._without_versions(name, record)
+            case Compaction.EVENTS:
+                return self._without_events(name, record, kept)
+        return record
 
     def _without_versions(self, name: Name, record: Record) -> Record:
         refs, last = split_last(record.version_parts, self.bounds.part_versions, self.bounds)
