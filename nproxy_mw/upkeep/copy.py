@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -115,9 +116,13 @@ class _Copier:
             return
         if there is not None:
             self._check_descent(key, stored.data, there.data)
-        if locate(key).kind is RECORD:
-            stored = self._carry_contents(key, stored)
+        if locate(key).kind is not RECORD:
+            self._write(key, stored.data, there)
+            return
+        stored = self._carry_contents(key, stored)
         self._write(key, stored.data, there)
+        if there is not None and not self.dry_run:
+            self._remove_parts(_Package.of(key), decode(there.data).parts - decode(stored.data).parts)
 
     def _carry_contents(self, key: str, stored: Stored) -> Stored:
         """Copies the parts and tarballs that a record names; returns the record for which all are there now."""
@@ -141,6 +146,12 @@ class _Copier:
         versions = whole.packument["versions"] if whole.packument else {}
         for version, entry in whole.tarballs.items():
             self._carry_tarball(package.key(TARBALL, entry["key"]), versions[version]["dist"]["integrity"])
+
+    def _remove_parts(self, package: _Package, parts: Iterable[str]) -> None:
+        """Removes parts that the record in the destination no longer names."""
+        for part in parts:
+            with suppress(Missing):
+                self.destination.delete(package.key(PART, part))
 
     def _carry_part(self, package: _Package, part: str) -> None:
         """Copies one part, unless it is there. Raises `PartMissing`."""

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
+from support.packages import SMALL
 from support.publications import ACTOR, publish
 
 from nproxy_mw.access import Actor, Grant, User
@@ -28,6 +29,7 @@ from nproxy_mw.npm.names import parse_name
 from nproxy_mw.orgs.directory import OrganizationDirectory
 from nproxy_mw.orgs.organization import Organization, open_organization
 from nproxy_mw.orgs.seal import Seal
+from nproxy_mw.packages import records
 from nproxy_mw.packages.verify import findings
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.locks import ThreadLocks
@@ -47,9 +49,10 @@ def clock() -> datetime:
     return NOW
 
 
-@pytest.fixture
-def storage() -> Storage:
-    """The older store, in memory."""
+@pytest.fixture(params=[records.BOUNDS, SMALL], ids=["usual", "small"])
+def storage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Storage:
+    """The older store, in memory; its records are small, or grow out of themselves at the next change."""
+    monkeypatch.setattr(records, "BOUNDS", request.param)
     storage = open_storage(f"memory://{uuid.uuid4().hex}")
     for key, stored in STORE["objects"].items():
         storage.create(key, base64.b64decode(stored["base64"]) if isinstance(stored, dict) else stored.encode())
