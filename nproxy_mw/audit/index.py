@@ -58,7 +58,7 @@ def page(
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Returns events, newest first, and the cursor to give as *after* for the next page; None when there is none.
 
-    Only events of *kinds*, and only those about *package*, where these are given.
+    Only events of *kinds*, and only those about *package* or naming it among others, where these are given.
 
     Raises:
         BadRequest: *after* is not a cursor, or *limit* is out of bounds.
@@ -77,9 +77,15 @@ def page(
             continue
         opened += 1
         read = _read(storage, key)
-        if read is not None and package in (None, read.get("package")):
+        if read is not None and (package is None or _is_about(read, package)):
             found.append(read)
     return found, None
+
+
+def _is_about(event: Json, package: str) -> bool:
+    """Whether *package* is the one that an event is about, or among those that it names."""
+    packages = event.get("packages")
+    return event.get("package") == package or (isinstance(packages, list) and package in packages)
 
 
 def kinds_of(storage: Storage, day: date) -> Counter[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,13 +13,10 @@ from nproxy_mw.cli.options import UsageError
 from nproxy_mw.cli.stores import ONE_ORG, organization_of
 from nproxy_mw.cli.terminal import count
 from nproxy_mw.cli.upstreams import OSV
-from nproxy_mw.intelligence.advisories import Advisory
-from nproxy_mw.intelligence.lists import MAX_BYTES, ListEntry, parse_list
-from nproxy_mw.intelligence.osv_affected import matcher
+from nproxy_mw.firewall.exposure import Suspects, suspects_by, suspects_in
+from nproxy_mw.intelligence.lists import MAX_BYTES
 from nproxy_mw.intelligence.osv_database import OsvDatabase
 from nproxy_mw.intelligence.port import IntelligenceUnavailable
-from nproxy_mw.ledger.facts import InstallKey
-from nproxy_mw.npm.versions import parse_loose
 
 _TEXT = """\
 Answers "were we hit?": shows who fetched a version that a list or an advisory names. The exit code is 1 when somebody
@@ -40,19 +36,13 @@ An advisory is looked up by its id (MAL-..., GHSA-...) in the database that 'npr
 an answer can go is up to the setting ledgerDays.
 """
 
-_Affects = Mapping[str, Sequence[Callable[[str], bool]]]
-"""What is asked about, by package: each tells of a version whether it is affected."""
-
 
 def _run(parsed: Parsed) -> int:
-    affects = _listed(Path(parsed.what)) if _is_file(parsed.what) else _advised(parsed.what, parsed.osv)
+    suspects = _listed(Path(parsed.what)) if _is_file(parsed.what) else _advised(parsed.what, parsed.osv)
     organization = organization_of(parsed)
-
-    def is_affected(key: InstallKey) -> bool:
-        return any(affected(key.version) for affected in affects.get(key.package, ()))
-
-    found = fetched(organization, parsed, is_affected)
-    print_installs(organization, found, empty=f"Nobody fetched anything of {count(len(affects), 'package')} in it.")
+    found = fetched(organization, parsed, suspects.covers)
+    number = count(len(suspects.affected), "package")
+    print_installs(organization, found, empty=f"Nobody fetched anything of {number} in it.")
     if found:
         tokens = {one.key.token for one in found}
         print(f"{count(len(found), 'install')} by {count(len(tokens), 'token')}.", file=sys.stderr)
@@ -63,17 +53,17 @@ def _is_file(text: str) -> bool:
     return Path(text) == STDIN or Path(text).is_file()
 
 
-def _listed(path: Path) -> _Affects:
+def _listed(path: Path) -> Suspects:
     try:
-        entries = parse_list(read_file(path, MAX_BYTES).decode())
-    except ValueError as error:
+        suspects = suspects_in(read_file(path, MAX_BYTES).decode())
+    except ValueError as error:  # a BadRequest, too
         raise UsageError(f"The file {path} is not a list of versions: {error}") from error
-    if not entries:
+    if not suspects.affected:
         raise UsageError(f"The file {path} names no package.")
-    return {name: list(map(_by_line, found)) for name, found in entries.items()}
+    return suspects
 
 
-def _advised(advisory: str, database: str | None) -> _Affects:
+def _advised(advisory: str, database: str | None) -> Suspects:
     if database is None:
         raise UsageError(
             f"There is no file {advisory}. If it is an advisory's id, name the database of advisories with --osv."
@@ -84,19 +74,7 @@ def _advised(advisory: str, database: str | None) -> _Affects:
         raise UsageError(str(error)) from error
     if not found:
         raise UsageError(f"There is no file {advisory}, and no advisory of that id about an npm package in {database}.")
-    affects: dict[str, list[Callable[[str], bool]]] = {}
-    for one in found:
-        affects.setdefault(one.package, []).append(_by_advisory(one))
-    return affects
-
-
-def _by_line(line: ListEntry) -> Callable[[str], bool]:
-    return lambda version: line.covers(parse_loose(version))
-
-
-def _by_advisory(advisory: Advisory) -> Callable[[str], bool]:
-    is_affected = matcher(advisory)
-    return lambda version: is_affected(version, None)
+    return suspects_by(found)
 
 
 COMMAND = Command(

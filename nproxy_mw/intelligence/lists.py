@@ -1,15 +1,7 @@
-"""Lists of bad versions in files: one ``name``, ``name@version`` or ``name@range`` a line, and behind ``#`` why.
+"""Lists of bad versions in files, in the form that `nproxy_mw.intelligence.list_entries` reads.
 
-::
-
-    # our own findings
-    left-padd                   # typosquatting of left-pad
-    axios@1.14.1                # hijacked on 31 March
-    @scope/tool@>=2.0.0 <2.3.1
-
-A line about a name condemns every version. Ranges are npm's; prereleases take part in them like other versions. A list
-is read anew when its file changes. One that cannot be read any more keeps its last good state, and the log says so: a
-list must never become empty by a typing error.
+A list is read anew when its file changes. One that cannot be read any more keeps its last good state, and the log says
+so: a list must never become empty by a typing error.
 """
 
 from __future__ import annotations
@@ -17,16 +9,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-from nproxy_mw.errors import BadRequest
+from nproxy_mw.intelligence.list_entries import ListEntries, ListEntry, parse_list
 from nproxy_mw.intelligence.port import MALWARE, Alert, IntelligenceUnavailable
 from nproxy_mw.npm.facts import Release
-from nproxy_mw.npm.names import parse_name
-from nproxy_mw.npm.ranges import Range, parse_range
-from nproxy_mw.npm.versions import Version, parse_loose
 
 MAX_BYTES = 16 * 2**20
 """Of one list."""
@@ -35,41 +23,6 @@ LOOK = 5.0
 """Seconds after which a list's file is looked at again."""
 
 _log = logging.getLogger(__name__)
-
-
-class ListEntry(NamedTuple):
-    """One line: the versions it condemns (None: all), and why."""
-
-    versions: Range | None
-    why: str
-
-    def covers(self, number: Version | None) -> bool:
-        """Returns whether the line condemns a version; None stands for a text that is no version."""
-        if self.versions is None:
-            return True
-        return number is not None and self.versions.matches(number, include_prerelease=True)
-
-
-ListEntries = Mapping[str, Sequence[ListEntry]]
-"""Entries by package."""
-
-
-def parse_list(text: str) -> ListEntries:
-    """Returns the entries of a list.
-
-    Raises:
-        ValueError: a line is none of the forms above; the message names it by its number.
-    """
-    found: dict[str, list[ListEntry]] = {}
-    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
-        entry, _, why = line.partition("#")
-        if entry.strip():
-            try:
-                name, versions = _parse_entry(entry.strip())
-            except BadRequest as error:
-                raise ValueError(f"Line {number}: {error}") from error
-            found.setdefault(name, []).append(ListEntry(versions, " ".join(why.split())))
-    return found
 
 
 class ListFile:
@@ -145,20 +98,3 @@ class ListFile:
 def _bytes_of(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(MAX_BYTES)
-
-
-def _parse_entry(text: str) -> tuple[str, Range | None]:
-    name, at, versions = text.partition("@") if not text.startswith("@") else _scoped(text)
-    if at and not versions.strip():
-        raise BadRequest("Write a version or a range behind the '@', or leave it out.")
-    return str(parse_name(name.strip())), _parse_versions(versions.strip()) if at else None
-
-
-def _parse_versions(text: str) -> Range:
-    # An old number such as 3.0.0rc5 can be listed; in a range, npm's loose reading skips what it cannot read.
-    return parse_range(text, loose=parse_loose(text) is not None)
-
-
-def _scoped(text: str) -> tuple[str, str, str]:
-    scope, at, versions = text[1:].partition("@")
-    return f"@{scope}", at, versions

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
+from nproxy_mw.intelligence.advisories import Advisory
 from nproxy_mw.npm.facts import Release
 
 MALWARE, VULNERABILITY = "malware", "vulnerability"
@@ -75,4 +76,13 @@ class Intelligence(Protocol):
         Raises:
             IntelligenceUnavailable: it cannot be asked just now.
         """
+        ...
+
+
+@runtime_checkable
+class Records(Protocol):
+    """What a source of alerts offers beside `Intelligence` when its records can be looked up by their ids."""
+
+    def by_id(self, record: str) -> list[Advisory]:
+        """Returns what the record *record* says about each package. Raises `IntelligenceUnavailable`."""
         ...

@@ -95,6 +95,14 @@ class SettingsStore:
         """
         return self._change(partial(_one_more_exception, document), actor)
 
+    def block(self, entries: Iterable[str], *, actor: Actor) -> Settings:
+        """Adds *entries* to the block list, each once, and switches the rule ``blocklist`` on. In force at once.
+
+        Raises:
+            SettingsError: one of them is not an entry, or there are too many.
+        """
+        return self._change(partial(_more_blocked, tuple(entries)), actor)
+
     def _change(self, request: SettingsRequest, actor: Actor) -> Settings:
         step = partial(_changed, request=request, author=actor.name, catalog=self.catalog)
         document = AuditedObject(self.storage, SETTINGS.key(), self.trail).change(step, actor)
@@ -107,6 +115,11 @@ def _given(document: object, _: Settings) -> object:
 
 def _more_scopes(scopes: Iterable[str], settings: Settings) -> Json:
     return {"internalScopes": list(dict.fromkeys([*settings.internal_scopes, *scopes]))}
+
+
+def _more_blocked(entries: Iterable[str], settings: Settings) -> Json:
+    standing = settings.rules.get("blocklist", {"entries": ()})["entries"]
+    return {"rules": {"blocklist": {"mode": "on", "entries": list(dict.fromkeys([*standing, *entries]))}}}
 
 
 def _one_more_exception(document: Json, settings: Settings) -> Json:

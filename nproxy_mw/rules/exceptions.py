@@ -17,6 +17,9 @@ from nproxy_mw.npm.ranges import Range, parse_range
 from nproxy_mw.npm.versions import parse_loose
 from nproxy_mw.times import parse_time, timestamp
 
+UNLESS_NAMED = frozenset({"blocklist"})
+"""Rules that an exception covers only when it names them: what is blocked by hand is newer than an old exception."""
+
 _MEMBERS = frozenset({"package", "versions", "rules", "reason", "author", "expiresAt"})
 
 
@@ -39,7 +42,8 @@ class RuleException:
 
     def covers(self, version: str, rule: str, now: datetime) -> bool:
         """Whether *rule* lets *version* of the package through at the time *now*."""
-        if now >= self.expires_at or self.unknown or (self.rules is not None and rule not in self.rules):
+        is_meant = rule not in UNLESS_NAMED if self.rules is None else rule in self.rules
+        if now >= self.expires_at or self.unknown or not is_meant:
             return False
         return self.versions is None or any(_holds(versions, version) for versions in self.versions)
 

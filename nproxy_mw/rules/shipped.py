@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from nproxy_mw.rules.blocklist import ENTRIES, Blocklist
 from nproxy_mw.rules.catalog import ON_OR_OFF, Catalog, Parameter, RuleDefinition
 from nproxy_mw.rules.exotic_dependency import ExoticDependency
 from nproxy_mw.rules.first_seen import FirstSeen
@@ -35,6 +36,13 @@ def _days(default: int, sentence: str) -> Parameter:
 
 SHIPPED = Catalog(
     (
+        RuleDefinition(
+            Blocklist(),
+            "on",
+            "Blocks what an administrator put on the block list: packages, versions or ranges of them.",
+            {"entries": Parameter([], ENTRIES, "A name, name@version or name@range, and behind # why.")},
+            modes=ON_OR_OFF,
+        ),
         RuleDefinition(
             Malware(),
             "block",

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
 from dashboard.test_hostile import check
 from support.browser import HOME, Browser, Seen, signed_in
 from support.hosting import PASSWORD, PlatformFixture
+from support.osv import affected, events, record
 from support.payloads import PAYLOADS
 from support.registry import ACTOR
 
+from nproxy_mw.intelligence.combined import Combined
+from nproxy_mw.intelligence.osv_build import build
+from nproxy_mw.intelligence.osv_database import OsvDatabase
+from nproxy_mw.intelligence.osv_records import parse_record
 from nproxy_mw.middleware.dashboard.pages import incident, rules
 from nproxy_mw.testing.upstream import RecordingUpstream
 from nproxy_mw.times import timestamp
@@ -81,10 +88,9 @@ def test_pages_are_for_readers_of_the_organization(town: PlatformFixture, page: 
     assert eve.get(f"{HOME}/orgs/beta/{page}").status == (404 if is_closed else 200)
 
 
-@pytest.mark.parametrize("page", ["firewall", "incident"])
-def test_pages_only_answer(browser: Browser, page: str) -> None:
-    """None of them takes a form that changes something."""
-    assert browser.post(f"{ACME}/{page}", b"").status == 405
+def test_list_of_decisions_only_answers(browser: Browser) -> None:
+    """It takes no form."""
+    assert browser.post(f"{ACME}/firewall", b"").status == 405
 
 
 def test_real_decision_is_listed_with_a_link_to_its_reasons(town: PlatformFixture, browser: Browser) -> None:
@@ -107,8 +113,9 @@ def test_real_decision_is_listed_with_a_link_to_its_reasons(town: PlatformFixtur
         ({"kind": "rule.undecided"}, {"debug"}),
         ({"package": "chalk"}, {"chalk"}),
         ({"package": "chalk", "kind": "rule.blocked"}, set()),
+        ({"package": "ms"}, {"debug"}),
     ],
-    ids=["all", "kind", "other kind", "package", "both"],
+    ids=["all", "kind", "other kind", "package", "both", "one of several"],
 )
 def test_decisions_are_filtered(
     town: PlatformFixture, browser: Browser, query: dict[str, str], shown: set[str]
@@ -132,6 +139,18 @@ def test_decisions_are_filtered(
 def test_list_of_decisions_refuses_what_is_no_filter(browser: Browser, query: str) -> None:
     """Other events, and cursors that no page can have had."""
     assert browser.get(f"{ACME}/firewall?{query}").status == 400
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_decisions_are_exported(town: PlatformFixture, browser: Browser, kind: str) -> None:
+    """With the filters of the page."""
+    decide(town)
+    decide(town, "rule.warned", package="chalk", reason="=HYPERLINK(1)")
+    links = [link for link in ask(browser, "firewall", kind="rule.warned").links if f"format={kind}" in link]
+    text = browser.get(links[0]).body.decode()
+    assert "chalk" in text
+    assert "axios" not in text
+    assert ("'=HYPERLINK" in text) is (kind == "csv")
 
 
 def test_decisions_have_pages(town: PlatformFixture, browser: Browser) -> None:
@@ -214,25 +233,130 @@ def test_without_upstream_the_page_says_so(tenants: PlatformFixture) -> None:
 
 
 def test_installs_are_found(town: PlatformFixture, browser: Browser) -> None:
-    """By package, range and time, with the token that fetched, which can be revoked from there."""
+    """By a link about one package, range and time, with the token that fetched."""
     token = fetch(town)
     page = ask(browser, "incident", package="axios", version="^1.0.0", from_=NOW.strftime("%Y-%m-%d"))
     assert "1 fetch with 1 token from 1 address." in page.text
     assert f"bob {token}" in page.text
-    (revoke,) = [link for link in page.links if link.endswith("/revoke")]
-    browser.submit(browser.get(revoke), "")
-    after = ask(browser, "incident", package="axios")
-    assert "revoked 2" in after.text
-    assert not [link for link in after.links if link.endswith("/revoke")]
 
 
-def test_readers_see_installs_and_revoke_nothing(town: PlatformFixture) -> None:
+def find(browser: Browser, what: str, **fields: str) -> Seen:
+    """Sends the form of the page."""
+    return browser.submit(browser.get(f"{ACME}/incident"), "/incident", what=what, **fields)
+
+
+def test_a_pasted_list_is_found(town: PlatformFixture, browser: Browser) -> None:
+    """Names, versions and ranges, one a line, with what stands behind a # left out."""
+    fetch(town)
+    page = find(browser, "# of this morning\nchalk\naxios@>=1.0.0 <1.1.0  # hijacked\n\n@types/node@1.0.0\n")
+    assert page.status == 200
+    assert "1 fetch with 1 token from 1 address." in page.text
+    assert "Nobody fetched any of it" in find(browser, "axios@1.1.0\nchalk").text
+
+
+@pytest.mark.parametrize(
+    ("what", "sentence"),
+    [
+        ("", "Name at least one package"),
+        ("axios\nnode_modules", "Line 2: "),
+        ("axios@one two three", "Line 1: "),
+        ("MAL-2026-1", "No advisory MAL-2026-1 about an npm package is known here"),
+        ("a\n" * 2001, "at most 2,000 lines"),
+        ("a" * 20_000, "too much for a page"),
+    ],
+)
+def test_a_list_that_is_none_is_refused_at_its_field(browser: Browser, what: str, sentence: str) -> None:
+    """The sentence says which line it is."""
+    page = find(browser, what)
+    assert page.status == 400
+    assert sentence in page.text
+    assert [one["name"] for tag, one in page.tags if "aria-invalid" in one] == ["what"]
+
+
+def database_of(folder: Path) -> OsvDatabase:
+    """A database of one record, MAL-2026-1."""
+    entry = affected(events(("introduced", "1.0.0"), ("fixed", "1.1.0")), package="axios")
+    found = parse_record(json.dumps(record("MAL-2026-1", entry)).encode())
+    build(folder / "osv.db", [found], built=timestamp(NOW), source="tests")
+    return OsvDatabase(folder / "osv.db")
+
+
+def test_an_advisory_is_found(town: PlatformFixture, browser: Browser, tmp_path: Path) -> None:
+    """By its id, in the database that the rules use."""
+    fetch(town)
+    town.platform.firewall("acme").policies.intelligence = Combined([database_of(tmp_path)])
+    assert "1 fetch with 1 token" in find(browser, "MAL-2026-1").text
+    blocked = browser.submit(find(browser, "MAL-2026-1"), "/incident", formaction="/block", reason="It is malware.")
+    assert "on the block list" in blocked.text
+    entries = town.platform.organization("acme").settings.get().rules["blocklist"]["entries"]
+    assert entries == ["axios@>=1.0.0 <1.1.0 # It is malware."]
+
+
+def test_versions_are_blocked_at_once(town: PlatformFixture, browser: Browser) -> None:
+    """The next request is refused with the reason, whatever exception stands; the trail says who did it."""
+    client, organization = town.client("acme", "proxy"), town.platform.organization("acme")
+    lenient = {"package": "axios", "reason": "The shop needs it.", "expiresAt": "2099-01-01T00:00:00Z"}
+    organization.settings.add_exception(lenient, actor=ACTOR)
+    assert client.get("/acme/axios/-/axios-1.0.0.tgz").status == 200
+    page = find(browser, "axios@<=1.0.0\n@acme/utils")
+    assert browser.submit(page, "/incident", formaction="/block").status == 400
+    done = browser.submit(page, "/incident", formaction="/block", reason="Hijacked this morning.")
+    assert "The versions are on the block list." in done.text
+    refused = client.get("/acme/axios/-/axios-1.0.0.tgz")
+    assert refused.status == 403
+    assert "an administrator blocked it: Hijacked this morning." in refused.json["error"]
+    assert client.get("/acme/axios/1.1.0").status == 200
+    newest = organization.trail.page(limit=1, event="settings.changed")[0][0]
+    assert (newest["by"], "axios@<=1.0.0 # Hijacked this morning." in str(newest["new"])) == ("ann", True)
+    assert "@acme/utils" not in str(organization.settings.get().rules["blocklist"])
+
+
+def test_internal_packages_are_not_blocked_by_rules(browser: Browser) -> None:
+    """The page says what to do instead."""
+    page = browser.submit(find(browser, "@acme/utils"), "/incident", formaction="/block", reason="x")
+    assert (page.status, "unpublish an internal one instead" in page.text) == (400, True)
+
+
+def test_chosen_tokens_are_revoked_after_a_question(town: PlatformFixture, browser: Browser) -> None:
+    """Those that are checked, and no others."""
+    fetch(town)
+    kept = fetch(town)
+    tokens = town.platform.organization("acme").tokens
+    page = find(browser, "axios")
+    (chosen,) = {one.id for one in tokens.list()} - {kept}
+    question = browser.submit(page, "/incident", formaction="/revoke", chosen=chosen)
+    assert "1 token will open nothing from now on." in question.text
+    assert len(tokens.list()) == 2
+    assert "The tokens are revoked." in browser.submit(question, "/revoke", confirm="yes").text
+    assert [one.id for one in tokens.list()] == [kept]
+    assert "revoked 2" in find(browser, "axios").text
+    none = browser.submit(find(browser, "axios"), "/incident", formaction="/revoke", chosen="0" * 16)
+    assert (none.status, "Choose at least one token" in none.text) == (400, False)
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_installs_are_exported(town: PlatformFixture, browser: Browser, kind: str) -> None:
+    """Each with its token's id and name."""
+    token = fetch(town)
+    page = find(browser, "axios")
+    file = browser.send(page, "/incident", formaction="/export", format=kind)
+    assert f"acme-installs.{'csv' if kind == 'csv' else 'jsonl'}" in file.headers["content-disposition"]
+    text = file.body.decode()
+    assert text.count("axios") == 1
+    assert token in text
+    assert "bob" in text
+
+
+def test_readers_see_installs_and_change_nothing(town: PlatformFixture) -> None:
     """They learn whom to ask."""
     token = fetch(town)
-    page = ask(signed_in(town, "eve"), "incident", package="axios")
+    eve = signed_in(town, "eve")
+    page = find(eve, "axios")
     assert token in page.text
     assert "An administrator of the organization can revoke them." in page.text
-    assert not [link for link in page.links if link.endswith("/revoke")]
+    assert "Block now" not in page.text
+    for action in ("block", "revoke"):
+        assert eve.submit(page, "/incident", formaction=f"/{action}", reason="x", chosen=token).status == 403
 
 
 @pytest.mark.parametrize(
@@ -259,18 +383,19 @@ def test_rows_are_bounded(town: PlatformFixture, browser: Browser, monkeypatch: 
     fetch(town)
     fetch(town)
     assert "there are more" not in ask(browser, "incident", package="axios").text
-    monkeypatch.setattr(incident, "MAX_ROWS", 1)
+    monkeypatch.setattr(incident, "ROOM", 400)
+    assert "1 of 2 entries are shown." in ask(browser, "incident", package="axios").text
+    monkeypatch.setattr(incident, "MAX_FOUND", 1)
     page = ask(browser, "incident", package="axios")
     assert "These are the first 1 entries, and there are more." in page.text
-    assert sum(attributes.get("class") == "fit" for tag, attributes in page.tags if tag == "th") == 1
 
 
 @pytest.mark.parametrize(
     ("query", "field"),
     [
-        ({"from_": "2026-01-01"}, "package"),
-        ({"package": "node_modules"}, "package"),
-        ({"package": "axios", "version": "one"}, "version"),
+        ({"from_": "2026-01-01"}, "what"),
+        ({"package": "node_modules"}, "what"),
+        ({"package": "axios", "version": "one"}, "what"),
         ({"package": "axios", "from_": "yesterday"}, "from"),
         ({"package": "axios", "from_": "2020-01-01"}, "from"),
         ({"package": "axios", "from_": "2026-02-01", "to": "2026-01-01"}, "from"),
@@ -281,7 +406,7 @@ def test_question_that_is_none_is_refused_at_its_field(browser: Browser, query: 
     """What was typed stays in the form."""
     page = ask(browser, "incident", **query)
     assert page.status == 400
-    assert [one["name"] for tag, one in page.tags if tag == "input" and "aria-invalid" in one] == [field]
+    assert [one["name"] for _, one in page.tags if "aria-invalid" in one] == [field]
     assert f"{field}-problem" in [attributes.get("id") for _, attributes in page.tags]
 
 
@@ -320,6 +445,11 @@ def test_hostile_decisions_and_installs_do_nothing(town: PlatformFixture, browse
     page = ask(browser, "incident", package="axios")
     assert f"with {len(PAYLOADS)} tokens" in page.text
     check(page)
+    for payload in PAYLOADS:
+        check(find(browser, f"axios # {payload}", from_=payload))
+        check(find(browser, payload))
+        check(browser.submit(find(browser, f"chalk # {payload}"), "/incident", formaction="/block", reason=payload))
+    check(browser.get(f"{ACME}/rules"))
 
 
 def test_odd_decisions_have_a_page(town: PlatformFixture, browser: Browser) -> None:

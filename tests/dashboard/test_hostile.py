@@ -25,7 +25,7 @@ ATTRIBUTES = frozenset(
     | {*("value", "for", "maxlength", "minlength", "required", "autocomplete", "autocapitalize", "spellcheck", "role")}
     | {*("aria-describedby", "aria-label", "aria-current", "aria-labelledby", "aria-invalid", "tabindex", "scope")}
     | {*("datetime", "checked", "selected", "rows", "inputmode", "open", "viewbox", "x", "y", "x1", "x2", "y1", "y2")}
-    | {*("width", "height", "text-anchor", "start")}
+    | {*("width", "height", "text-anchor", "start", "form", "formaction")}
 )
 LINK = re.compile(r"(/-/dashboard(/[^\s]*)?|https?://[^\s]+|mailto:[^\s]+|#[\w-]+|\?[^\s]*)")
 
@@ -37,7 +37,7 @@ def check(page: Seen) -> None:
     for tag, attributes in page.tags:
         assert tag in TAGS, tag
         assert attributes.keys() <= ATTRIBUTES, (tag, attributes)
-        for name in ("href", "src", "action"):
+        for name in ("href", "src", "action", "formaction"):
             assert LINK.fullmatch(attributes.get(name) or "#x"), (tag, attributes)
         if tag == "script":
             assert re.fullmatch(r"/-/dashboard/script\.[0-9a-f]{12}\.js", attributes["src"])

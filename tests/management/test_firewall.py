@@ -183,3 +183,48 @@ def test_question_that_is_none_is_refused(town: PlatformFixture, query: str, fie
     answer = town.manager().get(f"{PATH}/installs", query=query)
     assert answer.status == 400
     assert list(answer.json["fields"]) == [field]
+
+
+def test_exposure_is_found_and_blocked(town: PlatformFixture) -> None:
+    """Who fetched anything of a list; from then on clients are refused, with the reason."""
+    client = town.client("acme", "proxy")
+    assert client.get("/acme/axios/-/axios-1.0.0.tgz").status == 200
+    town.platform.organization("acme").ledger.flush()
+    asked = {"what": ["chalk", "axios@<1.1.0 # hijacked"]}
+    found = town.manager().post(f"{PATH}/exposure", asked).json
+    assert ([one["version"] for one in found["installs"]], found["isComplete"]) == (["1.0.0"], True)
+    blocked = town.manager().post(f"{PATH}/blocklist", {**asked, "reason": "Hijacked."})
+    assert (blocked.status, blocked.json["entries"]) == (201, ["chalk # Hijacked.", "axios@<1.1.0 # Hijacked."])
+    refused = client.get("/acme/axios/-/axios-1.0.0.tgz")
+    assert (refused.status, "an administrator blocked it: Hijacked." in refused.json["error"]) == (403, True)
+    town.platform.firewall("acme").log.flush()
+    decisions = town.manager().get(f"{PATH}/decisions", query="kind=rule.blocked&package=axios").json["decisions"]
+    assert {one["rule"] for one in decisions} == {"version_age", "blocklist"}
+
+
+@pytest.mark.parametrize(
+    ("call", "body", "field"),
+    [
+        ("exposure", {"what": ["node_modules"]}, "what"),
+        ("exposure", {"what": ["MAL-2026-1"]}, "what"),
+        ("exposure", {"what": ["axios"], "from": "yesterday"}, "from"),
+        ("blocklist", {"what": ["axios"]}, "reason"),
+        ("blocklist", {"what": [], "reason": "x"}, "what"),
+        ("settings/preview", {"rules": {"score": {"threshold": 2}}}, "rules.score.threshold"),
+    ],
+)
+def test_what_is_no_question_is_refused_at_its_field(town: PlatformFixture, call: str, body: Any, field: str) -> None:
+    """With a sentence; nothing is changed."""
+    answer = town.manager().post(f"{PATH}/{call}", body)
+    assert (answer.status, list(answer.json["fields"])) == (400, [field])
+
+
+def test_change_of_the_settings_is_previewed(town: PlatformFixture) -> None:
+    """What it would do to what was fetched; nothing is changed."""
+    assert town.client("acme", "proxy").get("/acme/axios/-/axios-1.0.0.tgz").status == 200
+    town.platform.organization("acme").ledger.flush()
+    change = {"rules": {"version_age": {"mode": "warn"}}}
+    found = town.manager().post(f"{PATH}/settings/preview", change).json
+    assert (found["lookedAt"], found["packages"]) == (1, 1)
+    assert [(one["version"], one["before"], one["after"]) for one in found["changes"]] == [("1.1.0", "held", "warned")]
+    assert town.platform.organization("acme").settings.get().rules["version_age"]["mode"] == "block"

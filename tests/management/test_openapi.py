@@ -31,7 +31,11 @@ BODIES = [label for label, found in OPERATIONS.items() if found.body]
 # What no schema tells: what is printable, ids that are kept, times in the past, cursors of the future, exceptions.
 NARROWER = {
     "GET /api/v1/orgs/{orgId}/audit",
+    "GET /api/v1/orgs/{orgId}/decisions",
     "GET /api/v1/orgs/{orgId}/installs",
+    "POST /api/v1/orgs/{orgId}/blocklist",
+    "POST /api/v1/orgs/{orgId}/exposure",
+    "POST /api/v1/orgs/{orgId}/settings/preview",
     "POST /api/v1/accounts",
     "PUT /api/v1/accounts/{account}",
     "POST /api/v1/orgs",

@@ -36,8 +36,9 @@ def merged(change, current=None, catalog=CATALOG):
 
 
 def test_shipped_rules_have_their_defaults():
-    """The fifteen rules with their modes and parameters, as they are documented."""
+    """The sixteen rules with their modes and parameters, as they are documented."""
     assert SHIPPED.defaults() == {
+        "blocklist": {"mode": "on", "entries": []},
         "malware": {"mode": "block"},
         "vulnerability": {"mode": "block", "severity": "high", "unknown": "block"},
         "first_seen": {"mode": "block", "days": 7, "unknown": "allow"},

@@ -142,16 +142,19 @@ class Browser:
         action: str = "",
         *,
         without: str = "",
+        formaction: str = "",
         environ: Mapping[str, Any] | None = None,
         **fields: Any,
     ) -> Seen:
-        """Sends a form as `submit` does, and stays at the answer."""
+        """Sends a form as `submit` does, and stays at the answer. *formaction* is added to where the form goes."""
         form = page.form(action)
-        typed = {name.replace("__", "."): value for name, value in fields.items()}
+        typed = {name.replace("__", ".").rstrip("_"): value for name, value in fields.items()}
         pairs = [pair for pair in form.fields if pair[0] not in typed and pair[0] != without]
         for name, value in typed.items():
             pairs += [(name, one) for one in ([value] if isinstance(value, str) else value)]
-        return self.post(form.action or page.path, urlencode(pairs).encode(), environ=environ or SAME_ORIGIN)
+        return self.post(
+            (form.action or page.path) + formaction, urlencode(pairs).encode(), environ=environ or SAME_ORIGIN
+        )
 
     def post(self, path: str, body: bytes, environ: Mapping[str, Any] = SAME_ORIGIN) -> Seen:
         """Sends a body as a form."""

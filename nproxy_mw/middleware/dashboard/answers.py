@@ -49,6 +49,8 @@ NOTICES = {
     "settings-saved": "The settings are saved. They are in effect from now on.",
     "settings-unchanged": "Nothing was changed.",
     "token-revoked": "The token is revoked. It opens nothing from now on.",
+    "chosen-tokens-revoked": "The tokens are revoked. They open nothing from now on.",
+    "versions-blocked": "The versions are on the block list. Clients are refused from now on.",
     "tokens-revoked": "All tokens are revoked. They open nothing from now on.",
     "organization-created": "The organization is created.",
     "tag-set": "The tag is set.",

@@ -61,7 +61,7 @@ def value_of(name: str, schema: Json, form: SentForm) -> Any:
     if kind == FLAG:
         return form.is_checked(name)
     if kind == LINES:
-        return form.raw(name).split()
+        return [line.strip() for line in form.raw(name).splitlines() if line.strip()]
     if kind == NUMBER:
         return _number(text, inner) if text else None
     return text

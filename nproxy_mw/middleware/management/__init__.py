@@ -19,7 +19,16 @@ from nproxy_mw.http.context import context_of
 from nproxy_mw.http.handlers import VerbTable
 from nproxy_mw.http.messages import Response, send
 from nproxy_mw.http.sites import check_domain, host_name, refuse_other_sites
-from nproxy_mw.middleware.management import exceptions, firewall, keys, organizations, packages, reading, tokens
+from nproxy_mw.middleware.management import (
+    exceptions,
+    firewall,
+    incident,
+    keys,
+    organizations,
+    packages,
+    reading,
+    tokens,
+)
 from nproxy_mw.middleware.management.accounts import AccountCalls
 from nproxy_mw.middleware.management.calls import Authenticator, Call, Tenant, bearer, called_by, reply
 from nproxy_mw.middleware.management.openapi import openapi
@@ -151,4 +160,5 @@ def _operations(directory: OrganizationDirectory, users: Authenticator, firewall
     yield from reading.OPERATIONS
     yield from packages.OPERATIONS
     yield from firewall.operations(firewall_of)
+    yield from incident.operations(firewall_of)
     yield from exceptions.OPERATIONS

@@ -22,7 +22,7 @@ def audit(call: Call, organization: Tenant) -> Response:
     """Returns one page of the audit trail, newest first."""
     query = call.query("after", "limit", "event", "package")
     limit = limit_in(query)
-    _refuse_future(query.get("after", ""))
+    refuse_future(query.get("after", ""))
     try:
         events, cursor = organization.trail.page(
             after=query.get("after"), limit=limit, event=query.get("event"), package=query.get("package")
@@ -46,7 +46,7 @@ def whole_in(query: dict[str, str], name: str, default: int, highest: int) -> in
     return number
 
 
-def _refuse_future(cursor: str) -> None:
+def refuse_future(cursor: str) -> None:
     """Refuses a cursor that no page can have returned: the trail would be searched day by day up to it."""
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y%m%d")
     if cursor[:8] > tomorrow:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -18,8 +16,9 @@ from nproxy_mw.audit.verify import all_chains, verify
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.firewall.events import KINDS as RULE_KINDS
 from nproxy_mw.json_values import Json
-from nproxy_mw.middleware.dashboard.answers import Answer, Download, Page, Redirect
+from nproxy_mw.middleware.dashboard.answers import Answer, Page, Redirect
 from nproxy_mw.middleware.dashboard.request import PageRequest
+from nproxy_mw.middleware.dashboard.tables import csv_file, json_file
 from nproxy_mw.orgs.organization import Organization
 
 LENGTH = 50  # events of a page
@@ -35,7 +34,6 @@ KINDS = (
 COLUMNS = ("time", "event", "package", "version", "by", "tokenHash", "ip", "userAgent", "requestId", "id")
 
 _KIND = re.compile(r"[a-z]+(\.[a-z-]+)+", re.ASCII)
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SHOWN = frozenset({*COLUMNS, "org", "previous", "hash"})
 
 
@@ -67,12 +65,12 @@ def check(request: PageRequest) -> Answer:
 def export(request: PageRequest) -> Answer:
     """Returns the newest events as a file, in CSV or JSON lines."""
     filters, kind = _filters(request), request.query.text("format")
-    events = list(islice(_newest(request.organization, filters), MAX_EXPORT))
+    events = list(islice(newest(request.organization, filters), MAX_EXPORT))
     name = f"{request.parts['org']}-audit-trail"
     if kind == "json":
-        lines = b"".join(orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE) for event in events)
-        return Download(f"{name}.jsonl", "application/x-ndjson", lines)
-    return Download(f"{name}.csv", "text/csv; charset=utf-8", _csv(events))
+        return json_file(name, events)
+    rows = ([*(event.get(column, "") for column in COLUMNS), _more(event)] for event in events)
+    return csv_file(name, [*COLUMNS, "more"], rows)
 
 
 def _page(request: PageRequest, more: Mapping[str, Any]) -> Page:
@@ -102,7 +100,8 @@ def refuse_future(cursor: str) -> None:
         raise BadRequest("That page does not exist: go back to the newest events.")
 
 
-def _newest(organization: Organization, filters: Mapping[str, Any]) -> Iterator[Json]:
+def newest(organization: Organization, filters: Mapping[str, Any]) -> Iterator[Json]:
+    """Yields the newest events, up to `MAX_EXPORT`."""
     cursor: str | None = None
     for _ in range(MAX_EXPORT // 200):
         events, cursor = organization.trail.page(after=cursor, limit=200, **filters)
@@ -115,21 +114,6 @@ def _findings(organization: Organization) -> Iterator[CheckFinding]:
     checkpoints = Checkpoints(organization.storage, org=organization.id)
     chains = all_chains(organization.trail)
     yield from verify(organization.trail, chains, checkpoints, organization.keys.public_keys())
-
-
-def _csv(events: list[Json]) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow([*COLUMNS, "more"])
-    for event in events:
-        writer.writerow([*(_cell(event.get(column, "")) for column in COLUMNS), _cell(_more(event))])
-    return text.getvalue().encode("utf-8", "replace")
-
-
-def _cell(value: Any) -> str:
-    """One cell. Spreadsheets run what begins like a formula, so that gets a quote in front."""
-    text = value if isinstance(value, str) else orjson.dumps(value).decode()
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _more(event: Json) -> str:

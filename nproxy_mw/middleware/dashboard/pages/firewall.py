@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.firewall.events import KINDS
 from nproxy_mw.json_values import Json
 from nproxy_mw.middleware.dashboard.answers import Answer, Page
-from nproxy_mw.middleware.dashboard.pages.audit import refuse_future
+from nproxy_mw.middleware.dashboard.pages.audit import MAX_EXPORT, newest, refuse_future
 from nproxy_mw.middleware.dashboard.request import PageRequest
+from nproxy_mw.middleware.dashboard.tables import csv_file, json_file
 from nproxy_mw.npm.names import MAX_LENGTH
 
 LENGTH = 50  # events of a page
+COLUMNS = ("time", "event", "package", "packages", "versions", "count", "rule", "reason", "until", "id")
 MAX_NAMED = 5  # packages and versions that a row names
 
 
@@ -38,23 +41,35 @@ class DecisionRow:
 
 def show(request: PageRequest) -> Answer:
     """Returns a page of decisions."""
-    kind, package = request.query.text("kind"), request.query.text("package")[:MAX_LENGTH]
-    after = request.query.text("after") or None
-    if kind and kind not in KINDS:
-        raise BadRequest("There is no such kind of decision: choose one from the list.")
+    filters, after = _filters(request), request.query.text("after") or None
     refuse_future(after or "")
-    events, cursor = request.organization.trail.page(
-        after=after, limit=LENGTH, event=kind or KINDS, package=package or None
-    )
+    events, cursor = request.organization.trail.page(after=after, limit=LENGTH, **filters)
     values = {
         "kinds": KINDS,
-        "kind": kind,
-        "package": package,
+        "kind": request.query.text("kind"),
+        "package": filters["package"] or "",
         "rows": [_row(event) for event in events],
         "after": after,
         "next": cursor,
+        "max_export": MAX_EXPORT,
     }
     return Page("firewall.html", "Firewall", values)
+
+
+def export(request: PageRequest) -> Answer:
+    """Returns the newest decisions as a file, in CSV or JSON lines."""
+    filters, name = _filters(request), f"{request.parts['org']}-decisions"
+    events = list(islice(newest(request.organization, filters), MAX_EXPORT))
+    if request.query.text("format") == "json":
+        return json_file(name, events)
+    return csv_file(name, COLUMNS, ([event.get(column, "") for column in COLUMNS] for event in events))
+
+
+def _filters(request: PageRequest) -> dict[str, Any]:
+    kind, package = request.query.text("kind"), request.query.text("package")[:MAX_LENGTH]
+    if kind and kind not in KINDS:
+        raise BadRequest("There is no such kind of decision: choose one from the list.")
+    return {"event": kind or KINDS, "package": package or None}
 
 
 def _row(event: Json) -> DecisionRow:

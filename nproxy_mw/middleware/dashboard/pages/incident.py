@@ -1,47 +1,137 @@
-"""Who fetched a package, for the day on which a version turns out to be malicious."""
+"""Who fetched bad versions, for the day on which they turn out to be bad; and what to do about it at once.
+
+A question is a list of packages, versions, ranges and advisories. It is sent by POST, because a list may be long. A
+link asks about one package by GET.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from nproxy_mw.errors import BadRequest
-from nproxy_mw.firewall.questions import SPAN, InstallQuestion, found_installs
+from nproxy_mw.errors import BadRequest, NotFound
+from nproxy_mw.firewall.exposure import Suspects, block_entries, exposed, suspects_of
+from nproxy_mw.firewall.questions import SPAN, asked_span
 from nproxy_mw.ledger.facts import Install
-from nproxy_mw.middleware.dashboard.answers import Answer, Page
+from nproxy_mw.middleware.dashboard.answers import Answer, Page, Redirect
+from nproxy_mw.middleware.dashboard.forms import SentForm
 from nproxy_mw.middleware.dashboard.request import PageRequest
+from nproxy_mw.middleware.dashboard.tables import csv_file, json_file
+from nproxy_mw.middleware.dashboard.texts import fitting, weight
 from nproxy_mw.npm.names import parse_name
 from nproxy_mw.orgs.token_records import TokenRecord
 from nproxy_mw.rules.values import InvalidFields
 from nproxy_mw.times import utc_now
 
-MAX_ROWS = 1_000
-"""Installs that one page shows."""
+MAX_FOUND = 10_000
+"""Installs that one question finds. `nproxy-mw exposure` finds more."""
 
-FIELDS = ("package", "version", "from", "to")
+MAX_REASON = 200
+QUESTION_ROOM, TOKEN_ROOM, ROOM = 14_000, 9_000, 26_000
+"""Bytes of the question, of the tokens, and of the installs on a page."""
+
+COLUMNS = ("package", "version", "first", "last", "times", "token", "tokenName", "ip")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What was typed: lines, and two times."""
+
+    what: str = ""
+    since: str = ""
+    until: str = ""
 
 
 def show(request: PageRequest) -> Answer:
     """Returns the form, and the installs that the URL asks for when it asks for any."""
-    typed = {name: request.query.text(name) for name in FIELDS}
-    if not any(typed.values()):
-        return _page(typed)
+    question = _of_url(request.query)
+    return _found(request, question) if question != Question() else _page(request, question)
+
+
+def find(request: PageRequest) -> Answer:
+    """Returns the installs that the form asks for."""
+    return _found(request, _of_form(request.form))
+
+
+def export(request: PageRequest) -> Answer:
+    """Returns the installs that the form asks for as a file."""
+    question = _of_form(request.form)
     try:
-        found, is_complete = found_installs(request.organization.ledger.storage, _asked(typed), utc_now(), MAX_ROWS)
+        found, _ = _installs(request, _suspects(request, question), question)
     except InvalidFields as error:
-        return _page(typed, problems=error.fields)
-    tokens = {token.id: token for token in request.organization.tokens.list(revoked=True)}
-    return _page(typed, found=found, is_complete=is_complete, tokens=tokens)
+        return _page(request, question, problems=error.fields)
+    names = _tokens(request)
+    name = f"{request.parts['org']}-installs"
+    rows = [(one.to_document(), names[one.key.token].name if one.key.token in names else "") for one in found]
+    if request.form.text("format") == "json":
+        return json_file(name, ({**document, "tokenName": token} for document, token in rows))
+    return csv_file(name, COLUMNS, ([{**one, "tokenName": token}[key] for key in COLUMNS] for one, token in rows))
 
 
-def _asked(typed: Mapping[str, str]) -> InstallQuestion:
+def block(request: PageRequest) -> Answer:
+    """Puts what the form names on the block list, with its reason. Clients are refused from then on."""
+    question, reason = _of_form(request.form), request.form.text("reason")
     try:
-        package = str(parse_name(typed["package"]))
+        suspects = _suspects(request, question)
+        if not reason or len(reason) > MAX_REASON:
+            raise InvalidFields({"reason": f"Say why, in at most {MAX_REASON} characters: developers read it."})
+        entries = block_entries(_of_upstream(request, suspects), reason)
+        request.organization.settings.block(entries, actor=request.actor)
+    except InvalidFields as error:  # of the settings, too: too many entries
+        fields = error.fields if set(error.fields) <= {"what", "reason"} else {"what": " ".join(error.fields.values())}
+        return _page(request, question, problems=fields)
+    return Redirect(request.here("incident"), "versions-blocked")
+
+
+def revoke(request: PageRequest) -> Answer:
+    """Revokes the tokens that were chosen, once that was confirmed."""
+    tokens, chosen = _tokens(request), request.form.all("chosen")
+    records = [tokens[one] for one in chosen if one in tokens and tokens[one].revoked_at is None]
+    if not records:
+        return _page(request, _of_form(request.form), problems={"chosen": "Choose at least one token that is in use."})
+    if request.form.text("confirm") != "yes":
+        return Page("tokens_revoke_chosen.html", "Revoke these tokens?", {"records": records})
+    for record in records:
+        with suppress(NotFound):  # revoked by somebody else meanwhile
+            request.organization.tokens.revoke(record.id, actor=request.actor)
+    return Redirect(request.here("incident"), "chosen-tokens-revoked")
+
+
+def _of_url(query: SentForm) -> Question:
+    package, version = query.text("package"), query.text("version")
+    what = f"{package}@{version}" if version else package
+    return Question(what, query.text("from"), query.text("to"))
+
+
+def _of_form(form: SentForm) -> Question:
+    return Question(form.raw("what").strip(), form.text("from"), form.text("to"))
+
+
+def _suspects(request: PageRequest, question: Question) -> Suspects:
+    """What a question is about. Raises `InvalidFields`."""
+    if weight(question.what) > QUESTION_ROOM:
+        raise InvalidFields({"what": "This is too much for a page: ask in parts, or run 'nproxy-mw exposure'."})
+    try:
+        return suspects_of(question.what, request.site.firewall_of(request.parts["org"]))
     except BadRequest as error:
-        raise InvalidFields({"package": error.message}, code=error.code) from error
-    return InstallQuestion(
-        package=package, versions=typed["version"], since=_whole(typed["from"]), until=_whole(typed["to"])
-    )
+        raise InvalidFields({"what": error.message}, code=error.code) from error
+
+
+def _of_upstream(request: PageRequest, suspects: Suspects) -> list[str]:
+    """The entries about public packages. Raises `InvalidFields` when there are none."""
+    internal = request.organization.settings.get().internal_scopes
+    names = {entry: f"@{entry[1:].partition('@')[0]}" if entry[0] == "@" else "" for entry in suspects.entries}
+    entries = [entry for entry, name in names.items() if not name or parse_name(name).scope not in internal]
+    if not entries:
+        raise InvalidFields({"what": "Rules are about packages of the upstream: unpublish an internal one instead."})
+    return entries
+
+
+def _span(question: Question, now: datetime) -> tuple[datetime, datetime]:
+    return asked_span(_whole(question.since), _whole(question.until), now)
 
 
 def _whole(text: str) -> str | None:
@@ -52,24 +142,53 @@ def _whole(text: str) -> str | None:
     return text if "T" in text else f"{text}T00:00:00Z"
 
 
+def _installs(request: PageRequest, suspects: Suspects, question: Question) -> tuple[Sequence[Install], bool]:
+    since, until = _span(question, utc_now())
+    return exposed(request.organization.ledger.storage, suspects, since, until, MAX_FOUND)
+
+
+def _found(request: PageRequest, question: Question) -> Page:
+    try:
+        found, is_complete = _installs(request, _suspects(request, question), question)
+    except InvalidFields as error:
+        return _page(request, question, problems=error.fields)
+    return _page(request, question, found=found, is_complete=is_complete)
+
+
+def _tokens(request: PageRequest) -> Mapping[str, TokenRecord]:
+    return {token.id: token for token in request.organization.tokens.list(revoked=True)}
+
+
 def _page(
-    typed: Mapping[str, str],
+    request: PageRequest,
+    question: Question,
     *,
-    found: list[Install] | None = None,
+    found: Sequence[Install] | None = None,
     is_complete: bool = True,
-    tokens: Mapping[str, TokenRecord] | None = None,
     problems: Mapping[str, str] | None = None,
 ) -> Page:
+    tokens = _tokens(request) if found else {}
     used = list(dict.fromkeys(one.key.token for one in found or () if one.key.token))
+
+    def name_of(token: str) -> str:
+        return tokens[token].name if token in tokens else ""
+
     values: dict[str, Any] = {
-        "typed": {name: text[:300] for name, text in typed.items()},
-        "found": found,
+        "what": question.what if weight(question.what) <= QUESTION_ROOM else "",
+        "since": question.since[:40],
+        "until": question.until[:40],
+        "reason": request.form.text("reason")[:MAX_REASON],
+        "total": len(found) if found is not None else None,
+        "times": sum(one.times for one in found or ()),
+        "rows": fitting(found or (), lambda one: [*map(str, one.key), name_of(one.key.token), " " * 150], ROOM),
         "is_complete": is_complete,
-        "used": used,
+        "used": fitting(used, lambda one: [one, name_of(one), " " * 150], TOKEN_ROOM),
+        "used_total": len(used),
         "addresses": len({one.key.ip for one in found or ()}),
-        "tokens": tokens or {},
+        "tokens": tokens,
         "problems": problems or {},
         "days": SPAN.days,
-        "max_rows": MAX_ROWS,
+        "max_found": MAX_FOUND,
+        "max_reason": MAX_REASON,
     }
     return Page("incident.html", "Incident", values, 400 if problems else 200)
