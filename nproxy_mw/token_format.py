@@ -56,6 +56,15 @@ def mentions_ours(text: str) -> bool:
     return any(_shows_ours(shown) for shown in (text, plain, *_decodings(text), *_decodings(plain)))
 
 
+def holds_secret(text: str) -> bool:
+    """Returns whether a whole token or session of ours is in *text*, in plain letters.
+
+    Unlike `mentions_ours`, this is sure: ``nproxy_helpers`` may be the name of a package.
+    """
+    tokens = _FORM.finditer(text) if PREFIX in text else ()
+    return any(is_wellformed(match[0]) for match in tokens) or _SESSION.search(text) is not None
+
+
 def decode_base64(text: str) -> str:
     """Returns *text* decoded from base64 leniently: in either alphabet, with or without padding."""
     plain = _NOT_BASE64.sub("", text.translate(_URL_SAFE))

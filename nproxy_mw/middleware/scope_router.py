@@ -11,9 +11,11 @@ from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING
 
 from nproxy_mw.access import Grant, require
+from nproxy_mw.errors import BadRequest
 from nproxy_mw.http.context import CONTEXT, PRINCIPAL, Context, Destination, RoutingSettings
 from nproxy_mw.http.messages import is_read
 from nproxy_mw.npm.routes import Route, parse_route
+from nproxy_mw.token_format import holds_secret
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -40,6 +42,12 @@ class ScopeRouter:
         context.route = route = parse_route(environ.get("PATH_INFO", ""))
         context.settings = settings = self.settings()
         context.destination = destination = _destination(route, settings.internal_scopes)
+        if destination is Destination.UPSTREAM and holds_secret(environ["PATH_INFO"]):
+            raise BadRequest(
+                "An API token of this registry is in the path, where a name or a version belongs: it is not sent on. "
+                "Put it into .npmrc, and revoke it if others can read where you typed it.",
+                code="token-in-path",
+            )
         if destination is Destination.UPSTREAM and is_read(environ) and not settings.public_reads:
             require(principal, Grant.PROXY)
         return self.app(environ, start_response)

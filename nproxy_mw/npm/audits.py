@@ -17,6 +17,7 @@ from nproxy_mw.errors import BadRequest
 from nproxy_mw.npm.names import Name, parse_name
 from nproxy_mw.npm.slices import Members, as_count, as_text, list_of, members_of
 from nproxy_mw.npm.versions import is_version
+from nproxy_mw.token_format import holds_secret
 
 IsInternal: TypeAlias = Callable[[Name], bool]
 
@@ -206,7 +207,7 @@ def _public(text: str, is_internal: IsInternal) -> Name | None:
         name = parse_name(text)
     except BadRequest:
         return None
-    return None if is_internal(name) else name
+    return None if is_internal(name) or holds_secret(text) else name
 
 
 def _is_strict(version: Any) -> bool:

@@ -12,6 +12,7 @@ from nproxy_mw.http.context import DESTINATION, ROUTE, Destination, context_of
 from nproxy_mw.middleware.error_responses import ErrorResponses
 from nproxy_mw.middleware.scope_router import ScopeRouter
 from nproxy_mw.npm.routes import Kind
+from nproxy_mw.token_format import make_secret, make_session_secret
 
 ACME = "@acme"
 HOLDER = Principal(name="ann", token_hash="00", grants=frozenset({Grant.PROXY}))
@@ -215,3 +216,40 @@ def test_public_reads(public, principal, status, method, path):
 def test_publishing_upstream_needs_no_token_of_ours():
     """A public publish stands on the upstream's own token, whatever publicReads says."""
     assert Router(FixedSettings(public_reads=False)).client.put("/lodash", {}).status == 200
+
+
+@pytest.mark.parametrize("secret", [make_secret(), make_session_secret()], ids=["token", "session"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/{}",
+        "/@types/{}",
+        "/x-{}",
+        "/lodash/{}",
+        "/lodash/-/{}.tgz",
+        "/lodash/-rev/{}",
+        "/-/package/lodash/dist-tags/{}",
+        "/-/npm/v1/attestations/lodash@{}",
+        "/-/npm/v1/attestations/{}@1.0.0",
+    ],
+)
+def test_secret_in_a_path_goes_no_further(secret, path):
+    """Somebody typed or pasted it in the wrong place: the upstream does not hear it, and nobody repeats it."""
+    router = Router()
+    for method in ("GET", "HEAD", "PUT", "DELETE"):
+        answer = router.client.ask(method, path.format(secret))
+        assert answer.status == 400
+        assert secret not in f"{answer.headers} {answer.body!r}"
+    assert router.left == []
+
+
+@pytest.mark.parametrize("path", ["/nproxy_helpers", "/@types/nproxy_middleware_for_everything", "/session_store"])
+def test_name_like_a_secret_is_a_name(path):
+    """Only what has a secret's length, and a token's checksum, is taken for one."""
+    assert Router().destination(path) is Destination.UPSTREAM
+
+
+@pytest.mark.parametrize("path", ["/-/npm/v1/tokens/token/{}", "/-/user/token/{}", "/@acme/{}"])
+def test_secret_may_stand_where_this_registry_reads_it(path):
+    """A logout names the token that it ends."""
+    assert Router().destination(path.format(make_secret()), "DELETE") is not Destination.UPSTREAM

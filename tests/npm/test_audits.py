@@ -13,6 +13,7 @@ from nproxy_mw.errors import BadRequest
 from nproxy_mw.npm.audits import bulk_without, empty_report, is_empty, quick_without
 from nproxy_mw.npm.names import Name, parse_name
 from nproxy_mw.npm.versions import is_version
+from nproxy_mw.token_format import make_secret
 
 
 def is_internal(name: Name) -> bool:
@@ -147,3 +148,11 @@ def test_quick_tells_nothing_but_public_names_and_versions(body: dict[str, Any])
             assert name.startswith(".") or not is_internal(parse_name(name))
             assert is_version(node["version"])
             assert group["requires"][name] == node["version"]
+
+
+def test_audit_hands_on_no_secret() -> None:
+    """A token in the place of a name is left out, as an internal name is."""
+    secret = make_secret()
+    assert bulk_without({secret: ["1.0.0"], "lodash": ["1.0.0"]}, lambda _: False) == {"lodash": ["1.0.0"]}
+    tree = {"dependencies": {secret: {"version": "1.0.0"}, "lodash": {"version": "1.0.0"}}}
+    assert secret not in str(quick_without(tree, lambda _: False))
