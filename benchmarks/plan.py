@@ -25,7 +25,8 @@ class Plan:
     seconds: float  # of load for each hot case
     publishes: int
     versions: tuple[int, ...]  # publish into a package that has so many
-    growth: float  # time for reaching them, for each server
+    many: tuple[int, ...]  # read and search among so many packages
+    growth: float  # time for reaching the last of either, for each server
 
 
 QUICK = Plan(
@@ -37,6 +38,7 @@ QUICK = Plan(
     seconds=1,
     publishes=64,
     versions=(10, 200),
+    many=(10, 200),
     growth=8,
 )
 FULL = Plan(
@@ -48,6 +50,7 @@ FULL = Plan(
     seconds=3,
     publishes=300,
     versions=(10, 1000, 5000),
+    many=(10, 1000, 20_000),
     growth=600,
 )
 

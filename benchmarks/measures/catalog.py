@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from benchmarks.errors import CannotRun
 from benchmarks.measures import hot, npm
 from benchmarks.measures.growth import GROWTH
+from benchmarks.measures.many import MANY
 from benchmarks.measures.port import Measure
 from benchmarks.measures.publish import DISTINCT, SAME
 from benchmarks.measures.stampede import STAMPEDE
@@ -16,7 +17,7 @@ from benchmarks.measures.tree import TREE
 
 def all_measures() -> list[Measure]:
     """Returns them; the memory after all others comes last."""
-    return [START, STAMPEDE, TREE, *hot.measures(), *npm.measures(), DISTINCT, SAME, GROWTH, MEMORY]
+    return [START, STAMPEDE, TREE, *hot.measures(), *npm.measures(), DISTINCT, SAME, GROWTH, MANY, MEMORY]
 
 
 def chosen(groups: Sequence[str], *, is_quick: bool) -> list[Measure]:

@@ -74,14 +74,24 @@ def _run(case: Case, trial: Trial) -> Iterable[Reading]:
     _check(case, trial.corpus, server, ask(server.url, request))
     if case.is_conditional:
         request = _conditional(server, request)
+    outcome, values = driven(trial, request)
+    throughput = {"mb_s": outcome.size / outcome.seconds / 1e6} if "mb_s" in case.headlines else {}
+    yield Reading(case.name, case.headlines, {**values, **throughput})
+
+
+def driven(trial: Trial, request: Request) -> tuple[Outcome, dict[str, float]]:
+    """Sends *request* to the server again and again. Returns what came of it, and the values of `FIGURES`.
+
+    Raises:
+        MeasureFailed: a request failed.
+    """
+    server = trial.server
     pilot = work_through(server.url, [request], 1).wall
     load = Load(server.url, request, FEW if pilot > SLOW else CONNECTIONS, trial.plan.seconds)
     generator = Own() if pilot > SLOW else trial.generator
     meter = CpuMeter(server.pid)
     outcome = generator.drive(load)
-    values = _values(outcome, meter.seconds(), load)
-    throughput = {"mb_s": outcome.size / outcome.seconds / 1e6} if "mb_s" in case.headlines else {}
-    yield Reading(case.name, case.headlines, {**values, **throughput})
+    return outcome, _values(outcome, meter.seconds(), load)
 
 
 def request_of(case: Case, corpus: Corpus, server: Running) -> Request:

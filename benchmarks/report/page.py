@@ -25,6 +25,7 @@ TITLES = {
     "npm": "npm itself",
     "publish": "Publishing",
     "growth": "Growth",
+    "many": "Many packages",
     "memory": "Memory",
 }
 SAMPLES, ABOUT = "samples.jsonl", "about.json"

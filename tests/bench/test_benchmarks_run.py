@@ -16,7 +16,7 @@ from benchmarks.run import Run
 from benchmarks.servers.port import Ability, Running
 from benchmarks.upstream.process import UpstreamProcess
 
-PLAN = Plan(True, 100, 6, rounds=2, costly_rounds=1, seconds=0, publishes=1, versions=(1,), growth=0)
+PLAN = Plan(True, 100, 6, rounds=2, costly_rounds=1, seconds=0, publishes=1, versions=(1,), many=(1,), growth=0)
 
 
 class Server:
