@@ -18,7 +18,7 @@ tarball: it ends the connection, so that the client sees a broken download.
 from __future__ import annotations
 
 import logging
-import uuid
+import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -47,7 +47,7 @@ class ErrorResponses:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         environ, context = opened(environ)
-        request_id = context.request_id = context.request_id or uuid.uuid4().hex
+        request_id = context.request_id = context.request_id or secrets.token_hex(16)
         token = REQUEST.set(request_id)
         start = _with_id(start_response, request_id)
         counted: CountedInput | None = None

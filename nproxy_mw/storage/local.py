@@ -35,6 +35,7 @@ class LocalStorage:
 
     def __init__(self, root: str | Path, *, durable: bool = True) -> None:
         self.root = Path(root).absolute()
+        self._root = f"{self.root}/"  # a Path takes longer than the look, and each request looks several times
         self.durable = durable
         self._locks = FileLocks(self.root / ".locks" / "writes", names=256)
 
@@ -46,7 +47,7 @@ class LocalStorage:
             return Stored(data=file.read(), revision=_revision_of(file.fileno()))
 
     def read_if_changed(self, key: str, revision: Revision) -> Stored | None:
-        return None if _revision_of(f"{self.root}/{check_key(key)}") == revision else self.read(key)
+        return None if _revision_of(self._root + check_key(key)) == revision else self.read(key)
 
     def open(self, key: str) -> BinaryIO:
         with translated():
@@ -141,7 +142,7 @@ class LocalStorage:
     def _check_revision(self, key: str, revision: Revision) -> None:
         """Passes when the object is at *revision*; raises `Changed`."""
         try:
-            found = _revision_of(f"{self.root}/{check_key(key)}")
+            found = _revision_of(self._root + check_key(key))
         except Missing as error:
             raise Changed("The object is gone.") from error
         if found != revision:
@@ -160,7 +161,7 @@ class LocalStorage:
 def _revision_of(file: str | int) -> Revision:
     """The revision that *file* is at now, a path or the descriptor of an open file."""
     try:
-        status = os.stat(file)  # noqa: PTH116 - a Path takes longer than the look, and each request looks several times
+        status = os.stat(file)  # noqa: PTH116 - not by a Path: see LocalStorage
     except _ABSENT as error:
         raise Missing("There is no such object.") from error
     except OSError as error:
