@@ -94,7 +94,7 @@ def test_a_corpus_is_generated(tmp_path, capsys, small_sizes):
 @pytest.mark.skipif(not shutil.which("npm"), reason="npm is not installed")
 def test_a_whole_run(tmp_path, corpus, monkeypatch, capsys):
     """Our server, the bare one and the upstream itself: figures of every group, nothing wrong, nothing lost."""
-    small = {"rounds": 1, "seconds": 0.0, "publishes": 3, "versions": (2,)}
+    small = {"rounds": 1, "seconds": 0.0, "publishes": 3, "versions": (2,), "many": (3,)}
     monkeypatch.setattr(running, "QUICK", replace(QUICK, **small))
     monkeypatch.setattr(running, "generator", Own)
     out = tmp_path / "out"
@@ -110,6 +110,7 @@ def test_a_whole_run(tmp_path, corpus, monkeypatch, capsys):
         "npm",
         "publish",
         "growth",
+        "many",
         "memory",
     }
     assert {one["server"] for one in samples} == set(names.split(","))
