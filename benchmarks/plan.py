@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 WORKERS = 2
 """Processes of each server that can have several."""
 
-THREADS = 8
-"""Threads of each process of the Python servers."""
+THREADS = 64
+"""Threads of each process of the Python servers: the default of ``nproxy-mw serve``."""
 
 
 @dataclass(frozen=True, slots=True)
