@@ -1,165 +1,270 @@
-"""The audit events by time: one object per event under a dated key. Derived from the chains, and repaired from them.
+"""The audit events by time: one object per change under a dated key. Derived from the chains, and repaired from them.
 
-A key holds the event's time, identifier and kind, so a page is found by listing the days it covers, and events of one
-kind without opening the others.
+A key says when its change was made, of which kinds its events are, and by short digests which package they are about
+and who made it. So pages, counts and filters open only what they show. Keys go by hour: a page lists the few hours that
+it covers, and as long as a day, a month or the whole index has few keys, that is one listing.
+
+Earlier versions wrote one object per event, in folders of days (`EVENT_INDEX`). Those are read as they are.
 """
 
 from __future__ import annotations
 
+import hashlib
+import heapq
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import islice
+from operator import attrgetter
 from typing import Any
 
 import orjson
 
-from nproxy_mw.errors import BadRequest, Exists, Missing
+from nproxy_mw.errors import Exists, Missing
 from nproxy_mw.json_values import Json
-from nproxy_mw.storage.layout import INDEX
+from nproxy_mw.storage import documents
+from nproxy_mw.storage.documents import UnreadableObject
+from nproxy_mw.storage.layout import EVENT_INDEX, INDEX, ObjectKind
 from nproxy_mw.storage.port import Storage
+
+MAX_EVENTS = 200
+"""Events in one object at most; a larger change has several."""
+
+FEW = 1000
+"""Keys that a folder may have to be listed whole. An S3 engine lists as many at once."""
 
 _FIRST_YEAR = 2020
 """No event is older than this project."""
 
-MAX_LIMIT = 200
-"""Events on one page at most."""
-
-MAX_OPENED = 1000
-"""Events opened for one page at most: for a rare package, a page may be short and have a cursor to continue from."""
-
+_DEPTHS = {INDEX: 4, EVENT_INDEX: 3}  # folders below that of the kind: year, month, day, and hour
+_PARTS = (range(1, 13), range(1, 32), range(24))  # in a year, a month, a day
+_VARIOUS = "various"  # in a key: only the object itself tells
 _CURSOR = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{3}Z-[0-9a-f]{32}", re.ASCII)
+_KIND = re.compile(r"[a-z0-9.-]+", re.ASCII)
+_MAX_LABEL = 120  # characters
 
 
-def index_key(event: Json) -> str:
-    """Returns the key under which the index keeps *event*."""
-    time = str(event["time"])
-    cursor = f"{time.replace('-', '').replace(':', '')}-{event['id']}"
-    return INDEX.key(time[:10].replace("-", "/"), f"{cursor}-{event['event']}")
+@dataclass(frozen=True, slots=True)
+class IndexEntry:
+    """What the *key* of one object of the index says. *cursor* is that of the first event in it.
+
+    *label* names the kinds of its events: see `kinds`. *package* and *by* are digests, or ``various``.
+    """
+
+    key: str
+    cursor: str
+    label: str
+    package: str = _VARIOUS
+    by: str = _VARIOUS
+
+    @property
+    def kinds(self) -> Mapping[str, int]:
+        """How many events of each kind the object has; empty when only the object itself tells."""
+        if self.label == _VARIOUS:
+            return {}
+        counts = (part.partition("~") for part in self.label.split("+"))
+        return {kind: int(number) if number.isdigit() else 1 for kind, _, number in counts}
 
 
-def write(storage: Storage, event: Json) -> bool:
-    """Puts *event* into the index; returns whether it was missing there."""
-    try:
-        storage.create(index_key(event), orjson.dumps(event))
-    except Exists:
-        return False
-    return True
+def cursor_of(event: Json) -> str:
+    """Returns the place of *event* in the order of time: its time and its identifier."""
+    return f"{str(event.get('time')).replace('-', '').replace(':', '')}-{event.get('id')}"
 
 
-def page(
-    storage: Storage,
-    *,
-    now: datetime,
-    after: str | None = None,
-    limit: int = 50,
-    kinds: Collection[str] | None = None,
-    package: str | None = None,
-) -> tuple[list[dict[str, Any]], str | None]:
-    """Returns events, newest first, and the cursor to give as *after* for the next page; None when there is none.
+def is_cursor(text: str) -> bool:
+    """Returns whether *text* can be what `cursor_of` returns for an event of ours."""
+    return _CURSOR.fullmatch(text) is not None
 
-    Only events of *kinds*, and only those about *package* or naming it among others, where these are given.
+
+def changes_in(chain: Iterable[Any]) -> Iterator[list[Json]]:
+    """Yields the events of *chain* in their order, those of one object of the index together.
+
+    The events of one change have the same time and successive identifiers. What is no event of ours is left out.
+    """
+    change: list[Json] = []
+    for event in chain:
+        if not isinstance(event, dict) or not is_cursor(cursor_of(event)):
+            continue
+        if change and (len(change) == MAX_EVENTS or not _follows(event, change[-1])):
+            yield change
+            change = []
+        change.append(event)
+    if change:
+        yield change
+
+
+def index_key(change: Sequence[Json]) -> str:
+    """Returns the key under which the index keeps the events of *change*."""
+    cursor = cursor_of(change[0])
+    name = (cursor, _label(change), _shared(change, "package"), _shared(change, "by"))
+    return INDEX.key(f"{cursor[:4]}/{cursor[4:6]}/{cursor[6:8]}/{cursor[9:11]}", "-".join(name))
+
+
+def event_key(event: Json) -> str:
+    """Returns the key under which earlier versions kept *event*."""
+    cursor = cursor_of(event)
+    return EVENT_INDEX.key(f"{cursor[:4]}/{cursor[4:6]}/{cursor[6:8]}", f"{cursor}-{event['event']}")
+
+
+def objects_of(change: Sequence[Json], keys: Container[str]) -> dict[str, bytes]:
+    """Returns the objects that hold *change*, in an index that has *keys*, by their keys.
+
+    It is one; or one per event, when an earlier version wrote any of them.
+    """
+    key = index_key(change)
+    if key not in keys:
+        old = {event_key(event): orjson.dumps(event) for event in change}
+        if any(one in keys for one in old):
+            return old
+    return {key: _encode(change)}
+
+
+def write(storage: Storage, events: Iterable[Json]) -> None:
+    """Puts *events* into the index, where it lacks them.
 
     Raises:
-        BadRequest: *after* is not a cursor, or *limit* is out of bounds.
+        StorageUnavailable: the storage cannot be written.
     """
-    if not 1 <= limit <= MAX_LIMIT:
-        raise BadRequest(f"A page has between 1 and {MAX_LIMIT} events.", code="invalid-limit")
-    if after is not None and not _CURSOR.fullmatch(after):
-        raise BadRequest("That is not a cursor: give 'next' of the page before.", code="invalid-cursor")
-    found: list[dict[str, Any]] = []
-    opened, cursor = 0, None
-    for key in _keys_before(storage, after, now):
-        if len(found) == limit or opened == MAX_OPENED:
-            return found, cursor
-        cursor = _cursor_in(key)
-        if kinds is not None and _kind_in(key) not in kinds:
+    for change in changes_in(events):
+        try:
+            storage.create(index_key(change), _encode(change))
+        except Exists:
             continue
-        opened += 1
-        read = _read(storage, key)
-        if read is not None and (package is None or _is_about(read, package)):
-            found.append(read)
-    return found, None
 
 
-def _is_about(event: Json, package: str) -> bool:
-    """Whether *package* is the one that an event is about, or among those that it names."""
-    packages = event.get("packages")
-    return event.get("package") == package or (isinstance(packages, list) and package in packages)
+def read(storage: Storage, entry: IndexEntry) -> list[dict[str, Any]]:
+    """Returns the events under *entry*, oldest first; none when they are gone or damaged, which `verify` reports."""
+    try:
+        data = storage.read(entry.key).data
+        found = documents.decode(data)["events"] if entry.key.startswith(INDEX.folder) else [orjson.loads(data)]
+        return [event for event in found if isinstance(event, dict)]
+    except (Missing, UnreadableObject, ValueError, KeyError, TypeError):
+        return []
+
+
+def keys(storage: Storage) -> set[str]:
+    """Returns every key of the index, listed now."""
+    return {*storage.list(INDEX.folder), *storage.list(EVENT_INDEX.folder)}
+
+
+def is_empty(storage: Storage) -> bool:
+    """Returns whether the index holds nothing at all."""
+    return all(next(iter(storage.list(kind.folder)), None) is None for kind in _DEPTHS)
+
+
+def entries_before(storage: Storage, bound: str) -> Iterator[IndexEntry]:
+    """Yields the entries whose cursors are below *bound*, newest first. Folders are listed when they are reached."""
+    each = (_newest_first(storage, kind, bound) for kind in _DEPTHS)
+    return heapq.merge(*each, key=attrgetter("cursor"), reverse=True)
+
+
+def entries_between(storage: Storage, start: datetime, end: datetime) -> Iterator[IndexEntry]:
+    """Yields the entries that this version wrote between *start* and *end*, and in the rest of these hours."""
+    for number in range(int((end - start).total_seconds() // 3600) + 2):
+        hour = start + timedelta(hours=number)
+        if f"{hour:%Y%m%d%H}" <= f"{end:%Y%m%d%H}":
+            yield from _entries(INDEX, storage.list(f"{INDEX.folder}/{hour:%Y/%m/%d/%H}"))
+
+
+def package_changes(storage: Storage, start: datetime, end: datetime) -> Iterator[str]:
+    """Yields the keys of all changes of packages between *start* and *end*, and of some around them."""
+    for entry in entries_between(storage, start, end):
+        if any(kind.startswith("package.") and kind != "package.signed" for kind in entry.kinds):
+            yield entry.key
+
+
+def package_of(storage: Storage, key: str) -> str | None:
+    """Returns the name of the package that the change under *key* is about; None when it cannot be read."""
+    names = [event.get("package") for entry in _entries(INDEX, [key]) for event in read(storage, entry)]
+    return names[0] if names and isinstance(names[0], str) else None
 
 
 def kinds_of(storage: Storage, day: date) -> Counter[str]:
-    """Returns how many events of each kind a *day* in UTC has. None of them is opened.
+    """Returns how many events of each kind a *day* in UTC has. As good as none of them is opened.
 
     Raises:
         StorageUnavailable: the storage cannot be read.
     """
-    return Counter(map(_kind_in, storage.list(f"{INDEX.folder}/{day:%Y/%m/%d}")))
+    counts: Counter[str] = Counter()
+    for kind in _DEPTHS:
+        for entry in _entries(kind, storage.list(f"{kind.folder}/{day:%Y/%m/%d}")):
+            counts.update(entry.kinds or [str(event.get("event")) for event in read(storage, entry)])
+    return counts
 
 
-def _keys_before(storage: Storage, cursor: str | None, now: datetime) -> Iterator[str]:
-    """Yields the keys of the index, newest first, a day at a time; only those older than *cursor* if one is given."""
-    # The clock of another host may be a little ahead of ours, and its midnight earlier.
-    tomorrow = (now + timedelta(days=1)).strftime("%Y/%m/%d")
-    newest = min(_day_of(cursor), tomorrow) if cursor else tomorrow
-    for day in _days(storage, newest):
-        keys = sorted(storage.list(f"{INDEX.folder}/{day}"), reverse=True)
-        yield from (key for key in keys if cursor is None or _cursor_in(key) < cursor)
+def digest(text: object) -> str:
+    """Returns how a key names a package or an actor."""
+    return hashlib.sha256(str(text).encode("utf-8", "replace")).hexdigest()[:8]
 
 
-def package_changes(storage: Storage, start: datetime, end: datetime) -> Iterator[str]:
-    """Yields the keys of all events that changed a package between *start* and *end*, and of some around them."""
-    for number in range((end.date() - start.date()).days + 1):
-        day = (start + timedelta(days=number)).strftime("%Y/%m/%d")
-        for key in storage.list(f"{INDEX.folder}/{day}"):
-            if "-package." in key and not key.endswith("-package.signed.json"):
-                yield key
+def may_be(found: str, wanted: object) -> bool:
+    """Returns whether *found*, the digest in a key, can be that of *wanted*."""
+    return found in (_VARIOUS, digest(wanted))
 
 
-def package_of(storage: Storage, key: str) -> str | None:
-    """Returns the name of the package that the event under *key* is about; None when it cannot be read."""
-    name = (_read(storage, key) or {}).get("package")
-    return name if isinstance(name, str) else None
+def _newest_first(storage: Storage, kind: ObjectKind, bound: str) -> Iterator[IndexEntry]:
+    """The entries of one kind below *bound*. Most often a page is in the day of *bound*, or in the one before."""
+    day = _day_of(bound) if kind is INDEX else None
+    if day is not None:
+        for near in (day, day - timedelta(days=1)):
+            yield from _below(storage, kind, (f"{near:%Y}", f"{near:%m}", f"{near:%d}"), bound)
+        bound = f"{day - timedelta(days=1):%Y%m%d}"
+    yield from _below(storage, kind, (), bound)
 
 
-def _days(storage: Storage, newest: str) -> Iterator[str]:
-    """Yields folders of days that may hold events, newest first; empty years and months cost one question each."""
-    for year in range(int(newest[:4]), _FIRST_YEAR - 1, -1):
-        if _is_empty(storage, f"{year}"):
+def _below(storage: Storage, kind: ObjectKind, path: tuple[str, ...], bound: str) -> Iterator[IndexEntry]:
+    """The entries below *bound* in the folder *path*: it is listed whole if it has few, else one folder in it."""
+    is_last = len(path) == _DEPTHS[kind]
+    found = list(islice(storage.list("/".join((kind.folder, *path))), None if is_last else FEW + 1))
+    if is_last or len(found) <= FEW:
+        yield from (entry for entry in _entries(kind, sorted(found, reverse=True)) if entry.cursor < bound)
+        return
+    for part in _parts_of(path, bound.replace("T", "")):
+        yield from _below(storage, kind, (*path, part), bound)
+
+
+def _parts_of(path: tuple[str, ...], bound: str) -> Iterator[str]:
+    """The names of the folders in *path* that can hold entries below *bound*, digits only; the newest first."""
+    above, parts = "".join(path), _PARTS[len(path) - 1] if path else range(_FIRST_YEAR, int(bound[:4]) + 1)
+    return (f"{number:02}" for number in reversed(parts) if f"{above}{number:02}" < bound)
+
+
+def _entries(kind: ObjectKind, found: Iterable[str]) -> Iterator[IndexEntry]:
+    for key in found:
+        parts = kind.parse(key)
+        if parts is None:
             continue
-        for month in _below(newest, [f"{year}/{number:02}" for number in range(12, 0, -1)]):
-            if not _is_empty(storage, month):
-                yield from _below(newest, [f"{month}/{number:02}" for number in range(31, 0, -1)])
+        if kind is EVENT_INDEX:
+            yield IndexEntry(key, parts[1][:53], parts[1][54:])
+        elif parts[1].count("-") >= 4:
+            named, package, by = parts[1].rsplit("-", 2)
+            yield IndexEntry(key, named[:53], named[54:], package, by)
 
 
-def _below(newest: str, folders: Iterable[str]) -> Iterator[str]:
-    return (folder for folder in folders if folder <= newest[: len(folder)])
-
-
-def _is_empty(storage: Storage, folder: str) -> bool:
-    return next(iter(storage.list(f"{INDEX.folder}/{folder}")), None) is None
-
-
-def _read(storage: Storage, key: str) -> dict[str, Any] | None:
+def _day_of(bound: str) -> date | None:
     try:
-        event = orjson.loads(storage.read(key).data)
-    except (Missing, ValueError):  # removed or damaged: verification reports it, a page goes on
+        return datetime.strptime(bound[:8], "%Y%m%d").date()  # noqa: DTZ007
+    except (ValueError, OverflowError):
         return None
-    return event if isinstance(event, dict) else None
 
 
-def _cursor_in(key: str) -> str:
-    return "-".join(_name_in(key).split("-")[:2])
+def _follows(event: Json, before: Json) -> bool:
+    return bool(event["time"] == before["time"] and int(event["id"], 16) == int(before["id"], 16) + 1)
 
 
-def _kind_in(key: str) -> str:
-    return _name_in(key).split("-", 2)[-1]
+def _label(change: Sequence[Json]) -> str:
+    kinds = Counter(str(event.get("event")) for event in change)
+    label = "+".join(kind if number == 1 else f"{kind}~{number}" for kind, number in sorted(kinds.items()))
+    is_plain = len(label) <= _MAX_LABEL and all(map(_KIND.fullmatch, kinds))
+    return label if is_plain else _VARIOUS
 
 
-def _name_in(key: str) -> str:
-    parts = INDEX.parse(key)
-    return parts[1] if parts else ""
+def _shared(change: Sequence[Json], field: str) -> str:
+    values = {digest(event.get(field, "")) for event in change}
+    return values.pop() if len(values) == 1 else _VARIOUS
 
 
-def _day_of(cursor: str) -> str:
-    return f"{cursor[:4]}/{cursor[4:6]}/{cursor[6:8]}"
+def _encode(change: Sequence[Json]) -> bytes:
+    return documents.encode({"events": change})

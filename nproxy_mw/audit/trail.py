@@ -10,17 +10,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from nproxy_mw.access import Actor
-from nproxy_mw.audit import events, index
+from nproxy_mw.audit import events, index, pages
 from nproxy_mw.audit.events import Stamp
+from nproxy_mw.audit.package_chain import pieces_of
+from nproxy_mw.audit.pages import EventFilter, Page
 from nproxy_mw.errors import Busy, Changed, Exists, Missing, NproxyError, StorageUnavailable
 from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
-from nproxy_mw.storage.layout import CHAIN, INDEX, SEGMENT
-from nproxy_mw.storage.port import Storage, Stored
+from nproxy_mw.storage.layout import CHAIN, RECORD, SEGMENT
+from nproxy_mw.storage.port import Storage, Stored, is_key
 from nproxy_mw.times import Clock, utc_now
 
 ADMINISTRATION = "administration"
@@ -131,13 +135,26 @@ class Trail:
         limit: int = 50,
         event: str | Collection[str] | None = None,
         package: str | None = None,
-    ) -> tuple[list[dict[str, Any]], str | None]:
+        *,
+        by: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Page:
         """Returns events, newest first, and the cursor of the next page. *event* is one kind or several.
 
-        Raises `BadRequest`: see `index.page`.
+        All filters hold at once; *since* is included, *until* is not. The changes of an internal *package* are read
+        from its own chain, in the order of the chain; everything else from the index.
+
+        Raises:
+            BadRequest: *after* is not the cursor of a page, or *limit* is not between 1 and `pages.MAX_LIMIT`.
+            StorageUnavailable: the storage cannot be read.
         """
-        kinds = (event,) if isinstance(event, str) else event
-        return index.page(self.storage, now=self.clock(), after=after, limit=limit, kinds=kinds, package=package)
+        pages.check(after, limit)
+        wanted = EventFilter((event,) if isinstance(event, str) else event, package, by, since, until)
+        if package is not None and is_key(RECORD.key(package)) and wanted.asks_for_changes_of_packages():
+            with suppress(Missing):
+                return pages.page_of_chain(pieces_of(self.storage, package), wanted, after=after, limit=limit)
+        return pages.page_of_index(self.storage, wanted, now=self.clock(), after=after, limit=limit)
 
     def chain(self) -> list[Json]:
         """Returns the administration's whole chain, oldest first. Segments that were removed are missing from it."""
@@ -149,7 +166,7 @@ class Trail:
 
     def is_empty(self) -> bool:
         """Returns whether nothing was ever recorded here, or everything is gone."""
-        return next(iter(self.storage.list(INDEX.folder)), None) is None
+        return index.is_empty(self.storage)
 
     def segments(self) -> Iterator[Segment]:
         """Yields the segments of the chain, newest first. Each costs one read."""
@@ -211,16 +228,14 @@ class Trail:
             return self.storage.read(SEGMENT.key(number)).data == stored.data
         return True
 
-    def _write_index(self, new: Iterable[Json]) -> bool:
+    def _write_index(self, new: Sequence[Json]) -> bool:
         """Puts events into the index; returns whether all of them are there now."""
-        complete = True
-        for event in new:
-            try:
-                index.write(self.storage, event)
-            except NproxyError as error:
-                _log.warning("event %s is missing in the audit index: %s", event["id"], error)
-                complete = False
-        return complete
+        try:
+            index.write(self.storage, new)
+        except NproxyError as error:
+            _log.warning("event %s is missing in the audit index: %s", new[0]["id"], error)
+            return False
+        return True
 
     def _read(self, key: str) -> Stored | None:
         try:

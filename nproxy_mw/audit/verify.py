@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
-
-import orjson
 
 from nproxy_mw.audit import events, index
 from nproxy_mw.audit.checkpoints import Checkpoints
@@ -16,7 +14,7 @@ from nproxy_mw.audit.trail import ADMINISTRATION, Trail
 from nproxy_mw.errors import Exists, Missing
 from nproxy_mw.json_values import Json
 from nproxy_mw.storage.documents import NEWER_CODE, UnreadableObject
-from nproxy_mw.storage.layout import INDEX, RECORD
+from nproxy_mw.storage.layout import RECORD
 from nproxy_mw.storage.port import Storage
 
 Chains: TypeAlias = Iterable[tuple[str, Sequence[Any]]]
@@ -77,7 +75,7 @@ def verify(
     """
     seen_heads, findings = checkpoints.verify(keys, witness=witness)
     yield from findings
-    unseen, all_readable = set(trail.storage.list(INDEX.folder)), True
+    held, all_readable = _HeldIndex(trail), True
     for name, chain in chains:
         if list(chain) == [NEWER]:
             all_readable = False
@@ -89,63 +87,95 @@ def verify(
         yield from seen_heads.check(name, chain)
         broken = {finding.index for finding in findings}
         for place, event in enumerate(chain):
-            if place not in broken:
-                yield from _event_findings(trail, name, place, event, unseen)
+            if place not in broken and not _belongs(trail.org, name, event):
+                yield CheckFinding(name, "this event is about another organization or package", place)
+        yield from held.check(name, chain, broken)
     yield from seen_heads.missing()
     if all_readable:
-        for key in sorted(unseen):
-            yield CheckFinding(key, "no chain holds this event: it was put here, or its chain was cut")
+        yield from held.unseen()
 
 
 def reindex(trail: Trail, chains: Chains) -> int:
-    """Writes the events that the index lacks or holds differently; returns how many.
+    """Writes what the index lacks or holds differently; returns how many objects that were.
 
     What else the index holds stays: it may be all that is left of a chain that was cut.
     """
-    return sum(_repair(trail.storage, event) for _, chain in chains for event in _sound(chain))
+    keys = index.keys(trail.storage)
+    return sum(_repair(trail.storage, key, data) for key, data in _objects(chains, keys))
 
 
 def fill(trail: Trail, chains: Chains) -> int:
-    """Writes the events that the index lacks, and nothing else; returns how many.
+    """Writes the changes that the index lacks, and nothing else; returns how many objects that were.
 
     The index is listed once and first, so that what is written meanwhile is at most written twice.
     """
-    indexed = set(trail.storage.list(INDEX.folder))
-    filled = 0
+    keys = index.keys(trail.storage)
+    return sum(_create(trail.storage, key, data) for key, data in _objects(chains, keys) if key not in keys)
+
+
+class _HeldIndex:
+    """What the index of *trail* has, listed once, and not yet found in a chain."""
+
+    def __init__(self, trail: Trail) -> None:
+        self.storage = trail.storage
+        self.keys = index.keys(trail.storage)
+        self._unseen = {*self.keys}
+
+    def check(self, name: str, chain: Sequence[Any], broken: Container[int | None]) -> Iterator[CheckFinding]:
+        """Yields where the index differs from *chain*. Nothing can be said of changes with *broken* events."""
+        places = {id(event): place for place, event in enumerate(chain)}
+        for change in index.changes_in(chain):
+            objects, place = index.objects_of(change, self.keys), places[id(change[0])]
+            self._unseen -= objects.keys()
+            if any(places[id(event)] in broken for event in change):
+                cursors = set(map(index.cursor_of, change))
+                self._unseen -= {key for key in self._unseen if any(cursor in key for cursor in cursors)}
+                continue
+            for key, data in objects.items():
+                if difference := self._difference(key, data):
+                    yield IndexFinding(name, f"the index {difference}: {_REPAIR}", place)
+
+    def unseen(self) -> Iterator[CheckFinding]:
+        """Yields what no chain holds."""
+        for key in sorted(self._unseen):
+            yield CheckFinding(key, "no chain holds this event: it was put here, or its chain was cut")
+
+    def _difference(self, key: str, data: bytes) -> str:
+        try:
+            return "" if self.storage.read(key).data == data else "holds this event differently"
+        except Missing:
+            return "lacks this event"
+
+
+def _objects(chains: Chains, keys: Container[str]) -> Iterator[tuple[str, bytes]]:
+    """What an index that has *keys* should hold of *chains*: all changes in which nothing is wrong."""
     for _, chain in chains:
-        for event in _sound(chain):
-            if index.index_key(event) not in indexed:
-                filled += index.write(trail.storage, event)
-    return filled
+        broken = {id(chain[finding.index or 0]) for finding in events.verify(chain)}
+        for change in index.changes_in(chain):
+            if not any(id(event) in broken for event in change):
+                yield from index.objects_of(change, keys).items()
 
 
-def _sound(chain: Sequence[Any]) -> Iterator[Json]:
-    """The events of *chain* in which nothing is wrong."""
-    broken = {finding.index for finding in events.verify(chain)}
-    return (event for place, event in enumerate(chain) if place not in broken)
+def _belongs(org: str, name: str, event: Json) -> bool:
+    """Whether *event* is about what the chain *name* of *org* is about."""
+    return bool(event["org"] == org and (name == ADMINISTRATION or event.get("package") == name))
 
 
-def _event_findings(trail: Trail, name: str, place: int, event: Json, unseen: set[str]) -> Iterator[CheckFinding]:
-    if event["org"] != trail.org or (name != ADMINISTRATION and event.get("package") != name):
-        yield CheckFinding(name, "this event is about another organization or package", place)
-    key = index.index_key(event)
-    unseen.discard(key)
-    try:
-        if orjson.loads(trail.storage.read(key).data) != event:
-            yield IndexFinding(name, f"the index holds this event differently: {_REPAIR}", place)
-    except Missing:
-        yield IndexFinding(name, f"the index lacks this event: {_REPAIR}", place)
-    except ValueError:
-        yield IndexFinding(name, f"the index holds this event damaged: {_REPAIR}", place)
-
-
-def _repair(storage: Storage, event: Json) -> bool:
-    key, data = index.index_key(event), orjson.dumps(event)
+def _create(storage: Storage, key: str, data: bytes) -> bool:
+    """Writes an object of the index; returns whether it was missing."""
     try:
         storage.create(key, data)
     except Exists:
-        stored = storage.read(key)
-        if stored.data == data:
-            return False
-        storage.replace(key, data, stored.revision)
+        return False
+    return True
+
+
+def _repair(storage: Storage, key: str, data: bytes) -> bool:
+    """Writes an object of the index, or replaces another one; returns whether that was necessary."""
+    if _create(storage, key, data):
+        return True
+    stored = storage.read(key)
+    if stored.data == data:
+        return False
+    storage.replace(key, data, stored.revision)
     return True

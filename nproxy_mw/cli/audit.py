@@ -11,14 +11,14 @@ import orjson
 
 from nproxy_mw.audit.checkpoints import Checkpoints
 from nproxy_mw.audit.events import CheckFinding, NewerFinding
-from nproxy_mw.audit.index import MAX_LIMIT
+from nproxy_mw.audit.pages import MAX_LIMIT
 from nproxy_mw.audit.verify import IndexFinding, all_chains, verify
 from nproxy_mw.cli.command import Command, Group, Parsed
 from nproxy_mw.cli.files import read_json
 from nproxy_mw.cli.options import Option, UsageError
 from nproxy_mw.cli.stores import ACTOR, ONE_ORG, organization_of
 from nproxy_mw.cli.terminal import count, print_table
-from nproxy_mw.cli.values import whole
+from nproxy_mw.cli.values import moment, whole
 from nproxy_mw.json_values import Json
 from nproxy_mw.orgs.organization import Organization
 
@@ -36,7 +36,7 @@ _LIST = """\
 Shows events, newest first.
 
   nproxy-mw audit list --limit 20 --package @acme/utils
-  nproxy-mw audit list --event token.created
+  nproxy-mw audit list --event token.created --by ann --from 7d
   nproxy-mw audit list --org system          administrators, and who signed in
 """
 _VERIFY = """\
@@ -67,7 +67,13 @@ def _newest(organization: Organization, parsed: Parsed) -> Iterator[Json]:
     wanted, cursor = parsed.limit, None
     while wanted > 0:
         page, cursor = organization.trail.page(
-            after=cursor, limit=min(wanted, MAX_LIMIT), event=parsed.event, package=parsed.package
+            after=cursor,
+            limit=min(wanted, MAX_LIMIT),
+            event=parsed.event,
+            package=parsed.package,
+            by=parsed.by,
+            since=vars(parsed)["from"],
+            until=parsed.to,
         )
         yield from page
         wanted -= len(page)
@@ -146,6 +152,9 @@ GROUP = Group(
                 Option("limit", "at most so many", "N", parse=whole(1, MAX_EVENTS), default="50", group="audit"),
                 Option("event", "of one kind, like package.published", "KIND", group="audit"),
                 Option("package", "of one package", "NAME", group="audit"),
+                Option("by", "of one actor, as the table names it", "NAME", group="audit"),
+                Option("from", "a time, a day in UTC, or how long ago", "TIME", parse=moment, group="audit"),
+                Option("to", "as --from", "TIME", parse=moment, otherwise="now", group="audit"),
                 *ONE_ORG,
             ),
         ),

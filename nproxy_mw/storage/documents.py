@@ -45,7 +45,7 @@ def decode(data: bytes, *, newest: int = FORMAT) -> dict[str, Any]:
     except ValueError as error:
         raise damaged() from error
     if is_newer(document, newest):
-        raise UnreadableObject(_NEWER, code=NEWER_CODE, retry_after=60)
+        raise newer()
     if not isinstance(document, dict) or document.get("format") not in range(FORMAT, newest + 1):
         raise damaged()
     return document
@@ -60,6 +60,11 @@ def is_newer(document: object, newest: int = FORMAT) -> bool:
 def damaged() -> UnreadableObject:
     """Returns what is raised for a stored object that is damaged."""
     return UnreadableObject(_DAMAGED, code=_DAMAGED_CODE, retry_after=60)
+
+
+def newer() -> UnreadableObject:
+    """Returns what is raised for a stored object that a newer version wrote."""
+    return UnreadableObject(_NEWER, code=NEWER_CODE, retry_after=60)
 
 
 def find(storage: Storage, key: str) -> dict[str, Any] | None:

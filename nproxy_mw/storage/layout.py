@@ -129,9 +129,14 @@ CHAIN = ObjectKind("chain", _ORGANIZATION, "audit/administration.json", (), Stag
 
 SEGMENT = ObjectKind("segment", _ORGANIZATION, "audit/administration/{:06}.json", (r"([0-9]{6,})",), Stage.CHAINS)
 INDEX = ObjectKind(
-    "index", _ORGANIZATION, "audit/events/{}/{}.json", (r"([0-9]{4}/[0-9]{2}/[0-9]{2})", _NAME), Stage.REST
+    "index", _ORGANIZATION, "audit/index/{}/{}.json", (r"([0-9]{4}/[0-9]{2}/[0-9]{2}/[0-9]{2})", _NAME), Stage.REST
 )
-"""One event in the derived index: its day, then its time, id and kind."""
+"""The events of one change in the derived index: its hour, then what `nproxy_mw.audit.index` says of it."""
+
+EVENT_INDEX = ObjectKind(
+    "event index", _ORGANIZATION, "audit/events/{}/{}.json", (r"([0-9]{4}/[0-9]{2}/[0-9]{2})", _NAME), Stage.REST
+)
+"""One event in the index that earlier versions wrote: its day, then its time, id and kind."""
 
 INSTALLS = ObjectKind(
     "installs", _ORGANIZATION, "installs/{}/{}.json", (r"([0-9]{4}/[0-9]{2}/[0-9]{2})", _NAME), Stage.REST,
@@ -165,8 +170,8 @@ UNKNOWN = ObjectKind("unknown", _STORE, "", (), Stage.REST, care=Care.REPORTED)
 """What is none of the kinds above."""
 
 KINDS = (
-    RECORD, TARBALL, PART, SETTINGS, KEYS, TOKEN, EXCEPTION_REQUESTS, CHAIN, SEGMENT, INDEX, INSTALLS, CHECKPOINT,
-    LOGIN, ORPHANS, KNOWLEDGE, ORGANIZATION, ADMINISTRATOR, SESSION, ATTEMPTS, PROBE, COPY,
+    RECORD, TARBALL, PART, SETTINGS, KEYS, TOKEN, EXCEPTION_REQUESTS, CHAIN, SEGMENT, INDEX, EVENT_INDEX, INSTALLS,
+    CHECKPOINT, LOGIN, ORPHANS, KNOWLEDGE, ORGANIZATION, ADMINISTRATOR, SESSION, ATTEMPTS, PROBE, COPY,
 )  # fmt: skip
 
 

@@ -36,7 +36,7 @@ def repair_trail(trail: Trail, progress: Progress) -> None:
     _append_pending(trail, state_keys(trail.storage), progress)
     with suppress(StorageUnavailable):
         if repaired := verify.reindex(trail, verify.all_chains(trail)):
-            progress.count("events put into the index", repaired)
+            progress.count("changes put into its index", repaired)
 
 
 def repair_quickly(storage: Storage, seconds: float, monotonic: Callable[[], float] = time.monotonic) -> Progress:
@@ -67,7 +67,7 @@ def repair_quickly(storage: Storage, seconds: float, monotonic: Callable[[], flo
         trail = Trail(home(storage, org), org=org)
         _append_pending(trail, in_time(state_keys(trail.storage)), progress)
         if filled := verify.fill(trail, in_time(verify.all_chains(trail))):
-            progress.count("events put into the index", filled)
+            progress.count("changes put into its index", filled)
     return progress
 
 

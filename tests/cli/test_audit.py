@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 
 def lose_index(folder: Path) -> None:
     """What a crash between two writes leaves: an event that the index lacks."""
-    next(iter((folder / "orgs/default/audit/events").rglob("*package.published*"))).unlink()
+    next(iter((folder / "orgs/default/audit/index").rglob("*package.published*"))).unlink()
 
 
 def newer(folder: Path) -> None:

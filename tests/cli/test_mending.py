@@ -55,8 +55,8 @@ def lose(url, *parts):
 @pytest.mark.parametrize(
     "parts",
     [
-        pytest.param(["-package.published.json"], id="published"),
-        pytest.param(["/audit/events/"], id="the whole index"),
+        pytest.param(["-package.published"], id="published"),
+        pytest.param(["/audit/index/"], id="the whole index"),
         pytest.param(["/audit/"], id="changes of everything else too"),
     ],
 )
@@ -86,7 +86,7 @@ def test_empty_store_is_left_empty(tmp_path):
 
 def test_one_process_mends_at_a_time(url, caplog):
     """Whoever does not get its turn in time leaves it to the other."""
-    lose(url, "/audit/events/")
+    lose(url, "/audit/index/")
     with repair.lock_of(url).hold("mending", 1.0):
         repair.mend(url, 0.01)
     assert found(url) != []
@@ -145,11 +145,11 @@ def test_audit_trail_is_whole_after_a_crash_and_a_start(tmp_path):
         storm.begin(6)
         storm.wait_for(0.5)
         server.kill()
-        lose(url, "-token.created.json")
+        lose(url, "-token.created-")
         server.start()
         storm.end()
         wait_until(lambda: is_whole(url))
-        lose(url, "-package.signed.json")
+        lose(url, "-package.published+package.signed")
         server.kill_worker()  # the one in its place mends as well
         wait_until(lambda: is_whole(url))
         program(tmp_path / "store", "audit", "verify")

@@ -7,7 +7,7 @@ import pytest
 from support.events import event
 
 from nproxy_mw.access import Actor
-from nproxy_mw.audit import events, index, trail
+from nproxy_mw.audit import events, index, pages, trail
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import BadRequest, Busy, Changed, Exists, StorageUnavailable
 
@@ -31,12 +31,13 @@ def test_recorded_events_hang_in_one_chain(trail, actor):
     assert trail.chain()[0]["org"] == "acme"
 
 
-def test_event_is_indexed_under_its_day(trail, storage, actor):
-    """Each event is an object of its own, found by its time."""
-    trail.record("a.one", actor)
+def test_event_is_indexed_under_its_hour(trail, storage, actor):
+    """A key says when the change was made, what kinds of events it has, about which package, and by whom."""
+    trail.record("a.one", actor, package="@acme/utils")
     (event,) = trail.chain()
-    key = f"audit/events/2026/11/22/20261122T120000.000Z-{event['id']}-a.one.json"
-    assert orjson.loads(storage.read(key).data) == event
+    named = f"20261122T120000.000Z-{event['id']}-a.one-{index.digest('@acme/utils')}-{index.digest('ann')}"
+    stored = orjson.loads(storage.read(f"audit/index/2026/11/22/12/{named}.json").data)
+    assert stored == {"format": 1, "events": [event]}
 
 
 def test_append_is_not_repeated(trail, actor):
@@ -153,7 +154,7 @@ def test_settle_does_not_read_far_back(short, trail, storage, clock, actor):
 
 def test_failing_index_does_not_fail_the_event(trail, storage, actor, caplog):
     """An event whose index entry could not be written hangs in the chain all the same; the failure is logged."""
-    storage.broken["create", "audit/events"] = StorageUnavailable("full")
+    storage.broken["create", "audit/index"] = StorageUnavailable("full")
     trail.record("a.one", actor)
     assert kinds(trail.chain()) == ["a.one"]
     assert "audit index" in caplog.text
@@ -163,7 +164,7 @@ def test_index_takes_an_event_twice(trail, storage, actor):
     """An event that is indexed already is left as it is."""
     trail.record("a.one", actor)
     trail.index(trail.chain(), 0)
-    assert len(list(storage.list("audit/events"))) == 1
+    assert len(list(storage.list("audit/index"))) == 1
 
 
 @pytest.mark.parametrize(
@@ -230,12 +231,12 @@ def test_page_reads_only_what_it_shows(trail, told, storage):
     storage.calls.clear()
     trail.page(limit=2)
     assert [verb for verb, _ in storage.calls].count("read") == 2
-    assert ("list", "audit/events/2026/11/22") not in storage.calls
+    assert ("list", "audit/index/2026/11/22") not in storage.calls
 
 
 def test_rare_package_gives_a_short_page_with_a_cursor(trail, told, monkeypatch):
     """A page stops after so many events opened, and says where to go on."""
-    monkeypatch.setattr(index, "MAX_OPENED", 3)
+    monkeypatch.setattr(pages, "MAX_OPENED", 1)
     found, cursor = trail.page(package="@acme/p1")
     assert cursor is not None
     while cursor:
@@ -265,7 +266,7 @@ def test_event_of_a_host_whose_clock_is_ahead_is_shown(trail, clock, actor):
 
 def test_damaged_entry_is_passed_over(trail, told, storage):
     """An entry that cannot be read is left out of a page: verification tells of it."""
-    key = index.index_key(told[0])
+    key = index.index_key([told[0]])
     storage.replace(key, b"\xff", storage.read(key).revision)
     assert trail.page()[0] == told[1:]
 
@@ -294,11 +295,11 @@ def test_cursor_of_no_day_ends_the_list(trail, told):
 
 def test_change_that_another_process_left_unindexed_is_indexed_with_the_next(trail, storage, actor):
     """Whoever made it may have been killed before its events reached the index: all events of that change are there."""
-    signed = [event(trail, actor, "package.signed", package="@acme/utils", version="1.0.0") for _ in range(2)]
-    chain = events.extend([], [{**event, "time": signed[0]["time"]} for event in signed])
+    signed = ("package.signed", {"package": "@acme/utils", "version": "1.0.0"})
+    chain = events.extend([], trail.stamp(actor).events([signed, signed]))
     longer = events.extend(chain, [event(trail, actor, "package.tagged", package="@acme/utils")])
     trail.index(longer, len(chain))
-    assert len(list(storage.list("audit/events"))) == 3
+    assert len(list(storage.list("audit/index"))) == 2
     longest = events.extend(longer, [event(trail, actor, "package.tagged", package="@acme/utils")])
     storage.calls.clear()
     trail.index(longest, len(longer))
@@ -307,11 +308,11 @@ def test_change_that_another_process_left_unindexed_is_indexed_with_the_next(tra
 
 def test_change_whose_index_failed_is_indexed_with_the_next(trail, storage, actor):
     """Also when it was made by this process, of the administration or of a package."""
-    storage.broken["create", "audit/events"] = StorageUnavailable("full")
+    storage.broken["create", "audit/index"] = StorageUnavailable("full")
     trail.record("a.one", actor)
     storage.broken.clear()
     trail.record("a.two", actor)
-    assert len(list(storage.list("audit/events"))) == 2
+    assert len(list(storage.list("audit/index"))) == 2
 
 
 @pytest.mark.parametrize("last", [None, 5, {}, {"id": "x"}, {"id": "1", "time": "", "org": "", "event": "../x"}])
@@ -319,7 +320,7 @@ def test_damaged_end_of_a_chain_is_not_indexed(trail, storage, actor, last):
     """What is no event, or was edited, is left to the verification."""
     chain = events.extend([last], [event(trail, actor, "a.one")])
     trail.index(chain, 1)
-    assert len(list(storage.list("audit/events"))) == 1
+    assert len(list(storage.list("audit/index"))) == 1
 
 
 def test_publishers_never_touch_the_administration(trail, storage, actor):

@@ -126,7 +126,7 @@ def test_change_without_an_event_is_found_by_comparing(host, storage, clock):
     clock.pass_by(index.LATE + 0.1)
     assert other.found("second") == ["@acme/utils"]
     overwrite(storage, RECORD_OF_UTILS, before)  # an older generation than the index holds
-    for key in list(storage.list("orgs/acme/audit/events")):
+    for key in list(storage.list("orgs/acme/audit/index")):
         storage.delete(key)
     clock.pass_by(index.COMPARE + 1)
     other.found()
@@ -215,7 +215,7 @@ def test_change_that_cannot_be_read_is_read_by_the_next_check(host, storage, clo
         patch.setattr(one.index.database, "writing", lambda: read(None, RECORD_OF_UTILS))
         one.publish("@acme/utils")
     hosts = [one, other] if has_event else [one]
-    for key in [] if has_event else list(storage.list("orgs/acme/audit/events")):
+    for key in [] if has_event else list(storage.list("orgs/acme/audit/index")):
         storage.delete(key)
     with monkeypatch.context() as patch:
         patch.setattr(LocalStorage, "read", read)

@@ -26,6 +26,10 @@ EXAMPLES: dict[ObjectKind, tuple[tuple[object, ...], str]] = {
     layout.CHAIN: ((), "audit/administration.json"),
     layout.SEGMENT: ((1,), "audit/administration/000001.json"),
     layout.INDEX: (
+        ("2026/11/22/12", "20261122T120000.000Z-0f-x"),
+        "audit/index/2026/11/22/12/20261122T120000.000Z-0f-x.json",
+    ),
+    layout.EVENT_INDEX: (
         ("2026/11/22", "20261122T120000.000Z-0f-x"),
         "audit/events/2026/11/22/20261122T120000.000Z-0f-x.json",
     ),

@@ -143,11 +143,11 @@ def test_vanished_record_is_found(store):
 
 def test_missing_index_event_is_repaired(store):
     """An event that the index lacks is found, and put into it with repair."""
-    store.delete(keys_of(store, "audit/events")[0])
+    store.delete(keys_of(store, "audit/index")[0])
     assert ["the index lacks this event" in finding for finding in found(store)] == [True]
     progress = Progress()
     assert list(check(store, repair=True, progress=progress)) == []
-    assert progress.counts["events put into the index"] == 1
+    assert progress.counts["changes put into its index"] == 1
     assert found(store) == []
 
 

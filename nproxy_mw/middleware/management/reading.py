@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from nproxy_mw.access import Role
-from nproxy_mw.audit.index import MAX_LIMIT
+from nproxy_mw.audit.pages import MAX_LIMIT
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.http.messages import Response
 from nproxy_mw.middleware.management.calls import Call, Tenant, reply
 from nproxy_mw.middleware.management.operations import OfOrganization, Operation
-from nproxy_mw.middleware.management.schemas import CURSOR, MAYBE_TEXT, TEXT, a_list, an_object, ref
+from nproxy_mw.middleware.management.schemas import CURSOR, MAYBE_TEXT, TEXT, TIME, a_list, an_object, ref
 from nproxy_mw.rules.values import InvalidFields
+from nproxy_mw.times import parse_time
 
 PAGE = 50  # entries of a page by default
 PAGE_SCHEMA: dict[str, Any] = {"limit": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": PAGE}}
@@ -20,12 +21,18 @@ PAGE_SCHEMA: dict[str, Any] = {"limit": {"type": "integer", "minimum": 1, "maxim
 
 def audit(call: Call, organization: Tenant) -> Response:
     """Returns one page of the audit trail, newest first."""
-    query = call.query("after", "limit", "event", "package")
+    query = call.query("after", "limit", "event", "package", "by", "from", "to")
     limit = limit_in(query)
     refuse_future(query.get("after", ""))
     try:
         events, cursor = organization.trail.page(
-            after=query.get("after"), limit=limit, event=query.get("event"), package=query.get("package")
+            after=query.get("after"),
+            limit=limit,
+            event=query.get("event"),
+            package=query.get("package"),
+            by=query.get("by"),
+            since=_time_in(query, "from"),
+            until=_time_in(query, "to"),
         )
     except BadRequest as error:
         raise InvalidFields({"after": error.message}, code=error.code) from error
@@ -46,6 +53,14 @@ def whole_in(query: dict[str, str], name: str, default: int, highest: int) -> in
     return number
 
 
+def _time_in(query: dict[str, str], name: str) -> datetime | None:
+    """Returns the parameter *name*, a time; None when it is not given. Raises `InvalidFields`."""
+    try:
+        return parse_time(query[name]) if name in query else None
+    except ValueError as error:
+        raise InvalidFields({name: str(error)}, code=f"invalid-{name}") from error
+
+
 def refuse_future(cursor: str) -> None:
     """Refuses a cursor that no page can have returned: the trail would be searched day by day up to it."""
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y%m%d")
@@ -61,6 +76,7 @@ OPERATIONS = (
         "One page of the audit trail, newest first; `next` is given as `after` for the page behind it",
         OfOrganization(audit, Role.READER),
         an_object({"events": a_list(ref("Event")), "next": MAYBE_TEXT}),
-        query=PAGE_SCHEMA | {"after": CURSOR, "event": TEXT, "package": TEXT},
+        query=PAGE_SCHEMA
+        | {"after": CURSOR, "event": TEXT, "package": TEXT, "by": TEXT, "from": TIME, "to": TIME},
     ),
 )
