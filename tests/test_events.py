@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from nproxy_mw import token_format
 from nproxy_mw.access import Actor
 from nproxy_mw.audit import events
-from nproxy_mw.audit.events import Stamp
+from nproxy_mw.audit.events import Stamp, begins_before, since
 from nproxy_mw.times import timestamp
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
@@ -172,3 +172,23 @@ def test_deeply_nested_event_is_a_flaw():
 def test_end_cut_off_is_not_seen_in_the_chain():
     """A chain whose end was cut off is sound in itself: checkpoints are needed for that."""
     assert events.verify(chain_of(5)[:3]) == []
+
+
+@pytest.mark.parametrize(
+    ("times", "moment", "kept"),
+    [
+        ("", "5", ""),
+        ("123", "2", "23"),
+        ("123", "0", "123"),
+        ("1233", "9", "33"),
+        ("131", "2", "131"),
+        ("143", "2", "43"),
+    ],
+)
+def test_end_of_a_chain(times, moment, kept):
+    """What happened since a moment, and the last change whenever it was; also where clocks disagree."""
+    chain = [{"time": time} for time in times]
+    assert "".join(event["time"] for event in since(chain, moment)) == kept
+    for start in range(len(chain)):
+        if begins_before(chain[start:], moment):
+            assert since(chain[start:], moment) == since(chain, moment)

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from nproxy_mw.access import Actor
+from nproxy_mw.audit.dirty import Cover
 from nproxy_mw.audit.events import AuditedChange, Stamp
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import NproxyError
@@ -54,16 +55,18 @@ class AuditedObject:
             StorageUnavailable: the object cannot be read or written. It may have been written.
             ClientError: whatever *step* raises.
         """
-        change = _RecordedChange(self.trail, self.trail.stamp(actor), step)
-        documents.change(self.storage, self.key, change.next, is_done=change.is_done)
-        if change.after is not None:
-            self._append(change.events)
+        with self.trail.dirty.covering() as cover:
+            change = _RecordedChange(self.trail, self.trail.stamp(actor), step, cover)
+            documents.change(self.storage, self.key, change.next, is_done=change.is_done)
+            if change.after is not None:
+                self._append(change.events)
         return change.after if change.after is not None else change.completed
 
     def _append(self, events: Sequence[Json]) -> None:
         try:
             self.trail.append(events)
         except NproxyError as error:
+            self.trail.dirty.spoil()
             _log.warning("%s was changed, and the audit trail does not show it yet: %s", self.key, error)
 
 
@@ -74,6 +77,7 @@ class _RecordedChange:
     trail: Trail
     stamp: Stamp
     step: Step
+    cover: Cover
     after: dict[str, Any] | None = None
     events: Sequence[Json] = field(default=())
     completed: dict[str, Any] | None = None  # an object that stays, after its pending events were appended
@@ -87,6 +91,7 @@ class _RecordedChange:
         else:
             kept = {key: value for key, value in (before or {}).items() if key not in ("format", "events")}
             self.after = {**kept, **change.after, "events": [*change.after.get("events", ()), *self.events]}
+            self.cover.begin()
         return self.after
 
     def is_done(self, found: Json) -> bool:

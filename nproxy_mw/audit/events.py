@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from itertools import takewhile
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import orjson
@@ -132,14 +133,16 @@ def head(chain: Sequence[Any]) -> str:
     return str(last.get("hash", "")) if isinstance(last, dict) else ""
 
 
-def last_change(chain: Sequence[Any]) -> list[Json]:
-    """Returns the events at the end of *chain* that record one change: those of one request and one moment."""
-    last: list[Json] = []
-    for event in reversed(chain):
-        if not _is_event(event) or not _fits(event) or (last and _moment(event) != _moment(last[0])):
-            break
-        last.insert(0, event)
-    return last
+def since(chain: Sequence[Any], moment: str) -> Sequence[Any]:
+    """Returns the end of *chain*: what happened at *moment* or later, and at least its last change."""
+    first = min([moment, *map(_time_of, chain[-1:])])
+    recent = sum(1 for _ in takewhile(lambda event: _time_of(event) >= first, reversed(chain)))
+    return chain[len(chain) - recent :]
+
+
+def begins_before(chain: Sequence[Any], moment: str) -> bool:
+    """Returns whether *chain*, the end of a longer one, holds all that `since` returns of that."""
+    return bool(chain) and _time_of(chain[0]) < min(moment, _time_of(chain[-1]))
 
 
 def verify(chain: Sequence[Any], where: str = "", *, previous: str = "") -> list[CheckFinding]:
@@ -163,12 +166,12 @@ def verify(chain: Sequence[Any], where: str = "", *, previous: str = "") -> list
 _MEMBERS = ("id", "time", "org", "event", "previous", "hash")
 
 
+def _time_of(event: Any) -> str:
+    return str(event.get("time")) if isinstance(event, Mapping) else ""
+
+
 def _is_event(event: Any) -> bool:
     return isinstance(event, dict) and all(isinstance(event.get(key), str) for key in _MEMBERS)
-
-
-def _moment(event: Json) -> tuple[Any, Any]:
-    return event["time"], event.get("requestId")
 
 
 def _contradictions(event: Json, previous: str, seen: set[str]) -> Iterator[str]:

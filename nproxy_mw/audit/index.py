@@ -27,7 +27,7 @@ from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.documents import UnreadableObject
 from nproxy_mw.storage.layout import EVENT_INDEX, INDEX, ObjectKind
-from nproxy_mw.storage.port import Storage
+from nproxy_mw.storage.port import Storage, is_key
 
 MAX_EVENTS = 200
 """Events in one object at most; a larger change has several."""
@@ -111,14 +111,11 @@ def event_key(event: Json) -> str:
 def objects_of(change: Sequence[Json], keys: Container[str]) -> dict[str, bytes]:
     """Returns the objects that hold *change*, in an index that has *keys*, by their keys.
 
-    It is one; or one per event, when an earlier version wrote any of them.
+    It is one; or one per event, when an earlier version wrote any of them; or both, when that was done twice.
     """
-    key = index_key(change)
-    if key not in keys:
-        old = {event_key(event): orjson.dumps(event) for event in change}
-        if any(one in keys for one in old):
-            return old
-    return {key: _encode(change)}
+    key, old = index_key(change), {event_key(event): orjson.dumps(event) for event in change}
+    there = {one: data for one, data in old.items() if one in keys}
+    return old if there and key not in keys else {key: _encode(change), **there}
 
 
 def write(storage: Storage, events: Iterable[Json]) -> None:
@@ -147,6 +144,22 @@ def read(storage: Storage, entry: IndexEntry) -> list[dict[str, Any]]:
 def keys(storage: Storage) -> set[str]:
     """Returns every key of the index, listed now."""
     return {*storage.list(INDEX.folder), *storage.list(EVENT_INDEX.folder)}
+
+
+class ListedFolders:
+    """The keys of the index on *storage*, listed by the folder, when one is first asked for."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._folders: dict[str, frozenset[str]] = {}
+
+    def __contains__(self, key: object) -> bool:
+        if not isinstance(key, str) or not is_key(key):
+            return False
+        folder = key.rpartition("/")[0]
+        if folder not in self._folders:
+            self._folders[folder] = frozenset(self._storage.list(folder))
+        return key in self._folders[folder]
 
 
 def is_empty(storage: Storage) -> bool:

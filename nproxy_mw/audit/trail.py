@@ -17,6 +17,7 @@ from typing import Any
 
 from nproxy_mw.access import Actor
 from nproxy_mw.audit import events, index, pages
+from nproxy_mw.audit.dirty import Cover, DirtyMarks
 from nproxy_mw.audit.events import Stamp
 from nproxy_mw.audit.package_chain import pieces_of
 from nproxy_mw.audit.pages import EventFilter, Page
@@ -37,7 +38,7 @@ ATTEMPTS = 40
 """An append always loses to another append that won, so this many hosts at once are served."""
 
 _REMEMBERED = 10_000
-"""Chains of which one process remembers that it indexed their last change."""
+"""Events that one process tries to put into the index again; later ones are left to the next start."""
 
 # How far the clocks of two hosts may be apart: an event is not looked for in segments that are older by more than that.
 _SKEW = 24 * 60 * 60 * 1000  # milliseconds
@@ -64,7 +65,8 @@ class Trail:
         self.storage = storage
         self.org = org
         self.clock = clock
-        self._indexed: set[str] = set()  # heads of chains whose last change this process put into the index
+        self.dirty = DirtyMarks(storage, clock=clock)
+        self._unindexed: list[Json] = []  # events whose place in the index could not be written
 
     def stamp(self, actor: Actor) -> Stamp:
         """Returns the stamp for the events of one change that *actor* makes now."""
@@ -86,13 +88,21 @@ class Trail:
             Busy: too many hosts append at once.
             StorageUnavailable: the chain cannot be read or written.
         """
-        wanted = {event["id"]: event for event in new}
+        with self.dirty.covering() as cover:
+            self._append({event["id"]: event for event in new}, cover)
+
+    def _append(self, wanted: dict[str, Json], cover: Cover) -> None:
         first_seen = 0  # the number of the newest segment at the first attempt
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             segment, stored = self._newest()
             first_seen = first_seen or segment.number
             wanted = self._without_appended(wanted, segment, first_seen)
-            if not wanted or self._append_once(segment, stored, list(wanted.values())):
+            if not wanted:
+                if attempt:  # the write before was carried out, and nothing was indexed
+                    self.dirty.spoil()
+                return
+            cover.begin()
+            if self._append_once(segment, stored, list(wanted.values())):
                 return
         raise Busy("The audit trail is being written by too many at once: try again.")
 
@@ -118,16 +128,17 @@ class Trail:
     def index(self, chain: Sequence[Json], before: int) -> None:
         """Puts the events of a chain that was just stored into the index. *before* is how many it held until then.
 
-        The events of the change before that are put there too, unless this process made it: another one may have been
-        killed between the chain and the index. A failure is logged; the next change or the next start makes up for it.
+        The caller covers this and the write before it with a mark (`DirtyMarks.covering`). A failure is logged; the
+        next change of this process or the next start makes up for it.
         """
-        last, head = events.head(chain[:before]), events.head(chain)
-        new = chain[before:] if last in self._indexed else [*events.last_change(chain[:before]), *chain[before:]]
-        self._indexed.discard(last)
-        if len(self._indexed) >= _REMEMBERED:
-            self._indexed.clear()
-        if self._write_index(new):
-            self._indexed.add(head)
+        failed, self._unindexed = self._unindexed, []
+        new = [*failed, *chain[before:]]
+        try:
+            index.write(self.storage, new)
+        except NproxyError as error:
+            _log.warning("event %s is missing in the audit index: %s", new[-1]["id"], error)
+            self._unindexed = [*self._unindexed, *new][:_REMEMBERED]
+            self.dirty.spoil()
 
     def page(
         self,
@@ -173,6 +184,11 @@ class Trail:
         segment, _ = self._newest()
         yield segment
         yield from self._segments_before(segment.number)
+
+    def chain_since(self, moment: datetime) -> list[Json]:
+        """Returns the end of the administration's chain, with all that was appended at *moment* or later."""
+        segments = list(self._segments_since(int(moment.timestamp() * 1000)))
+        return [event for segment in reversed(segments) for event in segment.chain]
 
     def _segments_since(self, milliseconds: int) -> Iterator[Segment]:
         """Yields the segments that may hold an event of that time or later, newest first.
@@ -226,15 +242,6 @@ class Trail:
             self.storage.create(SEGMENT.key(number), stored.data)
         except Exists:
             return self.storage.read(SEGMENT.key(number)).data == stored.data
-        return True
-
-    def _write_index(self, new: Sequence[Json]) -> bool:
-        """Puts events into the index; returns whether all of them are there now."""
-        try:
-            index.write(self.storage, new)
-        except NproxyError as error:
-            _log.warning("event %s is missing in the audit index: %s", new[0]["id"], error)
-            return False
         return True
 
     def _read(self, key: str) -> Stored | None:

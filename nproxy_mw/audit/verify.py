@@ -101,16 +101,15 @@ def reindex(trail: Trail, chains: Chains) -> int:
     What else the index holds stays: it may be all that is left of a chain that was cut.
     """
     keys = index.keys(trail.storage)
-    return sum(_repair(trail.storage, key, data) for key, data in _objects(chains, keys))
+    return sum(_repair(trail.storage, key, data) for key, data in _objects((chain for _, chain in chains), keys))
 
 
-def fill(trail: Trail, chains: Chains) -> int:
-    """Writes the changes that the index lacks, and nothing else; returns how many objects that were.
+def fill(storage: Storage, chains: Iterable[Sequence[Any]], keys: Container[str]) -> int:
+    """Writes the changes of *chains* that an index with *keys* lacks, and nothing else; returns how many objects.
 
-    The index is listed once and first, so that what is written meanwhile is at most written twice.
+    *storage* is the organization's own. The keys are listed first, so what is written meanwhile is at most tried again.
     """
-    keys = index.keys(trail.storage)
-    return sum(_create(trail.storage, key, data) for key, data in _objects(chains, keys) if key not in keys)
+    return sum(_create(storage, key, data) for key, data in _objects(chains, keys) if key not in keys)
 
 
 class _HeldIndex:
@@ -147,10 +146,11 @@ class _HeldIndex:
             return "lacks this event"
 
 
-def _objects(chains: Chains, keys: Container[str]) -> Iterator[tuple[str, bytes]]:
+def _objects(chains: Iterable[Sequence[Any]], keys: Container[str]) -> Iterator[tuple[str, bytes]]:
     """What an index that has *keys* should hold of *chains*: all changes in which nothing is wrong."""
-    for _, chain in chains:
-        broken = {id(chain[finding.index or 0]) for finding in events.verify(chain)}
+    for chain in chains:
+        previous = str(chain[0].get("previous")) if chain and isinstance(chain[0], dict) else ""
+        broken = {id(chain[finding.index or 0]) for finding in events.verify(chain, previous=previous)}
         for change in index.changes_in(chain):
             if not any(id(event) in broken for event in change):
                 yield from index.objects_of(change, keys).items()

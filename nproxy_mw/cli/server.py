@@ -6,6 +6,7 @@ import os
 import sys
 from typing import Any
 
+from nproxy_mw.audit.dirty import settle_all
 from nproxy_mw.cli import beginning, gunicorn_conf
 from nproxy_mw.cli.addresses import Bind
 from nproxy_mw.cli.options import UsageError
@@ -43,6 +44,7 @@ class Server(BaseApplication):
             "worker_tmp_dir": _MEMORY if os.access(_MEMORY, os.W_OK) else None,
             "proc_name": "nproxy-mw",
             "post_worker_init": self.begin,
+            "worker_exit": lambda server, worker: settle_all(),
             "on_exit": lambda arbiter: say("Stopped.", sys.stderr),
         }
         for name in settings.keys() & self.cfg.settings.keys():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from fsspec.core import split_protocol
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from nproxy_mw.audit.dirty import settle_all
 from nproxy_mw.cli.addresses import ChosenUpstream
 from nproxy_mw.cli.command import Parsed
 from nproxy_mw.cli.options import UsageError
@@ -142,6 +143,7 @@ def _try_storage(serving: Serving) -> None:
         raise UsageError(str(error)) from error
     organization.keys.check()
     organization.settings.ensure_scopes(serving.options.scope, actor=ACTOR)
+    settle_all()
 
 
 def _try_in_own_process(serving: Serving) -> None:

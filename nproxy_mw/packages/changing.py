@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from nproxy_mw.audit import events
+from nproxy_mw.audit.dirty import Cover
 from nproxy_mw.audit.events import Stamp
 from nproxy_mw.errors import StorageUnavailable
 from nproxy_mw.json_values import Json
@@ -40,13 +41,14 @@ class RecordedChange:
     step: RecordStep
     needs: Callable[[PartRef], bool]
     stamp: Stamp
+    cover: Cover
     nonce: str = field(default_factory=lambda: secrets.token_hex(8))
     before: Record = field(default_factory=Record)
     after: Record = field(default_factory=Record)
     stored: Record = field(default_factory=Record)
     revision: Revision | None = None
     chain: Sequence[Json] = ()
-    """The end of the package's chain, with at least the events of this change and of the one before."""
+    """The end of the package's chain, with at least the events of this change."""
     _replaced: frozenset[str] = frozenset()  # parts that the last attempt no longer names
     _made: set[str] = field(default_factory=set)  # parts of all attempts
     _places: set[int] = field(default_factory=set)  # in the whole chain, where the attempts put their first events
@@ -86,6 +88,7 @@ class RecordedChange:
         change = self.step(self.before, self.stamp.time)
         if change.after is self.before:
             return None
+        self.cover.begin()
         new = self.stamp.events(change.facts, package=str(self.name))
         self.after, self.chain = change.after, events.extend(found.chain, new)
         self._places.add(found.event_count)

@@ -232,14 +232,15 @@ class PackageStore:
         *step* is given the record with those of its parts that *needs* accepts. Unless *ask*, the storage was asked for
         the record a moment ago.
         """
-        with self.locks.hold(f"{self.org}/{name}", LOCK_SECONDS):
-            change = RecordedChange(self.storage, self.records, name, step, needs, self.trail.stamp(actor))
-            change.run(self._remembered(name) if ask else self.records.kept(name) or (None, None))
-        self._remove(change.unnamed())
-        if change.after is not change.before:
-            # The events are safe in the record. The index is derived from it, and completed at the next change.
-            self.trail.index(change.chain, len(change.before.chain))
-            self.changed(name, change.stored, change.revision)
+        with self.trail.dirty.covering() as cover:
+            with self.locks.hold(f"{self.org}/{name}", LOCK_SECONDS):
+                change = RecordedChange(self.storage, self.records, name, step, needs, self.trail.stamp(actor), cover)
+                change.run(self._remembered(name) if ask else self.records.kept(name) or (None, None))
+            self._remove(change.unnamed())
+            if change.after is not change.before:
+                # The events are safe in the record. The index is derived from it, and completed at the next start.
+                self.trail.index(change.chain, len(change.before.chain))
+                self.changed(name, change.stored, change.revision)
 
     def _remembered(self, name: Name) -> tuple[Record | None, Revision | None]:
         """Returns the record, which may be a little old, and its revision; nothing when there is none."""

@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import BinaryIO
 
 from nproxy_mw.lru import Lru
 from nproxy_mw.storage.generations import Generations
-from nproxy_mw.storage.listing import list_with_revisions
+from nproxy_mw.storage.listing import list_with_revisions, list_with_times
 from nproxy_mw.storage.port import Revision, Storage, Stored
 from nproxy_mw.storage.prefixed import Prefixed
 
@@ -108,6 +109,9 @@ class FreshnessCache:
 
     def list_with_revisions(self, prefix: str = "") -> Iterator[tuple[str, Revision | None]]:
         return list_with_revisions(self.storage, prefix)
+
+    def list_with_times(self, prefix: str = "") -> Iterator[tuple[str, datetime | None]]:
+        return list_with_times(self.storage, prefix)
 
     def strict(self) -> FreshnessCache:
         """Returns the same storage, asked each time. What it confirms counts for this one too."""

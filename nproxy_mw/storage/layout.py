@@ -145,6 +145,12 @@ INSTALLS = ObjectKind(
 """Part of the ledger of installs: its day, then the hour and process that wrote it."""
 
 CHECKPOINT = ObjectKind("checkpoint", _ORGANIZATION, "audit/checkpoints/{:08}.json", ("([0-9]+)",), Stage.REST)
+DIRTY = ObjectKind("dirty mark", _ORGANIZATION, "upkeep/dirty/{}.json", (_NAME,), care=Care.IGNORED)
+"""That a process may have stored what the trail does not show yet: when it was written, and random digits."""
+
+MENDED = ObjectKind("mended", _ORGANIZATION, "upkeep/mended.json", care=Care.IGNORED)
+"""When everything was last looked at for what the trail does not show."""
+
 LOGIN = ObjectKind("login", _ORGANIZATION, "logins/{}.json", (_NAME,), passing=True, care=Care.IGNORED)
 ORPHANS = ObjectKind("orphans", _ORGANIZATION, "upkeep/orphans.json", care=Care.IGNORED)
 """Which orphans ``gc`` saw, and when first."""
@@ -171,7 +177,7 @@ UNKNOWN = ObjectKind("unknown", _STORE, "", (), Stage.REST, care=Care.REPORTED)
 
 KINDS = (
     RECORD, TARBALL, PART, SETTINGS, KEYS, TOKEN, EXCEPTION_REQUESTS, CHAIN, SEGMENT, INDEX, EVENT_INDEX, INSTALLS,
-    CHECKPOINT, LOGIN, ORPHANS, KNOWLEDGE, ORGANIZATION, ADMINISTRATOR, SESSION, ATTEMPTS, PROBE, COPY,
+    CHECKPOINT, DIRTY, MENDED, LOGIN, ORPHANS, KNOWLEDGE, ORGANIZATION, ADMINISTRATOR, SESSION, ATTEMPTS, PROBE, COPY,
 )  # fmt: skip
 
 

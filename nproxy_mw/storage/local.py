@@ -17,6 +17,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -102,6 +103,12 @@ class LocalStorage:
         for key, path in _walk(folder, f"{prefix}/" if prefix else ""):
             with suppress(Missing):  # deleted meanwhile
                 yield key, _revision_of(path)
+
+    def list_with_times(self, prefix: str = "") -> Iterator[tuple[str, datetime]]:
+        folder = self.root / check_key(prefix) if prefix else self.root
+        for key, path in _walk(folder, f"{prefix}/" if prefix else ""):
+            with suppress(FileNotFoundError), translated():  # deleted meanwhile
+                yield key, datetime.fromtimestamp(Path(path).stat().st_mtime, UTC)
 
     def sweep(self, older_than: float = 86_400.0, *, dry_run: bool = False) -> int:
         """Removes temporary files that killed processes left more than *older_than* seconds ago; returns how many.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import BinaryIO
 
-from nproxy_mw.storage.listing import list_with_revisions
+from nproxy_mw.storage.listing import list_with_revisions, list_with_times
 from nproxy_mw.storage.port import Revision, Storage, Stored, check_key
 
 
@@ -48,6 +49,10 @@ class Prefixed:
     def list_with_revisions(self, prefix: str = "") -> Iterator[tuple[str, Revision | None]]:
         found = list_with_revisions(self.storage, self.outer(prefix) if prefix else self.prefix)
         return ((key.removeprefix(f"{self.prefix}/"), revision) for key, revision in found)
+
+    def list_with_times(self, prefix: str = "") -> Iterator[tuple[str, datetime | None]]:
+        found = list_with_times(self.storage, self.outer(prefix) if prefix else self.prefix)
+        return ((key.removeprefix(f"{self.prefix}/"), time) for key, time in found)
 
     def outer(self, key: str) -> str:
         """Returns the key in the whole storage."""

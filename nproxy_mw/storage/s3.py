@@ -21,6 +21,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, BinaryIO, cast
 
 from nproxy_mw.errors import Changed, Exists, Missing, StorageUnavailable
@@ -90,13 +91,17 @@ class S3Storage:
             self._requests.send("delete_object", Bucket=self.bucket, Key=self._path(key))
 
     def list(self, prefix: str = "") -> Iterator[str]:
-        return (key for key, _ in self.list_with_revisions(prefix))
+        return (key for key, _ in self._pages(prefix))
 
     def list_with_revisions(self, prefix: str = "") -> Iterator[tuple[str, Revision]]:
-        return self._pages(f"{self._path(prefix)}/" if prefix else self.prefix)
+        return ((key, Revision(entry["ETag"])) for key, entry in self._pages(prefix))
 
-    def _pages(self, prefix: str) -> Iterator[tuple[str, Revision]]:
-        """The keys and revisions of all objects whose names begin with *prefix*, page by page."""
+    def list_with_times(self, prefix: str = "") -> Iterator[tuple[str, datetime | None]]:
+        return ((key, entry.get("LastModified")) for key, entry in self._pages(prefix))
+
+    def _pages(self, folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The keys in *folder*, and what the engine lists of each, page by page."""
+        prefix = f"{self._path(folder)}/" if folder else self.prefix
         more: dict[str, object] = {}
         while True:
             response = self._requests.send(
@@ -105,7 +110,7 @@ class S3Storage:
             for entry in response.get("Contents", ()):
                 key = entry["Key"][len(self.prefix) :]
                 if is_key(key):
-                    yield key, Revision(entry["ETag"])
+                    yield key, entry
             if not response.get("IsTruncated"):
                 return
             more = {"ContinuationToken": response["NextContinuationToken"]}

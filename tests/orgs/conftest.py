@@ -32,12 +32,14 @@ class Watched:
         self.broken = {}
 
     def __getattr__(self, verb):
+        real = getattr(self.storage, verb)
+
         def call(key="", *args, **keywords):
             self.calls.append((verb, key))
             for (broken, part), error in self.broken.items():
                 if broken == verb and part in key:
                     raise error
-            return getattr(self.storage, verb)(key, *args, **keywords)
+            return real(key, *args, **keywords)
 
         return call
 

@@ -293,19 +293,6 @@ def test_cursor_of_no_day_ends_the_list(trail, told):
     assert len(trail.page(after="99999999T999999.999Z-" + "f" * 32)[0]) == len(told)
 
 
-def test_change_that_another_process_left_unindexed_is_indexed_with_the_next(trail, storage, actor):
-    """Whoever made it may have been killed before its events reached the index: all events of that change are there."""
-    signed = ("package.signed", {"package": "@acme/utils", "version": "1.0.0"})
-    chain = events.extend([], trail.stamp(actor).events([signed, signed]))
-    longer = events.extend(chain, [event(trail, actor, "package.tagged", package="@acme/utils")])
-    trail.index(longer, len(chain))
-    assert len(list(storage.list("audit/index"))) == 2
-    longest = events.extend(longer, [event(trail, actor, "package.tagged", package="@acme/utils")])
-    storage.calls.clear()
-    trail.index(longest, len(longer))
-    assert len(storage.calls) == 1
-
-
 def test_change_whose_index_failed_is_indexed_with_the_next(trail, storage, actor):
     """Also when it was made by this process, of the administration or of a package."""
     storage.broken["create", "audit/index"] = StorageUnavailable("full")

@@ -54,6 +54,13 @@ def findings(trail):
     return [str(finding) for finding in verify.verify(trail, verify.all_chains(trail), checkpoints, [])]
 
 
+def filled(trail):
+    """How much a start adds to the index that it lists as a whole, or by the folder."""
+    chains = [chain for _, chain in verify.all_chains(trail)]
+    counts = [verify.fill(trail.storage, chains, keys(trail.storage)) for keys in (index.ListedFolders, index.keys)]
+    return sum(counts)
+
+
 def reads(storage):
     return [key for verb, key in storage.calls if verb == "read"]
 
@@ -211,11 +218,12 @@ def test_busy_day_is_listed_by_the_hour(trail, storage, clock, actor, monkeypatc
     assert len([verb for verb, _ in storage.calls if verb == "list"]) <= 6
 
 
-def test_page_looks_at_a_bounded_number_of_keys(trail, actor, monkeypatch):
+def test_page_looks_at_a_bounded_number_of_keys(trail, clock, actor, monkeypatch):
     """Where nothing fits, a page is empty and says where to go on."""
     monkeypatch.setattr(pages, "MAX_PASSED", 10)
     trail.record("a.rare", actor)
     for _ in range(35):
+        clock.forward(seconds=1)
         trail.record("a.one", actor)
     found, cursor = trail.page(event="a.rare")
     assert (found, cursor is None) == ([], False)
@@ -267,7 +275,7 @@ def test_index_of_an_earlier_version_is_read_and_verified(trail, storage, actor,
         *(each["event"] for each in old[::-1]),
     ]
     assert findings(trail) == []
-    assert verify.fill(trail, verify.all_chains(trail)) == verify.reindex(trail, verify.all_chains(trail)) == 0
+    assert filled(trail) == verify.reindex(trail, verify.all_chains(trail)) == 0
 
 
 def test_change_that_an_earlier_version_indexed_in_part_is_completed(trail, storage, actor):
@@ -278,7 +286,7 @@ def test_change_that_an_earlier_version_indexed_in_part_is_completed(trail, stor
     assert findings(trail) == [
         "@acme/utils, event 1: the index lacks this event: repair it with 'nproxy-mw check --repair'"
     ]
-    assert verify.fill(trail, verify.all_chains(trail)) == 1
+    assert filled(trail) == 1
     assert everything(trail) == made[::-1]
     assert findings(trail) == []
 

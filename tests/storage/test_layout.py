@@ -35,6 +35,8 @@ EXAMPLES: dict[ObjectKind, tuple[tuple[object, ...], str]] = {
     ),
     layout.INSTALLS: (("2026/11/22", "12-0f1a"), "installs/2026/11/22/12-0f1a.json"),
     layout.CHECKPOINT: ((12,), "audit/checkpoints/00000012.json"),
+    layout.DIRTY: (("20261122T120000.000Z-0f",), "upkeep/dirty/20261122T120000.000Z-0f.json"),
+    layout.MENDED: ((), "upkeep/mended.json"),
     layout.LOGIN: (("6b-0f",), "logins/6b-0f.json"),
     layout.ORPHANS: ((), "upkeep/orphans.json"),
     layout.KNOWLEDGE: ((), "knowledge.json"),

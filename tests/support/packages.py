@@ -57,7 +57,7 @@ def recorded(packages: PackageStore, name: Name = NAME) -> list[tuple[str, str |
 
 def keys(storage: Storage) -> list[str]:
     """The keys of all records and tarballs."""
-    return sorted(key for key in storage.list() if not key.startswith(("audit/", "parts/")))
+    return sorted(key for key in storage.list() if not key.startswith(("audit/", "parts/", "upkeep/")))
 
 
 def assert_whole(storage: Storage) -> None:

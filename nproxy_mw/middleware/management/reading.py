@@ -76,7 +76,6 @@ OPERATIONS = (
         "One page of the audit trail, newest first; `next` is given as `after` for the page behind it",
         OfOrganization(audit, Role.READER),
         an_object({"events": a_list(ref("Event")), "next": MAYBE_TEXT}),
-        query=PAGE_SCHEMA
-        | {"after": CURSOR, "event": TEXT, "package": TEXT, "by": TEXT, "from": TIME, "to": TIME},
+        query=PAGE_SCHEMA | {"after": CURSOR, "event": TEXT, "package": TEXT, "by": TEXT, "from": TIME, "to": TIME},
     ),
 )
