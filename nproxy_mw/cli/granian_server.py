@@ -9,8 +9,10 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from itertools import count
+from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING, Any
 
+from nproxy_mw.audit.dirty import settle_all
 from nproxy_mw.cli import beginning
 from nproxy_mw.cli.access_log import AccessLog
 from nproxy_mw.cli.addresses import Bind
@@ -95,6 +97,7 @@ class GranianServer(MPServer):
 
     def _load(self, age: int) -> WSGIApplication:
         """The WSGI application; called in each worker, the first of which has the *age* 1."""
+        Finalize(None, settle_all, exitpriority=0)  # a worker of multiprocessing runs no functions of atexit
         application = self.serving.application()
         host, port = self._listener.getsockname()[:2]
         beginning.begin(self.serving, Bind(host, port), age)
