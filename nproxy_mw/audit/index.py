@@ -170,7 +170,8 @@ def is_empty(storage: Storage) -> bool:
 def entries_before(storage: Storage, bound: str) -> Iterator[IndexEntry]:
     """Yields the entries whose cursors are below *bound*, newest first. Folders are listed when they are reached."""
     each = (_newest_first(storage, kind, bound) for kind in _DEPTHS)
-    return heapq.merge(*each, key=attrgetter("cursor"), reverse=True)
+    merged = heapq.merge(*each, key=attrgetter("cursor"), reverse=True)
+    return (entry for entry in merged if entry.key)
 
 
 def entries_between(storage: Storage, start: datetime, end: datetime) -> Iterator[IndexEntry]:
@@ -219,7 +220,7 @@ def may_be(found: str, wanted: object) -> bool:
 
 def _newest_first(storage: Storage, kind: ObjectKind, bound: str) -> Iterator[IndexEntry]:
     """The entries of one kind below *bound*. Most often a page is in the day of *bound*, or in the one before."""
-    day = _day_of(bound) if kind is INDEX else None
+    day = _day_of(bound)
     if day is not None:
         for near in (day, day - timedelta(days=1)):
             yield from _below(storage, kind, (f"{near:%Y}", f"{near:%m}", f"{near:%d}"), bound)
@@ -228,7 +229,12 @@ def _newest_first(storage: Storage, kind: ObjectKind, bound: str) -> Iterator[In
 
 
 def _below(storage: Storage, kind: ObjectKind, path: tuple[str, ...], bound: str) -> Iterator[IndexEntry]:
-    """The entries below *bound* in the folder *path*: it is listed whole if it has few, else one folder in it."""
+    """The entries below *bound* in the folder *path*: it is listed whole if it has few, else one folder in it.
+
+    Before that comes an entry without a key, which stands above them in order: so a merge with another index lists the
+    folder only when it gets there.
+    """
+    yield IndexEntry("", min(f"{''.join(path[:3])}{'T'.join(['', *path[3:]])}~", bound), _VARIOUS)
     is_last = len(path) == _DEPTHS[kind]
     found = list(islice(storage.list("/".join((kind.folder, *path))), None if is_last else FEW + 1))
     if is_last or len(found) <= FEW:
