@@ -39,7 +39,7 @@ def _package_chains(storage: Storage) -> Iterator[tuple[str, Sequence[Any]]]:
 
 
 def administration_chain(trail: Trail) -> Sequence[Any]:
-    """Returns the administration's chain, or one thing in its place that is no event: see `package_chain.chain_in`.
+    """Returns the administration's chain, or one thing in its place that is no event: see `package_chain.pieces_of`.
 
     Raises:
         StorageUnavailable: the storage cannot be read.
