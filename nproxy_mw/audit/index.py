@@ -202,9 +202,13 @@ def kinds_of(storage: Storage, day: date) -> Counter[str]:
         StorageUnavailable: the storage cannot be read.
     """
     counts: Counter[str] = Counter()
+    alike: dict[str, list[IndexEntry]] = {}  # few labels, and many entries of each
     for kind in _DEPTHS:
         for entry in _entries(kind, storage.list(f"{kind.folder}/{day:%Y/%m/%d}")):
-            counts.update(entry.kinds or [str(event.get("event")) for event in read(storage, entry)])
+            alike.setdefault(entry.label, []).append(entry)
+    for entries in alike.values():
+        counts.update({kind: number * len(entries) for kind, number in entries[0].kinds.items()})
+    counts.update(str(event.get("event")) for entry in alike.get(_VARIOUS, ()) for event in read(storage, entry))
     return counts
 
 

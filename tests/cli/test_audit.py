@@ -32,7 +32,7 @@ def lose_index(folder: Path) -> None:
 def newer(folder: Path) -> None:
     """A record that another host's newer version wrote."""
     record = next(iter(folder.rglob("record.json")))
-    record.write_bytes(record.read_bytes().replace(b'"format":1', b'"format":2'))
+    record.write_bytes(record.read_bytes().replace(b'"format":1', b'"format":9'))
 
 
 def edit(folder: Path) -> None:
@@ -72,7 +72,7 @@ def test_newer_checkpoint_is_no_missing_witness(folder: Path, tmp_path: Path, ca
     witness = tmp_path / "witness.json"
     witness.write_text(capsys.readouterr().out)
     checkpoint = next(iter((folder / "orgs/default/audit/checkpoints").rglob("*.json")))
-    checkpoint.write_bytes(checkpoint.read_bytes().replace(b'"format":1', b'"format":2'))
+    checkpoint.write_bytes(checkpoint.read_bytes().replace(b'"format":1', b'"format":9'))
     assert main(["audit", "verify", "--storage", str(folder), "--witness", str(witness)]) == 1
     printed = capsys.readouterr()
     assert printed.err.startswith(f"{UNVERIFIED}: 1 finding.")

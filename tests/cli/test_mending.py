@@ -14,6 +14,7 @@ from support.server import program
 from nproxy_mw.accounts.administrators import AdministratorStore
 from nproxy_mw.audit import verify
 from nproxy_mw.audit.checkpoints import Checkpoints
+from nproxy_mw.audit.dirty import settle_all
 from nproxy_mw.cli import repair
 from nproxy_mw.errors import StorageUnavailable
 from nproxy_mw.orgs.directory import OrganizationDirectory
@@ -157,6 +158,34 @@ def test_audit_trail_is_whole_after_a_crash_and_a_start(tmp_path):
         server.kill_worker()  # the one in its place mends as well
         wait_until(lambda: is_whole(url))
         program(tmp_path / "store", "audit", "verify")
+
+
+@pytest.mark.e2e
+def test_clean_stop_leaves_nothing_to_look_at(tmp_path):
+    """A worker that changed something has a mark; SIGTERM removes it, SIGKILL does not, and the next start mends."""
+    url = str(tmp_path / "store")
+    with servers(url, tmp_path / "hosts", hosts=1, workers=2) as (server,):
+        token = organization_at(url).tokens.create("ci", ["proxy", "publish"], actor=ACTOR)[0]
+        settle_all()
+        jobs = [[(f"@acme/{part}", f"1.0.{number}") for number in range(8)] for part in ("clean", "killed")]
+        wait_until(lambda: (tmp_path / "store/orgs/default/upkeep/mended.json").exists())
+        for job, end in zip(jobs, (server.process.terminate, server.kill), strict=True):
+            storm = Storm([server.port], token, job)
+            storm.begin(4)
+            storm.end()
+            assert marks(tmp_path)
+            process = server.process
+            end()
+            process.wait(60)
+            assert (marks(tmp_path) == []) == (end != server.kill)
+            lost = lose(url, "/audit/index/") if end == server.kill else 0
+            server.start()
+        assert lost
+        wait_until(lambda: is_whole(url))
+
+
+def marks(folder):
+    return list((folder / "store/orgs/default/upkeep/dirty").glob("*"))
 
 
 def wait_until(condition):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 import uuid
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from support.commands import COMMANDS, furnish, opened
@@ -75,6 +78,20 @@ def test_death_at_any_operation_is_mended_by_a_start(new_store, operation, kind,
             break
     assert at > 3
     count_points("start", operation, kind, at - 1)
+
+
+@pytest.mark.parametrize("operation", ["publish of a new version", "unpublish", "token creation", "settings change"])
+def test_process_killed_at_any_operation_is_mended_by_a_start(operation, contents, tmp_path):
+    """The same with processes of their own that get SIGKILL, in a folder."""
+    copied(str(tmp_path / "contents"), contents)
+    script = Path(__file__).parents[1] / "support" / "killed_command.py"
+    command = [sys.executable, str(script), str(tmp_path / "stores"), operation, str(tmp_path / "contents")]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=170, check=False)
+    assert run.returncode == 0, run.stderr
+    for at in range(1, int(run.stdout) + 1):
+        storage = open_storage(str(tmp_path / "stores" / str(at)))
+        repair_quickly(storage, 60)
+        assert findings(storage) == []
 
 
 class Dying(Faulty):

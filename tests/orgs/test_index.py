@@ -145,7 +145,7 @@ def test_cursor_of_another_list_is_refused(trail, actor, clock):
         trail.page(package="@acme/utils", after=index.cursor_of(other))
 
 
-@pytest.mark.parametrize(("data", "says"), [(b"{", "damaged"), (b'{"format":2}', "newer version")])
+@pytest.mark.parametrize(("data", "says"), [(b"{", "damaged"), (b'{"format":9}', "newer version")])
 def test_damaged_record_is_no_empty_trail(trail, storage, actor, data, says):
     """What cannot be read must not look like a package without events."""
     publish(trail, actor)
