@@ -9,7 +9,7 @@ again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -92,14 +92,14 @@ class Trail:
             self._append({event["id"]: event for event in new}, cover)
 
     def _append(self, wanted: dict[str, Json], cover: Cover) -> None:
-        first_seen = 0  # the number of the newest segment at the first attempt
+        ids, first_seen = wanted.keys(), 0  # and the number of the newest segment at the first attempt
         for attempt in range(ATTEMPTS):
             segment, stored = self._newest()
             first_seen = first_seen or segment.number
             wanted = self._without_appended(wanted, segment, first_seen)
             if not wanted:
-                if attempt:  # the write before was carried out, and nothing was indexed
-                    self.dirty.spoil()
+                if attempt:  # the write before was carried out after all, or another process appended the same
+                    self._index_found(ids, segment, first_seen)
                 return
             cover.begin()
             if self._append_once(segment, stored, list(wanted.values())):
@@ -215,6 +215,12 @@ class Trail:
         for segment in self._segments_before(newest.number, first_seen):
             present |= _ids(segment.chain)
         return {key: event for key, event in wanted.items() if key not in present}
+
+    def _index_found(self, ids: Container[str], newest: Segment, first_seen: int) -> None:
+        """Puts the events with these *ids* into the index, from the segments since *first_seen*."""
+        segments = [newest, *self._segments_before(newest.number, first_seen)]
+        chain = [event for segment in reversed(segments) for event in segment.chain]
+        self.index([event for event in chain if isinstance(event, dict) and event.get("id") in ids], 0)
 
     def _append_once(self, segment: Segment, stored: Stored | None, new: Sequence[Json]) -> bool:
         """Tries to append *new*; returns whether it is in the chain now."""

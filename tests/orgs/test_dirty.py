@@ -7,10 +7,12 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from support.events import event
 
 from nproxy_mw.audit import dirty
 from nproxy_mw.audit.dirty import DirtyMarks, Unshown
-from nproxy_mw.errors import Busy, Conflict, StorageUnavailable
+from nproxy_mw.audit.trail import Trail
+from nproxy_mw.errors import Busy, Changed, Conflict, StorageUnavailable
 from nproxy_mw.storage.layout import DIRTY, MENDED
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -236,3 +238,31 @@ def test_notes_of_several_hosts_do_not_meet(storage):
     dirty.note_mended(storage, START)
     dirty.note_mended(storage, START + timedelta(days=1))
     assert b"2026-11-23" in storage.read(MENDED.key()).data
+
+
+def test_append_that_another_process_made_too_is_shown(trail, storage, actor):
+    """A write that was carried out, and refused when it was sent again, leaves nothing to look at."""
+    made = event(trail, actor, "a.one")
+    trail.record("a.first", actor)
+
+    class Resent:
+        """A storage that carries out the first write of the chain, and refuses it."""
+
+        done = False
+
+        def __getattr__(self, verb):
+            return getattr(storage, verb)
+
+        def replace(self, key, data, revision):
+            written = storage.replace(key, data, revision)
+            if not self.done:
+                self.done = True
+                raise Changed("resent")
+            return written
+
+    host = Trail(Resent(), org="acme", clock=trail.clock)
+    host.append([made])
+    assert {each["event"] for each in trail.page()[0]} == {"a.one", "a.first"}
+    host.dirty.settle()
+    trail.dirty.settle()
+    assert found(storage) == []
