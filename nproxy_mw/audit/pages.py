@@ -26,7 +26,7 @@ MAX_LIMIT = 200
 MAX_OPENED = 1000
 """Objects of the index opened for one page at most: a page may be short and have a cursor to continue from."""
 
-MAX_PASSED = 50_000
+MAX_PASSED = 20_000
 """Keys of the index looked at for one page at most."""
 
 AHEAD = timedelta(hours=1)

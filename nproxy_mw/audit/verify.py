@@ -109,7 +109,12 @@ def fill(storage: Storage, chains: Iterable[Sequence[Any]], keys: Container[str]
 
     *storage* is the organization's own. The keys are listed first, so what is written meanwhile is at most tried again.
     """
-    return sum(_create(storage, key, data) for key, data in _objects(chains, keys) if key not in keys)
+    filled = 0
+    for chain in chains:
+        if any(index.index_key(change) not in keys for change in index.changes_in(chain)):
+            lacking = ((key, data) for key, data in _objects([chain], keys) if key not in keys)
+            filled += sum(_create(storage, key, data) for key, data in lacking)
+    return filled
 
 
 class _HeldIndex:
