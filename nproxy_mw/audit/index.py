@@ -98,7 +98,7 @@ def changes_in(chain: Iterable[Any]) -> Iterator[list[Json]]:
 def index_key(change: Sequence[Json]) -> str:
     """Returns the key under which the index keeps the events of *change*."""
     cursor = cursor_of(change[0])
-    name = (cursor, _label(change), _shared(change, "package"), _shared(change, "by"))
+    name = (cursor, _label(change), _package(change), _shared(change, "by"))
     return INDEX.key(f"{cursor[:4]}/{cursor[4:6]}/{cursor[6:8]}/{cursor[9:11]}", "-".join(name))
 
 
@@ -287,6 +287,10 @@ def _label(change: Sequence[Json]) -> str:
 def _shared(change: Sequence[Json], field: str) -> str:
     values = {digest(event.get(field, "")) for event in change}
     return values.pop() if len(values) == 1 else _VARIOUS
+
+
+def _package(change: Sequence[Json]) -> str:
+    return _VARIOUS if any("packages" in event for event in change) else _shared(change, "package")
 
 
 def _encode(change: Sequence[Json]) -> bytes:

@@ -35,7 +35,10 @@ AHEAD = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Which events are wanted: all that fit everything that is given. *since* belongs to them, *until* does not."""
+    """Which events are wanted: all that fit everything that is given. *since* belongs to them, *until* does not.
+
+    Those of a *package* are about it, or name it among others.
+    """
 
     kinds: Collection[str] | None = None
     package: str | None = None
@@ -48,7 +51,7 @@ class EventFilter:
         time = str(event.get("time"))
         return (
             (self.kinds is None or event.get("event") in self.kinds)
-            and self.package in (None, event.get("package"))
+            and (self.package is None or _is_about(event, self.package))
             and self.by in (None, event.get("by"))
             and (self.since is None or time >= timestamp(self.since))
             and (self.until is None or time < timestamp(self.until))
@@ -116,6 +119,11 @@ def page_of_chain(pieces: Iterable[Sequence[Any]], wanted: EventFilter, *, after
         if wanted.admits(event):
             found.append(event)
     return found, None
+
+
+def _is_about(event: Json, package: str) -> bool:
+    packages = event.get("packages")
+    return event.get("package") == package or (isinstance(packages, list) and package in packages)
 
 
 def _cut(found: list[dict[str, Any]], limit: int, last: str | None) -> Page:

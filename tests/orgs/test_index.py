@@ -166,6 +166,14 @@ def test_package_without_a_record_is_looked_for_in_the_index(trail, storage, act
     assert len([key for key in reads(storage) if key.startswith("audit/")]) == len(found)
 
 
+def test_event_that_names_many_packages_is_about_each(trail, actor):
+    """What a rule could not decide is one event for all of them."""
+    trail.record("rule.undecided", actor, packages=["lodash", "express"])
+    for package in ("lodash", "express"):
+        assert [each["event"] for each in trail.page(package=package)[0]] == ["rule.undecided"]
+    assert trail.page(package="react")[0] == []
+
+
 def test_decisions_about_a_name_that_is_internal_now_are_found(trail, actor):
     """Asked for by their kind, they are in the index and not in the package's chain."""
     trail.record("rule.blocked", actor, package="@acme/utils", rule="malware")
