@@ -55,6 +55,10 @@ def _print_version(found: Any) -> None:
     print(plain(f"{found['package']}@{found['version']} is {_state(found)}."))
     if found["instead"]:
         print(plain(f"Install {found['package']}@{found['instead']} instead."))
+    if found["known"]["alerts"] != "all":
+        print("Not all that is known of malware and vulnerabilities could be asked for: see the rules.")
+    if found["known"]["score"] is not None:
+        print(f"The package scores {found['known']['score']:.2f} of 1.")
     rows = [(rule["rule"], rule["mode"], *_word(rule)) for rule in found["rules"]]
     print_table(("RULE", "MODE", "FLAGS", "WHY"), rows, empty="There are no rules.")
 

@@ -32,6 +32,7 @@ def explain_version(
         "instead": instead_of(version, decision.allowed) if version in decision.blocked else None,
         "published": timestamp(release.published) if release and release.published else None,
         "facts": _facts(history, release) if release else None,
+        "known": _known(knowledge, version),
         "rules": [_word(configured, found.get(configured.rule.id), version, covers) for configured in rules],
     }
 
@@ -60,6 +61,20 @@ def _facts(history: History, release: Release) -> dict[str, Any]:
         "installScripts": dict(release.install_scripts),
         "stableBefore": before.version if before else None,
         "newDependencies": sorted(set(release.dependencies).difference(before.dependencies)) if before else [],
+    }
+
+
+def _known(knowledge: Knowledge, version: str) -> dict[str, Any]:
+    """What the rules knew beyond the packument.
+
+    ``alerts`` says whether every source could be asked: ``all``, ``some``, or ``none`` of what there is.
+    """
+    alerts = "some" if knowledge.incomplete and knowledge.alerts else "none" if knowledge.alerts is None else "all"
+    return {
+        "alerts": alerts,
+        "score": knowledge.score,
+        "takenAway": version in knowledge.withdrawn,
+        "tarball": knowledge.mismatches.get(version),
     }
 
 

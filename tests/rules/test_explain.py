@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+import pytest
 from support.histories import NOW, ago, history_of, packument, rules_of
 
 from nproxy_mw.intelligence.port import Alert
@@ -71,6 +72,38 @@ def test_held_version() -> None:
         "exceptionUntil": None,
     }
     assert by_rule["script_added"]["mode"] == "off"
+
+
+@pytest.mark.parametrize(
+    ("knowledge", "expected"),
+    [
+        pytest.param({}, {"alerts": "all", "score": None, "takenAway": False, "tarball": None}, id="nothing"),
+        pytest.param(
+            {"score": 0.85, "withdrawn": frozenset({"1.0.1"}), "mismatches": {"1.0.1": "it lies"}},
+            {"alerts": "all", "score": 0.85, "takenAway": True, "tarball": "it lies"},
+            id="of this version",
+        ),
+        pytest.param(
+            {"withdrawn": frozenset({"1.0.0"}), "mismatches": {"1.0.0": "it lies"}},
+            {"alerts": "all", "score": None, "takenAway": False, "tarball": None},
+            id="of another version",
+        ),
+        pytest.param(
+            {"alerts": (Alert(version="1.0.0", kind="malware", id="X"),), "incomplete": True},
+            {"alerts": "some", "score": None, "takenAway": False, "tarball": None},
+            id="a source is away",
+        ),
+        pytest.param(
+            {"alerts": None, "incomplete": True},
+            {"alerts": "none", "score": None, "takenAway": False, "tarball": None},
+            id="all are away",
+        ),
+    ],
+)
+def test_what_was_known(knowledge: dict[str, Any], expected: dict[str, Any]) -> None:
+    """What the rules knew beyond the packument."""
+    found = explain_version(HISTORY, RULES, Knowledge(now=NOW, **knowledge), covers, "1.0.1")
+    assert found["known"] == expected
 
 
 def test_other_verdicts() -> None:
