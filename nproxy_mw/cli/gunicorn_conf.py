@@ -7,6 +7,8 @@ workers stop the server, and idle connections are closed before npm closes them.
 settings.
 """
 
+from nproxy_mw.background import finish as _finish
+
 worker_class = "nproxy_mw.cli.worker.Worker"
 workers = 2
 threads = 128  # idle ones cost next to nothing; three quarters of them may wait for the upstream
@@ -19,3 +21,8 @@ forwarded_allow_ips = ""
 forwarder_headers = ""
 
 control_socket_disable = True  # it would be in HOME, which a service may not have
+
+
+def worker_exit(arbiter: object, worker: object) -> None:
+    """Writes what a worker that stops has not written yet: installs and decisions of the rules."""
+    _finish()

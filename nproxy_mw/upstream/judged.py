@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
@@ -10,11 +11,11 @@ from hashlib import blake2b
 
 import msgspec
 
-from nproxy_mw.errors import Missing, StorageUnavailable
+from nproxy_mw.errors import Busy, Missing, StorageUnavailable
 from nproxy_mw.lru import Lru
 from nproxy_mw.rules.decisions import Decision, Finding
 from nproxy_mw.storage.port import Storage
-from nproxy_mw.storage.swaps import overwrite
+from nproxy_mw.storage.swaps import Swap, overwrite
 
 FORMAT = 1
 
@@ -32,6 +33,10 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Whether the policy is the same, and nothing has matured since."""
         until = self.decision.valid_until
         return self.policy == policy and (until is None or now < until)
+
+    def is_like(self, other: Judged) -> bool:
+        """Whether the two say the same for the same reasons, whenever they were made."""
+        return (self.revision, self.policy, self.decision) == (other.revision, other.policy, other.decision)
 
     @cached_property
     def verdicts(self) -> tuple[tuple[str, str], ...]:
@@ -63,6 +68,7 @@ class Judgments:
     def __init__(self, storage: Storage | None = None, folder: str = "decisions", *, max_items: int = 20_000) -> None:
         self.storage = storage
         self.folder = folder
+        self._guard = threading.Lock()
         self._memory: Lru[str, Judged] = Lru(max_items=max_items)
 
     def find(self, package: str) -> Judged | None:
@@ -75,21 +81,44 @@ class Judgments:
         if self.storage is None:
             return None
         try:
-            found = _DECODER.decode(self.storage.read(self._key(package)).data)
-        except (Missing, StorageUnavailable, msgspec.DecodeError):
+            found = _decoded(self.storage.read(self._key(package)).data)
+        except (Missing, StorageUnavailable):
             return None
-        if found.format != FORMAT:
+        if found is None:
             return None
         self._memory.put(package, found)
         return found
 
-    def keep(self, package: str, judged: Judged) -> None:
-        """Remembers a decision and stores it. That it cannot be stored is no reason to refuse a request."""
-        self._memory.put(package, judged)
+    def keep(self, package: str, judged: Judged) -> bool:
+        """Remembers a decision and stores it. Whether it is news: nobody has stored the same one.
+
+        That it cannot be stored is no reason to refuse a request.
+        """
+        with self._guard:
+            known = self._memory.get(package)
+            self._memory.put(package, judged)
         if self.storage is None:
-            return
-        with suppress(StorageUnavailable):
-            overwrite(self.storage, self._key(package), _ENCODER.encode(judged))
+            return known is None or not known.is_like(judged)
+
+        def step(before: Judged | None) -> Judged | None:
+            return None if before is not None and before.is_like(judged) else judged
+
+        def is_done(found: Judged | None) -> bool:
+            return found is not None and found.is_like(judged)
+
+        swap = Swap[Judged | None](self.storage, self._key(package), _decoded, _ENCODER.encode, step, is_done)
+        try:
+            swap.run()
+        except (StorageUnavailable, Busy):
+            return True
+        return swap.written is not None
+
+    def confirm(self, package: str, judged: Judged) -> None:
+        """Remembers and stores that a decision was looked at again at the moment at which it says it was made."""
+        self._memory.put(package, judged)
+        if self.storage is not None:
+            with suppress(StorageUnavailable):
+                overwrite(self.storage, self._key(package), _ENCODER.encode(judged))
 
     def _key(self, package: str) -> str:
         return f"{self.folder}/{package}/decision"
@@ -97,3 +126,12 @@ class Judgments:
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Judged)
+
+
+def _decoded(data: bytes) -> Judged | None:
+    """A damaged decision, or one of another format, counts as none: it is made again."""
+    try:
+        found = _DECODER.decode(data)
+    except msgspec.DecodeError:
+        return None
+    return found if found.format == FORMAT else None

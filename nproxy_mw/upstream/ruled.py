@@ -45,7 +45,7 @@ MAX_RESTRICTED = 200
 """Held versions that a packument lists for npm."""
 
 Decided = Callable[[Judged, Judged | None], None]
-"""Called with each new decision, and the one before it about the same package."""
+"""Called with each new decision, by the process that made it first, and with the one before about the same package."""
 
 
 class Ruled:
@@ -153,7 +153,7 @@ class Ruled:
             return judged.decision
         document = self.source.packument(name, unless=judged.revision if judged else "", for_write=past)
         if document is None and judged is not None:
-            self.judgments.keep(str(name), msgspec.structs.replace(judged, made=now))
+            self.judgments.confirm(str(name), msgspec.structs.replace(judged, made=now))
             return judged.decision
         assert document is not None  # noqa: S101 - no condition was set
         return self._judged(name, document, policy, now).decision
@@ -223,8 +223,8 @@ class Ruled:
             history = document.history
         decision = judge(history, policy.rules, self.knowledge(history, policy), policy.covers(str(name)))
         judged = Judged(revision=document.revision, policy=state, made=now, decision=decision)
-        self.judgments.keep(str(name), judged)
-        self.decided(judged, before)
+        if self.judgments.keep(str(name), judged):
+            self.decided(judged, before)
         return judged
 
 

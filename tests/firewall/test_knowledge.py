@@ -1,4 +1,4 @@
-"""What reaches the rules beyond the packument: from intelligence, whole or in part, and from this registry's own words."""
+"""What reaches the rules beyond the packument: from intelligence, whole or in part, and from this registry itself."""
 
 from __future__ import annotations
 
