@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 from support.packages import ANN, NAME, NoLocks, assert_whole, keys, packages_on, publication, recorded
 
-from nproxy_mw.errors import Busy, Changed, Conflict, Exists, StorageUnavailable
+from nproxy_mw.errors import Busy, Changed, Conflict, Exists, NotFound, StorageUnavailable
 from nproxy_mw.packages import store
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.layout import RECORD
@@ -132,6 +132,31 @@ def test_race_lost_to_the_same_version_removes_the_orphan(storage):
         packages_on(SameVersion(storage, 1), locks=NoLocks()).publish(publication(), ANN)
     assert len(keys(storage)) == 2
     assert_whole(storage)
+
+
+def test_number_that_was_burnt_meanwhile_is_not_given_again(storage):
+    """Between the look and the swap, somebody publishes the version and unpublishes it: its number is gone."""
+
+    class Burning(Rival):
+        def __getattr__(self, verb):
+            real = getattr(self.storage, verb)
+
+            def call(key="", *arguments):
+                if verb == "create" and key.endswith("record.json") and self.left:
+                    self.left = 0
+                    others = packages_on(self.storage)
+                    others.publish(publication(files={"other.js": "1"}), ANN)
+                    others.unpublish(NAME, others.read(NAME)[0]["_rev"], ANN)
+                return real(key, *arguments)
+
+            return call
+
+    with pytest.raises(Conflict):
+        packages_on(Burning(storage, 1), locks=NoLocks()).publish(publication(), ANN)
+    packages = packages_on(storage)
+    with pytest.raises(NotFound):
+        packages.read(NAME)
+    assert not [key for key in keys(storage) if key.endswith(".tgz")]
 
 
 def test_lock_that_is_not_had_in_time_is_busy(storage, monkeypatch):
