@@ -225,6 +225,16 @@ def test_checkpoint_signed_by_a_stranger_is_found(org):
     assert any("not the organization's" in finding for finding in org.findings())
 
 
+def test_checkpoint_signed_by_a_key_of_another_kind_is_found(org):
+    """The organization's P-256 key signs for npm, and signs no checkpoints."""
+    other = P256Signer()
+    document = edited(org, SECOND, heads={})
+    signature = base64.b64encode(other.sign(events.canonical(document["checkpoint"]))).decode()
+    org.write(SECOND, document | {"keyid": other.key_id, "sig": signature})
+    keys = [*org.keys.public_keys(), public_record(signing.P256, other.public)]
+    assert f"{SECOND}: this checkpoint is signed with a key that is not the organization's" in org.findings(keys=keys)
+
+
 def test_checkpoint_that_follows_no_other_is_found(org):
     """Each holds the hash of the one before it: one that was made anew, with the right key, does not."""
     document = edited(org, SECOND, previous="0" * 64)
