@@ -99,6 +99,26 @@ def test_file_waits_open(tmp_path):
         assert drained(output, client) == content[299_000:]
 
 
+@pytest.mark.parametrize("waits", ["memory", "disk", "file"])
+@pytest.mark.parametrize("limit", [1, 1000, 50_000])
+def test_one_push_sends_no_more_than_its_limit(tmp_path, waits, limit):
+    """The poller serves others in between, however fast a client reads, and wherever its answer waits."""
+    (tmp_path / "file").write_bytes(b"x" * 300_000)
+    with pair(Budget(MIB if waits == "memory" else 0, MIB)) as (output, client):
+        output.sendall(b"head")
+        if waits == "file":
+            with (tmp_path / "file").open("rb") as file:
+                output.sendfile(file, 0, 300_000)
+        else:
+            output.sendall(b"x" * 300_000)
+        assert output.is_waiting
+        output.stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MIB)
+        taken(client)
+        for _ in range(3):
+            assert 0 < output.push(limit) <= limit
+            assert len(taken(client)) <= limit
+
+
 def test_file_on_a_system_without_sendfile(tmp_path, monkeypatch):
     """Is read and sent."""
 
