@@ -302,6 +302,22 @@ def test_last_use_is_never_written_over_a_revocation(storage, trail, clock, acto
     assert tokens.list() == []
 
 
+def test_last_use_is_that_of_the_state_that_was_looked_at(storage, trail, clock, actor):
+    """A revocation right after the look is not overwritten either, however late the write begins."""
+    tokens, other = (TokenStore(storage, trail=trail, clock=clock) for _ in range(2))
+    secret, record = tokens.create("ci", BOTH, actor=actor)
+
+    def revoke_first():
+        tokens.clock = clock
+        other.revoke(record.id, actor=actor)
+        return clock()
+
+    tokens.clock = revoke_first  # asked between the look and the write
+    assert tokens.find(secret)
+    assert tokens.find(secret) is None
+    assert other.list() == []
+
+
 def test_fields_of_a_newer_version_are_kept(tokens, storage, clock, actor):
     """What another version added to a token's record survives its last use and its revocation."""
     secret, record = tokens.create("ci", BOTH, actor=actor)
