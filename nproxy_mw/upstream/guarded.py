@@ -23,6 +23,7 @@ from nproxy_mw.npm.routes import Route
 from nproxy_mw.npm.source import PackageSource
 from nproxy_mw.upstream.breaker import Breaker
 from nproxy_mw.upstream.origins import UpstreamElsewhere
+from nproxy_mw.upstream.responses import UnusableAnswer
 from nproxy_mw.upstream.rooms import WAITING, Room
 
 T = TypeVar("T")
@@ -117,7 +118,10 @@ class Guarded:
                 self.breaker.failed(object())  # each one counts: it cost somebody's time
                 raise
             except (UpstreamUnavailable, Busy) as error:
-                self.breaker.failed(thing)
+                if isinstance(error, UnusableAnswer):
+                    self.breaker.succeeded()
+                else:
+                    self.breaker.failed(thing)
                 wait = error.retry_after if isinstance(error, Busy) else 0
                 if attempt == ATTEMPTS or wait > FAST or self.monotonic() - started > FAST:
                     raise

@@ -26,7 +26,7 @@ from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.routes import Kind, Route
 from nproxy_mw.npm.slices import MAX_BYTES, as_text, members_of, outline
 from nproxy_mw.upstream.refusals import REASON_LIMIT, error_of, is_error_object, reason_of, refusal
-from nproxy_mw.upstream.responses import UpstreamResponse
+from nproxy_mw.upstream.responses import UnusableAnswer, UpstreamResponse
 from nproxy_mw.upstream.rewriting import UrlRewriter
 from nproxy_mw.upstream.tarballs import opened
 from nproxy_mw.upstream.targets import version_of_tarball, wire_target
@@ -137,7 +137,10 @@ class Remote:
             raise self._refused(answer, what) if answer.status not in absent else _no_such(answer, what)
         with answer:
             document = _read(answer, limit, name)
-            self._check(document, what)
+            try:
+                self._check(document, what)
+            except UpstreamUnavailable as error:
+                raise UnusableAnswer(error.message) from error
         return document if _digest(document.revision) != _digest(unless) else None
 
     def _check(self, document: Document, what: str) -> None:
@@ -146,7 +149,7 @@ class Remote:
         if head.rstrip(_SPACE) == b"null":
             raise NotFound(f"The upstream registry has no such {what}.")
         if not head.startswith(b"{"):
-            raise UpstreamUnavailable("The upstream registry's answer is not the JSON that its protocol promises.")
+            raise UnusableAnswer("The upstream registry's answer is not the JSON that its protocol promises.")
         if len(document.raw) <= _SMALL and is_error_object(document.members):
             raise error_of(document.members, what, self._hidden)
 

@@ -17,6 +17,10 @@ _VALIDATOR = re.compile(r"[ -~]{1,200}", re.ASCII)
 _PLAIN = frozenset({"", "identity"})
 
 
+class UnusableAnswer(UpstreamUnavailable):
+    """502: the upstream answered, and not with what its protocol promises. It says nothing about other packages."""
+
+
 class UpstreamResponse:
     """One answer of the upstream: its status, its headers, and a body that is read once, then closed.
 
@@ -77,7 +81,7 @@ class UpstreamResponse:
     def read_both(self, limit: int) -> tuple[bytes, bytes | None]:
         """Returns the whole body, and its gzipped form if it came so. *limit* and errors are as for `read`."""
         if self._encoding not in _PLAIN | ENCODINGS:
-            raise UpstreamUnavailable("The upstream registry answered in an encoding that was not asked for.")
+            raise UnusableAnswer("The upstream registry answered in an encoding that was not asked for.")
         raw = _bounded(self.stream(), limit)
         if self._encoding in _PLAIN:
             return raw, None
@@ -120,7 +124,7 @@ def inflated_answer(chunks: Iterator[bytes]) -> Iterator[bytes]:
     except CutShort as error:
         raise UpstreamUnavailable("The upstream registry's answer broke off.") from error
     except InflateError as error:
-        raise UpstreamUnavailable("The upstream registry's answer is not what its encoding says.") from error
+        raise UnusableAnswer("The upstream registry's answer is not what its encoding says.") from error
 
 
 def _bounded(chunks: Iterator[bytes], limit: int) -> bytes:
@@ -128,6 +132,6 @@ def _bounded(chunks: Iterator[bytes], limit: int) -> bytes:
     for piece in chunks:
         size += len(piece)
         if size > limit:
-            raise UpstreamUnavailable("The upstream registry's answer is larger than this registry reads.")
+            raise UnusableAnswer("The upstream registry's answer is larger than this registry reads.")
         pieces.append(piece)
     return b"".join(pieces)

@@ -7,9 +7,8 @@ import zlib
 from collections.abc import Iterator
 from itertools import chain
 
-from nproxy_mw.errors import UpstreamUnavailable
 from nproxy_mw.npm.documents import Blob, ByteRange, Part
-from nproxy_mw.upstream.responses import UpstreamResponse, inflated_answer
+from nproxy_mw.upstream.responses import UnusableAnswer, UpstreamResponse, inflated_answer
 
 _PAGES = frozenset({"text/html", "application/json"})  # a login page, an error object
 _GZIP = b"\x1f\x8b"
@@ -29,7 +28,7 @@ def opened(answer: UpstreamResponse, part: ByteRange | None) -> Blob:
     """
     content_type = answer.header("content-type").partition(";")[0].strip().lower()
     if content_type in _PAGES or answer.status not in ((200, 206) if part else (200,)):
-        raise UpstreamUnavailable("The upstream registry answered with something else than the tarball.")
+        raise UnusableAnswer("The upstream registry answered with something else than the tarball.")
     chunks = answer.stream()
     found = _part(answer, part) if part and answer.status == 206 else None
     first = _first(chunks)
@@ -52,7 +51,7 @@ def _part(answer: UpstreamResponse, asked: ByteRange) -> Part:
     match = _CONTENT_RANGE.fullmatch(answer.header("content-range"))
     part = Part(*map(int, match.groups())) if match else None
     if part is None or asked.within(part.size) != (part.first, part.last) or answer.is_encoded:
-        raise UpstreamUnavailable("The upstream registry answered with another part than the one asked for.")
+        raise UnusableAnswer("The upstream registry answered with another part than the one asked for.")
     return part
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from support.sources import ScriptedSource
@@ -11,8 +12,11 @@ from support.sources import ScriptedSource
 from nproxy_mw.errors import Busy, NotFound, UpstreamTimeout, UpstreamUnavailable
 from nproxy_mw.npm.names import parse_name
 from nproxy_mw.npm.routes import Kind, Route
+from nproxy_mw.testing.upstream import RecordingUpstream, Reply
 from nproxy_mw.upstream.guarded import ATTEMPTS, Guarded
 from nproxy_mw.upstream.origins import UpstreamElsewhere
+from nproxy_mw.upstream.remote import Remote
+from nproxy_mw.upstream.transport import Urllib3Transport
 
 LODASH = parse_name("lodash")
 DOWN = UpstreamUnavailable("The upstream registry did not answer.")
@@ -113,6 +117,32 @@ def test_upstream_that_sends_us_elsewhere_is_asked_on(guarded: Guarded, source: 
             guarded.packument(parse_name(name))
     source.fail = None
     assert guarded.packument(LODASH) is not None
+
+
+GARBAGE = {
+    "html": Reply(200, b"<html>Sign in</html>"),
+    "cut": Reply(200, b'{"name":"cut","versions":{'),
+    "error": Reply(200, b'{"error":"try later"}'),
+    "encoding": Reply(200, b"{}", {"Content-Encoding": "br"}),
+    "gzip": Reply(200, b"{}", {"Content-Encoding": "gzip"}),
+    "empty": Reply(200, b""),
+}
+
+
+def test_garbage_about_some_packages_says_nothing_about_others() -> None:
+    """An upstream that answers is there: whoever asks for what is broken closes the way for nobody."""
+    with RecordingUpstream() as upstream:
+        upstream.publish("lodash", "1.0.0")
+        guarded = Guarded(Remote(Urllib3Transport(upstream.url)), sleep=lambda _: None)
+        for name, reply in GARBAGE.items():
+            upstream.on("GET", f"/{name}", reply)
+            upstream.on("GET", f"/{name}/-/{name}-1.0.0.tgz", replace(reply, headers={"Content-Type": "text/html"}))
+            with pytest.raises(UpstreamUnavailable):
+                guarded.packument(parse_name(name))
+            with pytest.raises(UpstreamUnavailable):
+                guarded.tarball(parse_name(name), f"{name}-1.0.0.tgz")
+        assert guarded.packument(LODASH) is not None
+        assert guarded.breaker.state == "closed"
 
 
 def test_no_more_than_some_wait(guarded: Guarded) -> None:
