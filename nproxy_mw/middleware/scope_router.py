@@ -14,7 +14,7 @@ from nproxy_mw.access import Grant, require
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.http.context import CONTEXT, PRINCIPAL, Context, Destination, RoutingSettings
 from nproxy_mw.http.messages import is_read
-from nproxy_mw.npm.routes import Route, parse_route
+from nproxy_mw.npm.routes import Kind, Route, parse_route
 from nproxy_mw.token_format import holds_secret
 
 if TYPE_CHECKING:
@@ -48,9 +48,14 @@ class ScopeRouter:
                 "Put it into .npmrc, and revoke it if others can read where you typed it.",
                 code="token-in-path",
             )
-        if destination is Destination.UPSTREAM and is_read(environ) and not settings.public_reads:
+        reads_upstream = destination is Destination.UPSTREAM and is_read(environ)
+        if (reads_upstream or route.kind in _AUDITS) and not settings.public_reads:
             require(principal, Grant.PROXY)
         return self.app(environ, start_response)
+
+
+_AUDITS = frozenset({Kind.ADVISORIES, Kind.AUDIT})
+"""They ask the upstream about packages, as reads do."""
 
 
 def _destination(route: Route, internal_scopes: Collection[str]) -> Destination:

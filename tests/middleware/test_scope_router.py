@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 from support.client import Client, validated
 from support.layers import FixedSettings, say
@@ -192,10 +194,14 @@ def test_settings_are_asked_at_each_request():
     assert router.destination("/@acme/utils") is Destination.INTERNAL
 
 
-@pytest.mark.parametrize(
-    "path", ["/lodash", "/lodash/latest", "/lodash/-/lodash-1.0.0.tgz", "/-/package/lodash/dist-tags"]
-)
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
+UPSTREAM_READS = [
+    *product(("GET", "HEAD"), ("/lodash", "/lodash/latest", "/lodash/-/lodash-1.0.0.tgz")),
+    *product(("GET", "HEAD"), ("/-/package/lodash/dist-tags", "/-/npm/v1/attestations/lodash@1.0.0")),
+    *product(("POST",), ("/-/npm/v1/security/advisories/bulk", "/-/npm/v1/security/audits/quick")),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), UPSTREAM_READS)
 @pytest.mark.parametrize(
     ("public", "principal", "status"),
     [
@@ -207,7 +213,7 @@ def test_settings_are_asked_at_each_request():
     ],
 )
 def test_public_reads(public, principal, status, method, path):
-    """Upstream packages are read without a token only where the organization lets everybody."""
+    """Upstream packages are read, and audited, without a token only where the organization lets everybody."""
     router = Router(FixedSettings(public_reads=public), principal)
     assert router.client.ask(method, path).status == status
     assert bool(router.left) is (status == 200)
