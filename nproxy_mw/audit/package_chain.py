@@ -32,6 +32,7 @@ class EventPart(Part, frozen=True, kw_only=True):
 
     @property
     def count(self) -> int:
+        """How many events it holds."""
         return len(self.chain)
 
 

@@ -37,6 +37,7 @@ class VersionPart(Part, frozen=True, kw_only=True):
 
     @property
     def count(self) -> int:
+        """How many versions it holds; those that were unpublished do not count."""
         return len(self.versions)
 
     @property

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -164,10 +165,11 @@ class Parts(Generic[P]):
             PartMissing: one of them is gone.
             StorageUnavailable: one cannot be read, or is damaged.
         """
-        if self._threads == 1 or len(refs) <= 1:
-            return [self._read(package, ref.key) for ref in refs]
+        kept = [self._kept(package, ref) for ref in refs]
+        if self._threads == 1 or kept.count(None) <= 1:
+            return [part or self._read(package, ref) for part, ref in zip(kept, refs, strict=True)]
         with ThreadPoolExecutor(min(self._threads, len(refs)), thread_name_prefix="parts") as pool:
-            return list(pool.map(lambda ref: self._read(package, ref.key), refs))
+            return list(pool.map(partial(self._read, package), refs))
 
     def create(self, package: object, part: P) -> PartRef:
         """Stores a part, and returns how a record names it.
@@ -181,11 +183,14 @@ class Parts(Generic[P]):
         self._keep(package, key, data)
         return PartRef(key, part.count, len(data), part.numbers)
 
-    def _read(self, package: object, key: str) -> P:
-        found: P | None = self._memory.get((self._owner, PART.key(package, key)))
-        return found if found is not None else self._keep(package, key, read_part(self._storage, package, key))
+    def _kept(self, package: object, ref: PartRef) -> P | None:
+        return self._memory.get((self._owner, PART.key(package, ref.key)))
+
+    def _read(self, package: object, ref: PartRef) -> P:
+        found = self._kept(package, ref)
+        return self._keep(package, ref.key, read_part(self._storage, package, ref.key)) if found is None else found
 
     def _keep(self, package: object, key: str, data: bytes) -> P:
-        value = decode_part(data, self._kind)
-        self._memory.put((self._owner, PART.key(package, key)), value, _HELD * len(data))
-        return value
+        part = decode_part(data, self._kind)
+        self._memory.put((self._owner, PART.key(package, key)), part, _HELD * len(data))
+        return part

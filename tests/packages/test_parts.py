@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,9 +20,11 @@ from nproxy_mw.packages import records
 from nproxy_mw.packages import version_parts as parts
 from nproxy_mw.packages.compaction import BOUNDS
 from nproxy_mw.packages.store import PackageStore
+from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.documents import UnreadableObject
 from nproxy_mw.storage.freshness import FreshnessCache
 from nproxy_mw.storage.layout import PART, RECORD
+from nproxy_mw.storage.locks import locks_for
 from nproxy_mw.storage.parts import decode_part
 from nproxy_mw.storage.port import Storage
 
@@ -328,6 +333,40 @@ def test_record_of_the_first_format_gets_parts(storage: Storage, monkeypatch: py
     assert b'"format":2' in storage.read(RECORD.key(NAME)).data
     assert list(packages_on(storage).read(NAME)[0]["versions"]) == [*MANY, "2.0.0"]
     assert_in_one_place(storage, packages)
+    assert_whole(storage)
+
+
+def test_readers_in_the_middle_always_see_a_whole_package(tmp_path, bounds: None) -> None:
+    """Two writers replace part after part; whoever reads meanwhile misses no version that was there, and no bytes."""
+    storage = open_storage(str(tmp_path))
+    packages_on(storage).publish(publication("0.0.1"), ANN)
+    done = threading.Event()
+
+    def write(number: int) -> None:
+        locks = locks_for(str(tmp_path))
+        for minor in range(12):
+            packages_on(storage, locks=locks).publish(publication(f"{number}.{minor}.0"), ANN)
+
+    def read(_: int) -> int:
+        packages, seen, reads = packages_on(storage), set(), 0
+        while not done.is_set() or not reads:
+            versions = orjson.loads(packages.document(NAME)[1])["versions"].keys()
+            assert seen <= versions
+            seen, reads = set(versions), reads + 1
+            version = sorted(versions)[reads % len(versions)]
+            packages.open_tarball(NAME, NAME.tarball(version)).stream.close()
+        return reads
+
+    with ThreadPoolExecutor(4) as pool:
+        reading = [pool.submit(read, number) for number in range(2)]
+        writing = [pool.submit(write, number) for number in (1, 2)]
+        try:
+            for one in writing:
+                one.result()
+        finally:
+            done.set()
+        assert all(one.result() for one in reading)
+    assert len(packages_on(storage).read(NAME)[0]["versions"]) == 25
     assert_whole(storage)
 
 
