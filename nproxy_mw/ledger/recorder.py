@@ -1,9 +1,10 @@
 """Recording installs without a write per request: facts are counted in memory and written every few seconds.
 
-*Strategy:* a process counts what it serves in a dictionary, which costs a request about a microsecond. A thread of its
-own writes the counts every `INTERVAL` seconds into one object per process and hour, rewritten whole as it grows. No two
-processes write the same object, so a write whose answer was lost is simply repeated. A process that is killed loses at
-most the last `INTERVAL` seconds; one that is stopped loses nothing.
+*Strategy:* a request only appends what was served to a queue, which takes no lock: threads that wait for each other
+would cost more than the counting. A thread of its own counts what has gathered, and writes the counts every
+`INTERVAL` seconds into one object per process and hour, rewritten whole as it grows. No two processes write the same
+object, so a write whose answer was lost is simply repeated. A process that is killed loses at most the last
+`INTERVAL` seconds; one that is stopped loses nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -24,6 +26,9 @@ from nproxy_mw.storage.port import Revision, Storage
 
 INTERVAL = 5.0
 """Seconds between two writes, and the most that a killed process loses."""
+
+MAX_GATHERED = 500_000
+"""Installs that wait to be counted in one process; beyond that the oldest are lost. It takes 100,000 in a second."""
 
 MAX_FACTS = 100_000
 """Facts of one hour that one process counts for one organization. Beyond that it goes on in a new object."""
@@ -46,7 +51,7 @@ class Ledger:
         self.storage = storage
         self.now = now
         self._thread = Periodic(self.flush, interval, name="ledger")
-        self._pending: Counts = {}
+        self._gathered: deque[tuple[InstallKey, float]] = deque(maxlen=MAX_GATHERED)
         self._guard = threading.Lock()
         self._writing = threading.Lock()
         self._batches: list[_Batch] = []  # the last one is the present hour's; earlier ones could not be written yet
@@ -54,27 +59,31 @@ class Ledger:
 
     def record(self, package: str, version: str, token: str, ip: str) -> None:
         """Counts one fetched tarball. Raises nothing, waits for nothing and writes nothing."""
-        now = self.now()
-        key = InstallKey(package, version, token, ip)
-        with self._guard:
-            found = self._pending.get(key)
-            if found is not None:
-                found.times += 1
-                found.last = now
-            elif len(self._pending) < MAX_FACTS:
-                self._pending[key] = Count(1, now, now)
         if self._owner != os.getpid():
             self._begin()
+        self._gathered.append((InstallKey(package, version, token, ip), self.now()))
 
     def flush(self) -> None:
         """Writes what was counted. What cannot be written stays in memory, and is written later."""
         with self._writing:
-            with self._guard:
-                taken, self._pending = self._pending, {}
+            taken = self._counted()
             if taken:
                 self._batch(datetime.fromtimestamp(self.now(), UTC)).add(taken)
             for batch in list(self._batches):
                 self._write(batch)
+
+    def _counted(self) -> Counts:
+        """Takes what has gathered until now, and counts it."""
+        counts: Counts = {}
+        for _ in range(len(self._gathered)):
+            key, moment = self._gathered.popleft()
+            found = counts.get(key)
+            if found is None:
+                counts[key] = Count(1, moment, moment)
+            else:
+                found.times += 1
+                found.last = moment
+        return counts
 
     def _batch(self, now: datetime) -> _Batch:
         """The batch to add to: the last one, unless its hour is over or it is full."""
@@ -98,7 +107,8 @@ class Ledger:
     def _begin(self) -> None:
         with self._guard:
             if self._owner not in (0, os.getpid()):  # a fork: what the parent counted is the parent's to write
-                self._pending, self._batches, self._writing = {}, [], threading.Lock()
+                self._batches, self._writing = [], threading.Lock()
+                self._gathered = deque(maxlen=MAX_GATHERED)
             self._owner = os.getpid()
         self._thread.ensure()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -139,6 +140,26 @@ def test_storage_that_stays_away_costs_bounded_memory(time: Time, monkeypatch: p
     kept = [version for _, version, _ in asked(storage)]
     assert kept[-1] == f"{MAX_LATE + 4}.0.0"
     assert len(kept) <= MAX_LATE + 1
+
+
+def test_threads_lose_nothing(storage: Storage, time: Time) -> None:
+    """Eight threads record while another one writes: every install is counted, and once."""
+    one = ledger(storage, time)
+    start = threading.Barrier(9)
+
+    def record() -> None:
+        start.wait(60)
+        for number in range(500):
+            one.record("a", f"{number % 5}.0.0", "t", "i")
+
+    threads = [threading.Thread(target=record) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    start.wait(60)
+    while any(thread.is_alive() for thread in threads):
+        one.flush()
+    one.flush()
+    assert sum(count.times for count in read_day(storage, DAY).values()) == 8 * 500
 
 
 def test_question_is_for_a_span_and_a_package(storage: Storage, time: Time) -> None:
