@@ -12,6 +12,7 @@ import logging
 import secrets
 from collections.abc import Callable, Collection
 from hashlib import blake2b
+from typing import Protocol
 
 import msgspec
 
@@ -53,7 +54,13 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
 NOTHING = Observation()
 
 
-def nothing_seen(package: str) -> Observation:
+class Observe(Protocol):
+    """Returns what was seen of a package; if *current*, also where the storage could answer from memory."""
+
+    def __call__(self, package: str, *, current: bool = False) -> Observation: ...
+
+
+def nothing_seen(package: str, *, current: bool = False) -> Observation:
     """Returns `NOTHING`: where nobody watches."""
     return NOTHING
 
@@ -84,11 +91,14 @@ class Observations:
         self._bell = RevisionCache(storage, bytes)
         self._known: Lru[str, tuple[bytes, Observation]] = Lru(max_items=50_000)
 
-    def of(self, package: str) -> Observation:
-        """Returns what was seen of a package. Raises nothing: where that cannot be read, what is known counts on."""
+    def of(self, package: str, *, current: bool = False) -> Observation:
+        """Returns what was seen of a package. Raises nothing: where that cannot be read, what is known counts on.
+
+        *current* asks the storage, even where it may answer from memory for a while.
+        """
         known = self._known.get(package)
         try:
-            rung = self._rung()
+            rung = self._rung(current)
             if known is None or known[0] != rung:
                 known = rung, self._read(package)
                 self._known.put(package, known)
@@ -132,10 +142,10 @@ class Observations:
         except Missing:
             return NOTHING
 
-    def _rung(self) -> bytes:
+    def _rung(self, current: bool) -> bytes:
         """What the bell says. It is written when it is not there: a look at what is absent costs more."""
         try:
-            return self._bell.get(_BELL)
+            return self._bell.get(_BELL, current=current)
         except Missing:
             self._ring()
             return self._bell.get(_BELL)

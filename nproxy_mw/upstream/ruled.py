@@ -34,7 +34,7 @@ from nproxy_mw.rules.sentences import finding_document, held_package, held_versi
 from nproxy_mw.times import Clock, utc_now
 from nproxy_mw.upstream.dependencies import asked_for, new_dependencies, verdict_on
 from nproxy_mw.upstream.judged import Judged, Judgments, verdicts_in
-from nproxy_mw.upstream.observations import Observation, nothing_seen
+from nproxy_mw.upstream.observations import Observe, nothing_seen
 from nproxy_mw.upstream.policy import Policy
 from nproxy_mw.upstream.targets import version_of_tarball
 
@@ -60,7 +60,7 @@ class Ruled:
         *,
         policy: Callable[[], Policy],
         judgments: Judgments | None = None,
-        observed: Callable[[str], Observation] = nothing_seen,
+        observed: Observe = nothing_seen,
         decided: Decided = lambda judged, before: None,
         clock: Clock = utc_now,
     ) -> None:
@@ -119,7 +119,7 @@ class Ruled:
         blob = self.source.tarball(name, filename, part)
 
         def check_again() -> None:
-            if self.observed(str(name)) != seen:
+            if self.observed(str(name), current=True) != seen:
                 self._check(name, version)
 
         try:

@@ -12,6 +12,7 @@ from msgspec import Raw
 
 from nproxy_mw.npm.names import parse_name
 from nproxy_mw.storage import open_storage
+from nproxy_mw.storage.freshness import FreshnessCache
 from nproxy_mw.testing.documents import tarball
 from nproxy_mw.testing.faults import Fault, Faulty
 from nproxy_mw.upstream.kept_tarballs import Wanted
@@ -39,6 +40,16 @@ def test_others_know_at_once(storage: Any) -> None:
     for observations in (first, second, Observations(storage)):
         assert observations.of("left-pad") == expected
         assert observations.of("right-pad") == NOTHING
+
+
+def test_bucket_is_asked_when_it_matters(storage: Any) -> None:
+    """Where a look costs a request, a process may rely on the last one; not where a tarball is handed out."""
+    here, elsewhere = Observations(FreshnessCache(storage, 3600)), Observations(storage)
+    assert here.of("left-pad") == NOTHING
+    elsewhere.note("left-pad", looked_into("1.0.0", "it lies"))
+    assert here.of("left-pad") == NOTHING
+    assert here.of("left-pad", current=True).mismatches == {"1.0.0": "it lies"}
+    assert here.of("left-pad").mismatches == {"1.0.0": "it lies"}
 
 
 def test_two_processes_lose_nothing(storage: Any) -> None:
