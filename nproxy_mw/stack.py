@@ -168,6 +168,7 @@ def layers(
                     source=source,
                     firewall=firewall,
                     changed=upstream.changed if isinstance(upstream, Gateway) else None,
+                    shelf=upstream.shelf if isinstance(upstream, Gateway) else None,
                     public_url=public_url,
                     views=views,
                 )

@@ -9,6 +9,7 @@ from nproxy_mw.firewall.database_events import DatabaseEvents
 from nproxy_mw.firewall.events import RuleEvents
 from nproxy_mw.firewall.firewall import Firewall, nothing_kept
 from nproxy_mw.firewall.policies import Policies
+from nproxy_mw.http.views import Shelf
 from nproxy_mw.intelligence.combined import sources_in
 from nproxy_mw.intelligence.osv_database import OsvDatabase
 from nproxy_mw.intelligence.port import Intelligence
@@ -18,12 +19,14 @@ from nproxy_mw.orgs.organization import Organization
 from nproxy_mw.rules.catalog import Catalog
 from nproxy_mw.rules.shipped import SHIPPED
 from nproxy_mw.upstream.cache import Cache
+from nproxy_mw.upstream.cache_folder import CacheFolder
 from nproxy_mw.upstream.cached import Cached
 from nproxy_mw.upstream.guarded import Guarded
 from nproxy_mw.upstream.judged import Judgments
 from nproxy_mw.upstream.observations import Observations
 from nproxy_mw.upstream.remote import Remote
 from nproxy_mw.upstream.rooms import WAITING
+from nproxy_mw.upstream.shared_views import SharedViews
 from nproxy_mw.upstream.transport import Transport
 from nproxy_mw.upstream.watched import Watched
 
@@ -44,6 +47,12 @@ class Gateway:
     def source(self) -> PackageSource:
         """The upstream's packages before any rule."""
         return self.cached or self.guarded
+
+    @property
+    def shelf(self) -> Shelf | None:
+        """Where finished answers are shared by the processes of the host; None where the cache is no folder."""
+        folder = self.cache.storage if self.cache else None
+        return SharedViews(folder) if isinstance(folder, CacheFolder) else None
 
     def changed(self, name: Name) -> None:
         """Notes that a client changed the package *name* at the upstream: what is kept of it is old."""

@@ -11,7 +11,7 @@ from nproxy_mw.http.messages import ABBREVIATED, JSON, Response
 from nproxy_mw.http.negotiation import form_wanted, is_for_write
 from nproxy_mw.http.sites import base_url
 from nproxy_mw.http.tarballs import tarball_response
-from nproxy_mw.http.views import Read, Views, small_response
+from nproxy_mw.http.views import Read, Shelf, Views, small_response
 from nproxy_mw.npm.documents import Document
 from nproxy_mw.npm.forms import NO_SUCH_VERSION, Form, written, written_members, written_version
 from nproxy_mw.npm.source import PackageSource
@@ -26,8 +26,9 @@ def _as_it_is(body: bytes, base: str) -> bytes:
 class Renderer:
     """Answers packuments, versions, dist-tags, tarballs and attestations of *source*.
 
-    *owner* names whose packages these are: *views* may be shared. If *public_url* is None, URLs in answers follow the
-    request. *finish* has the last word on a body that is made: it is called with the body and the base URL.
+    *owner* names whose packages these are: *views* may be shared. *shelf* shares large ones with other processes. If
+    *public_url* is None, URLs in answers follow the request. *finish* has the last word on a body that is made: it is
+    called with the body and the base URL.
     """
 
     def __init__(
@@ -36,12 +37,14 @@ class Renderer:
         views: Views,
         *,
         owner: str,
+        shelf: Shelf | None = None,
         public_url: str | None = None,
         finish: Callable[[bytes, str], bytes] = _as_it_is,
     ) -> None:
         self.source = source
         self.views = views
         self.owner = owner
+        self.shelf = shelf
         self.public_url = public_url
         self.finish = finish
 
@@ -111,4 +114,5 @@ class Renderer:
             read,
             lambda document: self.finish(render(document, base), base),
             content_type,
+            self.shelf,
         )

@@ -5,17 +5,20 @@ whether the document is still at the revision of the view, and the view is sent.
 
 An ETag is made from the revision and from what the client asked for, not from the body. So a client that has the
 document is told so before a body is made, which costs the same for 2 kB and for 20 MB.
+
+A view of a large document takes long to make, so it may be put on a shelf, where other processes find it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias
 
+from nproxy_mw.errors import Missing
 from nproxy_mw.http.compressing import gzipped
-from nproxy_mw.http.messages import JSON, Headers, Response, is_read
+from nproxy_mw.http.messages import JSON, File, Headers, Response, is_read
 from nproxy_mw.http.negotiation import accepts_gzip, etag_matches
 from nproxy_mw.lru import Lru
 from nproxy_mw.npm.documents import Document
@@ -33,6 +36,21 @@ class Read(Protocol):
     def __call__(self, *, unless: str) -> Document | None: ...
 
 
+class Shelf(Protocol):
+    """Where views are kept that other processes find, too. It raises nothing."""
+
+    def find(self, key: ViewKey) -> View | None:
+        """Returns the view under *key*, of whatever revision; None when there is none."""
+        ...
+
+    def keep(self, key: ViewKey, view: View) -> View:
+        """Keeps *view* in place of the one before, and returns it, its body perhaps in a file."""
+        ...
+
+
+SHELVED_FROM = 64 * 1024
+"""Bytes of a document from which making its view takes several times as long as putting it on a shelf."""
+
 CAPACITY = 64 * 2**20  # bytes of finished bodies in one process
 MAX_VIEWS = 65_536
 GZIP_FROM = 1024  # bytes; below it gzip costs more than it saves
@@ -49,16 +67,27 @@ _ENCODINGS = {False: "", True: "gzip"}
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A finished answer, made from a document at *revision*. *etag* has its quotes."""
+    """A finished answer, made from a document at *revision*. *etag* has its quotes.
+
+    If *open_body* is given, it opens the file with the body, or raises `Missing`.
+    """
 
     revision: str
     etag: str
     found: Response
     size: int  # bytes of its body
+    open_body: Callable[[], BinaryIO] | None = None
+
+    @property
+    def weight(self) -> int:
+        """Bytes of its body in memory."""
+        return self.size if self.open_body is None else 0
 
     def response(self, environ: WSGIEnvironment) -> Response:
-        """Returns 200, or 304 when the client has it."""
-        return unmodified(self.etag) if etag_matches(environ, self.etag) else self.found
+        """Returns 200, or 304 when the client has it. Raises `Missing` when the file with the body is gone."""
+        if "HTTP_IF_NONE_MATCH" in environ and etag_matches(environ, self.etag):
+            return unmodified(self.etag)
+        return self.found if self.open_body is None else replace(self.found, body=File(self.open_body(), self.size))
 
 
 def unmodified(etag: str) -> Response:
@@ -88,32 +117,53 @@ class Views:
         read: Read,
         render: Callable[[Document], bytes],
         content_type: str = JSON,
+        shelf: Shelf | None = None,
     ) -> Response:
         """Returns the view under *key*, or 304.
 
         *read* returns the document, or None when it is still at the revision of the view that is kept; *render* makes a
-        body from it. What they raise comes out.
+        body from it. What they raise comes out. Views of large documents are looked for on *shelf*, and put there.
         """
         key = (*key, _ENCODINGS[accepts_gzip(environ)])
-        view = self._views.get(key)
+        view = self._views.get(key) or self._shelved(key, shelf)
         document = read(unless=view.revision if view else "")
-        if document is None or (view and view.revision == document.revision):
-            assert view is not None  # noqa: S101 - None means "unless" held
-            return view.response(environ) if "HTTP_IF_NONE_MATCH" in environ else view.found
+        if view is not None and (document is None or view.revision == document.revision):
+            try:
+                return view.response(environ)
+            except Missing:
+                self._views.discard(key)
+                document = document or read(unless="")
+        assert document is not None  # noqa: S101 - None means that "unless" held
         etag = etag_of(document.revision, key)
         # "*" asks whether there is anything: that shows when it is made.
         if environ.get("HTTP_IF_NONE_MATCH") != "*" and etag_matches(environ, etag):
             return unmodified(etag)
-        return self._finished(key, document, render, etag, content_type).response(environ)
+        view = self._finished(key, document, render, etag, content_type, shelf)
+        return unmodified(etag) if etag_matches(environ, etag) else view.found
+
+    def _shelved(self, key: ViewKey, shelf: Shelf | None) -> View | None:
+        view = shelf.find(key) if shelf is not None else None
+        if view is not None:
+            self._views.put(key, view, view.weight)
+        return view
 
     def _finished(
-        self, key: ViewKey, document: Document, render: Callable[[Document], bytes], etag: str, content_type: str
+        self,
+        key: ViewKey,
+        document: Document,
+        render: Callable[[Document], bytes],
+        etag: str,
+        content_type: str,
+        shelf: Shelf | None,
     ) -> View:
+        """Returns the view, its body in memory. Who asks next may get it from a file."""
         with document.alone():
             view = self._views.get(key)  # what another thread has finished meanwhile
-            if view is None or view.revision != document.revision:
+            if view is None or view.revision != document.revision or view.open_body is not None:
                 view = make_view(document, render(document), etag, content_type, is_gzipped=bool(key[-1]))
-                self._views.put(key, view, view.size)
+                is_shelved = shelf is not None and len(document.raw) >= SHELVED_FROM
+                kept = shelf.keep(key, view) if shelf is not None and is_shelved else view
+                self._views.put(key, kept, kept.weight)
             return view
 
 

@@ -16,10 +16,11 @@ mirror there is: the full packument and tarballs by GET, no gzip, no ETag, no ti
 from __future__ import annotations
 
 import gzip
+import struct
 from collections.abc import Mapping
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socket import SHUT_RDWR, socket
+from socket import SHUT_RDWR, SO_LINGER, SOL_SOCKET, socket
 from threading import Lock, Thread
 from types import TracebackType
 from typing import Any, Self
@@ -146,7 +147,14 @@ class _Handler(BaseHTTPRequestHandler):
         reply = self.server.upstream.answer(Recorded(self.command, self.path, headers, body))
         if reply.wait is not None:
             reply.wait.wait(60)
-        self._send(reply, headers)
+        if reply.reset:
+            self._reset()
+        else:
+            self._send(reply, headers)
+
+    def _reset(self) -> None:
+        self.connection.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
 
     def _send(self, reply: Reply, asked: Mapping[str, str]) -> None:
         body, headers = reply.body, dict(reply.headers)

@@ -30,13 +30,17 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A response. *cut* ends the connection after that many bytes of *body*; *wait* is waited for before it is sent."""
+    """A response. *cut* ends the connection after that many bytes of *body*; *wait* is waited for before it is sent.
+
+    *reset* ends the connection in the place of a response.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     cut: int | None = None  # bytes
     wait: Event | None = None
+    reset: bool = False
 
 
 def json_reply(value: Any, status: int = 200, **headers: str) -> Reply:

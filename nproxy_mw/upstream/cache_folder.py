@@ -19,7 +19,10 @@ NOTED = 600.0
 
 
 class CacheFolder(LocalStorage):
-    """A folder that holds one file per object. *eviction* keeps it within its bound."""
+    """A folder that holds one file per object. *eviction* keeps it within its bound.
+
+    A file that is to be adopted is counted by who writes it, before it is written.
+    """
 
     def __init__(self, root: str | Path, eviction: Eviction) -> None:
         super().__init__(root, durable=False)
@@ -29,11 +32,6 @@ class CacheFolder(LocalStorage):
         revision = super().create(key, data)
         self.eviction.grew(len(data))
         return revision
-
-    def adopt(self, key: str, path: Path) -> None:
-        size = path.stat().st_size
-        super().adopt(key, path)
-        self.eviction.grew(size)
 
     def _opened(self, key: str) -> BinaryIO:
         file = super()._opened(key)

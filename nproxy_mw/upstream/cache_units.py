@@ -97,7 +97,9 @@ def files_in(folder: Path) -> Iterator[File]:
                     state = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:  # removed meanwhile
                     continue
-                yield File(entry.path, state.st_blocks * 512, max(state.st_atime, state.st_mtime))
+                # A file under way has two names for a moment.
+                size = state.st_blocks * 512 // max(state.st_nlink, 1)
+                yield File(entry.path, size, max(state.st_atime, state.st_mtime))
 
 
 def spools_in(root: Path) -> list[Path]:

@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
 
-from nproxy_mw.errors import Busy, NotFound, StorageUnavailable
+from nproxy_mw.errors import Busy, NotFound, StorageUnavailable, UpstreamUnavailable
 from nproxy_mw.npm.documents import Blob, ByteRange, Document
 from nproxy_mw.npm.forms import pointing_tags
 from nproxy_mw.npm.names import Name
@@ -32,6 +32,7 @@ from nproxy_mw.upstream.kept_documents import NEGATIVE_TTL, TTL, Asked, Document
 from nproxy_mw.upstream.kept_tarballs import Tarballs, Wanted, wanted
 from nproxy_mw.upstream.rooms import WAITING, Room
 from nproxy_mw.upstream.targets import version_of_tarball
+from nproxy_mw.upstream.verifying import WRONG_BYTES
 
 _log = logging.getLogger(__name__)
 
@@ -95,7 +96,7 @@ class Cached:
         return self._kept.answer(asked, unless)
 
     def changed(self, name: Name) -> None:
-        """Notes that a client changed the packument, or tried to: every process of the host asks for it again."""
+        """Notes that what is kept of a packument may be out of date: every process of the host asks for it again."""
         try:
             self._packuments.mark(str(name), self.now())
         except (StorageUnavailable, Busy) as error:
@@ -109,9 +110,14 @@ class Cached:
             return blob
         self._kept.count("miss", "tarball ")
         wanted = self._wanted(name, filename)
-        return self._room.opened(
-            lambda: self._tarballs.fetch(wanted, lambda: self.source.tarball(name, filename), part)
-        )
+        try:
+            return self._room.opened(
+                lambda: self._tarballs.fetch(wanted, lambda: self.source.tarball(name, filename), part)
+            )
+        except UpstreamUnavailable as error:
+            if error.code == WRONG_BYTES:  # or it is the packument that is wrong
+                self.changed(name)
+            raise
 
     def _wanted(self, name: Name, filename: str) -> Wanted:
         """Returns what the tarball must be, by the packument.

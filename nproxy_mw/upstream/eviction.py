@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nproxy_mw.upstream.cache_units import BLOCK, Unit, files_in, spools_in, units_in
-from nproxy_mw.upstream.growing import HostLock
+from nproxy_mw.upstream.growing import HostLock, planned_size
 
 DEFAULT_BOUND = 20 * 2**30
 """Bytes that a cache may have on the disk, unless the operator says otherwise."""
@@ -182,13 +182,14 @@ class Eviction:
         return removed, size - removed
 
     def _sweep(self, spool: Path) -> int:
-        """Removes what killed processes left in *spool*, and returns the bytes of the rest."""
+        """Removes what killed processes left in *spool*, and returns the bytes of the rest, once it is whole."""
         left = 0
         for file in list(files_in(spool)):
-            if self.now() - file.used > ABANDONED and Path(file.path).parent.name not in ("locks", "flights"):
-                Path(file.path).unlink(missing_ok=True)
+            path = Path(file.path)
+            if self.now() - file.used > ABANDONED and path.parent.name not in ("locks", "flights"):
+                path.unlink(missing_ok=True)
             else:
-                left += file.size
+                left += max(file.size, planned_size(path) if not path.suffix else 0)
         return left
 
 

@@ -145,6 +145,12 @@ class Growing:
         os.close(self._descriptor)
 
 
+def planned_size(path: Path) -> int:
+    """Returns how many bytes the file at *path* will have; 0 when nobody writes it, or said."""
+    state = _read_state(path.with_suffix(".state"))
+    return state.size or 0 if state is not None and not state.outcome else 0
+
+
 def _read_state(path: Path) -> _State | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=_State)

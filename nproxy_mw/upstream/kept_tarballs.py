@@ -20,7 +20,7 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TypeAlias
 
-from nproxy_mw.errors import Busy, Missing, NproxyError, RangeNotSatisfiable, StorageUnavailable
+from nproxy_mw.errors import Busy, Missing, NproxyError, RangeNotSatisfiable, StorageUnavailable, UpstreamUnavailable
 from nproxy_mw.npm.documents import Blob, ByteRange, Part
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.slices import Members, as_text, members_of
@@ -147,17 +147,18 @@ class Tarballs:
             lock.release()
             raise
         if upstream.size is not None and upstream.size <= INLINE:
-            return self._read_whole(tarball, upstream, part, lock)
+            return self._read_whole(tarball, upstream, open_upstream, part, lock)
         growing = Growing.begin(file, upstream.size)
         blob = growing.blob(tarball.digest)  # before the writer, which closes the file, can be done
+        self.store.make_room(upstream.size or 0)
         threading.Thread(target=self._write, args=(tarball, upstream, growing, lock), name="fetch", daemon=True).start()
         return blob if part is None else self._part_of(tarball, blob, part)
 
-    def _read_whole(self, tarball: Wanted, upstream: Blob, part: ByteRange | None, lock: HostLock) -> Blob:
+    def _read_whole(
+        self, tarball: Wanted, upstream: Blob, open_upstream: OpenUpstream, part: ByteRange | None, lock: HostLock
+    ) -> Blob:
         try:
-            verifier = Verifier(tarball.digest, upstream.size)
-            with upstream:
-                data = b"".join(verified(upstream, verifier))
+            data = _bytes_of(tarball, upstream, open_upstream)
             self.arrived(tarball, data)
             try:
                 self.store.create(tarball.key, data, tarball.digest)
@@ -202,6 +203,23 @@ class Tarballs:
             for _ in whole:
                 pass
         return self.store.open(tarball.key, part)
+
+
+def _bytes_of(tarball: Wanted, upstream: Blob, open_upstream: OpenUpstream) -> bytes:
+    """Returns all bytes of a small tarball. It is asked for once more when they broke off or are wrong."""
+    try:
+        return _verified_bytes(tarball, upstream)
+    except UpstreamUnavailable:
+        second = open_upstream()
+        if second.size is None or second.size > INLINE:
+            second.close()
+            raise
+        return _verified_bytes(tarball, second)
+
+
+def _verified_bytes(tarball: Wanted, upstream: Blob) -> bytes:
+    with upstream:
+        return b"".join(verified(upstream, Verifier(tarball.digest, upstream.size)))
 
 
 def in_memory(data: bytes, digest: Digest | None, part: ByteRange | None) -> Blob:

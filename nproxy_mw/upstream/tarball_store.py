@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import msgspec
 
@@ -24,7 +24,9 @@ from nproxy_mw.npm.names import Name
 from nproxy_mw.storage import LocalStorage
 from nproxy_mw.storage.port import Storage, is_key
 from nproxy_mw.storage.swaps import Swap
+from nproxy_mw.upstream.cache_folder import CacheFolder
 from nproxy_mw.upstream.cache_units import SEALS, TARBALLS
+from nproxy_mw.upstream.file_states import FileState, state_of
 from nproxy_mw.upstream.verifying import Digest, Verifier, digest_of
 
 CHUNK = 256 * 1024
@@ -41,14 +43,6 @@ class Seal(msgspec.Struct, frozen=True):
     digest: str
 
 
-class _State(NamedTuple):
-    """A file as it was when it was verified."""
-
-    inode: int
-    modified: int  # nanoseconds
-    size: int
-
-
 def key_of(name: Name, filename: str) -> str:
     """Returns where a tarball is kept. What no storage can hold under its own name is kept under a digest of it."""
     key = f"{TARBALLS}/{name}/{filename}"
@@ -60,7 +54,7 @@ class TarballStore:
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
-        self._verified: Lru[str, tuple[_State | None, Seal]] = Lru(max_items=MAX_VERIFIED)
+        self._verified: Lru[str, tuple[FileState | None, Seal]] = Lru(max_items=MAX_VERIFIED)
 
     def open(self, key: str, part: ByteRange | None) -> Blob:
         """Opens a tarball that is what it was when it was kept, or a *part* of it.
@@ -83,6 +77,11 @@ class TarballStore:
         with suppress(Exists):
             self.storage.create(key, data)
 
+    def make_room(self, size: int) -> None:
+        """Lets the cache make room for a file of *size* bytes that is about to be written, and adopted then."""
+        if isinstance(self.storage, CacheFolder):
+            self.storage.eviction.grew(size)
+
     def adopt(self, key: str, path: Path, digest: Digest | None) -> None:
         """Keeps the file at *path*, which has that *digest*. It stays where it is, too. Raises as `create`."""
         if not isinstance(self.storage, LocalStorage):
@@ -100,14 +99,14 @@ class TarballStore:
 
     def _sealed(self, key: str, file: BinaryIO) -> Seal:
         """Returns the seal of an open tarball that is what the seal says. Raises as `open`."""
-        state = _state_of(file)
+        state = state_of(file)
         before, seal = self._verified.get(key) or (None, None)
         if seal is None or before != state:
             seal = self._verify(key, file, state)
             self._verified.put(key, (state, seal))
         return seal
 
-    def _verify(self, key: str, file: BinaryIO, state: _State | None) -> Seal:
+    def _verify(self, key: str, file: BinaryIO, state: FileState | None) -> Seal:
         try:
             seal = _DECODER.decode(self.storage.read(_seal_key(key)).data)
             if seal.size == _size_of(file) and (state is None or _has_digest(file, seal)):
@@ -129,15 +128,6 @@ _DECODER = msgspec.json.Decoder(Seal)
 
 def _seal_key(key: str) -> str:
     return f"{SEALS}/{key.removeprefix(f'{TARBALLS}/')}"
-
-
-def _state_of(file: BinaryIO) -> _State | None:
-    """The state of a file of the operating system; None for another one, whose storage answers for its bytes."""
-    try:
-        status = os.fstat(file.fileno())
-    except OSError:
-        return None
-    return _State(status.st_ino, status.st_mtime_ns, status.st_size)
 
 
 def _size_of(file: BinaryIO) -> int:

@@ -14,6 +14,9 @@ from nproxy_mw.errors import UpstreamUnavailable
 HELD = 64 * 1024
 """Bytes at the end that no client sees before the whole is verified."""
 
+WRONG_BYTES = "integrity-mismatch"
+"""Code of the error for a tarball that is not what its packument promises."""
+
 _SHASUM = re.compile(r"[0-9a-fA-F]{40}", re.ASCII)
 _STRENGTHS = ("sha512", "sha384", "sha256", "sha1")
 _WRONG = "The upstream registry sent other bytes than its packument promises (dist.integrity): nothing of it is kept."
@@ -79,7 +82,7 @@ class Verifier:
         if not self._is_whole:
             raise UpstreamUnavailable("The upstream registry's tarball broke off.")
         if not self._is_right:
-            raise UpstreamUnavailable(_WRONG, code="integrity-mismatch")
+            raise UpstreamUnavailable(_WRONG, code=WRONG_BYTES)
 
     @property
     def _is_whole(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from collections import Counter
@@ -140,3 +141,18 @@ def test_cold_stampede_asks_the_upstream_once(upstream: RecordingUpstream, serve
         assert len(set(pool.map(fetch, ["/stampede"] * 16))) == 1
         assert set(pool.map(fetch, [path] * 16)) == {data}
     assert Counter(request.path for request in upstream.asked("stampede")) == {"/stampede": 1, path: 1}
+
+
+def test_large_packument_is_made_once_for_all_workers(upstream: RecordingUpstream, served: Served) -> None:
+    """Every connection gets the same bytes, from one file."""
+    upstream.publish("large", "1.0.0", {"padding": os.urandom(400_000).hex()})
+    with connections(served) as opened:
+        found = []
+        for connection in opened:
+            connection.request("GET", "/large", headers={"Accept-Encoding": "gzip"})
+            answer = connection.getresponse()
+            found.append((answer.headers["ETag"], answer.read()))
+    assert len(set(found)) == 1
+    assert json.loads(gzip.decompress(found[0][1]))["versions"]["1.0.0"]["padding"]
+    bodies = [file for file in Path(f"{served.storage}-cache").glob("*/views/*/*") if file.name != "entry"]
+    assert [file.read_bytes() for file in bodies if file.stat().st_size > 300_000] == [found[0][1]]

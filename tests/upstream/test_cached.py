@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.sources import ScriptedSource
+from support.sources import ScriptedSource, integrity_of, packument_of
 
 from nproxy_mw.errors import BadRequest, Forbidden, NotFound, StorageUnavailable, UpstreamUnavailable
 from nproxy_mw.npm.documents import ByteRange
@@ -487,6 +487,26 @@ def test_kept_tarball_has_its_integrity(make: Any, source: ScriptedSource) -> No
         with make().tarball(LODASH, FILE) as blob:
             found.append(blob.integrity)
     assert found == [source.packuments["lodash"]["versions"]["1.0.0"]["dist"]["integrity"]] * 2
+
+
+def test_small_tarball_that_breaks_off_once_is_asked_for_again(make: Any, source: ScriptedSource) -> None:
+    """A flaky upstream costs the client nothing but time."""
+    data, tries = source.tarballs[FILE], iter([10, None])
+    source.chunks = lambda whole: iter([whole[: next(tries)]])
+    assert read(make()) == data
+    assert source.asked[f"tarball {FILE}"] == 2
+
+
+def test_wrong_bytes_make_the_packument_asked_for_again(make: Any, source: ScriptedSource, time: Time) -> None:
+    """It may be the packument that was wrong: the next request asks for it, without waiting for its time."""
+    right = source.packuments["lodash"]
+    wrong = {"dist": {"integrity": integrity_of(b"another")}}
+    source.packuments["lodash"] = packument_of("lodash", {"1.0.0": wrong})
+    with pytest.raises(UpstreamUnavailable):
+        read(make())
+    source.packuments["lodash"] = right
+    time.now += 1
+    assert read(make()) == source.tarballs[FILE]
 
 
 def test_large_tarball_flows_while_it_comes(make: Any, source: ScriptedSource, storage: Storage) -> None:

@@ -39,7 +39,7 @@ from nproxy_mw.http.handlers import Handler, Request, VerbTable, routed
 from nproxy_mw.http.messages import Headers, Response, json_response, send
 from nproxy_mw.http.renderer import Renderer
 from nproxy_mw.http.sites import base_url
-from nproxy_mw.http.views import Views, small_response
+from nproxy_mw.http.views import Shelf, Views, small_response
 from nproxy_mw.middleware.forwarder.bodies import Upload, by_name
 from nproxy_mw.middleware.forwarder.explaining import explain, explain_url, with_verdicts
 from nproxy_mw.npm.forms import written_members
@@ -68,9 +68,9 @@ class Forwarder:
     the root is 404. *source* is what is read from, such as the upstream with rules and a cache before it; if it is
     None, it is that of *firewall*, or else the upstream behind *transport* is asked at each read. *firewall* explains
     what is held, and has advisories; if it is None, there are no explanations and only the upstream's advisories.
-    *changed* is called with the name of each package that a client changed, or may have changed. If
-    *public_url* is None, the URLs in answers follow the request. If *views* is None, finished answers are kept in 64
-    MiB of this layer's own.
+    *changed* is called with the name of each package that a client changed, or may have changed. If *public_url* is
+    None, the URLs in answers follow the request. If *views* is None, finished answers are kept in 64 MiB of this
+    layer's own. Large ones are shared with other processes on *shelf*, if there is one.
     """
 
     def __init__(
@@ -83,6 +83,7 @@ class Forwarder:
         changed: Callable[[Name], None] | None = None,
         public_url: str | None = None,
         views: Views | None = None,
+        shelf: Shelf | None = None,
         max_publish: int = PUBLISH_LIMIT,  # bytes
     ) -> None:
         self.app = app
@@ -93,7 +94,12 @@ class Forwarder:
         self.public_url = public_url
         self.max_publish = max_publish
         self._reading = Renderer(
-            self.source, views or Views(), owner="", public_url=public_url, finish=self._without_upstream
+            self.source,
+            views or Views(),
+            owner="",
+            shelf=shelf,
+            public_url=public_url,
+            finish=self._without_upstream,
         )
         self._tables = self._offered()
 
