@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nproxy_mw.upstream.cache_units import BLOCK, Unit, files_in, spools_in, units_in
-from nproxy_mw.upstream.growing import HostLock, planned_size
+from nproxy_mw.upstream.growing import HostLock, has_writer, planned_size
 
 DEFAULT_BOUND = 20 * 2**30
 """Bytes that a cache may have on the disk, unless the operator says otherwise."""
@@ -27,7 +27,7 @@ HIGH, LOW = 0.97, 0.9  # of the bound: when a clean-up begins, and what it leave
 STEPS = 256  # parts of the bound: what a process writes before it adds it to the number
 ROUNDS = 10  # of a clean-up while others add
 REST = 60.0  # seconds for which a process gives up after a clean-up that was not enough
-ABANDONED = 3600.0  # seconds after which a file in the spool folder has no writer any more
+ABANDONED = 3600.0  # seconds after which what is said of a file under way is of no use any more
 
 _log = logging.getLogger(__name__)
 
@@ -186,10 +186,12 @@ class Eviction:
         left = 0
         for file in list(files_in(spool)):
             path = Path(file.path)
-            if self.now() - file.used > ABANDONED and path.parent.name not in ("locks", "flights"):
+            is_under_way = path.parent == spool and not path.suffix
+            is_left = not has_writer(path) if is_under_way else self.now() - file.used > ABANDONED
+            if is_left and path.parent.name not in ("locks", "flights"):
                 path.unlink(missing_ok=True)
             else:
-                left += max(file.size, planned_size(path) if not path.suffix else 0)
+                left += max(file.size, planned_size(path) if is_under_way else 0)
         return left
 
 

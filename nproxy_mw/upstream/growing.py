@@ -145,6 +145,19 @@ class Growing:
         os.close(self._descriptor)
 
 
+def lock_of(path: Path) -> Path:
+    """Returns where the lock is that the writer of the file at *path* holds: one of 4096 in the same folder."""
+    return path.parent / "locks" / path.name[:3]
+
+
+def has_writer(path: Path) -> bool:
+    """Returns whether somebody writes the file at *path* now. Raises `OSError`."""
+    lock = HostLock.take(lock_of(path))
+    if lock is not None:
+        lock.release()
+    return lock is None
+
+
 def planned_size(path: Path) -> int:
     """Returns how many bytes the file at *path* will have; 0 when nobody writes it, or said."""
     state = _read_state(path.with_suffix(".state"))

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import chain
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TypeAlias
@@ -25,7 +26,7 @@ from nproxy_mw.npm.documents import Blob, ByteRange, Part
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.slices import Members, as_text, members_of
 from nproxy_mw.npm.tarballs import Whole
-from nproxy_mw.upstream.growing import Growing, HostLock
+from nproxy_mw.upstream.growing import Growing, HostLock, lock_of
 from nproxy_mw.upstream.tarball_store import TarballStore, key_of
 from nproxy_mw.upstream.verifying import Digest, Verifier, digest_of, verified
 
@@ -125,12 +126,12 @@ class Tarballs:
         while time.monotonic() < deadline:
             with suppress(Missing):
                 return self.store.open(tarball.key, None)
-            lock = HostLock.take(self.spool / "locks" / f"{int(file.name[:3], 16):03x}")
+            lock = HostLock.take(lock_of(file))
             if lock is not None:
                 return lock
             growing = Growing.follow(file)
             if growing is not None:
-                return growing.blob(tarball.digest)
+                return _begun(growing.blob(tarball.digest))
             time.sleep(0.01)
         raise Busy("Another request has been fetching this tarball for long: try again.", code="upstream-busy")
 
@@ -152,7 +153,7 @@ class Tarballs:
         blob = growing.blob(tarball.digest)  # before the writer, which closes the file, can be done
         self.store.make_room(upstream.size or 0)
         threading.Thread(target=self._write, args=(tarball, upstream, growing, lock), name="fetch", daemon=True).start()
-        return blob if part is None else self._part_of(tarball, blob, part)
+        return _begun(blob) if part is None else self._part_of(tarball, blob, part)
 
     def _read_whole(
         self, tarball: Wanted, upstream: Blob, open_upstream: OpenUpstream, part: ByteRange | None, lock: HostLock
@@ -203,6 +204,17 @@ class Tarballs:
             for _ in whole:
                 pass
         return self.store.open(tarball.key, part)
+
+
+def _begun(blob: Blob) -> Blob:
+    """Returns *blob* once its first bytes are there: if they never come, that can still be said."""
+    chunks = iter(blob)
+    try:
+        first = next(chunks, b"")
+    except BaseException:
+        blob.close()
+        raise
+    return blob.through(chain([first], chunks))
 
 
 def _bytes_of(tarball: Wanted, upstream: Blob, open_upstream: OpenUpstream) -> bytes:

@@ -546,6 +546,19 @@ def test_tarball_that_breaks_off_fails_every_follower(make: Any, source: Scripte
     assert read(make()) == data
 
 
+def test_large_tarball_that_fails_before_its_first_byte_is_refused(make: Any, source: ScriptedSource) -> None:
+    """An error before anything was sent is an error with a status, not half a response."""
+    source.publish("lodash", "1.0.0", data=bytes(3 * INLINE))
+
+    def fail(whole: bytes) -> Any:
+        raise DOWN
+        yield b""
+
+    source.chunks = fail
+    with pytest.raises(UpstreamUnavailable):
+        make().tarball(LODASH, FILE)
+
+
 @pytest.mark.parametrize("size", [5000, 2 * INLINE])
 @pytest.mark.parametrize("part", [ByteRange(10, 19), ByteRange(100, None), ByteRange(None, 7)], ids=str)
 def test_parts_of_kept_and_fetched_tarballs(make: Any, source: ScriptedSource, size: int, part: ByteRange) -> None:

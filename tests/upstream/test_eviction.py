@@ -13,7 +13,7 @@ from nproxy_mw.errors import Missing
 from nproxy_mw.upstream.cache_folder import NOTED, CacheFolder
 from nproxy_mw.upstream.cache_units import BLOCK, files_in, units_in
 from nproxy_mw.upstream.eviction import ABANDONED, LOW, Eviction, Tally
-from nproxy_mw.upstream.growing import HostLock
+from nproxy_mw.upstream.growing import Growing, HostLock, lock_of
 
 PART = "0123456789abcdef"
 
@@ -133,16 +133,26 @@ def test_one_process_cleans_up_at_a_time(root: Path) -> None:
 
 
 def test_what_killed_processes_left_goes(root: Path) -> None:
-    """Old files in the spool folder are nobody's; young ones and locks stay, and count."""
+    """A file under way goes when nobody holds its lock; one that is written stays, and counts as it will be."""
     spool = root / PART / ".spool"
     (spool / "locks").mkdir(parents=True)
-    for name, age in (("old", ABANDONED + 1), ("young", 10.0), ("locks/old", ABANDONED + 1)):
+    left, written = (spool / name for name in ("0a1" + "0" * 29, "0b2" + "0" * 29))
+    lock = HostLock.take(lock_of(written))
+    assert lock is not None
+    for file in (left, written):
+        Growing.begin(file, 50 * BLOCK).write(b"x")
+    for name, age in (("old.state", ABANDONED + 1), ("locks/old", ABANDONED + 1)):
         (spool / name).write_bytes(b"x")
         os.utime(spool / name, (2000 - age, 2000 - age))
     keeper = eviction(root, 200 * BLOCK)
     keeper.run()
-    assert sorted(str(file.relative_to(spool)) for file in spool.rglob("*") if file.is_file()) == ["locks/old", "young"]
-    assert keeper.tally.read() == 102 * BLOCK
+    names = {str(file.relative_to(spool)) for file in spool.rglob("*") if file.is_file() and file.suffix != ".state"}
+    assert names == {written.name, "locks/0a1", "locks/0b2", "locks/old"}
+    assert not (spool / "old.state").exists()
+    size = keeper.tally.read()
+    assert size is not None
+    assert 150 * BLOCK < size < 155 * BLOCK
+    lock.release()
 
 
 @pytest.mark.parametrize("text", [None, b"", b"x", b"12x"])
