@@ -53,12 +53,12 @@ class SharedViews:
             return None
         if entry.body:
             return _view(entry) if zlib.crc32(entry.body) == entry.checksum else None
-        view = self._view_of_file(place, entry)
+        file = self._file(place, entry)
         try:
-            view.open_body and view.open_body().close()
+            file.open().close()
         except (Missing, StorageUnavailable):
             return None
-        return view
+        return _view(entry, file)
 
     def keep(self, key: ViewKey, view: View) -> View:
         """Keeps *view* in place of the one before, and returns it; a large one with its body in a file."""
@@ -85,7 +85,7 @@ class SharedViews:
         if before is not None and before.etag != entry.etag:
             with suppress(StorageError, StorageUnavailable):
                 self.folder.delete(_body_key(place, before))
-        return self._view_of_file(place, entry) if is_large else view
+        return _view(entry, self._file(place, entry)) if is_large else view
 
     def _entry(self, place: str) -> Entry | None:
         try:
@@ -93,9 +93,8 @@ class SharedViews:
         except (Missing, StorageUnavailable, msgspec.DecodeError):
             return None
 
-    def _view_of_file(self, place: str, entry: Entry) -> View:
-        file = _BodyFile(self.folder, _body_key(place, entry), entry.size, entry.checksum)
-        return View(entry.revision, entry.etag, Response(200, entry.headers), entry.size, file.open)
+    def _file(self, place: str, entry: Entry) -> _BodyFile:
+        return _BodyFile(self.folder, _body_key(place, entry), entry.size, entry.checksum)
 
 
 class _BodyFile:
@@ -130,8 +129,9 @@ _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Entry)
 
 
-def _view(entry: Entry) -> View:
-    return View(entry.revision, entry.etag, Response(200, entry.headers, entry.body), entry.size)
+def _view(entry: Entry, file: _BodyFile | None = None) -> View:
+    found = Response(200, entry.headers, entry.body)
+    return View(entry.revision, entry.etag, found, entry.size, file.open if file else None)
 
 
 def _place_of(key: ViewKey) -> str:
