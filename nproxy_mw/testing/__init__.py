@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -48,5 +49,5 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     # Before the modules are imported: their assertions then say what differed.
     modules = {f"{__name__}.{module}" for module in (*_CONTRACTS.values(), "storage_races")}
-    import_module("pytest").register_assert_rewrite(*modules)
+    import_module("pytest").register_assert_rewrite(*modules - sys.modules.keys())
     return getattr(import_module(f"{__name__}.{_CONTRACTS[name]}"), name)
