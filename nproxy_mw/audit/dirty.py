@@ -78,7 +78,7 @@ def unshown(storage: Storage, now: datetime) -> Unshown | None:
         StorageUnavailable: the storage cannot be read.
     """
     times = dict(list_with_times(storage, DIRTY.folder))
-    dead = tuple(key for key in times if _written_at(key) < now - DEAD)
+    dead = tuple(key for key, time in times.items() if max(_written_at(key), time or _EARLIEST) < now - DEAD)
     if not _is_trusted(storage, now):
         return Unshown(None, dead)
     if not times:

@@ -47,7 +47,7 @@ elsewhere, it is the witness that shows next time whether the end was cut off, c
   nproxy-mw audit verify --witness checkpoint.json
 """
 _EXPORT = """\
-Prints every event, chain by chain, as JSON lines.
+Prints every event, chain by chain, as JSON lines. What cannot be read is named at the end, and the exit code is 1.
 
   nproxy-mw audit export > trail.jsonl
 """
@@ -110,12 +110,16 @@ def _verdict(findings: Sequence[CheckFinding]) -> str:
 
 
 def _export(parsed: Parsed) -> int:
+    skipped: dict[str, int] = {}
     for chain, events in all_chains(organization_of(parsed).trail):
         for event in events:
-            sys.stdout.write(
-                orjson.dumps({"chain": chain, **(event if isinstance(event, dict) else {})}).decode() + "\n"
-            )
-    return 0
+            if isinstance(event, dict):
+                sys.stdout.write(orjson.dumps({"chain": chain, **event}).decode() + "\n")
+            else:
+                skipped[chain] = skipped.get(chain, 0) + 1
+    for chain, number in skipped.items():
+        print(f"{chain}: {count(number, 'piece')} skipped, which 'nproxy-mw audit verify' explains.", file=sys.stderr)
+    return 1 if skipped else 0
 
 
 def _subject(event: Json) -> str:

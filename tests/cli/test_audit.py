@@ -77,3 +77,30 @@ def test_newer_checkpoint_is_no_missing_witness(folder: Path, tmp_path: Path, ca
     printed = capsys.readouterr()
     assert printed.err.startswith(f"{UNVERIFIED}: 1 finding.")
     assert "newer version" in printed.out
+
+
+def test_export_says_what_it_skips(folder: Path, capsys) -> None:
+    """It has every event that can be read, and does not end as if it had all of them."""
+    assert main(["audit", "export", "--storage", str(folder)]) == 0
+    whole = capsys.readouterr()
+    assert whole.err == ""
+    newer(folder)
+    assert main(["audit", "export", "--storage", str(folder)]) == 1
+    part = capsys.readouterr()
+    assert set(part.out.splitlines()) < set(whole.out.splitlines())
+    assert "1 piece skipped, which 'nproxy-mw audit verify' explains." in part.err
+
+
+def test_list_is_filtered(folder: Path, capsys) -> None:
+    """By actor and time, alone or together."""
+
+    def listed(*options: str) -> list[list[str]]:
+        assert main(["audit", "list", "--storage", str(folder), *options]) == 0
+        return [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+
+    everything = listed("--limit", "1000")
+    assert everything
+    assert listed("--from", "1h") == everything
+    assert listed("--to", "1h") == listed("--by", "nobody") == []
+    by = [line for line in everything if line[-1] == "tests"]
+    assert listed("--by", "tests") == by != []

@@ -89,6 +89,12 @@ def test_audit_is_paged_and_filtered(tenants):
     assert walked == everything
     (event,) = manager.get(audit, query="event=package.published&package=%40acme%2Fone").json["events"]
     assert event["package"] == "@acme/one"
+    by = manager.get(audit, query=f"by={event['by']}").json["events"]
+    assert {each["by"] for each in by} == {event["by"]}
+    later = manager.get(audit, query=f"from={event['time']}").json["events"]
+    earlier = manager.get(audit, query=f"to={event['time']}").json["events"]
+    assert [each["id"] for each in later + earlier] == [each["id"] for each in manager.get(audit).json["events"]]
+    assert all(each["time"] < event["time"] for each in earlier)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +106,8 @@ def test_audit_is_paged_and_filtered(tenants):
         pytest.param("after=x", "after", id="no cursor"),
         pytest.param(f"after=99991231T000000.000Z-{'0' * 32}", "after", id="a cursor of the far future"),
         pytest.param("since=1", "since", id="another parameter"),
+        pytest.param("from=yesterday", "from", id="no time"),
+        pytest.param("to=2026-11-26T12:00:00", "to", id="no zone"),
         pytest.param("limit=1&limit=2", "limit", id="twice"),
         pytest.param("&".join(f"x{n}=1" for n in range(21)), None, id="very many"),
         pytest.param("event=%ff", None, id="no text"),

@@ -199,6 +199,7 @@ class Dated:
         return Stored(b'{"format":1,"begun":"2026-11-22T11:00:00.000Z"}', Revision("1"))
 
 
+OLD = "upkeep/dirty/20261122T105959.000Z-0f.json"
 MARK = "upkeep/dirty/20261122T113000.000Z-0f.json"
 
 
@@ -209,13 +210,12 @@ MARK = "upkeep/dirty/20261122T113000.000Z-0f.json"
         pytest.param({MARK: START - timedelta(hours=1)}, START - timedelta(hours=2), (), id="or ahead"),
         pytest.param({MARK: None}, START - timedelta(minutes=90), (), id="the storage knows no times"),
         pytest.param(
-            {"upkeep/dirty/20261122T105959.000Z-0f.json": START},
-            START - timedelta(minutes=120, seconds=1),
-            ("upkeep/dirty/20261122T105959.000Z-0f.json",),
-            id="dead",
+            {OLD: START - timedelta(hours=1, seconds=2)}, START - timedelta(hours=2, seconds=2), (OLD,), id="dead"
         ),
+        pytest.param({OLD: START}, START - timedelta(hours=2, seconds=1), (), id="its clock is far behind"),
+        pytest.param({OLD: None}, START - timedelta(hours=2, seconds=1), (OLD,), id="dead by its own clock"),
         pytest.param(
-            {"upkeep/dirty/x.json": START},
+            {"upkeep/dirty/x.json": START - timedelta(hours=2)},
             datetime(2019, 12, 31, 23, tzinfo=UTC),
             ("upkeep/dirty/x.json",),
             id="none of ours",

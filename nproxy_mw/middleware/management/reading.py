@@ -24,6 +24,7 @@ def audit(call: Call, organization: Tenant) -> Response:
     query = call.query("after", "limit", "event", "package", "by", "from", "to")
     limit = limit_in(query)
     refuse_future(query.get("after", ""))
+    since, until = _time_in(query, "from"), _time_in(query, "to")
     try:
         events, cursor = organization.trail.page(
             after=query.get("after"),
@@ -31,8 +32,8 @@ def audit(call: Call, organization: Tenant) -> Response:
             event=query.get("event"),
             package=query.get("package"),
             by=query.get("by"),
-            since=_time_in(query, "from"),
-            until=_time_in(query, "to"),
+            since=since,
+            until=until,
         )
     except BadRequest as error:
         raise InvalidFields({"after": error.message}, code=error.code) from error
@@ -58,7 +59,8 @@ def _time_in(query: dict[str, str], name: str) -> datetime | None:
     try:
         return parse_time(query[name]) if name in query else None
     except ValueError as error:
-        raise InvalidFields({name: str(error)}, code=f"invalid-{name}") from error
+        sentence = "This is a time with its zone, such as 2026-11-26T12:00:00Z."
+        raise InvalidFields({name: sentence}, code=f"invalid-{name}") from error
 
 
 def refuse_future(cursor: str) -> None:
