@@ -5,6 +5,8 @@ A request enters at the top and goes down until a layer answers it. The standard
     ErrorResponses    every error becomes npm's JSON          fills in the request's id
     Authenticate      who is asking?                          fills in PRINCIPAL
     ScopeRouter       whose package is it?                    fills in ROUTE, DESTINATION and SETTINGS
+    RateLimit         too often?
+    RecordInstalls    which versions are handed out?
     InternalStore     internal packages, from storage
     Forwarder         everything else, from the upstream; refuses anything marked internal
 
@@ -34,6 +36,7 @@ from nproxy_mw.middleware.error_responses import ErrorResponses
 from nproxy_mw.middleware.forwarder import Forwarder
 from nproxy_mw.middleware.internal_store import InternalStore
 from nproxy_mw.middleware.no_upstream import NoUpstream
+from nproxy_mw.middleware.rate_limit import RateLimit
 from nproxy_mw.middleware.record_installs import RecordInstalls
 from nproxy_mw.middleware.scope_router import ScopeRouter
 from nproxy_mw.middleware.send_files import SendFiles
@@ -75,7 +78,7 @@ class Layers:
 
     A host puts its own between them by name, never by position::
 
-        layers(acme, transport).above("scope_router", rate_limit=RateLimit)
+        layers(acme, transport).above("scope_router", quota=Quota)
     """
 
     by_name: Mapping[str, Layer]
@@ -133,13 +136,14 @@ def layers(
 ) -> Layers:
     """Returns the standard stack of one organization, for a host that puts layers of its own between them.
 
-    The names are ``error_responses``, ``authenticate``, ``scope_router``, ``record_installs``, ``internal_store`` and
-    ``forwarder``. *upstream* is a gateway, or a transport alone, which is asked at each read and judged by no rule. If
-    it is None, there are internal packages only, and NoUpstream stands in the place of Forwarder. *source* is what
-    public packages are read from; if it is None, it is the gateway with the organization's rules. *firewall* has these
-    rules; if it is None, it is made of the gateway. *intelligence* is what audits know where there is no upstream. If
-    *tokens* is None, they are the organization's own. If *public_url* is None, URLs in answers follow the request. If
-    *views* is None, finished answers are kept in 64 MiB for internal packages and in as much for public ones.
+    The names are ``error_responses``, ``authenticate``, ``scope_router``, ``rate_limit``, ``record_installs``,
+    ``internal_store`` and ``forwarder``. *upstream* is a gateway, or a transport alone, which is asked at each read and
+    judged by no rule. If it is None, there are internal packages only, and NoUpstream stands in the place of Forwarder.
+    *source* is what public packages are read from; if it is None, it is the gateway with the organization's rules.
+    *firewall* has these rules; if it is None, it is made of the gateway. *intelligence* is what audits know where there
+    is no upstream. If *tokens* is None, they are the organization's own. If *public_url* is None, URLs in answers
+    follow the request. If *views* is None, finished answers are kept in 64 MiB for internal packages and in as much for
+    public ones.
     """
     transport = upstream.transport if isinstance(upstream, Gateway) else upstream
     if firewall is None and isinstance(upstream, Gateway):
@@ -151,6 +155,7 @@ def layers(
             "error_responses": ErrorResponses,
             "authenticate": partial(Authenticate, tokens=tokens or organization.tokens),
             "scope_router": partial(ScopeRouter, settings=organization.settings.get),
+            "rate_limit": partial(RateLimit, rates=organization.rates, org=organization.id),
             "record_installs": partial(RecordInstalls, ledger=organization.ledger),
             "internal_store": partial(
                 InternalStore,

@@ -20,9 +20,12 @@ from nproxy_mw.testing.upstream import RecordingUpstream
 from nproxy_mw.token_format import make_secret
 
 ORDER = ("ErrorResponses", "Authenticate", "ScopeRouter", "InternalStore", "Forwarder")
-CLASSES = ("ErrorResponses", "Authenticate", "ScopeRouter", "RecordInstalls", "InternalStore", "Forwarder")
+CLASSES = ("ErrorResponses", "Authenticate", "ScopeRouter", "RateLimit", "RecordInstalls", "InternalStore", "Forwarder")
 """`RecordInstalls` needs nothing but the route: without it the same is answered, and no door opens."""
-NAMES = ("error_responses", "authenticate", "scope_router", "record_installs", "internal_store", "forwarder")
+NAMES = (
+    *("error_responses", "authenticate", "scope_router", "rate_limit"),
+    *("record_installs", "internal_store", "forwarder"),
+)
 WRONG = [order for size in range(1, 6) for order in permutations(ORDER, size) if order not in (ORDER, ORDER[:4])]
 CURES = {
     "Authenticate": "put ErrorResponses outside Authenticate",
@@ -45,7 +48,11 @@ def built():
     acme = RegistryFixture()
     client = acme.client()
     assert publish(client).status == 201
-    return acme, dict(zip(ORDER, acme.layers.without("record_installs"), strict=True)), client.token
+    return (
+        acme,
+        dict(zip(ORDER, acme.layers.without("record_installs").without("rate_limit"), strict=True)),
+        client.token,
+    )
 
 
 def ask(app, token, method, path):

@@ -22,7 +22,7 @@ the first request instead of leaving a door open.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum
@@ -71,6 +71,11 @@ class RoutingSettings(Protocol):
     @property
     def slim_packuments(self) -> bool:
         """Whether npm's installer gets packuments without what it does not read."""
+        ...
+
+    @property
+    def rate_limit(self) -> Mapping[str, int] | None:
+        """``requestsPerMinute`` and ``publishesPerMinute`` of one caller, each perhaps absent; None is no limit."""
         ...
 
     @property

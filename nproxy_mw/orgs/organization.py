@@ -28,8 +28,10 @@ from nproxy_mw.rules.shipped import SHIPPED
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.layout import home
 from nproxy_mw.storage.locks import Locks, locks_for
+from nproxy_mw.storage.places import derived_folder
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.probe import probe
+from nproxy_mw.storage.rates import Rates
 from nproxy_mw.times import Clock, utc_now
 
 _log = logging.getLogger(__name__)
@@ -52,6 +54,7 @@ class Organization:
     packages: PackageStore
     ledger: Ledger
     search_index: SearchIndex
+    rates: Rates
 
     def is_new(self) -> bool:
         """Returns whether no token was ever created for it, so that it cannot be used yet."""
@@ -96,6 +99,7 @@ def open_organization(
         packages=PackageStore(own, trail=trail, locks=locks, signers=keys.signers, changed=search_index.changed),
         ledger=Ledger(own),
         search_index=search_index,
+        rates=Rates(derived_folder(storage, "rates")),
     )
 
 

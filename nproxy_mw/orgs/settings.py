@@ -26,6 +26,8 @@ __all__ = ["Settings", "SettingsError", "SettingsStore"]
 
 GONE = "The organization's settings are gone: see whether the storage is still mounted, and restore what is missing."
 
+_KEY = SETTINGS.key()
+
 SettingsRequest: TypeAlias = Callable[[Settings], object]
 """Given the present settings, what of them is to change, as the management API names it."""
 
@@ -62,7 +64,7 @@ class SettingsStore:
                 asked of the upstream.
         """
         try:
-            settings = self._settings.get(SETTINGS.key())
+            settings = self._settings.get(_KEY)
         except Missing as error:
             if self._were_there:
                 raise StorageUnavailable(GONE, retry_after=10) from error
@@ -105,7 +107,7 @@ class SettingsStore:
 
     def _change(self, request: SettingsRequest, actor: Actor) -> Settings:
         step = partial(_changed, request=request, author=actor.name, catalog=self.catalog)
-        document = AuditedObject(self.storage, SETTINGS.key(), self.trail).change(step, actor)
+        document = AuditedObject(self.storage, _KEY, self.trail).change(step, actor)
         return self.get() if document is None else _of(document, self.catalog)
 
 

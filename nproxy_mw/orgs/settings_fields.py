@@ -90,8 +90,8 @@ class Settings:
         "rateLimit",
         None,
         Simple(or_null(_RATES)),
-        "How often one token, or one address without a token, may ask and publish. Null is no limit.",
-        not_applied="No limit is applied yet.",
+        "How many requests and how many changes one caller may make in a minute: a token, or an address that sends "
+        "none. Null is no limit.",
     )
     version_unpublish: bool = row(
         "versionUnpublish",

@@ -20,6 +20,7 @@ class FixedSettings:
         self.version_unpublish = version_unpublish
         self.slim_packuments = True
         self.audit_without_advisories = "empty"
+        self.rate_limit = None
 
     def __call__(self) -> FixedSettings:
         return self

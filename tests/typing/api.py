@@ -75,6 +75,7 @@ class OwnSettings:
     version_unpublish = False
     slim_packuments = True
     audit_without_advisories = "empty"
+    rate_limit = None
 
 
 class OwnTokens:
