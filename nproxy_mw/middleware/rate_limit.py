@@ -49,7 +49,7 @@ class RateLimit:
         if per_minute is None:
             return
         token = PRINCIPAL.require(environ, by="RateLimit").token_hash
-        caller = token or network_of(environ.get("REMOTE_ADDR", ""))
+        caller = token or network_of(environ.get("REMOTE_ADDR", ""), v4=32, v6=64)
         if wait := self.rates.take(f"{self.org}/{what}/{caller}", per_minute):
             raise TooManyRequests(
                 f"{'This token' if token else 'This address, which sent no token,'} has made the {per_minute} {what} "
