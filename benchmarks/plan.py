@@ -10,7 +10,7 @@ WORKERS = 2
 """Processes of each server that can have several."""
 
 THREADS = 64
-"""Threads of each process of the Python servers. With fewer than 20, ours refuses a part of 15 cold requests at once."""
+"""Threads of each process of the Python servers. With fewer than 20, ours refuses some of 15 cold requests at once."""
 
 
 @dataclass(frozen=True, slots=True)
