@@ -88,7 +88,7 @@ def exposed(
     Raises:
         StorageUnavailable: the ledger cannot be read.
     """
-    found = list(islice(find(ledger, since, until, suspects.covers), limit + 1))
+    found = list(islice(find(ledger, since, until, suspects.covers, packages=suspects.affected), limit + 1))
     return found[:limit], len(found) <= limit
 
 

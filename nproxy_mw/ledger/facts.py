@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -78,8 +78,8 @@ def encode(counts: Counts, of: Iterable[str] = ()) -> bytes:
     return msgspec.json.encode(_Stored(FORMAT, rows, list(of)))
 
 
-def decode(data: bytes) -> LedgerPart:
-    """Returns the part that `encode` stored.
+def decode(data: bytes, packages: Container[str] | None = None) -> LedgerPart:
+    """Returns the part that `encode` stored; of *packages* alone, unless it is None.
 
     Raises:
         ValueError: the bytes are damaged, or of a format that this version does not know.
@@ -87,7 +87,8 @@ def decode(data: bytes) -> LedgerPart:
     stored = msgspec.json.decode(data, type=_Stored)
     if stored.format != FORMAT:
         raise ValueError("The ledger was written by another version of this program.")
-    return LedgerPart({InstallKey(*row[:4]): Count(*row[4:]) for row in stored.installs}, tuple(stored.of))
+    rows = stored.installs if packages is None else [row for row in stored.installs if row[0] in packages]
+    return LedgerPart({InstallKey(*row[:4]): Count(*row[4:]) for row in rows}, tuple(stored.of))
 
 
 def merge(into: Counts, counts: Counts) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 
@@ -18,9 +18,16 @@ MAX_DAYS = 3660
 
 
 def find(
-    storage: Storage, since: datetime, until: datetime, wanted: Callable[[InstallKey], bool] = lambda key: True
+    storage: Storage,
+    since: datetime,
+    until: datetime,
+    wanted: Callable[[InstallKey], bool] = lambda key: True,
+    *,
+    packages: Container[str] | None = None,
 ) -> Iterator[Install]:
     """Yields the facts between *since* and *until* (aware) for which *wanted* holds, oldest day first.
+
+    If *packages* are given, only theirs are built: of a busy day, most facts are about others.
 
     A fact counts one day. It is yielded when the span from its first fetch to its last touches the asked one.
 
@@ -31,16 +38,16 @@ def find(
     if until - since > timedelta(days=MAX_DAYS):
         raise ValueError(f"Ask for at most {MAX_DAYS} days at once.")
     for day in _days(since.date(), until.date()):
-        counts = {key: count for key, count in read_day(storage, day).items() if wanted(key)}
+        counts = {key: count for key, count in read_day(storage, day, packages).items() if wanted(key)}
         for install in installs(counts):
             if install.first <= until and install.last >= since:
                 yield install
 
 
-def read_day(storage: Storage, day: date) -> Counts:
-    """Returns all facts of one day. Raises `UnreadableObject` for a damaged object."""
+def read_day(storage: Storage, day: date, packages: Container[str] | None = None) -> Counts:
+    """Returns the facts of one day, all or those of *packages*. Raises `UnreadableObject` for a damaged object."""
     whole: Counts = {}
-    for part in _counted(_parts(storage, day)).values():
+    for part in _counted(_parts(storage, day, packages)).values():
         merge(whole, part.counts)
     return whole
 
@@ -82,13 +89,13 @@ def prune(storage: Storage, before: date, *, dry_run: bool = False) -> int:
     return len(old)
 
 
-def _parts(storage: Storage, day: date) -> dict[str, LedgerPart]:
+def _parts(storage: Storage, day: date, packages: Container[str] | None = None) -> dict[str, LedgerPart]:
     found: dict[str, LedgerPart] = {}
     for key in list(storage.list(f"{INSTALLS.folder}/{day:%Y/%m/%d}")):
         try:
-            found[key] = decode(storage.read(key).data)
+            found[key] = decode(storage.read(key).data, packages)
         except Missing:  # compacted meanwhile: its facts are in an object that the next look finds
-            return _parts(storage, day)
+            return _parts(storage, day, packages)
         except ValueError as error:
             raise UnreadableObject(_DAMAGED, code="damaged-object", retry_after=60) from error
     return found

@@ -79,12 +79,19 @@ _environment = Environment(
     loader=PackageLoader("nproxy_mw.middleware.dashboard"),
     autoescape=True,
     undefined=StrictUndefined,
+    auto_reload=False,
     finalize=_shown,
     trim_blocks=True,
     lstrip_blocks=True,
 )
 _environment.filters.update(size=size, moment=moment, web_url=web_url, count=count, short=short)
 _environment.globals.update(STYLE=STYLE, SCRIPT=SCRIPT, ICON=ICON)
+
+
+def prepare() -> None:
+    """Compiles all templates, which costs each some milliseconds: at the start, and not at somebody's first page."""
+    for name in _environment.list_templates():
+        _environment.get_template(name)
 
 
 def render(template: str, values: Mapping[str, Any]) -> bytes:

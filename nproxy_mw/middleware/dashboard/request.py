@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from nproxy_mw.access import Actor, User
 from nproxy_mw.firewall.firewall import FirewallOf
+from nproxy_mw.middleware.dashboard.activity import ActivityCounts
 from nproxy_mw.middleware.dashboard.dependents import DependentIndex
-from nproxy_mw.middleware.dashboard.event_counts import EventCounts
 from nproxy_mw.middleware.dashboard.forms import SentForm
 from nproxy_mw.middleware.dashboard.login import Visitor, VisitorLogin
 from nproxy_mw.middleware.dashboard.package_names import PackageNames
@@ -35,7 +35,7 @@ class Site:
     firewall_of: FirewallOf
     package_names: PackageNames = field(default_factory=PackageNames)
     dependents: DependentIndex = field(default_factory=DependentIndex)
-    event_counts: EventCounts = field(default_factory=EventCounts)
+    activity: ActivityCounts = field(default_factory=ActivityCounts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

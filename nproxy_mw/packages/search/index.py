@@ -77,6 +77,12 @@ class SearchIndex:
         """Returns a page of the list of packages: see `queries.page`. Raises as `search`."""
         return self._answer(lambda connection: queries.page(connection, sort, after, text, size))
 
+    def names(self) -> list[str]:
+        """Returns the names of all packages that can be read, in their order. Raises as `search`."""
+        self.page(sort=PackageSort.NAME, after=None, text="", size=1)
+        with self.database.reading() as connection:
+            return queries.names(connection)
+
     def changed(self, name: Name, record: Record, revision: Revision | None) -> None:
         """Notes a change that this process has stored. *revision* is None when it is not known which state is stored.
 

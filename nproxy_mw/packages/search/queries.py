@@ -132,6 +132,12 @@ def page(
     return _found(connection, rows, total)
 
 
+def names(connection: sqlite3.Connection) -> list[str]:
+    """Returns the names of all packages that can be listed, in their order."""
+    rows = connection.execute("SELECT name FROM packages WHERE summary IS NOT NULL ORDER BY name")
+    return [name for (name,) in rows]
+
+
 def _pattern(text: str) -> str:
     """Returns the pattern of LIKE for what has *text* in it."""
     return "%" + re.sub(r"[%_\\]", r"\\\g<0>", text) + "%"

@@ -124,7 +124,7 @@ def _package(request: PageRequest, problem: str = "") -> Page:
     record, _ = organization.packages.record(name)
     latest = packument["dist-tags"].get("latest", "")
     readme, is_cut = shown_readme(str(packument.get("readme") or ""))
-    names = request.site.package_names.of(organization.id, organization.storage)
+    names = organization.search_index.names()
     versions = page_of(list(_versions(packument)), request.query.text("page"), VERSIONS)
     values = {
         "description": str(packument.get("description") or ""),

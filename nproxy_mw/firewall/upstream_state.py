@@ -1,0 +1,50 @@
+"""How the way to the upstream is doing, as this process sees it. Nothing is asked for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nproxy_mw.firewall.firewall import Firewall
+from nproxy_mw.intelligence.combined import sources_in
+from nproxy_mw.intelligence.osv_database import OsvDatabase, summary_of
+from nproxy_mw.npm.source import PackageSource
+from nproxy_mw.upstream.cached import Cached
+from nproxy_mw.upstream.guarded import Guarded
+
+_FOUND = ("hit", "revalidated", "stale", "negative", "tarball hit")
+_FETCHED = ("miss", "tarball miss")
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamState:
+    """*breaker* is ``closed``, ``open``, ``half-open`` or ``offline``; empty when nothing guards the upstream.
+
+    *found* of *asked* questions were answered from the cache. *advisories_from* is when the database of advisories was
+    built, in the form of `timestamp`; None when there is none.
+    """
+
+    breaker: str
+    found: int
+    asked: int
+    advisories_from: str | None
+
+
+def upstream_state(firewall: Firewall) -> UpstreamState:
+    """Returns the state of the components behind the rules of *firewall*."""
+    cached, guarded = _parts(firewall.unruled)
+    counts = cached.counts if cached is not None else {}
+    found = sum(counts.get(key, 0) for key in _FOUND)
+    built = [
+        summary.built
+        for source in sources_in(firewall.policies.intelligence)
+        if isinstance(source, OsvDatabase) and (summary := summary_of(source.path)) is not None
+    ]
+    breaker = "" if guarded is None else "offline" if guarded.offline else guarded.breaker.state
+    asked = found + sum(counts.get(key, 0) for key in _FETCHED)
+    return UpstreamState(breaker, found, asked, min(built, default=None))
+
+
+def _parts(source: PackageSource) -> tuple[Cached | None, Guarded | None]:
+    cached = source if isinstance(source, Cached) else None
+    inner = cached.source if cached is not None else source
+    return cached, inner if isinstance(inner, Guarded) else None
