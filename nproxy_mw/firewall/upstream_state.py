@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nproxy_mw.firewall.firewall import Firewall
@@ -19,19 +20,21 @@ _FETCHED = ("miss", "tarball miss")
 class UpstreamState:
     """*breaker* is ``closed``, ``open``, ``half-open`` or ``offline``; empty when nothing guards the upstream.
 
-    *found* of *asked* questions were answered from the cache. *advisories_from* is when the database of advisories was
-    built, in the form of `timestamp`; None when there is none.
+    *found* of *asked* questions were answered from the cache; *asked* is None where nothing is kept.
+    *advisories_from* is when the database of advisories was built, in the form of `timestamp`; None when there is none.
     """
 
     breaker: str
     found: int
-    asked: int
+    asked: int | None
     advisories_from: str | None
 
 
 def upstream_state(firewall: Firewall) -> UpstreamState:
     """Returns the state of the components behind the rules of *firewall*."""
-    cached, guarded = _parts(firewall.unruled)
+    parts = list(_parts(firewall.unruled))
+    cached = next((part for part in parts if isinstance(part, Cached)), None)
+    guarded = next((part for part in parts if isinstance(part, Guarded)), None)
     counts = cached.counts if cached is not None else {}
     found = sum(counts.get(key, 0) for key in _FOUND)
     built = [
@@ -40,11 +43,13 @@ def upstream_state(firewall: Firewall) -> UpstreamState:
         if isinstance(source, OsvDatabase) and (summary := summary_of(source.path)) is not None
     ]
     breaker = "" if guarded is None else "offline" if guarded.offline else guarded.breaker.state
-    asked = found + sum(counts.get(key, 0) for key in _FETCHED)
+    asked = found + sum(counts.get(key, 0) for key in _FETCHED) if cached is not None else None
     return UpstreamState(breaker, found, asked, min(built, default=None))
 
 
-def _parts(source: PackageSource) -> tuple[Cached | None, Guarded | None]:
-    cached = source if isinstance(source, Cached) else None
-    inner = cached.source if cached is not None else source
-    return cached, inner if isinstance(inner, Guarded) else None
+def _parts(source: PackageSource) -> Iterator[PackageSource]:
+    """Yields *source*, and the sources inside it."""
+    inner: PackageSource | None = source
+    while inner is not None:
+        yield inner
+        inner = getattr(inner, "source", None)

@@ -15,9 +15,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 from support.filled import fill, fill_with
+from support.filled_firewall import fill_firewall, fill_upstream
 from support.hosting import PlatformFixture
 from support.payloads import PAYLOADS
 from werkzeug.serving import WSGIRequestHandler, make_server
+
+from nproxy_mw.testing.upstream import RecordingUpstream
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -49,9 +52,18 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def tenants() -> PlatformFixture:
+def upstream() -> Iterator[RecordingUpstream]:
+    """An upstream with versions that the rules hold and warn of."""
+    with RecordingUpstream() as upstream:
+        fill_upstream(upstream)
+        yield upstream
+
+
+@pytest.fixture(scope="session")
+def tenants(upstream: RecordingUpstream) -> PlatformFixture:
     """A platform with something on every page, and an organization full of hostile text."""
-    tenants = fill(PlatformFixture(orgs=("acme", "beta")))
+    tenants = fill(PlatformFixture(orgs=("acme", "beta"), upstream=upstream.url))
+    fill_firewall(tenants)
     for number, payload in enumerate(PAYLOADS):
         fill_with(tenants, payload, number)
     return tenants

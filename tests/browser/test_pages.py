@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 import axe_playwright_python
 import pytest
 from playwright.sync_api import Page, expect
-from support.filled import PATHS
+from support import filled, filled_firewall
 from support.hosting import PASSWORD, PlatformFixture
 from support.payloads import PAYLOADS
+from support.registry import ACTOR
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -20,6 +22,8 @@ AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 EVERYTHING = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 COLORS = {"type": "rule", "values": ["color-contrast"]}
 """What alone depends on the scheme."""
+
+PATHS = (*filled.PATHS, *filled_firewall.PATHS)
 
 PICTURES = os.environ.get("NPROXY_TEST_PICTURES")
 """A folder for a picture of every page."""
@@ -52,7 +56,7 @@ def test_every_page_is_accessible(
         page.goto(url + path)
         found[path] = violations(page, rules), overflow(page)
         if PICTURES:
-            name = f"{path.strip('/').replace('/', '_')}-{scheme}-{width}.png"
+            name = f"{re.sub('[^a-z0-9@.-]+', '_', path.strip('/'))}-{scheme}-{width}.png"
             page.screenshot(path=Path(PICTURES) / name, full_page=True)
     assert found == dict.fromkeys(PATHS, ([], 0))
 
@@ -100,6 +104,78 @@ def test_the_product_pages_words_work(
     assert tokens.find(secret) is None
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+@pytest.mark.parametrize("java_script_enabled", [True, False], ids=["scripts", "no scripts"])
+def test_the_hour_of_an_incident(
+    opened: Callable[..., Page], tenants: PlatformFixture, java_script_enabled: bool
+) -> None:
+    """A pasted list is found, blocked with a reason, and its tokens revoked: with and without scripts."""
+    organization = tenants.platform.organization("acme")
+    secret = tenants.token("acme", "proxy")
+    token = organization.tokens.list()[0]
+    package = f"left-pad-{java_script_enabled}".lower()
+    organization.ledger.record(package, "1.0.0", token.id, "192.0.2.50")
+    organization.ledger.flush()
+    page = opened("/orgs/acme/incident", java_script_enabled=java_script_enabled)
+    page.get_by_label("Packages, versions or advisories").fill(f"# hijacked\n{package}@^1.0.0\nnothing-else")
+    page.get_by_role("button", name="Find installs").click()
+    expect(page.get_by_text("1 fetch with 1 token from 1 address.")).to_be_visible()
+    if java_script_enabled:
+        assert violations(page) == []
+    page.get_by_label("Reason").fill("Hijacked this morning.")
+    page.get_by_role("button", name="Block now").click()
+    expect(page.get_by_text("The versions are on the block list.")).to_be_visible()
+    assert f"{package}@^1.0.0 # Hijacked this morning." in organization.settings.get().rules["blocklist"]["entries"]
+    page.get_by_label("Packages, versions or advisories").fill(package)
+    page.get_by_role("button", name="Find installs").click()
+    page.get_by_role("button", name="Revoke the chosen tokens").click()
+    if java_script_enabled:
+        assert violations(page) == []
+    page.get_by_role("button", name="Revoke 1 token").click()
+    expect(page.get_by_text("The tokens are revoked.")).to_be_visible()
+    assert organization.tokens.find(secret) is None
+
+
+def test_rules_are_previewed_without_scripts(opened: Callable[..., Page], tenants: PlatformFixture) -> None:
+    """What a change would do is shown, and saved when it is confirmed."""
+    page = opened("/orgs/acme/rules", java_script_enabled=False)
+    page.locator("[name='rules.install_scripts.mode']").select_option("block")
+    page.get_by_role("button", name="Preview the change").click()
+    expect(page.get_by_role("row", name="esbuild 0.25.1 warned held")).to_be_visible()
+    if PICTURES:
+        page.screenshot(path=Path(PICTURES) / "preview.png", full_page=True)
+    page.get_by_role("button", name="Change it again").click()
+    page.locator("[name='rules.install_scripts.mode']").select_option("warn")
+    page.locator("[name='rules.score.mode']").select_option("off")
+    page.get_by_role("button", name="Preview the change").click()
+    page.get_by_role("button", name="Save rules").click()
+    expect(page.get_by_text("The rules are saved.")).to_be_visible()
+    assert tenants.platform.organization("acme").settings.get().rules["score"]["mode"] == "off"
+
+
+@pytest.mark.parametrize("java_script_enabled", [True, False], ids=["scripts", "no scripts"])
+def test_a_refusal_is_read_with_its_token(
+    opened: Callable[..., Page], tenants: PlatformFixture, java_script_enabled: bool
+) -> None:
+    """Without a session, by the keyboard: the token is pasted, the reason read, an exception asked for."""
+    settings = tenants.platform.organization("acme").settings
+    settings.change({"publicReads": False}, actor=ACTOR)
+    page = opened(filled_firewall.HELD, signed_in=False, java_script_enabled=java_script_enabled)
+    if java_script_enabled:
+        assert violations(page) == []
+    page.get_by_label("API token").focus()
+    page.keyboard.type(tenants.token("acme", "proxy"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="axios 1.14.1")).to_be_visible()
+    assert "nproxy_" not in page.url
+    if java_script_enabled:
+        assert violations(page) == []
+    page.get_by_label("Why axios 1.14.1 is needed").fill("The shop needs it.")
+    page.get_by_label("API token").last.fill(tenants.token("acme", "proxy"))
+    page.get_by_role("button", name="Ask", exact=True).click()
+    expect(page.get_by_role("status")).to_contain_text("is with the administrators")
+    settings.change({"publicReads": True}, actor=ACTOR)
 
 
 def test_everything_is_reached_by_the_keyboard(opened: Callable[..., Page]) -> None:
