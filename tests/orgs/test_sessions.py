@@ -8,8 +8,8 @@ import pytest
 
 from nproxy_mw import token_format
 from nproxy_mw.access import Grant, User
-from nproxy_mw.accounts.sessions import LIFETIME, SKEW, SessionStore, is_over
-from nproxy_mw.errors import Missing, StorageUnavailable
+from nproxy_mw.accounts.sessions import LAST_USE, LIFETIME, SKEW, SessionStore, is_over
+from nproxy_mw.errors import Missing, NotFound, StorageUnavailable
 from nproxy_mw.orgs.tokens import TokenStore
 
 ANN = User("ann")
@@ -192,3 +192,99 @@ def test_secret_is_nowhere(sessions, storage, trail, actor, caplog):
     places += [repr(trail.chain()), repr(vars(sessions)), caplog.text]
     assert not any(secret[8:] in place for place in places)
     assert orjson.loads(storage.read(f"sessions/{token_format.digest(secret)}.json").data)["administrator"] == "ann"
+
+
+BOB = User("bob")
+
+
+def test_sessions_of_one_person_are_listed(sessions, clock, epochs, actor):
+    """Newest first, with where each began; neither those of others, nor those that have ended."""
+    secrets = []
+    for _ in range(3):
+        secrets.append(sessions.create(ANN, actor=actor)[0])
+        clock.forward(minutes=1)
+    sessions.create(BOB, actor=actor)
+    sessions.revoke(secrets[1], actor=actor)
+    listed = sessions.list("ann")
+    assert [one.id for one in listed] == [sessions.id_of(secrets[2]), sessions.id_of(secrets[0])]
+    assert {(one.ip, one.user_agent, one.name) for one in listed} == {(actor.ip, actor.user_agent, "ann")}
+    assert listed[0].created_at > listed[1].created_at
+    epochs["ann"] = "e2"
+    assert sessions.list("ann") == []
+
+
+def test_one_session_ends_everywhere(sessions, storage, trail, clock, epochs, actor):
+    """In every process with its next request; the others go on, and the trail tells of it."""
+    other = SessionStore(storage, epoch_of=epochs, trail=trail, clock=clock)
+    first, second = (sessions.create(ANN, actor=actor)[0] for _ in range(2))
+    assert other.find(first) == "ann"
+    sessions.end("ann", sessions.id_of(first), actor=actor)
+    assert other.find(first) is sessions.find(first) is None
+    assert other.find(second) == sessions.find(second) == "ann"
+    assert trail.chain()[-1]["event"] == "session.ended"
+    with pytest.raises(NotFound):
+        sessions.end("ann", sessions.id_of(first), actor=actor)
+
+
+def test_nobody_ends_the_session_of_another(sessions, actor):
+    """An id is looked for among the sessions of the person that is named."""
+    secret, _ = sessions.create(ANN, actor=actor)
+    for session_id in (sessions.id_of(secret), "0" * 16, "", "é"):
+        with pytest.raises(NotFound):
+            sessions.end("bob", session_id, actor=actor)
+    assert sessions.find(secret) == "ann"
+
+
+def test_all_others_end(sessions, actor):
+    """The one that asks goes on, and so do those of other people."""
+    mine, *others = (sessions.create(ANN, actor=actor)[0] for _ in range(3))
+    bobs, _ = sessions.create(BOB, actor=actor)
+    sessions.end_others("ann", mine, actor=actor)
+    assert [sessions.find(secret) for secret in (mine, *others, bobs)] == ["ann", None, None, "bob"]
+
+
+def test_last_use_is_coarse(sessions, storage, clock, actor):
+    """Written at most every ten minutes, however often a session is used."""
+    secret, _ = sessions.create(ANN, actor=actor)
+    begun = clock.now
+    storage.calls.clear()
+    for _ in range(9):
+        clock.forward(minutes=1)
+        assert sessions.find(secret)
+    assert not any(verb == "replace" for verb, _ in storage.calls)
+    clock.now = begun + LAST_USE
+    assert sessions.find(secret)
+    assert sessions.list("ann")[0].last_used_at == clock.now
+
+
+def test_an_ended_session_is_not_written_anew(sessions, storage, clock, actor):
+    """A last use that comes late meets nothing."""
+    secret, _ = sessions.create(ANN, actor=actor)
+    clock.forward(hours=1)
+    stale = sessions._find(secret)
+    sessions.revoke(secret, actor=actor)
+    sessions._note_use(stale)
+    assert list(storage.list("sessions")) == []
+    assert sessions.find(secret) is None
+
+
+def test_a_session_of_an_older_version_goes_on(sessions, storage, actor):
+    """It has no address and no times; it opens what it opened, and can be ended."""
+    secret, _ = sessions.create(ANN, actor=actor)
+    (key,) = storage.list("sessions")
+    stored = storage.read(key)
+    new = ("createdAt", "lastUsedAt", "ip", "userAgent")
+    older = {name: value for name, value in orjson.loads(stored.data).items() if name not in new}
+    storage.replace(key, orjson.dumps(older), stored.revision)
+    assert sessions.find(secret) == "ann"
+    (listed,) = sessions.list("ann")
+    assert (listed.created_at, listed.ip) == (None, "")
+    sessions.end("ann", listed.id, actor=actor)
+    assert sessions.find(secret) is None
+
+
+def test_a_damaged_session_hides_no_other(sessions, storage, actor):
+    """Others are listed and can be ended; check tells of it."""
+    sessions.create(ANN, actor=actor)
+    storage.create("sessions/" + "0" * 64 + ".json", b"{")
+    assert len(sessions.list("ann")) == 1

@@ -9,13 +9,14 @@ A page is a function from a `PageRequest` to a `Page`: the name of a template an
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
 
 from nproxy_mw.access import Principal
-from nproxy_mw.errors import BadRequest, MethodNotAllowed, NotFound, NproxyError, Unauthenticated
+from nproxy_mw.errors import BadRequest, MethodNotAllowed, NotFound, NproxyError, StorageError, Unauthenticated
 from nproxy_mw.firewall.firewall import FirewallOf
 from nproxy_mw.http.context import actor_of, context_of
 from nproxy_mw.http.handlers import VerbTable
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["BASE", "Dashboard", "HostLogin", "SessionLogin"]
 
 BASE = "/-/dashboard"
+_log = logging.getLogger(__name__)
 
 
 class Dashboard:
@@ -99,8 +101,11 @@ class Dashboard:
         except Unauthenticated:
             wanted = path.encode("latin-1").decode("utf-8", "replace") if is_read(environ) else ""
             return _go(request.sign_in_link(wanted), status=303)
-        except NproxyError as error:
-            return _sent(request, _refusal(error), [*error.headers()])
+        except Exception as error:
+            if isinstance(error, NproxyError) and not isinstance(error, StorageError):
+                return _sent(request, _refusal(error), [*error.headers()])
+            _log.error("request %s failed", request.actor.request_id, exc_info=error)
+            return _sent(request, _failure(request))
 
     def _answered(self, request: PageRequest, path: str) -> Response:
         environ = request.environ
@@ -180,6 +185,12 @@ def _go(location: str, *, status: int = 302, headers: Iterable[tuple[str, str]] 
 def _refusal(error: NproxyError) -> Page:
     heading = _HEADINGS.get(error.status, "That did not work")
     return Page("refusal.html", heading, {"sentence": error.message, "status": error.status}, error.status)
+
+
+def _failure(request: PageRequest) -> Page:
+    """What is shown when a page has a bug: nothing of it, but the id by which the log tells of it."""
+    sentence = f"This page failed. The log of the server says why, under the request's id {request.actor.request_id}."
+    return Page("refusal.html", "Something went wrong", {"sentence": sentence, "status": 500}, 500)
 
 
 _HEADINGS = {

@@ -63,6 +63,8 @@ NOTICES = {
     "person-created": "The account is created.",
     "person-changed": "The account is changed.",
     "sessions-ended": "All sessions of the account have ended.",
+    "session-ended": "The session has ended.",
+    "other-sessions-ended": "Your other sessions have ended.",
     "person-removed": "The account is removed, and all its sessions have ended. API tokens stay.",
     "rules-saved": "The rules are saved. They are in effect from now on.",
     "exception-removed": "The exception is removed.",

@@ -55,6 +55,11 @@ class VisitorLogin(Protocol):
         """The accounts that can be managed here; None when the host has them."""
         ...
 
+    @property
+    def sessions(self) -> SessionStore | None:
+        """The sessions of these accounts; None when the host has them."""
+        ...
+
     def visitor(self, environ: WSGIEnvironment, secret: str) -> Visitor | None:
         """Returns who sent a request; None when nobody is signed in. *secret* is what the session's cookie holds."""
         ...
@@ -121,6 +126,7 @@ class HostLogin:
     ) -> None:
         self.users = users
         self.accounts = None
+        self.sessions = None
         self.sign_in_url = sign_in_url
         self.sign_out_url = sign_out_url
         self._form_key = form_key.encode() if isinstance(form_key, str) else form_key

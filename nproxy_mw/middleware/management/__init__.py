@@ -152,7 +152,7 @@ def _operations(directory: OrganizationDirectory, users: Authenticator, firewall
     """Yields every call but the description; those about sessions and accounts only where *users* are this server's."""
     if isinstance(users, SignedIn):
         yield from users.operations()
-        yield from AccountCalls(users.administrators).operations()
+        yield from AccountCalls(users.administrators, users.sessions).operations()
     yield from organizations.OrganizationCalls(directory).operations()
     yield from organizations.SETTINGS_OPERATIONS
     yield from tokens.OPERATIONS

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from nproxy_mw.access import User
-from nproxy_mw.errors import Conflict, Forbidden, NotFound
+from nproxy_mw.accounts.sessions import SessionStore
+from nproxy_mw.errors import Conflict, Forbidden, NotFound, Unauthenticated
 from nproxy_mw.http.json_bodies import CREDENTIALS
 from nproxy_mw.http.messages import Response
-from nproxy_mw.middleware.management.calls import DONE, Call, reply
+from nproxy_mw.middleware.management.calls import DONE, Call, bearer, reply
 from nproxy_mw.middleware.management.operations import ForUsers, Operation
 from nproxy_mw.middleware.management.schemas import (
     ACCOUNT_NAME,
+    CREDENTIAL,
     MAYBE_SLUGS,
     PASSWORD,
     ROLE,
@@ -32,10 +34,11 @@ _LIST = "This is a list of organizations' ids, or null for all of them."
 
 
 class AccountCalls:
-    """Answers for the *accounts* of a standalone server."""
+    """Answers for the *accounts* of a standalone server and their *sessions*."""
 
-    def __init__(self, accounts: AdministratorStore) -> None:
+    def __init__(self, accounts: AdministratorStore, sessions: SessionStore) -> None:
         self.accounts = accounts
+        self.sessions = sessions
 
     def listed(self, call: Call) -> Response:
         """Returns all accounts, by name."""
@@ -78,12 +81,46 @@ class AccountCalls:
         self.accounts.remove(call.path["account"], actor=call.actor)
         return DONE
 
-    def end_sessions(self, call: Call) -> Response:
-        """Ends all sessions of an account: of any by a platform administrator, of one's own by everybody."""
-        if call.path["account"] != call.user.name:
-            _require(call)
+    def list_sessions(self, call: Call) -> Response:
+        """Returns the sessions of an account, newest first; the one that the call is made with is marked."""
+        name = self._own_or_any(call)
         call.query()
-        self.accounts.end_sessions(call.path["account"], actor=call.actor)
+        mine = self.sessions.id_of(bearer(call.environ))
+        shown = [one.to_document() | {"isCurrent": one.id == mine} for one in self.sessions.list(name)]
+        return reply({"sessions": shown})
+
+    def end_sessions(self, call: Call) -> Response:
+        """Ends all sessions of an account, or all but the one that the call is made with."""
+        name = self._own_or_any(call)
+        keep = call.query("keep").get("keep")
+        if keep is None:
+            self.accounts.end_sessions(name, actor=call.actor)
+        elif keep == "current":
+            self.sessions.end_others(name, bearer(call.environ), actor=call.actor)
+        else:
+            raise InvalidFields({"keep": "This is 'current', or left out."})
+        return DONE
+
+    def end_session(self, call: Call) -> Response:
+        """Ends one session of an account."""
+        name = self._own_or_any(call)
+        call.query()
+        self.sessions.end(name, call.path["sessionId"], actor=call.actor)
+        return DONE
+
+    def change_password(self, call: Call) -> Response:
+        """Changes the caller's own password, which ends all their sessions."""
+        document = call.document("old", "password", limits=CREDENTIALS)
+        if call.path["account"] != call.user.name:
+            raise Forbidden("Only the owner of an account knows its present password.", code="missing-role")
+        old = document.get("old")
+        if not isinstance(old, str):
+            raise InvalidFields({"old": "This is the present password, as text."})
+        try:
+            self.accounts.verify(call.user.name, old, actor=call.actor)
+        except Unauthenticated as error:  # the session is good, and the caller stays signed in
+            raise Forbidden("The present password is wrong.", code=error.code) from error
+        self.accounts.set_password(call.user.name, document.get("password"), actor=call.actor)
         return DONE
 
     def operations(self) -> tuple[Operation, ...]:
@@ -137,22 +174,67 @@ class AccountCalls:
                 "DELETE",
                 f"{one}/sessions",
                 "endSessions",
-                "Ends all sessions of an account",
+                "Ends all sessions of an account; with `keep=current`, all but the one that the call is made with",
                 ForUsers(self.end_sessions),
+                status="204",
+                query={"keep": {"enum": ["current"]}},
+            ),
+            *self._operations_on_sessions(f"{one}/sessions"),
+            Operation(
+                "PUT",
+                f"{one}/password",
+                "changePassword",
+                "Changes one's own password, and ends all one's sessions",
+                ForUsers(self.change_password),
+                status="204",
+                body=an_object({"old": CREDENTIAL, "password": PASSWORD}, closed=True),
+                refusals="429",
+            ),
+        )
+
+    def _operations_on_sessions(self, path: str) -> tuple[Operation, ...]:
+        return (
+            Operation(
+                "GET",
+                path,
+                "listSessions",
+                "The sessions of an account: one's own, or any for platform administrators",
+                ForUsers(self.list_sessions),
+                an_object({"sessions": a_list(ref("SignedInSession"))}),
+            ),
+            Operation(
+                "DELETE",
+                f"{path}/{{sessionId}}",
+                "endSession",
+                "Ends one session of an account",
+                ForUsers(self.end_session),
                 status="204",
             ),
         )
+
+    def _own_or_any(self, call: Call) -> str:
+        """The account that the call names: the caller's own, or any for platform administrators."""
+        name = call.path["account"]
+        if name != call.user.name:
+            _require(call)
+        if self.accounts.find(name) is None:
+            raise _unknown()
+        return name
 
     def _other(self, call: Call) -> User:
         """The account that the call names, which is not the caller's own."""
         found = self.accounts.find(call.path["account"])
         if found is None:
-            raise NotFound("There is no account with that name.", code="unknown-administrator")
+            raise _unknown()
         if found.name == call.user.name:
             raise Conflict(
                 "Nobody changes or removes their own account: ask another platform administrator.", code="own-account"
             )
         return found
+
+
+def _unknown() -> NotFound:
+    return NotFound("There is no account with that name.", code="unknown-administrator")
 
 
 def _require(call: Call) -> None:

@@ -76,9 +76,19 @@ PARAMETERS = {
     "account": ACCOUNT_NAME,
     "tokenId": _ID,
     "requestId": _ID,
+    "sessionId": _ID,
 }
 """The parameters of paths: each name means one thing in all of them."""
 
+_SIGNED_IN: dict[str, Any] = {
+    "id": TEXT,
+    "createdAt": MAYBE_TIME,
+    "lastUsedAt": MAYBE_TIME,
+    "expiresAt": TIME,
+    "ip": TEXT,
+    "userAgent": TEXT,
+    "isCurrent": YES_OR_NO,
+}
 _TOKEN: dict[str, Any] = {
     "id": TEXT,
     "name": TEXT,
@@ -139,6 +149,7 @@ def schemas(catalog: Catalog, settings: type[Settings] = Settings) -> dict[str, 
     return {
         "Error": an_object({"error": TEXT, "code": TEXT, "requestId": TEXT}, fields={"type": "object"}),
         "Session": an_object({"session": TEXT, "expiresAt": TIME}),
+        "SignedInSession": an_object(_SIGNED_IN),
         "Organization": an_object({"id": SLUG, "name": TEXT, "createdAt": TIME}),
         "Settings": an_object(table | {"warnings": _WARNINGS}),
         "SettingsChange": an_object({}, closed=True, **table, **_IGNORED),

@@ -13,6 +13,7 @@ from nproxy_mw.middleware.dashboard.request import PageRequest
 
 if TYPE_CHECKING:
     from nproxy_mw.accounts.administrators import AdministratorStore
+    from nproxy_mw.accounts.sessions import SessionStore
 
 ROLES = {Role.ADMINISTRATOR: "administrator", Role.READER: "reader"}
 
@@ -65,6 +66,12 @@ def end_sessions(request: PageRequest) -> Answer:
     return Redirect("people", "sessions-ended")
 
 
+def end_session(request: PageRequest) -> Answer:
+    """Ends one session of an account."""
+    _sessions(request).end(request.parts["id"], request.parts["session"], actor=request.actor)
+    return Redirect(f"people/{request.parts['id']}", "session-ended")
+
+
 def remove(request: PageRequest) -> Answer:
     """Removes an account when its name was written as asked."""
     try:
@@ -78,9 +85,8 @@ def remove(request: PageRequest) -> Answer:
 
 
 def show_account(request: PageRequest) -> Answer:
-    """Returns one's own account."""
-    _accounts(request)
-    return Page("account.html", "Your account", {"problem": ""})
+    """Returns one's own account and sessions."""
+    return _own(request)
 
 
 def change_password(request: PageRequest) -> Answer:
@@ -90,10 +96,22 @@ def change_password(request: PageRequest) -> Answer:
         accounts.verify(request.user.name, form.raw("old"), actor=request.actor)
         accounts.set_password(request.user.name, form.raw("password"), actor=request.actor)
     except (BadRequest, TooManyRequests) as error:
-        return Page("account.html", "Your account", {"problem": error.message}, error.status)
+        return _own(request, error.message, error.status)
     except Unauthenticated:
-        return Page("account.html", "Your account", {"problem": "The present password is wrong."}, 403)
+        return _own(request, "The present password is wrong.", 403)
     return _left(request, "password-changed")
+
+
+def end_own_session(request: PageRequest) -> Answer:
+    """Ends one of one's own sessions."""
+    _sessions(request).end(request.user.name, request.parts["session"], actor=request.actor)
+    return Redirect("account", "session-ended")
+
+
+def end_other_sessions(request: PageRequest) -> Answer:
+    """Ends all one's sessions but this one."""
+    _sessions(request).end_others(request.user.name, request.secret, actor=request.actor)
+    return Redirect("account", "other-sessions-ended")
 
 
 def sign_out_everywhere(request: PageRequest) -> Answer:
@@ -111,6 +129,28 @@ def _accounts(request: PageRequest) -> AdministratorStore:
     if accounts is None:
         raise NotFound("Accounts are those of the application around this page.", code="route-not-found")
     return accounts
+
+
+def _sessions(request: PageRequest) -> SessionStore:
+    sessions = request.site.login.sessions
+    if sessions is None:
+        raise NotFound("Sessions are those of the application around this page.", code="route-not-found")
+    return sessions
+
+
+def _sessions_of(request: PageRequest, name: str, *place: str) -> dict[str, object]:
+    """The sessions of an account, whose page is at *place*."""
+    sessions = _sessions(request)
+    return {
+        "sessions": page_of(sessions.list(name), request.query.text("page")),
+        "current": sessions.id_of(request.secret),
+        "end_url": lambda session: request.link(*place, "sessions", session, "end"),
+    }
+
+
+def _own(request: PageRequest, problem: str = "", status: int = 200) -> Page:
+    values = {"problem": problem, **_sessions_of(request, request.user.name, "account")}
+    return Page("account.html", "Your account", values, status)
 
 
 def _organizations(request: PageRequest) -> list[str] | None:
@@ -146,6 +186,6 @@ def _one(request: PageRequest, problem: str = "") -> Page:
     person = _accounts(request).find(request.parts["id"])
     if person is None:
         raise NotFound("There is no account with that name.", code="unknown-administrator")
-    return Page(
-        "person.html", person.name, {"person": person, "roles": ROLES, "problem": problem}, 400 if problem else 200
-    )
+    values = {"person": person, "roles": ROLES, "problem": problem}
+    values |= _sessions_of(request, person.name, "people", person.name)
+    return Page("person.html", person.name, values, 400 if problem else 200)
