@@ -11,7 +11,7 @@ from support.hosting import PASSWORD, PlatformFixture
 from support.registry import ACTOR
 
 from nproxy_mw.errors import Missing
-from nproxy_mw.middleware.dashboard.package_names import PackageNames
+from nproxy_mw.middleware.dashboard.pages import audit
 
 ACCOUNT = f"{HOME}/account"
 
@@ -81,7 +81,7 @@ def test_a_bug_answers_a_page(
     def fails(*_: object, **__: object) -> None:
         raise bug
 
-    monkeypatch.setattr(PackageNames, "of", fails)
+    monkeypatch.setattr(audit, "verified", fails)
     page = ann.get(f"{HOME}/orgs/acme/audit")
     with caplog.at_level(logging.ERROR):
         page = ann.submit(page, "audit/verify")

@@ -15,6 +15,8 @@ from wsgiref.validate import validator
 from nproxy_mw.stack import Layer
 
 HOST = "registry.example"
+STREAMED = ("application/x-ndjson", "text/csv; charset=utf-8")
+"""Types of bodies that are made while they are sent, so that nobody knows their length before."""
 ABBREVIATED = "application/vnd.npm.install-v1+json"
 
 
@@ -146,7 +148,7 @@ def check(method: str, response: Response) -> None:
     assert all(value.isprintable() for value in headers.values())
     if method == "HEAD" or response.status in (204, 304):
         assert body == b""
-    else:
+    elif headers.get("content-type") not in STREAMED:
         assert len(body) == int(headers["content-length"])
     if method == "HEAD" or response.status == 304:
         return
@@ -157,7 +159,7 @@ def check(method: str, response: Response) -> None:
         assert document["error"].endswith((".", "npmrc."))
         assert document["code"]
         assert document["requestId"] == response.request_id
-    elif "json" in headers.get("content-type", ""):
+    elif headers.get("content-type") == "application/json":
         document = response.json
         assert not isinstance(document, dict) or "error" not in document
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from nproxy_mw.http.messages import Headers
+from nproxy_mw.http.messages import Headers, Stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,11 @@ class Redirect:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A file that the browser stores."""
+    """A file that the browser stores. A `Stream` is made while it is sent."""
 
     filename: str
     content_type: str
-    body: bytes
+    body: bytes | Stream
 
 
 Answer: TypeAlias = Page | Redirect | Download

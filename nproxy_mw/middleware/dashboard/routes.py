@@ -50,6 +50,7 @@ class PageRoute:
     """One path below the dashboard, such as ``orgs/{org}/tokens``, and its offers by method."""
 
     def __init__(self, path: str, get: Offer | None = None, post: Offer | None = None) -> None:
+        self.path = path
         self.offers = {method: offer for method, offer in (("GET", get), ("POST", post)) if offer is not None}
         self._pattern = re.compile(re.sub(r"\{(\w+)\}", lambda part: f"(?P<{part[1]}>{_PARTS[part[1]]})", path))
 
@@ -63,11 +64,11 @@ class Routes:
     """All paths. The first one that matches is taken."""
 
     def __init__(self, *routes: PageRoute) -> None:
-        self._routes = routes
+        self.all = routes
 
     def find(self, path: str) -> tuple[Mapping[str, Offer], Mapping[str, str]]:
         """Returns the offers of *path* by method, and its named parts. Raises `NotFound`."""
-        for route in self._routes:
+        for route in self.all:
             parts = route.match(path)
             if parts is not None:
                 return route.offers, parts

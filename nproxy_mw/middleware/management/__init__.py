@@ -25,6 +25,7 @@ from nproxy_mw.middleware.management import (
     incident,
     keys,
     organizations,
+    package_changes,
     packages,
     reading,
     tokens,
@@ -159,6 +160,7 @@ def _operations(directory: OrganizationDirectory, users: Authenticator, firewall
     yield from keys.OPERATIONS
     yield from reading.OPERATIONS
     yield from packages.OPERATIONS
+    yield from package_changes.OPERATIONS
     yield from firewall.operations(firewall_of)
     yield from incident.operations(firewall_of)
     yield from exceptions.OPERATIONS

@@ -15,6 +15,7 @@ _SENTENCES = {
     "401": "There is no session, or it has ended.",
     "403": "The user may not do that, or a page of another site asked for it.",
     "404": "There is no such organization, or it has no such thing.",
+    "405": "The settings of the organization do not allow it.",
     "409": "The id is taken, or a request has another answer or is one too many.",
     "411": "The server needs a Content-Length.",
     "413": "The body is too large.",

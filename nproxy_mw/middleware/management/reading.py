@@ -8,13 +8,15 @@ from typing import Any
 from nproxy_mw.access import Role
 from nproxy_mw.audit.pages import MAX_LIMIT
 from nproxy_mw.errors import BadRequest
-from nproxy_mw.http.messages import Response
+from nproxy_mw.http.messages import NO_STORE, Response
 from nproxy_mw.middleware.management.calls import Call, Tenant, reply
 from nproxy_mw.middleware.management.operations import OfOrganization, Operation
-from nproxy_mw.middleware.management.schemas import CURSOR, MAYBE_TEXT, TEXT, TIME, a_list, an_object, ref
+from nproxy_mw.middleware.management.schemas import CURSOR, MAYBE_TEXT, TEXT, TIME, YES_OR_NO, a_list, an_object, ref
+from nproxy_mw.orgs.trail_reports import MAX_EXPORT, MAX_VERIFIED, ExportFormat, TrailExport, verified
 from nproxy_mw.rules.values import InvalidFields
 from nproxy_mw.times import parse_time
 
+_CHECKPOINT = {"type": ["object", "null"]}
 PAGE = 50  # entries of a page by default
 PAGE_SCHEMA: dict[str, Any] = {"limit": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": PAGE}}
 
@@ -38,6 +40,25 @@ def audit(call: Call, organization: Tenant) -> Response:
     except BadRequest as error:
         raise InvalidFields({"after": error.message}, code=error.code) from error
     return reply({"events": events, "next": cursor})
+
+
+def export(call: Call, organization: Tenant) -> Response:
+    """Returns the newest events as a file, made while it is sent."""
+    query = call.query("format", "event", "package", "limit")
+    name, kinds = query.get("format", ExportFormat.JSON), list(ExportFormat)
+    if name not in kinds:
+        raise InvalidFields({"format": f"This is {' or '.join(kinds)}."}, code="invalid-format")
+    kind, limit = ExportFormat(name), whole_in(query, "limit", MAX_EXPORT, MAX_EXPORT)
+    body = TrailExport(organization.trail, kind, event=query.get("event"), package=query.get("package"), limit=limit)
+    return Response(200, [("Content-Type", kind.content_type), *NO_STORE], body)
+
+
+def verify(call: Call, organization: Tenant) -> Response:
+    """Verifies the whole trail; takes a checkpoint when it is sound, and returns the newest one."""
+    call.query()
+    found = verified(organization.trail, organization.keys, actor=call.actor)
+    findings = [{"where": one.where, "event": one.index, "what": one.what} for one in found.findings]
+    return reply({"isSound": not findings, "findings": findings, "checkpoint": found.checkpoint})
 
 
 def limit_in(query: dict[str, str]) -> int:
@@ -79,5 +100,26 @@ OPERATIONS = (
         OfOrganization(audit, Role.READER),
         an_object({"events": a_list(ref("Event")), "next": MAYBE_TEXT}),
         query=PAGE_SCHEMA | {"after": CURSOR, "event": TEXT, "package": TEXT, "by": TEXT, "from": TIME, "to": TIME},
+    ),
+    Operation(
+        "GET",
+        "/orgs/{orgId}/audit/export",
+        "exportTrail",
+        "The newest events as a file: JSON lines, or CSV; `nproxy-mw audit export` writes all of them",
+        OfOrganization(export, Role.READER),
+        query={
+            "format": {"enum": list(ExportFormat), "default": ExportFormat.JSON},
+            "event": TEXT,
+            "package": TEXT,
+            "limit": {"type": "integer", "minimum": 1, "maximum": MAX_EXPORT, "default": MAX_EXPORT},
+        },
+    ),
+    Operation(
+        "POST",
+        "/orgs/{orgId}/audit/verify",
+        "verifyTrail",
+        f"Verifies the whole trail of at most {MAX_VERIFIED:,} packages, and takes a checkpoint when it is sound",
+        OfOrganization(verify, Role.READER),
+        an_object({"isSound": YES_OR_NO, "findings": a_list(ref("Finding")), "checkpoint": _CHECKPOINT}),
     ),
 )

@@ -77,6 +77,7 @@ PARAMETERS = {
     "tokenId": _ID,
     "requestId": _ID,
     "sessionId": _ID,
+    "tag": VERSION_OR_TAG,
 }
 """The parameters of paths: each name means one thing in all of them."""
 
@@ -160,6 +161,7 @@ def schemas(catalog: Catalog, settings: type[Settings] = Settings) -> dict[str, 
         "Account": an_object({"name": TEXT, "role": ROLE, "organizations": MAYBE_SLUGS}),
         "Key": an_object({"keyid": TEXT, "keytype": TEXT, "scheme": TEXT, "key": TEXT, "expires": MAYBE_TIME}),
         "Event": an_object(_EVENT),
+        "Finding": an_object({"where": TEXT, "event": {"type": ["integer", "null"]}, "what": TEXT}),
         "Install": an_object(_INSTALL),
         "Package": an_object(_PACKAGE),
         "WholePackage": an_object(

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.firewall.events import KINDS
 from nproxy_mw.json_values import Json
 from nproxy_mw.middleware.dashboard.answers import Answer, Page
-from nproxy_mw.middleware.dashboard.pages.audit import MAX_EXPORT, newest, refuse_future
+from nproxy_mw.middleware.dashboard.pages.audit import refuse_future
 from nproxy_mw.middleware.dashboard.request import PageRequest
 from nproxy_mw.middleware.dashboard.tables import csv_file, json_file
 from nproxy_mw.npm.names import MAX_LENGTH
+from nproxy_mw.orgs.trail_reports import newest
 
 LENGTH = 50  # events of a page
+MAX_EXPORT = 10_000  # events of a file
 COLUMNS = ("time", "event", "package", "packages", "versions", "count", "rule", "reason", "until", "id")
 MAX_NAMED = 5  # packages and versions that a row names
 
@@ -59,7 +60,7 @@ def show(request: PageRequest) -> Answer:
 def export(request: PageRequest) -> Answer:
     """Returns the newest decisions as a file, in CSV or JSON lines."""
     filters, name = _filters(request), f"{request.parts['org']}-decisions"
-    events = list(islice(newest(request.organization, filters), MAX_EXPORT))
+    events = newest(request.organization.trail, limit=MAX_EXPORT, **filters)
     if request.query.text("format") == "json":
         return json_file(name, events)
     return csv_file(name, COLUMNS, ([event.get(column, "") for column in COLUMNS] for event in events))

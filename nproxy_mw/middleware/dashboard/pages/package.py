@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nproxy_mw.errors import BadRequest, Conflict, NotFound
+from nproxy_mw.errors import BadRequest, Conflict, MethodNotAllowed, NotFound
 from nproxy_mw.json_values import Json
 from nproxy_mw.middleware.dashboard.answers import Answer, Page, Redirect
 from nproxy_mw.middleware.dashboard.paging import page_of
@@ -14,10 +14,10 @@ from nproxy_mw.middleware.dashboard.readme import shown_readme
 from nproxy_mw.middleware.dashboard.request import PageRequest
 from nproxy_mw.npm.names import Name, parse_name
 from nproxy_mw.npm.versions import sort_key
+from nproxy_mw.packages import editing
 
 EVENTS = 15  # of the package's own history on its page
 VERSIONS = 50
-MAX_MESSAGE = 500  # characters of a deprecation
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +70,10 @@ def remove_tag(request: PageRequest) -> Answer:
 
 def deprecate(request: PageRequest) -> Answer:
     """Sets the deprecation message of one version or of all; an empty one removes it."""
-    packages, chosen = request.organization.packages, request.form.text("version")
-    message = " ".join(request.form.text("message").split())
+    version, message = request.form.text("version"), request.form.text("message")
 
     def change(name: Name) -> None:
-        if len(message) > MAX_MESSAGE:
-            raise BadRequest(f"A message has at most {MAX_MESSAGE} characters.")
-        packument, _ = packages.read(name, for_write=True)
-        versions = [version for version in packument["versions"] if chosen in ("", version)]
-        if not versions:
-            raise BadRequest("There is no such version: choose another.")
-        packages.deprecate(name, dict.fromkeys(versions, message), packument["_rev"], request.actor)
+        editing.set_message(request.organization.packages, name, version, message, actor=request.actor)
 
     return _changed(request, "deprecated" if message else "undeprecated", change)
 
@@ -92,20 +85,16 @@ def ask_unpublish(request: PageRequest) -> Answer:
 
 def unpublish(request: PageRequest) -> Answer:
     """Unpublishes a package, or one version, when its name was written as asked."""
-    packages, version = request.organization.packages, request.form.text("version")
-    name = parse_name(request.parts["package"])
-    packument, _ = packages.read(name, for_write=True)
+    version, name = request.form.text("version"), parse_name(request.parts["package"])
     if request.form.text("confirm") != _written(name, version):
         return _question(request, "That is not what was asked for: nothing was unpublished.")
+    is_allowed = request.organization.settings.get().version_unpublish
     try:
-        if not version:
-            packages.unpublish(name, packument["_rev"], request.actor)
-            return Redirect(request.here("packages"), "unpublished")
-        if not request.organization.settings.get().version_unpublish:
-            raise BadRequest("Single versions are not unpublished here: allow it in the settings first.")
-        packages.unpublish_versions(name, frozenset({version}), packument["_rev"], request.actor)
-    except (BadRequest, Conflict) as error:
+        editing.unpublish(request.organization.packages, name, version, is_allowed=is_allowed, actor=request.actor)
+    except (BadRequest, Conflict, MethodNotAllowed) as error:
         return _question(request, error.message)
+    if not version:
+        return Redirect(request.here("packages"), "unpublished")
     return Redirect(request.here("packages", str(name)), "version-unpublished")
 
 

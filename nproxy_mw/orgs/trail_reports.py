@@ -1,0 +1,141 @@
+"""What is made of a whole audit trail: a file of its newest events, and the answer whether it is as it was written.
+
+Both are bounded, because a page or a call of the management API waits for them; the program has no bounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import chain, islice
+from typing import Any
+
+import orjson
+
+from nproxy_mw.access import Actor
+from nproxy_mw.audit.checkpoints import Checkpoints
+from nproxy_mw.audit.events import CheckFinding
+from nproxy_mw.audit.pages import MAX_LIMIT
+from nproxy_mw.audit.trail import Trail
+from nproxy_mw.audit.verify import all_chains, verify
+from nproxy_mw.errors import BadRequest
+from nproxy_mw.http.tables import CSV, JSON_LINES, csv_rows, json_lines
+from nproxy_mw.json_values import Json
+from nproxy_mw.orgs.keys import KeyStore
+from nproxy_mw.storage.layout import RECORD
+
+MAX_EXPORT = 100_000
+"""Events of one file; ``nproxy-mw audit export`` writes all of them."""
+
+MAX_VERIFIED = 2000
+"""Packages whose chains are read for one verification."""
+
+MAX_FINDINGS = 100
+
+COLUMNS = ("time", "event", "package", "version", "by", "tokenHash", "ip", "userAgent", "requestId", "id")
+
+_SHOWN = frozenset({*COLUMNS, "org", "previous", "hash"})
+
+
+class ExportFormat(StrEnum):
+    """How a file of events is written."""
+
+    CSV = "csv"
+    JSON = "json"
+    """JSON lines: one event a line."""
+
+    @property
+    def content_type(self) -> str:
+        """The media type of such a file."""
+        return CSV if self is ExportFormat.CSV else JSON_LINES
+
+    @property
+    def ending(self) -> str:
+        """How the name of such a file ends."""
+        return "csv" if self is ExportFormat.CSV else "jsonl"
+
+
+class TrailExport:
+    """A body with the newest events of *trail*, read and written page by page while it is sent.
+
+    The first page is read at once, so that a storage that cannot be read is an error and no broken file.
+
+    Raises:
+        StorageUnavailable: the trail cannot be read.
+    """
+
+    def __init__(
+        self, trail: Trail, kind: ExportFormat, *, event: str | None, package: str | None, limit: int = MAX_EXPORT
+    ) -> None:
+        pages = _pages(trail, event, package, limit)
+        self._pages = chain([next(pages, [])], pages)
+        self._kind = kind
+
+    def __iter__(self) -> Iterator[bytes]:
+        if self._kind is ExportFormat.CSV:
+            yield csv_rows([[*COLUMNS, "more"]])
+        for events in self._pages:
+            yield json_lines(events) if self._kind is ExportFormat.JSON else csv_rows(map(_cells, events))
+
+    def close(self) -> None:
+        """Ends nothing: between two pages nothing is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrailVerdict:
+    """What a verification found, at most `MAX_FINDINGS`, and the newest checkpoint: number, time and hash."""
+
+    findings: list[CheckFinding]
+    checkpoint: Json | None
+
+
+def verified(trail: Trail, keys: KeyStore, *, actor: Actor) -> TrailVerdict:
+    """Verifies the whole trail, and takes a checkpoint when it is sound.
+
+    Raises:
+        BadRequest: there are more than `MAX_VERIFIED` packages.
+        StorageUnavailable: the storage cannot be read, or the checkpoint cannot be written.
+    """
+    if sum(1 for _ in islice(RECORD.names(trail.storage), MAX_VERIFIED + 1)) > MAX_VERIFIED:
+        raise BadRequest(
+            f"With more than {MAX_VERIFIED:,} packages this takes too long here: run 'nproxy-mw audit verify'.",
+            code="too-much-to-verify",
+        )
+    checkpoints = Checkpoints(trail.storage, org=trail.org)
+    found = verify(trail, all_chains(trail), checkpoints, keys.public_keys())
+    findings = list(islice(found, MAX_FINDINGS))
+    if not findings:
+        checkpoints.take(all_chains(trail), keys.checkpoint_signer(actor=actor))
+    return TrailVerdict(findings, checkpoints.newest())
+
+
+def more_of(event: Json) -> str:
+    """Returns what an event says beyond the columns that all of them have."""
+    rest = {key: value for key, value in event.items() if key not in _SHOWN}
+    if all(isinstance(value, str) for value in rest.values()):
+        return ", ".join(f"{key}: {value}" for key, value in rest.items())
+    return orjson.dumps(rest).decode()
+
+
+def newest(
+    trail: Trail, *, event: str | Collection[str] | None = None, package: str | None = None, limit: int = MAX_EXPORT
+) -> Iterator[Json]:
+    """Yields up to *limit* events, newest first. *event* is one kind or several. Raises as `Trail.page`."""
+    return chain.from_iterable(_pages(trail, event, package, limit))
+
+
+def _cells(event: Json) -> list[Any]:
+    return [*(event.get(column, "") for column in COLUMNS), more_of(event)]
+
+
+def _pages(
+    trail: Trail, event: str | Collection[str] | None, package: str | None, limit: int
+) -> Iterator[list[dict[str, Any]]]:
+    cursor: str | None = None
+    while limit > 0:
+        events, cursor = trail.page(after=cursor, limit=min(limit, MAX_LIMIT), event=event, package=package)
+        yield events
+        limit -= len(events)
+        if cursor is None:
+            return
