@@ -42,6 +42,7 @@ So many from networks that are known, and so many from others.
 
 PATIENCE = 1.0  # seconds that an attempt waits for its turn
 _CREATED = "administrator.created"
+_ALL: Json = {"role": Role.ADMINISTRATOR, "organizations": None}  # of an account that an older version stored
 _log = logging.getLogger(__name__)
 MAX_ORGANIZATIONS = 1000
 _ORG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
@@ -242,6 +243,8 @@ def _changed(
         raise Conflict("There is an administrator with that name already.", code="administrator-exists")
     if kind != _CREATED and not exists:
         raise _unknown()
+    if stored is not None and exists and {**_ALL, **stored} == {**_ALL, **stored, **state}:
+        return AuditedChange(None)
     return AuditedChange({**(stored or {}), **state}, [(kind, {"administrator": name, **facts})])
 
 

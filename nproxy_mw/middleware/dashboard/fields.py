@@ -6,13 +6,13 @@ the type of the setting. Pure.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from nproxy_mw.json_values import Json
 from nproxy_mw.middleware.dashboard.forms import SentForm
+from nproxy_mw.middleware.dashboard.labels import label_of
 
 FLAG, CHOICE, NUMBER, LINES = "flag", "choice", "number", "lines"
 
@@ -65,12 +65,6 @@ def value_of(name: str, schema: Json, form: SentForm) -> Any:
     if kind == NUMBER:
         return _number(text, inner) if text else None
     return text
-
-
-def label_of(name: str) -> str:
-    """Returns the last part of a path in words: ``rules.first_seen.unknown`` is "Unknown"."""
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.rpartition(".")[2]).replace("_", " ").lower()
-    return words[:1].upper() + words[1:]
 
 
 def _number(text: str, schema: Json) -> Any:
