@@ -225,7 +225,7 @@ def test_moved_record_opens_nothing(administrators, ann, storage):
     """A record that was copied under another name signs nobody in under it."""
     storage.create("administrators/eve.json", storage.read("administrators/ann.json").data)
     with pytest.raises(Unauthenticated):
-        administrators.verify("eve", PASSWORD, ip=IP)
+        administrators.verify("eve", PASSWORD, actor=Actor(ip=IP))
     assert administrators.find("eve") is None
     assert administrators.epoch_of("eve") is None
     assert administrators.list() == [ann]
