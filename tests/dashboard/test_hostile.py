@@ -11,6 +11,7 @@ from support.filled import fill_with
 from support.hosting import PlatformFixture
 from support.payloads import PAYLOADS
 
+from nproxy_mw.access import Actor
 from nproxy_mw.middleware.dashboard.readme import MAX_HTML, readme_html, shown_readme
 
 TAGS = frozenset(
@@ -25,7 +26,7 @@ ATTRIBUTES = frozenset(
     | {*("value", "for", "maxlength", "minlength", "required", "autocomplete", "autocapitalize", "spellcheck", "role")}
     | {*("aria-describedby", "aria-label", "aria-current", "aria-labelledby", "aria-invalid", "tabindex", "scope")}
     | {*("datetime", "checked", "selected", "rows", "inputmode", "open", "viewbox", "x", "y", "x1", "x2", "y1", "y2")}
-    | {*("width", "height", "text-anchor", "start", "form", "formaction")}
+    | {*("width", "height", "text-anchor", "data-label", "start", "form", "formaction")}
 )
 LINK = re.compile(r"(/-/dashboard(/[^\s]*)?|https?://[^\s]+|mailto:[^\s]+|#[\w-]+|\?[^\s]*)")
 
@@ -98,6 +99,17 @@ def test_hostile_urls_and_forms_do_nothing(ann: Browser, payload: str) -> None:
             ann.get(f"{HOME}/orgs/acme/exceptions"), "/exceptions", package=payload, reason=payload, versions=payload
         )
     )
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_hostile_clients_and_restrictions_do_nothing(tenants: PlatformFixture, ann: Browser, payload: str) -> None:
+    """The user agent of a session, on its owner's page and an administrator's; what a token is to be restricted to."""
+    tenants.sessions.create(tenants.signed_in, actor=Actor(ip=payload[:64], user_agent=payload[:256]))
+    check(ann.get(f"{HOME}/account"))
+    check(ann.get(f"{HOME}/people/ann"))
+    form = ann.get(f"{HOME}/orgs/acme/tokens")
+    check(ann.submit(form, "/tokens", name=payload, scopes=["proxy"], packages=payload, addresses=payload))
+    check(ann.get(f"{HOME}/account?page={quote(payload)}"))
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
