@@ -91,3 +91,13 @@ def test_inspect_refuses_what_readers_differ_on(bad: bytes) -> None:
     """A second entry that is not plain is refused, although the first one is a good package.json."""
     with pytest.raises(BadRequest, match=r"^The tarball .+\.$"):
         inspect(packed(package(), bad))
+
+
+@pytest.mark.parametrize("key", ["path", "size"])
+def test_extended_header_that_says_two_things_is_refused(key: str) -> None:
+    """Readers take the first or the last of two records; where both say the same, nobody reads anything else."""
+    path = {"path": LONG, "size": "0"}[key]
+    one, other = records(**{key: path}), records(**{key: {"path": "package/other.js", "size": "00"}[key]})
+    assert inspect(packed(package(), entry(kind=b"x", data=one + one), entry())).file_count == 2
+    with pytest.raises(BadRequest, match=f"'{key}' twice"):
+        inspect(packed(package(), entry(kind=b"x", data=one + other), entry()))
