@@ -1,13 +1,15 @@
 """What is true of every `Intelligence`, as tests. Subclass `IntelligenceContract` for a source of your own::
 
-class TestOurIncidents(IntelligenceContract):
-    @pytest.fixture
-    def intelligence(self):
-        return OurIncidents(...)
+    class TestOurIncidents(IntelligenceContract):
+        @pytest.fixture
+        def intelligence(self):
+            return OurIncidents(...)
 
-    @pytest.fixture
-    def known(self):
-        return "left-pad", "1.0.1"  # a version that the source knows something against
+        @pytest.fixture
+        def known(self):
+            return "left-pad", "1.0.1"  # a version that the source knows something against
+
+pytest then collects every fact below as a test of that class.
 """
 
 from __future__ import annotations

@@ -1,11 +1,13 @@
 """What is true of every `Locks`, as tests. Subclass `LocksContract` for locks of your own::
 
-class TestOurLocks(LocksContract):
-    @pytest.fixture
-    def opener(self, tmp_path):
-        return partial(OurLocks, tmp_path)
+    class TestOurLocks(LocksContract):
+        @pytest.fixture
+        def opener(self, tmp_path):
+            return partial(OurLocks, tmp_path)
 
-    between_processes = True  # where they are to order several processes
+        between_processes = True  # where they are to order several processes
+
+pytest then collects every fact below as a test of that class.
 """
 
 from __future__ import annotations

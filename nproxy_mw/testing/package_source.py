@@ -1,9 +1,11 @@
 """What is true of every `PackageSource`, as tests. Subclass `PackageSourceContract` for a component of your own::
 
-class TestOurComponent(PackageSourceContract):
-    @pytest.fixture
-    def source(self, left_pad):  # left_pad has the package that is asked for
-        return OurComponent(left_pad)
+    class TestOurComponent(PackageSourceContract):
+        @pytest.fixture
+        def source(self, left_pad):  # left_pad has the package that is asked for
+            return OurComponent(left_pad)
+
+pytest then collects every fact below as a test of that class.
 """
 
 from __future__ import annotations

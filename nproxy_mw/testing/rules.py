@@ -1,13 +1,15 @@
 """What is true of every `Rule`, as tests. Subclass `RuleContract` for a rule of your own::
 
-class TestNoPrereleases(RuleContract):
-    @pytest.fixture
-    def rule(self):
-        return NoPrereleases()
+    class TestNoPrereleases(RuleContract):
+        @pytest.fixture
+        def rule(self):
+            return NoPrereleases()
 
-    @pytest.fixture
-    def parameters(self):
-        return {}  # what the organization sets on the rule
+        @pytest.fixture
+        def parameters(self):
+            return {}  # what the organization sets on the rule
+
+pytest then collects every fact below as a test of that class.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
 """What is true of every `Signer`, as tests. Subclass `SignerContract` for keys of your own (a KMS, an HSM)::
 
-class TestOurSigner(SignerContract):
-    @pytest.fixture
-    def signer(self):
-        return OurSigner(...)
+    class TestOurSigner(SignerContract):
+        @pytest.fixture
+        def signer(self):
+            return OurSigner(...)
+
+pytest then collects every fact below as a test of that class.
 """
 
 from __future__ import annotations

@@ -1,13 +1,15 @@
 """What is true of every `Tokens`, as tests. Subclass `TokensContract` for tokens of your own::
 
-class TestOurTokens(TokensContract):
-    @pytest.fixture
-    def tokens(self):
-        return OurTokens(...)
+    class TestOurTokens(TokensContract):
+        @pytest.fixture
+        def tokens(self):
+            return OurTokens(...)
 
-    @pytest.fixture
-    def secret(self):
-        return "..."  # one that these tokens know
+        @pytest.fixture
+        def secret(self):
+            return "..."  # one that these tokens know
+
+pytest then collects every fact below as a test of that class.
 """
 
 from __future__ import annotations

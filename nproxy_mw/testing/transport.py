@@ -1,9 +1,11 @@
 """What is true of every `Transport`, as tests. Subclass `TransportContract` for a transport of your own::
 
-class TestOurTransport(TransportContract):
-    @pytest.fixture
-    def transport_to(self):
-        return OurTransport  # from the URL of an upstream to a transport
+    class TestOurTransport(TransportContract):
+        @pytest.fixture
+        def transport_to(self):
+            return OurTransport  # from the URL of an upstream to a transport
+
+pytest then collects every fact below as a test of that class.
 """
 
 from __future__ import annotations

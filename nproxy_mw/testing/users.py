@@ -1,13 +1,15 @@
 """What is true of every authenticator and of every `Administrators`, as tests. Subclass them for a login of your own::
 
-class TestOurLogin(AuthenticatorContract):
-    @pytest.fixture
-    def users(self):
-        return our_user_of  # from a WSGI environ to a User, or None
+    class TestOurLogin(AuthenticatorContract):
+        @pytest.fixture
+        def users(self):
+            return our_user_of  # from a WSGI environ to a User, or None
 
-    @pytest.fixture
-    def signed_in(self):
-        return {"HTTP_COOKIE": "session=..."}  # what the environ of a signed-in user has
+        @pytest.fixture
+        def signed_in(self):
+            return {"HTTP_COOKIE": "session=..."}  # what the environ of a signed-in user has
+
+pytest then collects every fact below as a test of that class.
 """
 
 from __future__ import annotations
