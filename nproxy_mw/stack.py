@@ -16,15 +16,15 @@ or composes them by hand, with `stack`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from nproxy_mw.access import Actor, Tokens
 from nproxy_mw.firewall.advisories import Unruled
 from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.firewall.gateway import Gateway, open_gateway
+from nproxy_mw.http.layering import Layer, Layers, stack
 from nproxy_mw.http.messages import json_response, send
 from nproxy_mw.http.sites import base_url
 from nproxy_mw.http.views import Views
@@ -57,70 +57,22 @@ from nproxy_mw.upstream.transport import Transport, Urllib3Transport
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-Layer: TypeAlias = "Callable[[WSGIApplication], WSGIApplication]"
-"""What `stack` puts together: a layer class, or a `functools.partial` of one that still wants its *app*."""
+__all__ = [
+    "DEPLOYMENT",
+    "Layer",
+    "Layers",
+    "front_page",
+    "gateway_to",
+    "known_by",
+    "layers",
+    "registry",
+    "sending_files",
+    "stack",
+    "transport_to",
+]
 
 DEPLOYMENT = Actor(name="deployment")
 """The actor in the audit trail when the code that builds a registry changes its settings."""
-
-
-def stack(*layers: Layer, on: WSGIApplication) -> WSGIApplication:
-    """Puts *layers* on the application *on*, the first outermost: top to bottom is the way of a request."""
-    app = on
-    for layer in reversed(layers):
-        app = layer(app)
-    return app
-
-
-@dataclass(frozen=True, slots=True)
-class Layers:
-    """Layers by name, iterable in the order in which a request meets them.
-
-    A host puts its own between them by name, never by position::
-
-        layers(acme, transport).above("scope_router", quota=Quota)
-    """
-
-    by_name: Mapping[str, Layer]
-
-    def __iter__(self) -> Iterator[Layer]:
-        return iter(self.by_name.values())
-
-    def above(self, name: str, /, **added: Layer) -> Layers:
-        """Returns these with *added*, by name, right outside the layer *name*.
-
-        Raises:
-            ValueError: there is no layer *name*, or one of *added* has the name of another.
-        """
-        return self._with(name, 0, added)
-
-    def below(self, name: str, /, **added: Layer) -> Layers:
-        """Returns these with *added*, by name, right inside the layer *name*. Raises `ValueError` as `above`."""
-        return self._with(name, 1, added)
-
-    def replace(self, **others: Layer) -> Layers:
-        """Returns these with *others* in the places of those names. Raises `ValueError` for an unknown name."""
-        for name in others:
-            self._check(name)
-        return Layers({**self.by_name, **others})
-
-    def without(self, name: str) -> Layers:
-        """Returns these without the layer *name*. Raises `ValueError` if there is none."""
-        self._check(name)
-        return Layers({other: layer for other, layer in self.by_name.items() if other != name})
-
-    def _with(self, name: str, offset: int, added: Mapping[str, Layer]) -> Layers:
-        self._check(name)
-        taken = sorted(added.keys() & self.by_name.keys())
-        if taken:
-            raise ValueError(f"There is a layer named {taken[0]} already: give the new one another name.")
-        named = list(self.by_name.items())
-        index = list(self.by_name).index(name) + offset
-        return Layers(dict([*named[:index], *added.items(), *named[index:]]))
-
-    def _check(self, name: str) -> None:
-        if name not in self.by_name:
-            raise ValueError(f"There is no layer named {name}: there are {', '.join(self.by_name)}.")
 
 
 def layers(
@@ -167,20 +119,32 @@ def layers(
                 search_index=organization.search_index,
             ),
             "forwarder": (
-                partial(
-                    Forwarder,
-                    transport=transport,
-                    source=source,
-                    firewall=firewall,
-                    changed=upstream.changed if isinstance(upstream, Gateway) else None,
-                    shelf=upstream.shelf if isinstance(upstream, Gateway) else None,
-                    public_url=public_url,
-                    views=views,
-                )
+                _forwarder(upstream, transport, source, firewall, public_url, views)
                 if transport is not None
                 else partial(NoUpstream, advisors=Unruled(intelligence) if intelligence else None)
             ),
         }
+    )
+
+
+def _forwarder(
+    upstream: Gateway | Transport | None,
+    transport: Transport,
+    source: PackageSource | None,
+    firewall: Firewall | None,
+    public_url: str | None,
+    views: Views | None,
+) -> Layer:
+    gateway = upstream if isinstance(upstream, Gateway) else None
+    return partial(
+        Forwarder,
+        transport=transport,
+        source=source,
+        firewall=firewall,
+        changed=gateway.changed if gateway else None,
+        shelf=gateway.shelf if gateway else None,
+        public_url=public_url,
+        views=views,
     )
 
 

@@ -116,18 +116,24 @@ def _suspects(firewall_of: FirewallOf, document: dict[str, Any], organization: T
         raise InvalidFields({"what": error.message}, code=error.code) from error
 
 
+_DECISIONS = Operation(
+    "GET",
+    "/orgs/{orgId}/decisions",
+    "listDecisions",
+    "One page of what the rules held, warned of or could not decide, newest first",
+    OfOrganization(decisions, Role.READER),
+    an_object({"decisions": a_list(ref("Event")), "next": MAYBE_TEXT}),
+    query=PAGE_SCHEMA | {"after": CURSOR, "kind": {"enum": list(KINDS)}, "package": TEXT},
+)
+_PREVIEW = an_object(
+    {"changes": a_list(an_object(_SUBJECT | {"fetched": COUNT})), "lookedAt": COUNT, "packages": COUNT}
+)
+
+
 def operations(firewall_of: FirewallOf) -> tuple[Operation, ...]:
     """Returns the calls, for the rules of each organization that *firewall_of* finds."""
     return (
-        Operation(
-            "GET",
-            "/orgs/{orgId}/decisions",
-            "listDecisions",
-            "One page of what the rules held, warned of or could not decide, newest first",
-            OfOrganization(decisions, Role.READER),
-            an_object({"decisions": a_list(ref("Event")), "next": MAYBE_TEXT}),
-            query=PAGE_SCHEMA | {"after": CURSOR, "kind": {"enum": list(KINDS)}, "package": TEXT},
-        ),
+        _DECISIONS,
         Operation(
             "POST",
             "/orgs/{orgId}/exposure",
@@ -154,13 +160,7 @@ def operations(firewall_of: FirewallOf) -> tuple[Operation, ...]:
             "previewSettings",
             "What a change of the settings would do to the versions that were fetched in the last 30 days",
             OfOrganization(partial(previewed, firewall_of)),
-            an_object(
-                {
-                    "changes": a_list(an_object(_SUBJECT | {"fetched": COUNT})),
-                    "lookedAt": COUNT,
-                    "packages": COUNT,
-                }
-            ),
+            _PREVIEW,
             body=ref("SettingsChange"),
         ),
     )
