@@ -242,4 +242,5 @@ def in_memory(data: bytes, digest: Digest | None, part: ByteRange | None) -> Blo
     if place is None:
         raise RangeNotSatisfiable("The tarball has no such range.", content_range=f"bytes */{len(data)}")
     first, last = place
-    return Blob(iter([data[first : last + 1]]), size=last - first + 1, part=Part(first, last, len(data)))
+    of_whole = Part(first, last, len(data))
+    return Blob(iter([data[first : last + 1]]), size=last - first + 1, part=of_whole, integrity=str(digest or ""))
