@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import Pipe, get_context
@@ -31,6 +32,7 @@ from nproxy_mw.upstream.transport import Transport
 try:
     from nproxy_mw.hosting.administration import accounts_at
     from nproxy_mw.middleware.dashboard import Dashboard, SessionLogin
+    from nproxy_mw.middleware.dashboard.rendering import prepare_pages
 except ImportError as error:
     raise UsageError(str(error)) from error
 
@@ -127,6 +129,8 @@ def prepare(serving: Serving) -> None:
         _try_storage(serving)
     else:
         _try_in_own_process(serving)
+    prepare_pages()
+    gc.freeze()  # or the first collection in each worker would copy all that they share
 
 
 def _try_storage(serving: Serving) -> None:

@@ -88,8 +88,8 @@ _environment.filters.update(size=size, moment=moment, web_url=web_url, count=cou
 _environment.globals.update(STYLE=STYLE, SCRIPT=SCRIPT, ICON=ICON)
 
 
-def prepare() -> None:
-    """Compiles all templates, which costs each some milliseconds: at the start, and not at somebody's first page."""
+def prepare_pages() -> None:
+    """Compiles all templates, once in a process and those that it forks: not at somebody's first page."""
     for name in _environment.list_templates():
         _environment.get_template(name)
 
