@@ -92,7 +92,7 @@ def update(database: Path, source: str = "", *, changes: bool = False, now: date
         BadArchive: the source is not what it should be, or has too little; or none is given and none is known.
         FetchFailed: the source cannot be reached.
     """
-    database.parent.mkdir(parents=True, exist_ok=True)
+    database.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     try:
         with FileLock(database.with_name(f".{database.name}.lock"), timeout=0, fallback_to_soft=False):
             return _update(database, source, changes=changes, now=now, web=web or Web())

@@ -12,7 +12,7 @@ from support.hosting import PlatformFixture
 from support.payloads import PAYLOADS
 
 from nproxy_mw.access import Actor
-from nproxy_mw.middleware.dashboard.readme import MAX_HTML, readme_html, shown_readme
+from nproxy_mw.middleware.dashboard.readme import MAX_HTML, MAX_LINES, readme_html, shown_readme
 
 TAGS = frozenset(
     {*("html", "head", "meta", "title", "link", "script", "body", "header", "span", "nav", "form", "input", "button")}
@@ -135,6 +135,12 @@ def test_a_readme_that_grows_is_cut(text: str) -> None:
     """However much HTML a few characters make, it fits on a page, and the page says that it is a part."""
     html, is_cut = shown_readme(text)
     assert (len(html) <= MAX_HTML, is_cut) == (True, True)
+
+
+def test_readme_of_very_many_lines_is_cut():
+    """Rows of a table that fill a few kilobytes would take a second to read."""
+    _, is_cut = shown_readme("a|b\n-|-\n" + "|\n" * MAX_LINES)
+    assert is_cut
 
 
 def test_a_readme_is_rendered() -> None:

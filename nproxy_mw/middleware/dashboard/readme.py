@@ -13,6 +13,9 @@ from nproxy_mw.middleware.dashboard.texts import visible
 LONGEST = 24_000
 """Characters of a README that are shown."""
 
+MAX_LINES = 600
+"""Lines of a README that are shown: each row of a table takes longer to read than a line of prose."""
+
 MAX_HTML = 34_000
 """Characters of its HTML: a page has at most 60 kB. A table of one-letter cells grows five times as long."""
 
@@ -28,7 +31,7 @@ _markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "striketh
 
 def shown_readme(text: str) -> tuple[Markup, bool]:
     """Returns the beginning of the README *text* as HTML that fits on a page, and whether it is only a part."""
-    length = min(len(text), LONGEST)
+    length = len("\n".join(text[:LONGEST].split("\n", MAX_LINES)[:MAX_LINES]))
     while len(html := readme_html(_beginning(text, length))) > MAX_HTML:
         length = length * 2 // 3
     return html, length < len(text)
