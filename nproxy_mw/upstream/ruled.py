@@ -34,7 +34,7 @@ from nproxy_mw.rules.sentences import finding_document, held_package, held_versi
 from nproxy_mw.times import Clock, utc_now
 from nproxy_mw.upstream.dependencies import asked_for, new_dependencies, verdict_on
 from nproxy_mw.upstream.judged import Judged, Judgments, verdicts_in
-from nproxy_mw.upstream.observations import Observe, nothing_seen
+from nproxy_mw.upstream.observations import Observation, Observe, nothing_seen
 from nproxy_mw.upstream.policy import Policy
 from nproxy_mw.upstream.targets import version_of_tarball
 
@@ -115,12 +115,13 @@ class Ruled:
         """
         version = version_of_tarball(name, filename)
         seen = self.observed(str(name))
-        self._check(name, version)
+        self._check(name, version, seen)
         blob = self.source.tarball(name, filename, part)
 
         def check_again() -> None:
-            if self.observed(str(name), current=True) != seen:
-                self._check(name, version)
+            latest = self.observed(str(name), current=True)
+            if latest != seen:
+                self._check(name, version, latest)
 
         try:
             check_again()
@@ -130,9 +131,9 @@ class Ruled:
         is_kept = blob.file is not None
         return blob if is_kept else blob.through(_checked_at_end(blob, check_again))
 
-    def _check(self, name: Name, version: str) -> None:
-        """Passes when a tarball may be handed out. Raises as `tarball`."""
-        decision = self.decision(name)
+    def _check(self, name: Name, version: str, seen: Observation) -> None:
+        """Passes when a tarball may be handed out, given what was just *seen* of its package. Raises as `tarball`."""
+        decision = self.decision(name, seen=seen)
         if not decision.knows(version):
             decision = self.decision(name, past=True)
         blocked, warned = decision.blocked.get(version, ()), decision.warned.get(version, ())
@@ -142,13 +143,15 @@ class Ruled:
         if not decision.knows(version):
             raise NotFound("The upstream registry has no such tarball.", code="tarball-not-found")
 
-    def decision(self, name: Name, *, past: bool = False, trust: timedelta = TRUST) -> Decision:
+    def decision(
+        self, name: Name, *, past: bool = False, trust: timedelta = TRUST, seen: Observation | None = None
+    ) -> Decision:
         """Returns the decision about a package; *past* looks at the upstream first. Raises as `packument`.
 
-        One that is younger than *trust* needs no look at the packument.
+        One that is younger than *trust* needs no look at the packument. If *seen* is None, `observed` is asked.
         """
         policy, now = self.policy(), self.clock()
-        judged = self.holding(name, policy)
+        judged = self.holding(name, policy, seen)
         if judged is not None and not past and now - judged.made < trust:
             return judged.decision
         document = self.source.packument(name, unless=judged.revision if judged else "", for_write=past)
@@ -203,15 +206,15 @@ class Ruled:
         seen, held = self.observed(history.name), self.held_dependencies(history, policy)
         return policy.knowledge(history, self.clock(), seen, held)
 
-    def _state(self, name: Name, policy: Policy) -> str:
+    def _state(self, name: Name, policy: Policy, seen: Observation | None = None) -> str:
         """Names all that a decision is made from beside the packument."""
-        seen = self.observed(str(name)).state
-        return f"{policy.state}/{seen}" if seen else policy.state
+        observed = (self.observed(str(name)) if seen is None else seen).state
+        return f"{policy.state}/{observed}" if observed else policy.state
 
-    def holding(self, name: Name, policy: Policy) -> Judged | None:
-        """Returns the last decision about a package if it still holds, of whatever revision of its packument."""
+    def holding(self, name: Name, policy: Policy, seen: Observation | None = None) -> Judged | None:
+        """Returns the last decision about a package if it still holds, of whatever revision. *seen*: see `decision`."""
         judged = self.judgments.find(str(name))
-        return judged if judged is not None and judged.holds(self._state(name, policy), self.clock()) else None
+        return judged if judged is not None and judged.holds(self._state(name, policy, seen), self.clock()) else None
 
     def _judged(self, name: Name, document: Document, policy: Policy, now: datetime) -> Judged:
         """Returns the decision about *document*: one that is kept, or a new one."""
