@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from nproxy_mw.access import Grant, Principal
@@ -26,7 +27,7 @@ _FIELDS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TokenRecord:
     """What is known of one API token. *hash* is the SHA-256 of the whole token.
 
@@ -49,9 +50,9 @@ class TokenRecord:
         """Names the token to people."""
         return self.hash[:ID_LENGTH]
 
-    @property
+    @cached_property
     def principal(self) -> Principal:
-        """The caller that holds this token."""
+        """The caller that holds this token. It is made once, because each request asks for it."""
         return Principal(self.name, self.grants, self.id, self.hash, self.expires_at, self.restrictions)
 
     def is_valid(self, now: datetime) -> bool:
