@@ -43,7 +43,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """``block`` or ``warn``, and the rule, for each rule that flags a version."""
         return verdicts_in(self.decision.blocked.values(), self.decision.warned.values())
 
-    @property
+    @cached_property
     def state(self) -> str:
         """Names the filtered packument: the same text for the same bytes."""
         until = self.decision.valid_until
