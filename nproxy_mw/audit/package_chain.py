@@ -15,7 +15,7 @@ from msgspec import Raw, field
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.documents import UnreadableObject
 from nproxy_mw.storage.layout import RECORD
-from nproxy_mw.storage.parts import Part, PartMissing, PartRef, parse_refs, read_part
+from nproxy_mw.storage.parts import PartMissing, PartRef, StoredPart, parse_refs, read_part
 from nproxy_mw.storage.port import Storage
 
 FORMAT = 2
@@ -25,7 +25,7 @@ NEWER = "newer"
 """What takes the place of a chain that a newer version wrote: this version cannot say whether it is sound."""
 
 
-class EventPart(Part, frozen=True, kw_only=True):
+class EventPart(StoredPart, frozen=True, kw_only=True):
     """A piece of a chain that its record has grown out of."""
 
     chain: list[Raw] = field(default_factory=list)

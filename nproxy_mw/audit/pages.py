@@ -17,7 +17,7 @@ from nproxy_mw.storage import documents
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.times import timestamp
 
-Page: TypeAlias = tuple[list[dict[str, Any]], str | None]
+EventPage: TypeAlias = tuple[list[dict[str, Any]], str | None]
 """Events, newest first, and the cursor to give as *after* for the next page; None when there is none."""
 
 MAX_LIMIT = 200
@@ -83,7 +83,7 @@ def check(after: str | None, limit: int) -> None:
         raise _no_cursor()
 
 
-def page_of_index(storage: Storage, wanted: EventFilter, *, now: datetime, after: str | None, limit: int) -> Page:
+def page_of_index(storage: Storage, wanted: EventFilter, *, now: datetime, after: str | None, limit: int) -> EventPage:
     """Returns a page of the index on *storage*, an organization's own."""
     found: list[dict[str, Any]] = []
     opened, last, seen = 0, "", set[str]()
@@ -102,7 +102,7 @@ def page_of_index(storage: Storage, wanted: EventFilter, *, now: datetime, after
     return _cut(found, limit, None)
 
 
-def page_of_chain(pieces: Iterable[Sequence[Any]], wanted: EventFilter, *, after: str | None, limit: int) -> Page:
+def page_of_chain(pieces: Iterable[Sequence[Any]], wanted: EventFilter, *, after: str | None, limit: int) -> EventPage:
     """Returns a page of a package's chain, in the order of the chain. *pieces*: see `package_chain.pieces_of`.
 
     Raises:
@@ -126,7 +126,7 @@ def _is_about(event: Json, package: str) -> bool:
     return event.get("package") == package or (isinstance(packages, list) and package in packages)
 
 
-def _cut(found: list[dict[str, Any]], limit: int, last: str | None) -> Page:
+def _cut(found: list[dict[str, Any]], limit: int, last: str | None) -> EventPage:
     """The page of what was found: more than fits on it when the last object held many events."""
     if len(found) > limit or (last is not None and len(found) == limit):
         return found[:limit], cursor_of(found[limit - 1])

@@ -20,7 +20,7 @@ from nproxy_mw.audit import events, index, pages
 from nproxy_mw.audit.dirty import Cover, DirtyMarks
 from nproxy_mw.audit.events import Stamp
 from nproxy_mw.audit.package_chain import pieces_of
-from nproxy_mw.audit.pages import EventFilter, Page
+from nproxy_mw.audit.pages import EventFilter, EventPage
 from nproxy_mw.errors import Busy, Changed, Exists, Missing, NproxyError, StorageUnavailable
 from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
@@ -150,7 +150,7 @@ class Trail:
         by: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
-    ) -> Page:
+    ) -> EventPage:
         """Returns events, newest first, and the cursor of the next page. *event* is one kind or several.
 
         All filters hold at once; *since* is included, *until* is not. The changes of an internal *package* are read

@@ -17,7 +17,7 @@ _FETCHED = ("miss", "tarball miss")
 
 
 @dataclass(frozen=True, slots=True)
-class UpstreamState:
+class UpstreamHealth:
     """*breaker* is ``closed``, ``open``, ``half-open`` or ``offline``; empty when nothing guards the upstream.
 
     *found* of *asked* questions were answered from the cache; *asked* is None where nothing is kept.
@@ -30,7 +30,7 @@ class UpstreamState:
     advisories_from: str | None
 
 
-def upstream_state(firewall: Firewall) -> UpstreamState:
+def upstream_state(firewall: Firewall) -> UpstreamHealth:
     """Returns the state of the components behind the rules of *firewall*."""
     parts = list(_parts(firewall.unruled))
     cached = next((part for part in parts if isinstance(part, Cached)), None)
@@ -44,7 +44,7 @@ def upstream_state(firewall: Firewall) -> UpstreamState:
     ]
     breaker = "" if guarded is None else "offline" if guarded.offline else guarded.breaker.state
     asked = found + sum(counts.get(key, 0) for key in _FETCHED) if cached is not None else None
-    return UpstreamState(breaker, found, asked, min(built, default=None))
+    return UpstreamHealth(breaker, found, asked, min(built, default=None))
 
 
 def _parts(source: PackageSource) -> Iterator[PackageSource]:

@@ -22,7 +22,7 @@ from nproxy_mw.storage.parts import PartRef
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class PartBounds:
     """How large a record grows by itself, and how large its parts are. Manifests are counted in bytes, too."""
 
     own_versions: int = 32
@@ -35,7 +35,7 @@ class Bounds:
     part_bytes: int = 1024 * 1024
 
 
-BOUNDS = Bounds()
+BOUNDS = PartBounds()
 
 
 class Compaction(Enum):
@@ -45,7 +45,7 @@ class Compaction(Enum):
     EVENTS = auto()
 
 
-def to_compact(record: Record, kept: int, bounds: Bounds) -> Compaction | None:
+def to_compact(record: Record, kept: int, bounds: PartBounds) -> Compaction | None:
     """Returns what of *record* is to go into parts, if anything; the last *kept* events stay.
 
     Versions come first, unless events have waited for long: large manifests are due at every publish.
@@ -58,14 +58,14 @@ def to_compact(record: Record, kept: int, bounds: Bounds) -> Compaction | None:
     return Compaction.EVENTS if too_many > 0 else None
 
 
-def split_last(refs: Sequence[PartRef], full: int, bounds: Bounds) -> tuple[Sequence[PartRef], Sequence[PartRef]]:
+def split_last(refs: Sequence[PartRef], full: int, bounds: PartBounds) -> tuple[Sequence[PartRef], Sequence[PartRef]]:
     """Returns *refs* without the last one where it has room, and that one. A part is full with *full* things."""
     if refs and refs[-1].count < full and refs[-1].size < bounds.part_bytes:
         return refs[:-1], refs[-1:]
     return refs, ()
 
 
-def split_versions(record: Record, newest: VersionPart, bounds: Bounds) -> tuple[Record, list[VersionPart]]:
+def split_versions(record: Record, newest: VersionPart, bounds: PartBounds) -> tuple[Record, list[VersionPart]]:
     """Returns *record* without the versions that it can do without, and the parts that hold them.
 
     The first part holds what is in *newest*, too, which it replaces. The record does not name these parts.
@@ -95,7 +95,7 @@ def split_versions(record: Record, newest: VersionPart, bounds: Bounds) -> tuple
     return smaller, [msgspec.structs.replace(first, burnt=burnt), *others]
 
 
-def split_events(record: Record, newest: EventPart, kept: int, bounds: Bounds) -> tuple[Record, list[EventPart]]:
+def split_events(record: Record, newest: EventPart, kept: int, bounds: PartBounds) -> tuple[Record, list[EventPart]]:
     """Returns *record* with the *kept* last events of its chain, and the parts that hold the others.
 
     The first part holds what is in *newest*, too, which it replaces. The record does not name these parts.
@@ -107,7 +107,7 @@ def split_events(record: Record, newest: EventPart, kept: int, bounds: Bounds) -
     return replace(record, chain=record.chain[old:]), parts
 
 
-def _groups(versions: Mapping[str, Raw], bounds: Bounds) -> Iterator[Sequence[str]]:
+def _groups(versions: Mapping[str, Raw], bounds: PartBounds) -> Iterator[Sequence[str]]:
     """Yields the versions of one part after the other."""
     group: list[str] = []
     size = 0
@@ -122,7 +122,7 @@ def _groups(versions: Mapping[str, Raw], bounds: Bounds) -> Iterator[Sequence[st
         yield group
 
 
-def _has_many_versions(record: Record, bounds: Bounds) -> bool:
+def _has_many_versions(record: Record, bounds: PartBounds) -> bool:
     versions: Json = record.packument["versions"] if record.packument else {}
     return (
         len(versions) > bounds.own_versions

@@ -22,7 +22,14 @@ from nproxy_mw.packages.compaction import (
     to_compact,
 )
 from nproxy_mw.packages.record import Record, decode
-from nproxy_mw.packages.version_parts import LoadedPart, Release, VersionPart, holding, merged, written_packument
+from nproxy_mw.packages.version_parts import (
+    LoadedPart,
+    PublishedVersion,
+    VersionPart,
+    holding,
+    merged,
+    written_packument,
+)
 from nproxy_mw.storage.layout import RECORD
 from nproxy_mw.storage.parts import PartMissing, PartRef, Parts, settled
 from nproxy_mw.storage.port import Revision, Storage, Stored
@@ -72,10 +79,10 @@ class RecordStore:
         except PartMissing:
             return record.unavailable
 
-    def release_in_parts(self, name: Name, version: str, *, current: bool = False) -> Release | None:
+    def release_in_parts(self, name: Name, version: str, *, current: bool = False) -> PublishedVersion | None:
         """Returns what a part holds of *version*; None when none has it. Raises as `own`."""
 
-        def read(again: bool) -> Release | None:
+        def read(again: bool) -> PublishedVersion | None:
             record, _ = self.own(name, current=current or again)
             found = (part.release(version) for part in self.load(name, record, holding(version)))
             return next(filter(None, found), None)

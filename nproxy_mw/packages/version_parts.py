@@ -19,12 +19,12 @@ from msgspec import Raw, field
 
 from nproxy_mw.json_values import Json
 from nproxy_mw.packages.record import Record
-from nproxy_mw.storage.parts import Part, PartRef
+from nproxy_mw.storage.parts import PartRef, StoredPart
 
 _WIDTH = 4  # characters of a shortened number
 
 
-class VersionPart(Part, frozen=True, kw_only=True):
+class VersionPart(StoredPart, frozen=True, kw_only=True):
     """Manifests, times and tarballs by version, and the numbers of versions that were unpublished.
 
     Its members are named as in a record.
@@ -70,7 +70,7 @@ def _shortened(version: str) -> str:
     return base64.b64encode(hashlib.sha256(number.encode()).digest()[:3]).decode()
 
 
-Release: TypeAlias = tuple[Json, Json]
+PublishedVersion: TypeAlias = tuple[Json, Json]
 """How a version's tarball is stored, ``{"key", "size"}``, and its manifest."""
 
 
@@ -86,7 +86,7 @@ class LoadedPart:
         """The manifests, decoded once, so that it shows which of them a change leaves as they are."""
         return {version: _decode(raw) for version, raw in self.content.versions.items()}
 
-    def release(self, version: str) -> Release | None:
+    def release(self, version: str) -> PublishedVersion | None:
         """Returns what the part holds of *version*, if anything."""
         entry, manifest = self.content.tarballs.get(version), self.content.versions.get(version)
         return None if entry is None or manifest is None else (entry, _decode(manifest))

@@ -101,7 +101,7 @@ def settled(read: Callable[[bool], T]) -> T:
             missing.add(error.key)
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True):
+class StoredPart(msgspec.Struct, frozen=True, kw_only=True):
     """What a part holds, as it is stored; each kind of part is a class of its own. Members are kept as raw JSON."""
 
     format: int = documents.FORMAT
@@ -125,7 +125,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.encode(self) + b"\n"
 
 
-P = TypeVar("P", bound=Part)
+P = TypeVar("P", bound=StoredPart)
 
 
 def decode_part(data: bytes, kind: type[P]) -> P:

@@ -27,7 +27,7 @@ from nproxy_mw.token_format import make_secret
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-Authenticator: TypeAlias = "Callable[[WSGIEnvironment], User | None]"
+UserFinder: TypeAlias = "Callable[[WSGIEnvironment], User | None]"
 """What ``users=`` is. It raises nothing but `Unauthenticated`."""
 
 STRANGE = ["", " ", "x", "Bearer", "Bearer ", "Basic Og==", "Bearer é", "Bearer \udc80", "Bearer " + "x" * 20_000, "\0"]
@@ -63,7 +63,7 @@ class AuthenticatorContract:
     """What is true of every authenticator: a callable from a WSGI environ to a `User`, or to None."""
 
     @pytest.fixture
-    def users(self) -> Authenticator:
+    def users(self) -> UserFinder:
         """The authenticator."""
         pytest.fail("Give this class a fixture named users, with an authenticator.")
 
@@ -72,7 +72,7 @@ class AuthenticatorContract:
         """What the environ of a signed-in user has in addition."""
         pytest.fail("Give this class a fixture named signed_in, with entries for an environ.")
 
-    def test_signed_in_user_has_a_name_and_a_role(self, users: Authenticator, signed_in: Mapping[str, Any]) -> None:
+    def test_signed_in_user_has_a_name_and_a_role(self, users: UserFinder, signed_in: Mapping[str, Any]) -> None:
         """The user is the same at each question."""
         found = users(environ_of(signed_in))
         assert isinstance(found, User)
@@ -81,29 +81,29 @@ class AuthenticatorContract:
         assert found.organizations is None or isinstance(found.organizations, frozenset)
         assert users(environ_of(signed_in)) == found
 
-    def test_request_stays_as_it_was(self, users: Authenticator, signed_in: Mapping[str, Any]) -> None:
+    def test_request_stays_as_it_was(self, users: UserFinder, signed_in: Mapping[str, Any]) -> None:
         """The environ is not changed, and the body is not read."""
         environ = environ_of(signed_in)
         before = dict(environ)
         users(environ)
         assert environ == before
 
-    def test_stranger_is_nobody(self, users: Authenticator) -> None:
+    def test_stranger_is_nobody(self, users: UserFinder) -> None:
         """Without anything, the user is None; that is no error."""
         assert users(environ_of({})) is None
 
     @pytest.mark.parametrize("value", STRANGE)
-    def test_strange_credentials_are_nobody(self, users: Authenticator, value: str) -> None:
+    def test_strange_credentials_are_nobody(self, users: UserFinder, value: str) -> None:
         """What a client may send in Authorization and Cookie is None or `Unauthenticated`, and no other error."""
         for header in ("HTTP_AUTHORIZATION", "HTTP_COOKIE"):
             assert _user(users, {header: value}) is None
 
-    def test_api_token_is_nobody(self, users: Authenticator) -> None:
+    def test_api_token_is_nobody(self, users: UserFinder) -> None:
         """The tokens of npm clients do not open the management API."""
         for header in ("HTTP_AUTHORIZATION", "HTTP_COOKIE"):
             assert _user(users, {header: f"Bearer {make_secret()}"}) is None
 
-    def test_threads_find_their_own_users(self, users: Authenticator, signed_in: Mapping[str, Any]) -> None:
+    def test_threads_find_their_own_users(self, users: UserFinder, signed_in: Mapping[str, Any]) -> None:
         """Requests of a user and of strangers at once do not get into each other's way."""
         found = in_threads(8, lambda number: users(environ_of(signed_in if number % 2 else {})))
         assert found == [None, users(environ_of(signed_in))] * 4
@@ -155,7 +155,7 @@ class AdministratorsContract:
         assert administrators.anybody_manages(org) or not user.manages(org)
 
 
-def _user(users: Authenticator, entries: Mapping[str, Any]) -> User | None:
+def _user(users: UserFinder, entries: Mapping[str, Any]) -> User | None:
     try:
         return users(environ_of(entries))
     except Unauthenticated:

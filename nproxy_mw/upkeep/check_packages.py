@@ -19,7 +19,7 @@ from nproxy_mw.packages.records import uncached
 from nproxy_mw.packages.verify import manifest_difference
 from nproxy_mw.packages.version_parts import VersionPart
 from nproxy_mw.storage.layout import PART, RECORD, TARBALL
-from nproxy_mw.storage.parts import Part, PartMissing, PartRef, decode_part, read_part
+from nproxy_mw.storage.parts import PartMissing, PartRef, StoredPart, decode_part, read_part
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.upkeep.check_state import DAMAGE_ERRORS, damage_of
 
@@ -74,7 +74,7 @@ def _checked(storage: Storage, name: str, data: bytes) -> CheckedPackage:
 
 def _check_parts(storage: Storage, name: str, record: Record) -> Iterator[CheckFinding]:
     """Yields what is wrong with each part of *record* by itself."""
-    named: list[tuple[type[Part], Sequence[PartRef]]] = [
+    named: list[tuple[type[StoredPart], Sequence[PartRef]]] = [
         (VersionPart, record.version_parts),
         (EventPart, record.event_parts),
     ]

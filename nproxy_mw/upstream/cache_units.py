@@ -22,7 +22,7 @@ TARBALLS, SEALS, DECISIONS, SPOOL = "tarballs", "seals", "decisions", ".spool"
 BLOCK = 4096  # bytes: what a small file takes on most disks
 
 
-class File(NamedTuple):
+class CacheFile(NamedTuple):
     """A file: its *path*, the bytes that it takes on the disk, and when it was last written or read, in Unix time."""
 
     path: str
@@ -39,7 +39,7 @@ class Unit:
 
     kind: str
     package: str
-    files: list[File] = field(default_factory=list)
+    files: list[CacheFile] = field(default_factory=list)
 
     @property
     def size(self) -> int:
@@ -79,7 +79,7 @@ def described(key: str) -> tuple[str, str]:
     return TARBALLS if kind == SEALS else kind, folder
 
 
-def files_in(folder: Path) -> Iterator[File]:
+def files_in(folder: Path) -> Iterator[CacheFile]:
     """Yields the files below *folder*, except those in folders below it whose names begin with a dot."""
     pending = [str(folder)]
     while pending:
@@ -99,7 +99,7 @@ def files_in(folder: Path) -> Iterator[File]:
                     continue
                 # A file under way has two names for a moment.
                 size = state.st_blocks * 512 // max(state.st_nlink, 1)
-                yield File(entry.path, size, max(state.st_atime, state.st_mtime))
+                yield CacheFile(entry.path, size, max(state.st_atime, state.st_mtime))
 
 
 def spools_in(root: Path) -> list[Path]:

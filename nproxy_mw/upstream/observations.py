@@ -65,15 +65,15 @@ def nothing_seen(package: str, *, current: bool = False) -> Observation:
     return NOTHING
 
 
-Step = Callable[[Observation], Observation]
+ObservationStep = Callable[[Observation], Observation]
 
 
-def taken_away(gone: Collection[str], listed: Collection[str]) -> Step:
+def taken_away(gone: Collection[str], listed: Collection[str]) -> ObservationStep:
     """Returns the step that notes what is *gone*. What is *listed* is not, or is back. Pure."""
     return lambda seen: msgspec.structs.replace(seen, withdrawn=seen.withdrawn.union(gone).difference(listed))
 
 
-def looked_into(version: str, reason: str) -> Step:
+def looked_into(version: str, reason: str) -> ObservationStep:
     """Returns the step that notes what the tarball of *version* says otherwise; *reason* is empty if nothing. Pure."""
 
     def step(seen: Observation) -> Observation:
@@ -106,7 +106,7 @@ class Observations:
             _log.warning("what was seen of %s cannot be read: %s", package, error)
         return known[1] if known else NOTHING
 
-    def note(self, package: str, step: Step) -> None:
+    def note(self, package: str, step: ObservationStep) -> None:
         """Takes *step*. Raises nothing: what cannot be stored counts in this process alone."""
         before = self.of(package)
         if step(before) == before:

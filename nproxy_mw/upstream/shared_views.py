@@ -28,7 +28,7 @@ FILE_FROM = 128 * 1024
 _log = logging.getLogger(__name__)
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class ShelfEntry(msgspec.Struct, frozen=True, kw_only=True):
     """A view as it is stored. If *body* is empty, a file has *size* bytes of it; *checksum* is their CRC-32."""
 
     revision: str
@@ -66,7 +66,7 @@ class SharedViews:
         if not isinstance(body, bytes):
             return view
         place, is_large = _place_of(key), len(body) >= FILE_FROM
-        entry = Entry(
+        entry = ShelfEntry(
             revision=view.revision,
             etag=view.etag,
             headers=list(view.found.headers),
@@ -87,13 +87,13 @@ class SharedViews:
                 self.folder.delete(_body_key(place, before))
         return _view(entry, self._file(place, entry)) if is_large else view
 
-    def _entry(self, place: str) -> Entry | None:
+    def _entry(self, place: str) -> ShelfEntry | None:
         try:
             return _DECODER.decode(self.folder.read(f"{place}/entry").data)
         except (Missing, StorageUnavailable, msgspec.DecodeError):
             return None
 
-    def _file(self, place: str, entry: Entry) -> _BodyFile:
+    def _file(self, place: str, entry: ShelfEntry) -> _BodyFile:
         return _BodyFile(self.folder, _body_key(place, entry), entry.size, entry.checksum)
 
 
@@ -126,10 +126,10 @@ class _BodyFile:
 
 
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(Entry)
+_DECODER = msgspec.msgpack.Decoder(ShelfEntry)
 
 
-def _view(entry: Entry, file: _BodyFile | None = None) -> View:
+def _view(entry: ShelfEntry, file: _BodyFile | None = None) -> View:
     found = Response(200, entry.headers, entry.body)
     return View(entry.revision, entry.etag, found, entry.size, file.open if file else None)
 
@@ -138,7 +138,7 @@ def _place_of(key: ViewKey) -> str:
     return f"views/{_named(chr(0).join(key))}"
 
 
-def _body_key(place: str, entry: Entry) -> str:
+def _body_key(place: str, entry: ShelfEntry) -> str:
     return f"{place}/{_named(entry.etag)}"
 
 

@@ -36,7 +36,7 @@ MAX_VERIFIED = 20_000
 _log = logging.getLogger(__name__)
 
 
-class Seal(msgspec.Struct, frozen=True):
+class TarballSeal(msgspec.Struct, frozen=True):
     """What a tarball must be: its *size* in bytes and its *digest*, as in ``dist.integrity``."""
 
     size: int
@@ -54,7 +54,7 @@ class TarballStore:
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
-        self._verified: Lru[str, tuple[FileState | None, Seal]] = Lru(max_items=MAX_VERIFIED)
+        self._verified: Lru[str, tuple[FileState | None, TarballSeal]] = Lru(max_items=MAX_VERIFIED)
 
     def open(self, key: str, part: ByteRange | None) -> Blob:
         """Opens a tarball that is what it was when it was kept, or a *part* of it.
@@ -73,7 +73,7 @@ class TarballStore:
 
     def create(self, key: str, data: bytes, digest: Digest | None) -> None:
         """Keeps *data*, which has that *digest*. Raises `StorageUnavailable`."""
-        self._seal(key, Seal(len(data), str(digest)))
+        self._seal(key, TarballSeal(len(data), str(digest)))
         with suppress(Exists):
             self.storage.create(key, data)
 
@@ -87,7 +87,7 @@ class TarballStore:
         if not isinstance(self.storage, LocalStorage):
             self.create(key, path.read_bytes(), digest)
             return
-        self._seal(key, Seal(path.stat().st_size, str(digest)))
+        self._seal(key, TarballSeal(path.stat().st_size, str(digest)))
         with suppress(Exists):
             self.storage.adopt(key, path)
 
@@ -97,7 +97,7 @@ class TarballStore:
             with suppress(StorageError):
                 self.storage.delete(each)
 
-    def _sealed(self, key: str, file: BinaryIO) -> Seal:
+    def _sealed(self, key: str, file: BinaryIO) -> TarballSeal:
         """Returns the seal of an open tarball that is what the seal says. Raises as `open`."""
         state = state_of(file)
         before, seal = self._verified.get(key) or (None, None)
@@ -106,7 +106,7 @@ class TarballStore:
             self._verified.put(key, (state, seal))
         return seal
 
-    def _verify(self, key: str, file: BinaryIO, state: FileState | None) -> Seal:
+    def _verify(self, key: str, file: BinaryIO, state: FileState | None) -> TarballSeal:
         try:
             seal = _DECODER.decode(self.storage.read(_seal_key(key)).data)
             if seal.size == _size_of(file) and (state is None or _has_digest(file, seal)):
@@ -117,13 +117,13 @@ class TarballStore:
         self.remove(key)
         raise Missing("The tarball was damaged.")
 
-    def _seal(self, key: str, seal: Seal) -> None:
+    def _seal(self, key: str, seal: TarballSeal) -> None:
         data = _ENCODER.encode(seal)
         Swap(self.storage, _seal_key(key), bytes, bytes, lambda before: data, lambda found: found == data).run()
 
 
 _ENCODER = msgspec.json.Encoder()
-_DECODER = msgspec.json.Decoder(Seal)
+_DECODER = msgspec.json.Decoder(TarballSeal)
 
 
 def _seal_key(key: str) -> str:
@@ -136,7 +136,7 @@ def _size_of(file: BinaryIO) -> int:
     return size
 
 
-def _has_digest(file: BinaryIO, seal: Seal) -> bool:
+def _has_digest(file: BinaryIO, seal: TarballSeal) -> bool:
     verifier = Verifier(digest_of(seal.digest, None), seal.size)
     for chunk in _chunks(file, seal.size):
         verifier.feed(chunk)
@@ -144,7 +144,7 @@ def _has_digest(file: BinaryIO, seal: Seal) -> bool:
     return verifier.is_content
 
 
-def _blob(file: BinaryIO, seal: Seal, part: ByteRange | None) -> Blob:
+def _blob(file: BinaryIO, seal: TarballSeal, part: ByteRange | None) -> Blob:
     size, close = seal.size, file.close
     if part is None:
         return Blob(_chunks(file, size), size=size, integrity=seal.digest, file=file, close=close)

@@ -43,6 +43,7 @@ NARROWER = {
     "POST /api/v1/orgs/{orgId}/exceptions/requests/{requestId}/approve",
     "POST /api/v1/orgs/{orgId}/exceptions/requests/{requestId}/deny",
     "POST /api/v1/orgs/{orgId}/tokens",
+    "PUT /api/v1/orgs/{orgId}/packages/{name}/tags/{tag}",
     "PUT /api/v1/orgs/{orgId}/settings",
 }
 

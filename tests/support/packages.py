@@ -13,7 +13,7 @@ from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import NotFound
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.publication import Publication, parse_publication
-from nproxy_mw.packages.compaction import Bounds
+from nproxy_mw.packages.compaction import PartBounds
 from nproxy_mw.packages.store import PackageStore
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.port import Storage
@@ -23,7 +23,7 @@ NAME = Name("@acme", "utils")
 ANN = Actor(token_hash="0" * 64, name="ann", request_id="r1", ip="192.0.2.7", user_agent="npm/11")
 
 
-SMALL = Bounds(own_versions=1, own_events=2, kept_events=1, part_versions=2, part_events=3)
+SMALL = PartBounds(own_versions=1, own_events=2, kept_events=1, part_versions=2, part_events=3)
 """With these, nearly every change writes a part."""
 
 

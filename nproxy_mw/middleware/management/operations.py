@@ -38,7 +38,7 @@ class OfOrganization:
     by_token: bool = False
 
 
-Access: TypeAlias = "Public | ForUsers | OfOrganization"
+Admission: TypeAlias = "Public | ForUsers | OfOrganization"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Operation:
     path: str
     name: str
     summary: str
-    access: Access
+    access: Admission
     answer: Any = None
     status: str = "200"
     body: Any = None

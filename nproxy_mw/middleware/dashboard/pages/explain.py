@@ -31,7 +31,7 @@ SIGN_IN = "Sign in, or give an API token of this organization."
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ExplainQuestion:
     """What a URL or a form asks to be explained."""
 
     package: str = ""
@@ -45,7 +45,7 @@ class Asked:
 
 def show(request: PageRequest) -> Answer:
     """Returns the form, and the explanation of the package or the version in the URL when there is one."""
-    asked = Asked(request.query.text("package"), request.query.text("version"))
+    asked = ExplainQuestion(request.query.text("package"), request.query.text("version"))
     if not _has_session(request) and not _is_public(request, asked):
         return _page(request, asked, sentence=SIGN_IN if asked.package else "")
     if not asked.package and not asked.version:
@@ -55,7 +55,7 @@ def show(request: PageRequest) -> Answer:
 
 def show_with_token(request: PageRequest) -> Answer:
     """Returns the explanation that a form asks for with an API token."""
-    asked = Asked(request.form.text("package"), request.form.text("version"))
+    asked = ExplainQuestion(request.form.text("package"), request.form.text("version"))
     try:
         holder_of_token(request)
     except (Unauthenticated, Forbidden, TooManyRequests) as error:
@@ -65,7 +65,7 @@ def show_with_token(request: PageRequest) -> Answer:
 
 def ask_exception(request: PageRequest) -> Answer:
     """Asks for an exception for one version, for whoever has a session or a token of the organization."""
-    form, asked = request.form, Asked(request.form.text("package"), request.form.text("version"))
+    form, asked = request.form, ExplainQuestion(request.form.text("package"), request.form.text("version"))
     try:
         actor = _asker(request)
         wish: dict[str, Any] = {"package": asked.package, "reason": form.text("reason"), "versions": [asked.version]}
@@ -76,7 +76,7 @@ def ask_exception(request: PageRequest) -> Answer:
         return _page(request, asked, problem=error.message, status=_status(error))
     if _has_session(request):
         return Redirect(request.here("explain"), "exception-requested", query=asked.query)
-    return _page(request, Asked(), done=f"{asked.package} {asked.version}")
+    return _page(request, ExplainQuestion(), done=f"{asked.package} {asked.version}")
 
 
 def _asker(request: PageRequest) -> Actor:
@@ -95,7 +95,7 @@ def _has_session(request: PageRequest) -> bool:
     return True
 
 
-def _is_public(request: PageRequest, asked: Asked) -> bool:
+def _is_public(request: PageRequest, asked: ExplainQuestion) -> bool:
     """Whether anybody could install the package without a token, and so may read why it is held."""
     if not asked.package or not request.site.organizations.exists(request.parts["org"]):
         return False
@@ -106,7 +106,7 @@ def _is_public(request: PageRequest, asked: Asked) -> bool:
         return False
 
 
-def _explained(request: PageRequest, asked: Asked) -> Page:
+def _explained(request: PageRequest, asked: ExplainQuestion) -> Page:
     try:
         found = _explanation(request, request.organization, asked)
     except (BadRequest, NotFound) as error:
@@ -114,7 +114,7 @@ def _explained(request: PageRequest, asked: Asked) -> Page:
     return _page(request, asked, found=found)
 
 
-def _explanation(request: PageRequest, organization: Organization, asked: Asked) -> dict[str, Any]:
+def _explanation(request: PageRequest, organization: Organization, asked: ExplainQuestion) -> dict[str, Any]:
     name = parse_name(asked.package)
     if asked.version and not _is_version_or_tag(asked.version):
         raise BadRequest("That is not a version or a dist-tag, such as 1.2.3 or latest.", code="invalid-version")
@@ -137,7 +137,7 @@ def _status(error: NproxyError) -> int:
 
 def _page(
     request: PageRequest,
-    asked: Asked,
+    asked: ExplainQuestion,
     *,
     found: Any = None,
     problem: str = "",
