@@ -6,10 +6,8 @@ This is the only module that needs argon2 (the extra ``server``). A host applica
 from __future__ import annotations
 
 import logging
-import re
 import secrets
 import threading
-import unicodedata
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -21,11 +19,12 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from nproxy_mw.access import Actor, Role, User
+from nproxy_mw.accounts.account_fields import LONGEST, NAME, check_access, check_name, check_password, normal_password
 from nproxy_mw.accounts.attempts import Attempt, Attempts, too_many
 from nproxy_mw.audit.audited import AuditedObject
 from nproxy_mw.audit.events import AuditedChange
 from nproxy_mw.audit.trail import Trail
-from nproxy_mw.errors import BadRequest, Conflict, Missing, NotFound, NproxyError, Unauthenticated
+from nproxy_mw.errors import Conflict, Missing, NotFound, NproxyError, Unauthenticated
 from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.layout import ADMINISTRATOR
@@ -33,7 +32,6 @@ from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.revisions import RevisionCache
 from nproxy_mw.times import Clock, utc_now
 
-SHORTEST, LONGEST = 8, 1024  # characters of a password; NIST SP 800-63B section 5.1.1.2 for the first
 AT_ONCE = 2
 """Passwords that one process hashes at the same time: argon2 takes 64 MiB for each.
 
@@ -44,9 +42,6 @@ PATIENCE = 1.0  # seconds that an attempt waits for its turn
 _CREATED = "administrator.created"
 _ALL: Json = {"role": Role.ADMINISTRATOR, "organizations": None}  # of an account that an older version stored
 _log = logging.getLogger(__name__)
-MAX_ORGANIZATIONS = 1000
-_ORG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +101,13 @@ class AdministratorStore:
             Conflict: there is an administrator with that name.
         """
         access = check_access(role, organizations)
-        state = {"name": check_name(name), **_with_password(self._hash(_check_password(password))), **access}
+        state = {"name": check_name(name), **_with_password(self._hash(check_password(password))), **access}
         self._change(state["name"], _CREATED, state, access, actor)
         return _decode_access(state["name"], state)
 
     def set_password(self, name: str, password: object, *, actor: Actor) -> None:
         """Gives an administrator another password, which ends all their sessions. Raises `NotFound`, `BadRequest`."""
-        state = _with_password(self._hash(_check_password(password)))
+        state = _with_password(self._hash(check_password(password)))
         self._change(name, "administrator.password-changed", state, {}, actor)
 
     def set_access(
@@ -178,7 +173,7 @@ class AdministratorStore:
         return self._hasher.hash(secrets.token_hex(16))
 
     def _find(self, name: str, *, current: bool = False) -> AdministratorRecord | None:
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             return None
         try:
             record = self._records.get(ADMINISTRATOR.key(name), current=current)
@@ -212,12 +207,12 @@ class AdministratorStore:
 
     def _fits(self, hashed: str, password: str) -> bool:
         try:
-            return len(password) <= LONGEST and self._hasher.verify(hashed, _normal(password))
+            return len(password) <= LONGEST and self._hasher.verify(hashed, normal_password(password))
         except (VerificationError, InvalidHashError):
             return False
 
     def _hash(self, password: str) -> str:
-        return self._hasher.hash(_normal(password))
+        return self._hasher.hash(normal_password(password))
 
     def _renew(self, record: AdministratorRecord, password: str) -> None:
         """Hashes a right password anew if weaker parameters were used. A failure is left to the next sign-in."""
@@ -228,7 +223,7 @@ class AdministratorStore:
             documents.change(self.storage, ADMINISTRATOR.key(record.name), step)
 
     def _change(self, name: str, kind: str, state: Json, facts: Json, actor: Actor) -> None:
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             raise _unknown()
         AuditedObject(self.storage, ADMINISTRATOR.key(name), self.trail).change(
             partial(_changed, name=name, state=state, kind=kind, facts=facts), actor
@@ -257,49 +252,8 @@ def _rehashed(stored: Json | None, *, old: str, new: str) -> Json | None:
     return {**stored, "password": new} if stored is not None and stored["password"] == old else None
 
 
-def check_access(role: object, organizations: Collection[str] | None) -> dict[str, Any]:
-    """Returns a role and the organizations that it is for, as they are stored.
-
-    Raises:
-        BadRequest: *role* is no role, or one of *organizations* cannot be an organization's id, or there is none.
-    """
-    if not isinstance(role, str) or role not in set(Role):
-        raise BadRequest(f"A role is one of {', '.join(Role)}.", code="invalid-role")
-    if organizations is None:
-        return {"role": str(role), "organizations": None}
-    listed = sorted(set(organizations))
-    if not listed or len(listed) > MAX_ORGANIZATIONS or not all(map(_ORG.fullmatch, listed)):
-        raise BadRequest(
-            f"Name 1 to {MAX_ORGANIZATIONS} organizations by their ids, or none for all of them.", code="invalid-role"
-        )
-    return {"role": str(role), "organizations": listed}
-
-
 def _unknown() -> NotFound:
     return NotFound("There is no administrator with that name.", code="unknown-administrator")
-
-
-def check_name(name: object) -> str:
-    """Returns the name of a new administrator when it is valid. Raises `BadRequest`."""
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise BadRequest(
-            "An administrator's name has 1 to 64 lower-case letters, digits, '.', '_' and '-', and begins and ends "
-            "with a letter or digit.",
-            code="invalid-administrator",
-        )
-    return name
-
-
-def _check_password(password: object) -> str:
-    """Returns a new password when it is valid. Raises `BadRequest`, which does not quote it."""
-    if not isinstance(password, str) or not SHORTEST <= len(password) <= LONGEST:
-        raise BadRequest(f"A password has {SHORTEST} to {LONGEST} characters.", code="invalid-password")
-    return password
-
-
-def _normal(password: str) -> bytes:
-    """The password's bytes, the same from every keyboard: NFKC, as NIST SP 800-63B 5.1.1.2 recommends."""
-    return unicodedata.normalize("NFKC", password).encode("utf-8", "replace")
 
 
 def _decode(data: bytes) -> AdministratorRecord:

@@ -32,7 +32,7 @@ UNKNOWN = "moderate"
 
 
 class Advisors(Protocol):
-    """Whoever has advisories of this registry's own."""
+    """Something that has advisories of this registry's own."""
 
     @property
     def has_advisories(self) -> bool:

@@ -84,7 +84,7 @@ def split_versions(record: Record, newest: VersionPart, bounds: PartBounds) -> t
         )
         for group in _groups(versions, bounds)
     ]
-    burnt = sorted(record.retired.union(newest.burnt))
+    retired = sorted(record.retired.union(newest.retired))
     first, *others = parts or [VersionPart()]
     smaller = replace(
         record,
@@ -92,7 +92,7 @@ def split_versions(record: Record, newest: VersionPart, bounds: PartBounds) -> t
         tarballs={it: entry for it, entry in record.tarballs.items() if it not in manifests},
         retired=frozenset(),
     )
-    return smaller, [msgspec.structs.replace(first, burnt=burnt), *others]
+    return smaller, [msgspec.structs.replace(first, retired=retired), *others]
 
 
 def split_events(record: Record, newest: EventPart, kept: int, bounds: PartBounds) -> tuple[Record, list[EventPart]]:

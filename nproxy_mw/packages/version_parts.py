@@ -33,7 +33,7 @@ class VersionPart(StoredPart, frozen=True, kw_only=True):
     versions: dict[str, Raw] = field(default_factory=dict)
     time: dict[str, Any] = field(default_factory=dict)
     tarballs: dict[str, Any] = field(default_factory=dict)
-    burnt: list[str] = field(default_factory=list)
+    retired: list[str] = field(default_factory=list)
 
     @property
     def count(self) -> int:
@@ -43,7 +43,7 @@ class VersionPart(StoredPart, frozen=True, kw_only=True):
     @property
     def numbers(self) -> str:
         """All its version numbers, shortened: see `holding`."""
-        return "".join(sorted(map(_shortened, {*self.versions, *self.tarballs, *self.burnt})))
+        return "".join(sorted(map(_shortened, {*self.versions, *self.tarballs, *self.retired})))
 
 
 encoded = msgspec.json.Encoder().encode
@@ -102,7 +102,7 @@ def merged(record: Record, loaded: Sequence[LoadedPart]) -> Record:
         record,
         packument=packument and _whole(packument, [it.manifests for it in loaded], parts),
         tarballs=_united([*(part.tarballs for part in parts), record.tarballs]),
-        retired=record.retired.union(*(part.burnt for part in parts)),
+        retired=record.retired.union(*(part.retired for part in parts)),
         version_parts=tuple(ref for ref in record.version_parts if ref not in refs),
     )
 
@@ -112,7 +112,7 @@ def separated(record: Record, loaded: Iterable[LoadedPart]) -> Record:
     kept = [it for it in loaded if _is_unchanged(record, it)]
     if not kept:
         return record
-    gone = {version for it in kept for version in (*it.content.versions, *it.content.tarballs, *it.content.burnt)}
+    gone = {version for it in kept for version in (*it.content.versions, *it.content.tarballs, *it.content.retired)}
     return replace(
         record,
         packument=record.packument and without_versions(record.packument, gone),
@@ -165,7 +165,7 @@ def _is_unchanged(record: Record, part: LoadedPart) -> bool:
     versions: Json = record.packument["versions"] if record.packument else {}
     return (
         all(versions.get(version) is manifest for version, manifest in part.manifests.items())
-        and record.retired.issuperset(part.content.burnt)
+        and record.retired.issuperset(part.content.retired)
         and not (record.packument and pinned(record.packument) in part.content.versions)
     )
 

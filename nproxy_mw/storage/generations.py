@@ -1,9 +1,9 @@
 """How the processes of one host tell each other that an object changed, where asking the storage costs a request.
 
-*Strategy:* a small file for each storage, in which each key has a slot of eight bytes, shared with other keys. Whoever
-wrote an object puts eight random bytes into its slot afterwards. A reader notes the slot before it asks the storage,
-and relies on the answer only as long as the slot is the same. The bytes are random because two writers that count at
-once could write the same number. Keys that share a slot cost each other a question, no more.
+*Strategy:* a small file for each storage, in which each key has a slot of eight bytes, shared with other keys. The
+writer of an object puts eight random bytes into its slot afterwards. A reader notes the slot before it asks the
+storage, and relies on the answer only as long as the slot is the same. The bytes are random because two writers that
+count at once could write the same number. Keys that share a slot cost each other a question, no more.
 
 A look is one system call. The file is read and never mapped, because a mapped file that somebody shortens ends the
 process.

@@ -1,8 +1,8 @@
 """How often somebody asked lately, counted by all processes of a host together.
 
 *Strategy:* one number for each caller, the moment at which all that they took is paid back (GCRA, the leaky bucket of
-ITU-T I.371). Whoever may ask n times a minute pays a minute's n-th part for each time, and may be in debt for at most a
-minute: n times at once, then again as the debt shrinks.
+ITU-T I.371). Anyone who may ask n times a minute pays a minute's n-th part for each time, and may be in debt for at
+most a minute: n times at once, then again as the debt shrinks.
 
 The numbers stand in one file of 1 MiB at most, in rows of a few places each. The hash of a caller's name gives their
 row, and names them in it. When a row is full, the caller with the smallest debt is forgotten. So nobody pays for

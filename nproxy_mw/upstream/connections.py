@@ -59,7 +59,7 @@ class FinalResponse(http.client.HTTPResponse):
     def _close_conn(self) -> None:
         """Called by `http.client` and urllib3 when the body is read, and when it is given up."""
         if self._has_excess():
-            # Whoever takes the connection next finds it at its end, and opens another.
+            # Anyone who takes the connection next finds it at its end, and opens another.
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
         super()._close_conn()  # type: ignore[misc]

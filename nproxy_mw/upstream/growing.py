@@ -64,7 +64,7 @@ class HostLock:
 
 
 class Growing:
-    """One such file at *path*. Whoever writes it holds its lock."""
+    """One such file at *path*. Its writer holds its lock."""
 
     def __init__(self, path: Path, size: int | None, descriptor: int, state_path: Path) -> None:
         self.path = path

@@ -131,7 +131,7 @@ class Observations:
         package, version = str(tarball.name), as_text(tarball.manifest.get("version")) or ""
         try:
             reason = mismatch(tarball.manifest, data)
-        except Exception:  # anybody made it, and whoever waits for it must hear of the end
+        except Exception:  # anybody made it, and anyone who waits for it must hear of the end
             _log.exception("the tarball %s of %s could not be looked into", tarball.filename, package)
             return
         self.note(package, looked_into(version, reason))

@@ -1,7 +1,7 @@
 """A source that is asked for public packages only: the last wall before the upstream.
 
 `ScopeRouter` sends no request for an internal name this way. But names also come out of documents: a public package may
-depend on an internal one, and rules look at dependencies. Whoever asks, an internal name stops here.
+depend on an internal one, and rules look at dependencies. No matter who asks, an internal name stops here.
 """
 
 from __future__ import annotations

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 from support.browser import Browser, signed_in
-from support.hosting import PlatformFixture
+from support.hosting import PASSWORD, PlatformFixture
+from support.registry import ACTOR
+
+from nproxy_mw.testing.upstream import RecordingUpstream
 
 
 @pytest.fixture
@@ -17,3 +20,18 @@ def tenants() -> PlatformFixture:
 def ann(tenants: PlatformFixture) -> Browser:
     """The browser of a platform administrator."""
     return signed_in(tenants)
+
+
+@pytest.fixture
+def town(upstream: RecordingUpstream) -> PlatformFixture:
+    """Two organizations over the *upstream* of the test; @acme is internal to one of them, which has a reader."""
+    town = PlatformFixture(upstream=upstream.url)
+    town.scopes("acme", "@acme")
+    town.administrators.create("eve", PASSWORD, role="reader", organizations=["acme"], actor=ACTOR)
+    return town
+
+
+@pytest.fixture
+def browser(town: PlatformFixture) -> Browser:
+    """A platform administrator's."""
+    return signed_in(town)

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 import pytest
 from dashboard.test_hostile import check
 from support.browser import HOME, Browser, Seen, signed_in
-from support.hosting import PASSWORD, PlatformFixture
+from support.hosting import PlatformFixture
 from support.osv import affected, events, record
 from support.payloads import PAYLOADS
 from support.registry import ACTOR
@@ -38,21 +38,6 @@ def upstream() -> Iterator[RecordingUpstream]:
         times = {"created": NOW - timedelta(days=400), "1.0.0": NOW - timedelta(days=400), "1.1.0": NOW}
         upstream.state.packuments["axios"]["time"] = {key: timestamp(time) for key, time in times.items()}
         yield upstream
-
-
-@pytest.fixture
-def town(upstream: RecordingUpstream) -> PlatformFixture:
-    """Two organizations over that upstream; @acme is internal to one of them, which has a reader."""
-    town = PlatformFixture(upstream=upstream.url)
-    town.scopes("acme", "@acme")
-    town.administrators.create("eve", PASSWORD, role="reader", organizations=["acme"], actor=ACTOR)
-    return town
-
-
-@pytest.fixture
-def browser(town: PlatformFixture) -> Browser:
-    """A platform administrator's."""
-    return signed_in(town)
 
 
 def ask(browser: Browser, page: str, org: str = "acme", **query: str) -> Seen:

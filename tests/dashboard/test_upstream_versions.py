@@ -10,9 +10,8 @@ import pytest
 from dashboard.test_hostile import check
 from support import raw_tar
 from support.browser import HOME, Browser, signed_in
-from support.hosting import PASSWORD, PlatformFixture
+from support.hosting import PlatformFixture
 from support.payloads import PAYLOADS
-from support.registry import ACTOR
 
 from nproxy_mw.firewall import review
 from nproxy_mw.firewall.review import reviewed
@@ -44,21 +43,6 @@ def upstream() -> Iterator[RecordingUpstream]:
         times = {"created": old, "1.0.0": old, "1.1.0-beta.1": old, "1.1.0": timestamp(NOW)}
         upstream.state.packuments["axios"]["time"] = times
         yield upstream
-
-
-@pytest.fixture
-def town(upstream: RecordingUpstream) -> PlatformFixture:
-    """An organization over that upstream, with a reader."""
-    town = PlatformFixture(upstream=upstream.url)
-    town.scopes("acme", "@acme")
-    town.administrators.create("eve", PASSWORD, role="reader", organizations=["acme"], actor=ACTOR)
-    return town
-
-
-@pytest.fixture
-def browser(town: PlatformFixture) -> Browser:
-    """A platform administrator's."""
-    return signed_in(town)
 
 
 def test_held_version_is_looked_at_and_clients_are_refused(town: PlatformFixture, browser: Browser) -> None:

@@ -55,7 +55,7 @@ def assert_in_one_place(storage: Storage, packages: PackageStore) -> None:
     """Each version is in the record or in one part; the record keeps few, with ``latest``; no part is left over."""
     record = own(packages)
     assert stored_parts(storage) == sorted(record.parts)
-    in_parts = [version for part in version_parts(storage, packages) for version in (*part.versions, *part.burnt)]
+    in_parts = [version for part in version_parts(storage, packages) for version in (*part.versions, *part.retired)]
     versions = record.packument["versions"] if record.packument else {}
     numbers = [*in_parts, *versions, *record.retired]
     assert len(numbers) == len(set(numbers))
@@ -134,7 +134,7 @@ def test_equal_shortened_numbers_are_no_conflict(
 )
 def test_shortened_numbers_hold_what_they_are_made_of(versions, other):
     """A number that is there is always found; another one is not, but for one in millions."""
-    part = parts.VersionPart(burnt=versions)
+    part = parts.VersionPart(retired=versions)
     ref = records.PartRef("k", 0, 0, part.numbers)
     assert all(parts.holding(version)(ref) for version in versions)
     assert parts.holding(other)(ref) == (other in versions)

@@ -21,9 +21,9 @@ class Access(Enum):
     PUBLIC = auto()
     SIGNED_IN = auto()
     READER = auto()
-    """Whoever sees the organization in the path."""
+    """Anyone who sees the organization in the path."""
     ADMINISTRATOR = auto()
-    """Whoever manages the organization in the path."""
+    """Anyone who manages the organization in the path."""
     PLATFORM = auto()
     """Platform administrators."""
 

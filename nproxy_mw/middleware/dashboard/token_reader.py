@@ -1,4 +1,4 @@
-"""Who reads an explanation without a session: whoever holds an API token of the organization.
+"""Who reads an explanation without a session: anyone who holds an API token of the organization.
 
 The token is typed into a form and sent in its body, so it stands in no URL and no log. It opens the one answer to that
 form, and nothing is remembered of it: no cookie, no hidden field. Guessing is slowed down like signing in, by network.

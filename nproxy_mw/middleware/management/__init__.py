@@ -3,8 +3,8 @@
 `operations` has the table of its calls, which ``/api/v1/openapi.json`` describes. Each file beside this one has the
 calls about one thing, and their rows.
 
-API tokens open one thing here: whoever may install packages may ask for an exception. Every other path goes to *app*.
-Stands below ErrorResponses.
+API tokens open one thing here: anyone who may install packages may ask for an exception. Every other path goes to
+*app*. Stands below ErrorResponses.
 """
 
 from __future__ import annotations

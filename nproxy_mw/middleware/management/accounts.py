@@ -170,15 +170,6 @@ class AccountCalls:
                 status="204",
                 refusals="409",
             ),
-            Operation(
-                "DELETE",
-                f"{one}/sessions",
-                "endSessions",
-                "Ends all sessions of an account; with `keep=current`, all but the one that the call is made with",
-                ForUsers(self.end_sessions),
-                status="204",
-                query={"keep": {"enum": ["current"]}},
-            ),
             *self._operations_on_sessions(f"{one}/sessions"),
             Operation(
                 "PUT",
@@ -194,6 +185,15 @@ class AccountCalls:
 
     def _operations_on_sessions(self, path: str) -> tuple[Operation, ...]:
         return (
+            Operation(
+                "DELETE",
+                path,
+                "endSessions",
+                "Ends all sessions of an account; with `keep=current`, all but the one that the call is made with",
+                ForUsers(self.end_sessions),
+                status="204",
+                query={"keep": {"enum": ["current"]}},
+            ),
             Operation(
                 "GET",
                 path,

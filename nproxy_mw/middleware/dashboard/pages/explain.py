@@ -1,6 +1,6 @@
 """Why a version of an upstream package is allowed or held: what each rule says of it.
 
-Every refusal leads here. Whoever could install the package may read it: with a session of the organization, with the
+Every refusal leads here. Anyone who could install the package may read it: with a session of the organization, with the
 token that was refused, or without either where public packages can be read without a token.
 """
 
@@ -64,7 +64,7 @@ def show_with_token(request: PageRequest) -> Answer:
 
 
 def ask_exception(request: PageRequest) -> Answer:
-    """Asks for an exception for one version, for whoever has a session or a token of the organization."""
+    """Asks for an exception for one version, for anyone who has a session or a token of the organization."""
     form, asked = request.form, ExplainQuestion(request.form.text("package"), request.form.text("version"))
     try:
         actor = _asker(request)
