@@ -13,6 +13,7 @@ import pytest
 from support.forks import holds_in_child
 from support.histories import releases
 from support.osv import affected, events, malware, record
+from support.patching import patch_here
 
 from nproxy_mw.intelligence.osv_build import build, modified_of
 from nproxy_mw.intelligence.osv_database import LOOK, OsvDatabase, Summary, summary_of
@@ -110,8 +111,8 @@ def test_written_before_it_is_swapped_in(path: Path, monkeypatch: pytest.MonkeyP
     """The new file is on the disk before it takes the place of the old one, so that a power cut leaves one of them."""
     steps: list[str] = []
     real_sync, real_replace = os.fsync, Path.replace
-    monkeypatch.setattr(os, "fsync", lambda number: (steps.append("sync"), real_sync(number))[1])
-    monkeypatch.setattr(Path, "replace", lambda old, new: (steps.append("replace"), real_replace(old, new))[1])
+    patch_here(monkeypatch, os, "fsync", lambda number: (steps.append("sync"), real_sync(number))[1])
+    patch_here(monkeypatch, Path, "replace", lambda old, new: (steps.append("replace"), real_replace(old, new))[1])
     filled(path, VULNERABILITY)
     assert steps == ["sync", "replace"]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.patching import patch_here
 
 from nproxy_mw.storage import LocalStorage
 
@@ -39,7 +40,7 @@ def steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Step]:
                 seen.append((verb, step))
             return result
 
-        monkeypatch.setattr(os, verb, call)
+        patch_here(monkeypatch, os, verb, call)
 
     for verb, place in (("fsync", 0), ("mkdir", 0), ("link", 1), ("replace", 1), ("unlink", 0)):
         recorded(verb, place)

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from support.patching import patch_here
 
 from nproxy_mw.errors import Changed, Exists, StorageUnavailable
 from nproxy_mw.storage import LocalStorage, open_storage
@@ -61,7 +62,7 @@ def test_write_that_fails_says_why_and_leaves_nothing(
     def refuse(*_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(os, step, refuse)
+    patch_here(monkeypatch, os, step, refuse)
     for write in (lambda: storage.create("a/c", b"new"), lambda: storage.replace("a/b", b"new", revision)):
         with pytest.raises(StorageUnavailable, match=word) as caught:
             write()
@@ -100,7 +101,7 @@ def test_create_that_loses_at_the_last_step_leaves_no_file(
         storage.create("a/b", b"theirs")
         real(descriptor)
 
-    monkeypatch.setattr(os, "fsync", take_the_key)
+    patch_here(monkeypatch, os, "fsync", take_the_key)
     with pytest.raises(Exists):
         storage.create("a/b", b"ours")
     assert storage.read("a/b").data == b"theirs"

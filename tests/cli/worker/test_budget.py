@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from support.patching import patch_here
 
 from nproxy_mw.cli.worker.budget import Budget, BudgetFile
 
@@ -50,7 +51,7 @@ def test_disk_is_bounded_and_given_back():
 def test_short_writes_are_gone_on_with(monkeypatch):
     """The system may take less than it is given."""
     write = os.pwrite
-    monkeypatch.setattr(os, "pwrite", lambda file, data, at: write(file, data[:3], at))
+    patch_here(monkeypatch, os, "pwrite", lambda file, data, at: write(file, data[:3], at))
     file = BudgetFile(Budget(0, 100))
     file.append(memoryview(b"0123456789"))
     assert file.read(100) == b"0123456789"

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.patching import patch_here
 
 from nproxy_mw.cli.worker.budget import Budget
 from nproxy_mw.cli.worker.output import OutputBuffer, limit_unsent
@@ -125,7 +126,7 @@ def test_file_on_a_system_without_sendfile(tmp_path, monkeypatch):
     def sendfile(*_):
         raise OSError(22, "Invalid argument")
 
-    monkeypatch.setattr(os, "sendfile", sendfile)
+    patch_here(monkeypatch, os, "sendfile", sendfile)
     (tmp_path / "file").write_bytes(b"x" * 300_000)
     with pair(Budget(0, 0)) as (output, client), (tmp_path / "file").open("rb") as file:
         output.sendfile(file, 0, 300_000)
