@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from support.dated import upstream_with_a_young_version
 from support.osv import affected, archive, events, malware, record
 from support.registry import ACTOR
 
@@ -24,11 +25,7 @@ NOW = datetime.now(UTC)
 @pytest.fixture
 def upstream() -> Iterator[RecordingUpstream]:
     """axios, with an old version and one of this minute."""
-    with RecordingUpstream() as upstream:
-        upstream.publish("axios", "1.0.0")
-        upstream.publish("axios", "1.1.0")
-        times = {"created": NOW - timedelta(days=400), "1.0.0": NOW - timedelta(days=400), "1.1.0": NOW}
-        upstream.state.packuments["axios"]["time"] = {key: timestamp(time) for key, time in times.items()}
+    with upstream_with_a_young_version(NOW) as upstream:
         yield upstream
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from urllib.parse import quote, urlencode
 
 import pytest
 from dashboard.test_hostile import check
 from support.browser import HOME, Browser, Seen, signed_in
+from support.dated import upstream_with_a_young_version
 from support.hosting import PASSWORD, PlatformFixture
 from support.payloads import PAYLOADS
 from support.registry import ACTOR
@@ -16,7 +17,6 @@ from support.registry import ACTOR
 from nproxy_mw.middleware.tenants import ByHost
 from nproxy_mw.restrictions import Restrictions, parse_addresses
 from nproxy_mw.testing.upstream import RecordingUpstream
-from nproxy_mw.times import timestamp
 
 NOW = datetime.now(UTC)
 EXPLAIN = f"{HOME}/orgs/acme/explain"
@@ -26,11 +26,7 @@ ASKED = f"{EXPLAIN}?package=axios&version=1.1.0"
 @pytest.fixture
 def upstream() -> Iterator[RecordingUpstream]:
     """One package with an old version and one of this minute."""
-    with RecordingUpstream() as upstream:
-        upstream.publish("axios", "1.0.0")
-        upstream.publish("axios", "1.1.0")
-        old = timestamp(NOW - timedelta(days=400))
-        upstream.state.packuments["axios"]["time"] = {"created": old, "1.0.0": old, "1.1.0": timestamp(NOW)}
+    with upstream_with_a_young_version(NOW) as upstream:
         yield upstream
 
 

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 import pytest
 from dashboard.test_hostile import check
 from support.browser import HOME, Browser, Seen, signed_in
+from support.dated import upstream_with_a_young_version
 from support.hosting import PlatformFixture
 from support.osv import affected, events, record
 from support.payloads import PAYLOADS
@@ -32,11 +33,7 @@ PAGES = ("firewall", "explain", "incident")
 @pytest.fixture
 def upstream() -> Iterator[RecordingUpstream]:
     """One package with an old version and one of this minute."""
-    with RecordingUpstream() as upstream:
-        upstream.publish("axios", "1.0.0")
-        upstream.publish("axios", "1.1.0")
-        times = {"created": NOW - timedelta(days=400), "1.0.0": NOW - timedelta(days=400), "1.1.0": NOW}
-        upstream.state.packuments["axios"]["time"] = {key: timestamp(time) for key, time in times.items()}
+    with upstream_with_a_young_version(NOW) as upstream:
         yield upstream
 
 

@@ -10,6 +10,7 @@ import pytest
 from dashboard.test_hostile import check
 from support import raw_tar
 from support.browser import HOME, Browser, signed_in
+from support.dated import date_versions
 from support.hosting import PlatformFixture
 from support.payloads import PAYLOADS
 
@@ -39,9 +40,8 @@ def upstream() -> Iterator[RecordingUpstream]:
             },
             {"index.js": "one\nthree\n", "x.js": "fetch('//evil.example')\n", "logo.png": b"\x89PNG\0\1"},
         )
-        old = timestamp(NOW - timedelta(days=400))
-        times = {"created": old, "1.0.0": old, "1.1.0-beta.1": old, "1.1.0": timestamp(NOW)}
-        upstream.state.packuments["axios"]["time"] = times
+        old = NOW - timedelta(days=400)
+        date_versions(upstream, "axios", {"1.0.0": old, "1.1.0-beta.1": old, "1.1.0": NOW})
         yield upstream
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.dated import date_versions
 from support.programs import Npm, Served, gunicorn
 
 from nproxy_mw.testing.upstream import RecordingUpstream
@@ -26,8 +27,7 @@ def upstream() -> Iterator[RecordingUpstream]:
     with RecordingUpstream() as upstream:
         for version in ("1.0.0", "1.1.0"):
             upstream.publish("fresh", version, files={"index.js": f"module.exports = '{version}'"})
-        times = {"created": NOW - timedelta(days=400), "1.0.0": NOW - timedelta(days=400), "1.1.0": NOW}
-        upstream.state.packuments["fresh"]["time"] = {key: timestamp(time) for key, time in times.items()}
+        date_versions(upstream, "fresh", {"1.0.0": NOW - timedelta(days=400), "1.1.0": NOW})
         yield upstream
 
 

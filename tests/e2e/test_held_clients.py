@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 from support.clients import CLIENTS, Client, program_of
+from support.dated import date_versions
 from support.programs import Served, gunicorn
 from support.registry import ACTOR
 
 from nproxy_mw.orgs.organization import Organizations
 from nproxy_mw.testing.upstream import RecordingUpstream
-from nproxy_mw.times import timestamp
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -51,8 +51,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with RecordingUpstream() as upstream:
         for version in ("1.0.0", "1.1.0"):
             upstream.publish("fresh", version, files={"index.js": f"module.exports = '{version}'"})
-        times = {"created": OLD, "1.0.0": OLD, "1.1.0": YOUNG}
-        upstream.state.packuments["fresh"]["time"] = {key: timestamp(time) for key, time in times.items()}
+        date_versions(upstream, "fresh", {"1.0.0": OLD, "1.1.0": YOUNG})
         with gunicorn(folder, upstream, "--workers", "1") as served:
             yield served
 

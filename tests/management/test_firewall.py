@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
+from support.dated import upstream_with_a_young_version
 from support.hosting import PlatformFixture
 from support.registry import ACTOR
 
@@ -21,13 +22,8 @@ PATH = "/api/v1/orgs/acme"
 
 @pytest.fixture
 def upstream() -> Iterator[RecordingUpstream]:
-    """One package with an old version and one of this minute."""
-    with RecordingUpstream() as upstream:
-        for name in ("axios", "@types/axios"):
-            upstream.publish(name, "1.0.0")
-            upstream.publish(name, "1.1.0")
-            times = {"created": NOW - timedelta(days=400), "1.0.0": NOW - timedelta(days=400), "1.1.0": NOW}
-            upstream.state.packuments[name]["time"] = {key: timestamp(time) for key, time in times.items()}
+    """Two packages with an old version and one of this minute."""
+    with upstream_with_a_young_version(NOW, "axios", "@types/axios") as upstream:
         yield upstream
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.client import Client
+from support.dated import upstream_with_a_young_version
 from support.osv import affected, events, malware, record
 from support.registry import ACTOR
 
@@ -35,11 +36,7 @@ NOW = datetime.now(UTC)
 @pytest.fixture
 def upstream() -> Iterator[RecordingUpstream]:
     """axios, of which 1.1.0 is of this minute."""
-    with RecordingUpstream() as upstream:
-        upstream.publish("axios", "1.0.0")
-        upstream.publish("axios", "1.1.0")
-        times = {"created": NOW - timedelta(days=400), "1.0.0": NOW - timedelta(days=400), "1.1.0": NOW}
-        upstream.state.packuments["axios"]["time"] = {key: timestamp(time) for key, time in times.items()}
+    with upstream_with_a_young_version(NOW) as upstream:
         yield upstream
 
 
