@@ -21,7 +21,7 @@ from nproxy_mw.upstream.cached import Cached
 from nproxy_mw.upstream.eviction import DEFAULT_BOUND, Eviction
 from nproxy_mw.upstream.flights import Flights
 from nproxy_mw.upstream.kept_documents import NEGATIVE_TTL, TTL
-from nproxy_mw.upstream.kept_tarballs import Arrived, Tarballs, no_look
+from nproxy_mw.upstream.kept_tarballs import WHOLE_FIRST, Arrived, Tarballs, no_look
 from nproxy_mw.upstream.rooms import WAITING, Room
 from nproxy_mw.upstream.tarball_store import TarballStore
 
@@ -44,6 +44,7 @@ class Cache:
     eviction: Eviction | None = None
     ttl: float = TTL
     negative_ttl: float = NEGATIVE_TTL
+    whole_first: float = WHOLE_FIRST
 
     def of(self, source: PackageSource, *, waiting: int = WAITING, arrived: Arrived = no_look) -> Cached:
         """Returns *source* as it is kept here.
@@ -53,7 +54,7 @@ class Cache:
         return Cached(
             source,
             self.storage,
-            tarballs=Tarballs(TarballStore(self.storage), self.spool, arrived=arrived),
+            tarballs=Tarballs(TarballStore(self.storage), self.spool, arrived=arrived, whole_first=self.whole_first),
             flights=self.flights,
             room=Room(waiting),
             ttl=self.ttl,

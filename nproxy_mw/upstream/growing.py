@@ -109,10 +109,23 @@ class Growing:
         self._say(_State(self.size, "failed", reason))
         self._put_away()
 
+    def settle(self, patience: float) -> None:
+        """Waits up to *patience* seconds until the writer is done, well or not."""
+        pause, deadline = PAUSE, time.monotonic() + patience
+        while time.monotonic() < deadline and _is_growing(self._state_path):
+            time.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
     def blob(self, digest: Digest | None) -> Blob:
         """Returns what is read of the file while it grows; its last bytes come when all is there and right."""
         reader = os.dup(self._descriptor)
         return Blob(self._chunks(reader), size=self.size, integrity=str(digest or ""), close=_closing_once(reader))
+
+    def followed(self, digest: Digest | None) -> Blob:
+        """Returns the same to a reader that is not the writer, who needs the file for nothing else."""
+        blob = self.blob(digest)
+        os.close(self._descriptor)
+        return blob
 
     def _chunks(self, reader: int) -> Iterator[bytes]:
         at, pause, deadline = 0, PAUSE, time.monotonic() + SILENCE
@@ -162,6 +175,11 @@ def planned_size(path: Path) -> int:
     """Returns how many bytes the file at *path* will have; 0 when nobody writes it, or said."""
     state = _read_state(path.with_suffix(".state"))
     return state.size or 0 if state is not None and not state.outcome else 0
+
+
+def _is_growing(path: Path) -> bool:
+    state = _read_state(path)
+    return state is not None and not state.outcome
 
 
 def _read_state(path: Path) -> _State | None:

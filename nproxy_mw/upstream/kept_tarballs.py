@@ -2,9 +2,10 @@
 
 *Strategy:* one process of the host leads the fetch of a tarball: the one that gets its lock. A small tarball is read
 whole, verified and kept before it is served. A large one is written to a file in the spool folder by a thread of its
-own, and every client that asks for it, of any process, follows that growing file; the last bytes are held back until
-the whole is verified. Then the file is moved into the storage in one step, so half a tarball is never found there. A
-leader that is killed loses its lock; the next request finds it free and the tarball not kept, and leads anew.
+own, and every client that asks for it, of any process, follows that growing file. It waits `WHOLE_FIRST` for the whole,
+so that a refusal can still be said; then the bytes flow as they come, and the last of them are held back until the
+whole is verified. Then the file is moved into the storage in one step, so half a tarball is never found there. A leader
+that is killed loses its lock; the next request finds it free and the tarball not kept, and leads anew.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ INLINE = 1024 * 1024
 """Bytes up to which a tarball is read whole before it is served."""
 
 PATIENCE = 60.0  # seconds that a follower waits for the first byte
+WHOLE_FIRST = 10.0
+"""Seconds that a client waits for a large tarball to be whole before it gets the first byte. All clients wait 30."""
+
 _log = logging.getLogger(__name__)
 
 OpenUpstream = Callable[[], Blob]
@@ -75,7 +79,7 @@ def no_look(tarball: Wanted, data: Whole) -> None:
 class Tarballs:
     """Tarballs that are kept in *store*. *spool* is a folder of this host for what is under way. *arrived* is called
     with each one that was fetched and verified, before it is kept and before a client gets its last byte; it raises
-    nothing.
+    nothing. *whole_first*: see `WHOLE_FIRST`.
     """
 
     def __init__(
@@ -84,10 +88,12 @@ class Tarballs:
         spool: Path,
         *,
         arrived: Arrived = no_look,
+        whole_first: float = WHOLE_FIRST,
     ) -> None:
         self.store = store
         self.spool = spool
         self.arrived = arrived
+        self.whole_first = whole_first
 
     def find(self, name: Name, filename: str, part: ByteRange | None) -> Blob | None:
         """Opens a kept tarball, or returns None.
@@ -131,7 +137,9 @@ class Tarballs:
                 return lock
             growing = Growing.follow(file)
             if growing is not None:
-                return _begun(growing.blob(tarball.digest))
+                blob = growing.followed(tarball.digest)
+                growing.settle(self.whole_first)
+                return _begun(blob)
             time.sleep(0.01)
         raise Busy("Another request has been fetching this tarball for long: try again.", code="upstream-busy")
 
@@ -152,7 +160,11 @@ class Tarballs:
         growing = Growing.begin(file, upstream.size)
         blob = growing.blob(tarball.digest)  # before the writer, which closes the file, can be done
         self.store.make_room(upstream.size or 0)
-        threading.Thread(target=self._write, args=(tarball, upstream, growing, lock), name="fetch", daemon=True).start()
+        writer = threading.Thread(
+            target=self._write, args=(tarball, upstream, growing, lock), name="fetch", daemon=True
+        )
+        writer.start()
+        writer.join(self.whole_first)
         return _begun(blob) if part is None else self._part_of(tarball, blob, part)
 
     def _read_whole(

@@ -4,9 +4,9 @@ One decision is made about a package, once per revision of its packument, state 
 moment, and every route lives by it: packuments in all forms, single versions, dist-tags, and tarballs by any verb. A
 tarball asks for the decision alone; its packument is split again only when a new decision is due.
 
-A tarball may turn out to contradict its manifest while it is fetched for the first time. A small one is refused then
-like any other. Of a large one a client has the first bytes already: it never gets the last ones, so that the tarball is
-never complete, and its next request is refused.
+A tarball may turn out to contradict its manifest while it is fetched for the first time. It is refused then like any
+other. Of one that takes long to fetch, a client has the first bytes already: it never gets the last ones, so that the
+tarball is never complete, and its next request is refused.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +65,8 @@ def set_rules(organization: Organization) -> Callable[..., None]:
 def process(upstream: RecordingUpstream, organization: Organization, tmp_path: Path) -> Callable[..., Client]:
     """Makes a client of a new process of the server: all of them share one cache."""
 
-    def process(ttl: float = 300.0, **options: Any) -> Client:
-        cache = open_cache(str(tmp_path / "cache"), upstream.url, ttl=ttl)
+    def process(ttl: float = 300.0, whole_first: float = 30.0, **options: Any) -> Client:
+        cache = replace(open_cache(str(tmp_path / "cache"), upstream.url, ttl=ttl), whole_first=whole_first)
         gateway = open_gateway(Urllib3Transport(upstream.url), cache=cache, **options)
         firewall = gateway.firewall(organization)
         app = validated(layers(organization, gateway, firewall=firewall), on=front_page)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +62,11 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
 
 @pytest.fixture
 def make(source: ScriptedSource, storage: Storage, time: Time, tmp_path: Path) -> Any:
-    def make(**options: Any) -> Cached:
+    def make(whole_first: float = 0.0, **options: Any) -> Cached:
         """A cache as one process has it: several of them share the storage."""
-        spool = tmp_path / "cache" / ".spool"
+        tarballs = Tarballs(TarballStore(storage), tmp_path / "cache" / ".spool", whole_first=whole_first)
         flights = Flights(FileLocks(tmp_path / "locks"))
-        return Cached(
-            source, storage, tarballs=Tarballs(TarballStore(storage), spool), flights=flights, now=time, **options
-        )
+        return Cached(source, storage, tarballs=tarballs, flights=flights, now=time, **options)
 
     return make
 
@@ -529,6 +528,46 @@ def test_large_tarball_flows_while_it_comes(make: Any, source: ScriptedSource, s
         assert [head + b"".join(rest) for head, rest in zip(begun, both, strict=True)] == [data, data]
     assert source.asked[f"tarball {FILE}"] == 1
     assert read(make()) == data
+
+
+@pytest.mark.parametrize("flaw", ["wrong bytes", "cut"])
+def test_large_tarball_that_fails_soon_is_refused(make: Any, source: ScriptedSource, flaw: str) -> None:
+    """Who waits for the whole is told what went wrong, instead of half a tarball."""
+    right = source.publish("lodash", "1.0.0", data=bytes(3 * INLINE))
+    source.tarballs[FILE] = right[:-1] + b"x" if flaw == "wrong bytes" else right
+    source.chunks = lambda whole: iter([whole if flaw == "wrong bytes" else whole[:-1]])
+    with pytest.raises(UpstreamUnavailable):
+        make(whole_first=30).tarball(LODASH, FILE)
+
+
+def opened_below(folder: Path) -> list[str]:
+    """The files below a folder that this process has open, each as often as that is so."""
+    found = []
+    for each in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # closed meanwhile, by another test's thread
+            found.append(str(each.readlink()))
+    return sorted(one for one in found if one.startswith(f"{folder}/"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="this system does not list open files")
+def test_follower_leaves_no_file_open(make: Any, source: ScriptedSource, tmp_path: Path) -> None:
+    """A file that grows is closed by each one that read it."""
+    source.publish("lodash", "1.0.0", data=bytes(3 * INLINE))
+    go_on = threading.Event()
+
+    def slowly(whole: bytes) -> Any:
+        yield whole[: 2 * INLINE]
+        assert go_on.wait(10)
+        yield whole[2 * INLINE :]
+
+    source.chunks = slowly
+    with make().tarball(LODASH, FILE) as first:
+        before = opened_below(tmp_path / "cache" / ".spool")
+        for _ in range(3):
+            make().tarball(LODASH, FILE).close()
+        assert opened_below(tmp_path / "cache" / ".spool") == before
+        go_on.set()
+        b"".join(first)
 
 
 def test_tarball_that_breaks_off_fails_every_follower(make: Any, source: ScriptedSource) -> None:
