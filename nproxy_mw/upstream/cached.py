@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
 
-from nproxy_mw.errors import Busy, NotFound, StorageUnavailable, UpstreamUnavailable
+from nproxy_mw.errors import Busy, NotFound, NproxyError, StorageUnavailable, UpstreamUnavailable
 from nproxy_mw.npm.documents import Blob, ByteRange, Document
 from nproxy_mw.npm.forms import pointing_tags
 from nproxy_mw.npm.names import Name
@@ -107,6 +107,8 @@ class Cached:
         blob = self._tarballs.find(name, filename, part)
         if blob is not None:
             self._kept.count("hit", "tarball ")
+            if self._tarballs.needs_look(name, filename):
+                self._look_into(name, filename)
             return blob
         self._kept.count("miss", "tarball ")
         wanted = self._wanted(name, filename)
@@ -118,6 +120,13 @@ class Cached:
             if error.code == WRONG_BYTES:  # or it is the packument that is wrong
                 self.changed(name)
             raise
+
+    def _look_into(self, name: Name, filename: str) -> None:
+        """Has a kept tarball looked into. Where that is not possible now, it is served, and looked into later."""
+        try:
+            self._tarballs.look_into(self._wanted(name, filename))
+        except (NproxyError, OSError) as error:
+            _log.warning("the kept tarball %s of %s could not be looked into: %s", filename, name, error)
 
     def _wanted(self, name: Name, filename: str) -> Wanted:
         """Returns what the tarball must be, by the packument.

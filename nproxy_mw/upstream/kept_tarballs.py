@@ -20,7 +20,7 @@ from hashlib import blake2b
 from itertools import chain
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
 from nproxy_mw.errors import Busy, Missing, NproxyError, RangeNotSatisfiable, StorageUnavailable, UpstreamUnavailable
 from nproxy_mw.npm.documents import Blob, ByteRange, Part
@@ -28,7 +28,7 @@ from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.slices import Members, as_text, members_of
 from nproxy_mw.npm.tarballs import Whole
 from nproxy_mw.upstream.growing import Growing, HostLock, lock_of
-from nproxy_mw.upstream.tarball_store import TarballStore, key_of
+from nproxy_mw.upstream.tarball_store import LOOK, TarballStore, key_of
 from nproxy_mw.upstream.verifying import Digest, Verifier, digest_of, verified
 
 INLINE = 1024 * 1024
@@ -107,6 +107,33 @@ class Tarballs:
         except Missing:
             return None
 
+    @property
+    def look(self) -> int:
+        """The `LOOK` that this takes into each tarball; 0 where nobody looks."""
+        return 0 if self.arrived is no_look else LOOK
+
+    def needs_look(self, name: Name, filename: str) -> bool:
+        """Whether a tarball that was found was kept before anybody looked into it."""
+        return self.look > 0 and not self.store.was_looked_into(key_of(name, filename))
+
+    def look_into(self, tarball: Wanted) -> None:
+        """Hands a tarball that is kept to *arrived*, once for all processes of the host.
+
+        Raises:
+            Missing: it is not kept any more.
+            StorageUnavailable, Busy: it cannot be read, or that it was looked into cannot be noted.
+            OSError: the spool folder cannot be used.
+        """
+        lock = HostLock.take(lock_of(self._spooled(tarball)), waits=True)
+        try:
+            if not self.store.was_looked_into(tarball.key, current=True):
+                with self.store.open(tarball.key, None) as blob:
+                    self.arrived(tarball, _mapped(blob.file) or b"".join(blob))
+                    self.store.looked_into(tarball.key, blob.size or 0, tarball.digest)
+        finally:
+            if lock is not None:
+                lock.release()
+
     def fetch(self, tarball: Wanted, open_upstream: OpenUpstream, part: ByteRange | None) -> Blob:
         """Fetches a tarball and keeps it, or follows the process that is fetching it.
 
@@ -116,7 +143,7 @@ class Tarballs:
         """
         if tarball.digest is None:
             return self._passed(tarball, open_upstream())
-        file = self.spool / blake2b(tarball.key.encode(), digest_size=16).hexdigest()  # its lock is one of 4096
+        file = self._spooled(tarball)
         try:
             lock = self._lead_or_follow(tarball, file)
         except OSError as error:  # a full or read-only disk keeps nothing, and serves all the same
@@ -125,6 +152,9 @@ class Tarballs:
         if isinstance(lock, HostLock):
             return self._led(tarball, open_upstream, part, file, lock)
         return lock if part is None else self._part_of(tarball, lock, part)
+
+    def _spooled(self, tarball: Wanted) -> Path:
+        return self.spool / blake2b(tarball.key.encode(), digest_size=16).hexdigest()  # its lock is one of 4096
 
     def _lead_or_follow(self, tarball: Wanted, file: Path) -> HostLock | Blob:
         """The lock, when this request is to lead; otherwise the blob that comes of following."""
@@ -174,7 +204,7 @@ class Tarballs:
             data = _bytes_of(tarball, upstream, open_upstream)
             self.arrived(tarball, data)
             try:
-                self.store.create(tarball.key, data, tarball.digest)
+                self.store.create(tarball.key, data, tarball.digest, look=self.look)
             except (StorageUnavailable, Busy) as error:  # a full disk: served all the same
                 _log.warning("a tarball was not kept: %s", error)
         finally:
@@ -191,7 +221,7 @@ class Tarballs:
                     growing.write(chunk)
             verifier.finish()
             self._read_file(tarball, growing.path)
-            self.store.adopt(tarball.key, growing.path, tarball.digest)
+            self.store.adopt(tarball.key, growing.path, tarball.digest, look=self.look)
             growing.finish()
         except (NproxyError, OSError) as error:
             _log.warning("the tarball %s of %s was not kept: %s", tarball.filename, tarball.name, error)
@@ -202,8 +232,7 @@ class Tarballs:
     def _read_file(self, tarball: Wanted, path: Path) -> None:
         """Hands what lies at *path* to *arrived*."""
         with path.open("rb") as file:
-            # An empty file cannot be mapped. A map ends with the last view of it.
-            self.arrived(tarball, mmap(file.fileno(), 0, access=ACCESS_READ) if path.stat().st_size else b"")
+            self.arrived(tarball, _mapped(file) or b"")
 
     def _passed(self, tarball: Wanted, upstream: Blob) -> Blob:
         """Streams a tarball through without keeping it; verified all the same where its digest is known."""
@@ -216,6 +245,14 @@ class Tarballs:
             for _ in whole:
                 pass
         return self.store.open(tarball.key, part)
+
+
+def _mapped(file: BinaryIO | None) -> Whole | None:
+    """Returns what is in a file on a disk; None for another one, or an empty one. It ends with the last view of it."""
+    try:
+        return mmap(file.fileno(), 0, access=ACCESS_READ) if file is not None else None
+    except (OSError, ValueError):
+        return None
 
 
 def _begun(blob: Blob) -> Blob:

@@ -33,14 +33,21 @@ CHUNK = 256 * 1024
 MAX_VERIFIED = 20_000
 """Tarballs that a process remembers as verified."""
 
+LOOK = 1
+"""The look that is taken into each tarball. One that was kept after a lower look is looked into again."""
+
 _log = logging.getLogger(__name__)
 
 
 class TarballSeal(msgspec.Struct, frozen=True):
-    """What a tarball must be: its *size* in bytes and its *digest*, as in ``dist.integrity``."""
+    """What a tarball must be: its *size* in bytes and its *digest*, as in ``dist.integrity``.
+
+    *look* is the `LOOK` that was taken into it; 0 when nobody looked.
+    """
 
     size: int
     digest: str
+    look: int = 0
 
 
 def key_of(name: Name, filename: str) -> str:
@@ -71,9 +78,22 @@ class TarballStore:
             file.close()
             raise
 
-    def create(self, key: str, data: bytes, digest: Digest | None) -> None:
+    def was_looked_into(self, key: str, *, current: bool = False) -> bool:
+        """Whether the last look was taken into a tarball that was opened; if *current*, by another process, too."""
+        state, seal = self._verified.get(key) or (None, None)
+        if seal is not None and seal.look < LOOK and current:
+            with suppress(Missing, msgspec.DecodeError):
+                seal = _DECODER.decode(self.storage.read(_seal_key(key)).data)
+                self._verified.put(key, (state, seal))
+        return seal is not None and seal.look >= LOOK
+
+    def looked_into(self, key: str, size: int, digest: Digest | None) -> None:
+        """Notes that a look was taken into a kept tarball. Raises `StorageUnavailable`, `Busy`."""
+        self._seal(key, TarballSeal(size, str(digest), LOOK))
+
+    def create(self, key: str, data: bytes, digest: Digest | None, *, look: int = 0) -> None:
         """Keeps *data*, which has that *digest*. Raises `StorageUnavailable`."""
-        self._seal(key, TarballSeal(len(data), str(digest)))
+        self._seal(key, TarballSeal(len(data), str(digest), look))
         with suppress(Exists):
             self.storage.create(key, data)
 
@@ -82,12 +102,12 @@ class TarballStore:
         if isinstance(self.storage, CacheFolder):
             self.storage.eviction.grew(size)
 
-    def adopt(self, key: str, path: Path, digest: Digest | None) -> None:
+    def adopt(self, key: str, path: Path, digest: Digest | None, *, look: int = 0) -> None:
         """Keeps the file at *path*, which has that *digest*. It stays where it is, too. Raises as `create`."""
         if not isinstance(self.storage, LocalStorage):
-            self.create(key, path.read_bytes(), digest)
+            self.create(key, path.read_bytes(), digest, look=look)
             return
-        self._seal(key, TarballSeal(path.stat().st_size, str(digest)))
+        self._seal(key, TarballSeal(path.stat().st_size, str(digest), look))
         with suppress(Exists):
             self.storage.adopt(key, path)
 

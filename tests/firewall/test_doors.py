@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from pathlib import Path
+from shutil import rmtree
 
 import pytest
 from support.client import ABBREVIATED, Client
 
+from nproxy_mw.npm.tarballs import Whole
 from nproxy_mw.orgs.organization import Organization
 from nproxy_mw.rules.held import Held
 from nproxy_mw.testing.upstream import RecordingUpstream, Reply
-from nproxy_mw.upstream.kept_tarballs import INLINE
+from nproxy_mw.upstream.kept_tarballs import INLINE, Wanted
+from nproxy_mw.upstream.observations import Observations
 
 FILE = "/left-pad/-/left-pad-1.1.0.tgz"
 FORMS: dict[str, dict[str, str]] = {
@@ -95,6 +99,66 @@ def test_slow_tarball_is_never_complete(upstream: RecordingUpstream, process: Ca
         first.get(FILE)
     for client in (first, second, process()):
         check_is_nowhere(client, "scripts (postinstall)")
+
+
+def as_of_an_older_version(cache: Path) -> None:
+    """The cache as it was before tarballs were looked into: their seals do not say that."""
+    seals = [path for path in cache.rglob("*") if "seals" in path.parts and path.is_file()]
+    assert seals
+    for path in seals:
+        seal = json.loads(path.read_bytes())
+        path.write_text(json.dumps({"size": seal["size"], "digest": seal["digest"]}))
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["small", "large"])
+def test_tarball_that_was_kept_before_is_looked_into(
+    upstream: RecordingUpstream, process: Callable[..., Client], tmp_path: Path, size: int
+) -> None:
+    """What an older version of this program kept is looked into when it is asked for first, and refused."""
+    forge(upstream, size)
+    manifest = upstream.state.packuments["left-pad"]["versions"]["1.1.0"]
+    manifest["scripts"] = {"postinstall": "node evil.js"}
+    assert process().get(FILE).status == 200
+    del manifest["scripts"]
+    as_of_an_older_version(tmp_path / "cache")
+    first, second = process(ttl=0), process(ttl=0)
+    assert (first.get(FILE).status, second.head(FILE).status) == (403, 403)
+    for client in (first, second, process()):
+        check_is_nowhere(client, "scripts (postinstall)")
+    assert len(upstream.asked(FILE)) == 1
+
+
+def test_kept_tarball_is_looked_into_once(
+    upstream: RecordingUpstream, process: Callable[..., Client], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One process looks; the others, and later requests, rely on it."""
+    assert process().get(FILE).status == 200
+    as_of_an_older_version(tmp_path / "cache")
+    looks: list[str] = []
+    real = Observations.arrived
+
+    def arrived(self: Observations, tarball: Wanted, data: Whole) -> None:
+        looks.append(tarball.filename)
+        real(self, tarball, data)
+
+    monkeypatch.setattr(Observations, "arrived", arrived)
+    first, second = process(), process()
+    for client in (first, second, first, second, process()):
+        assert client.get(FILE).body == upstream.state.tarballs[FILE]
+    assert looks == ["left-pad-1.1.0.tgz"]
+
+
+def test_kept_tarball_is_served_where_it_cannot_be_looked_into(
+    upstream: RecordingUpstream, process: Callable[..., Client], tmp_path: Path
+) -> None:
+    """While the upstream is away and its packument is not kept, there is nothing to compare it with."""
+    client = process()
+    assert client.get(FILE).status == 200
+    as_of_an_older_version(tmp_path / "cache")
+    for path in (tmp_path / "cache").rglob("packuments"):
+        rmtree(path)
+    upstream.on("GET", "/left-pad", Reply(500))
+    assert process().get(FILE).body == upstream.state.tarballs[FILE]
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
