@@ -35,7 +35,7 @@ INLINE = 1024 * 1024
 """Bytes up to which a tarball is read whole before it is served."""
 
 PATIENCE = 60.0  # seconds that a follower waits for the first byte
-WHOLE_FIRST = 10.0
+WHOLE_FIRST = 1.0
 """Seconds that a client waits for a large tarball to be whole before it gets the first byte. All clients wait 30."""
 
 _log = logging.getLogger(__name__)
