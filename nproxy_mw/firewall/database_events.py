@@ -55,7 +55,7 @@ class DatabaseEvents:
 
         def step(before: Any) -> dict[str, Any] | None:
             won[0] = before is None or before["built"] < summary.built
-            return {"built": summary.built} if won[0] else None
+            return {**(before or {}), "built": summary.built} if won[0] else None
 
         documents.change(self.storage, KNOWLEDGE.key(), step)
         return won[0]

@@ -17,11 +17,12 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Note(msgspec.Struct, frozen=True):
-    """What a rule could not do. *kind* is ``cannot-tell`` or ``failed``."""
+    """What a rule could not do. *kind* is ``cannot-tell`` or ``failed``. *is_outage*: see `CannotTell`."""
 
     rule: str
     kind: str
     reason: str
+    is_outage: bool = False
 
 
 Findings = Mapping[str, tuple[Finding, ...]]

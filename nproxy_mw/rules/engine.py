@@ -133,7 +133,8 @@ def _hear(word: Word, rule: str, outcome: Outcome) -> None:
         reason = plain(word.reason, LONGEST_REASON)
         outcome.verdicts.append(word if reason == word.reason else msgspec.structs.replace(word, reason=reason))
     elif isinstance(word, CannotTell):
-        outcome.notes.append(Note(rule, "cannot-tell", plain(word.reason, LONGEST_REASON)))
+        reason = plain(word.reason, LONGEST_REASON)
+        outcome.notes.append(Note(rule, "cannot-tell", reason, word.is_outage))
     elif isinstance(word, Recheck):
         outcome.rechecks.append(word.at)
     else:

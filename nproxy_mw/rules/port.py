@@ -39,9 +39,13 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class CannotTell(msgspec.Struct, frozen=True):
-    """A rule's word when the packument or the intelligence lacks what it needs: neither yes nor no, and why."""
+    """A rule's word when the packument or the intelligence lacks what it needs: neither yes nor no, and why.
+
+    *is_outage* says that the reason has nothing to do with the package, and ends when a source is back.
+    """
 
     reason: str
+    is_outage: bool = False
 
 
 class Recheck(msgspec.Struct, frozen=True):

@@ -1,0 +1,125 @@
+"""Outages of intelligence in the audit trail: one event when one begins, and one when it ends.
+
+While a source of intelligence is away, each new decision says that a rule could not tell. The first of all processes
+that notes this in the organization's storage tells of it. The first decision that is made without it ends the outage,
+after a pause: a source that comes and goes is one outage.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from nproxy_mw.audit.events import Fact
+from nproxy_mw.firewall.event_bounds import Rest
+from nproxy_mw.rules.decisions import Decision
+from nproxy_mw.storage import documents
+from nproxy_mw.storage.layout import KNOWLEDGE
+from nproxy_mw.storage.port import Storage
+from nproxy_mw.times import Clock, parse_time, timestamp, utc_now
+
+QUIET = 60.0
+"""Seconds of decisions without an outage before it counts as over."""
+
+SAID_AGAIN = 600.0
+"""Seconds after which a process notes once more that an outage goes on."""
+
+FORGOTTEN = timedelta(minutes=30)
+"""How long after the last note an outage is another one, although nobody told the end of the last."""
+
+
+class Sighting(NamedTuple):
+    """What a new decision about *package* says of outages.
+
+    *away* has the reason of each rule that cannot tell; *was_away* are those that could not at the decision before.
+    """
+
+    package: str
+    away: Mapping[str, str]
+    was_away: AbstractSet[str]
+
+
+def sighting_of(decision: Decision, before: Decision | None) -> Sighting:
+    """Returns what a new decision says of outages, given the one before it about the same package."""
+    away = {note.rule: note.reason for note in decision.notes if note.is_outage}
+    was_away = {note.rule for note in before.notes if note.is_outage} if before is not None else set()
+    return Sighting(decision.package, away, was_away)
+
+
+class Outages:
+    """The outages of one organization, whose own *storage* it is. Not safe for threads. *monotonic* counts seconds."""
+
+    def __init__(
+        self, storage: Storage, *, clock: Clock = utc_now, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.storage = storage
+        self.clock = clock
+        self.monotonic = monotonic
+        self._met: dict[str, tuple[str, Rest]] = {}  # what this process met and has not noted: reason and packages
+        self._noted: dict[str, float] = {}  # when it noted an outage last
+        self._over: dict[str, float] = {}  # when it met the first decision after an outage
+
+    @property
+    def is_open(self) -> bool:
+        """Whether this process knows of an outage that is not told to be over."""
+        return bool(self._met or self._noted)
+
+    def _saw(self, sighting: Sighting) -> None:
+        for rule, reason in sighting.away.items():
+            self._over.pop(rule, None)
+            if self.monotonic() - self._noted.get(rule, -SAID_AGAIN) >= SAID_AGAIN:
+                self._met.setdefault(rule, (reason, Rest()))[1].take(sighting.package)
+        for rule in (self._noted.keys() | sighting.was_away) - sighting.away.keys():
+            self._over.setdefault(rule, self.monotonic())
+
+    def facts(self, sightings: Iterable[Sighting]) -> Iterator[Fact]:
+        """Takes in what decisions say of outages, and yields what is to be told now.
+
+        Raises as `documents.change`; what was not yielded then is yielded later.
+        """
+        for sighting in sightings:
+            self._saw(sighting)
+        for rule, (reason, packages) in list(self._met.items()):
+            if self._begins(rule):
+                yield "rule.undecided", {"rule": rule, "reason": reason, **packages.to_document()}
+            self._noted[rule] = self.monotonic()
+            del self._met[rule]
+        for rule in [rule for rule, at in self._over.items() if self.monotonic() - at >= QUIET]:
+            since = self._ends(rule)
+            if since:
+                yield "rule.recovered", {"rule": rule, "reason": "it can tell again", "since": since}
+            self._noted.pop(rule, None)
+            del self._over[rule]
+
+    def _begins(self, rule: str) -> bool:
+        """Notes that *rule* cannot tell. Whether nobody has noted it before."""
+        now, won = self.clock(), [False]
+
+        def step(away: dict[str, Any]) -> dict[str, Any]:
+            known = away.get(rule, {"since": timestamp(now), "seen": timestamp(now)})
+            won[0] = rule not in away or now - parse_time(known["seen"]) > FORGOTTEN
+            return {**away, rule: {"since": known["since"], "seen": timestamp(now)}}
+
+        self._change(step)
+        return won[0]
+
+    def _ends(self, rule: str) -> str:
+        """Notes that *rule* can tell again. Returns since when it could not; empty when that was noted before."""
+        since = [""]
+
+        def step(away: dict[str, Any]) -> dict[str, Any] | None:
+            since[0] = away[rule]["since"] if rule in away else ""
+            return {key: one for key, one in away.items() if key != rule} if since[0] else None
+
+        self._change(step)
+        return since[0]
+
+    def _change(self, step: Callable[[dict[str, Any]], dict[str, Any] | None]) -> None:
+        def whole(before: dict[str, Any] | None) -> dict[str, Any] | None:
+            away = step((before or {}).get("away", {}))
+            return None if away is None else {"built": "", **(before or {}), "away": away}
+
+        documents.change(self.storage, KNOWLEDGE.key(), whole)
