@@ -46,6 +46,20 @@ def parse_time(text: str) -> datetime:
     return moment.astimezone(UTC)
 
 
+def parse_moment(text: str, now: datetime) -> datetime:
+    """Returns the moment that a person typed: as `parse_time`, a day in UTC like 2026-11-26, or how long ago, like 7d.
+
+    A time may be copied from a page, with a space in the place of the ``T``.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    if _DURATION.fullmatch(text):
+        return now - parse_duration(text)
+    text = text.replace(" ", "T")
+    return parse_time(text if "T" in text else f"{text}T00:00:00Z")
+
+
 def parse_duration(text: str) -> timedelta:
     """Returns the duration that *text* names: a whole number below 100,000 and ``s``, ``m``, ``h`` or ``d``.
 

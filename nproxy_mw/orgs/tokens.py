@@ -8,6 +8,7 @@ names it in the audit trail. The record of a revoked token stays, so that old au
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -33,6 +34,7 @@ from nproxy_mw.times import Clock, utc_now
 LAST_USE = timedelta(hours=1)
 """How coarse "last used" is: the record of a token in use is written at most so often."""
 
+_HASH = re.compile("[0-9a-f]{64}", re.ASCII)
 _log = logging.getLogger(__name__)
 
 
@@ -94,12 +96,17 @@ class TokenStore:
         Raises:
             NotFound: there is no such token, or it is revoked already and that is recorded.
         """
-        hashes = [found for found in self._hashes() if token_id in {found, found[:ID_LENGTH]}]
-        if len(hashes) != 1:
+        digest = token_id if _HASH.fullmatch(token_id) else self._hash_of(token_id)
+        try:
+            was_revoked = self._records.get(TOKEN.key(digest)).revoked_at is not None
+        except Missing:
+            raise _unknown() from None
+        if self._object(digest).change(_revoked, actor) is None and was_revoked:
             raise _unknown()
-        was_revoked = self._records.get(TOKEN.key(hashes[0])).revoked_at is not None
-        if self._object(hashes[0]).change(_revoked, actor) is None and was_revoked:
-            raise _unknown()
+
+    def hashes(self) -> Iterator[str]:
+        """Yields the hashes of all tokens, revoked ones too."""
+        return TOKEN.names(self.storage)
 
     def find(self, secret: str) -> Principal | None:
         """Returns who holds *secret*; None when it is malformed, unknown, revoked or expired.
@@ -143,15 +150,18 @@ class TokenStore:
     def _object(self, digest: str) -> AuditedObject:
         return AuditedObject(self.storage, TOKEN.key(digest), self.trail)
 
+    def _hash_of(self, token_id: str) -> str:
+        hashes = [found for found in self.hashes() if found[:ID_LENGTH] == token_id]
+        if len(hashes) != 1:
+            raise _unknown()
+        return hashes[0]
+
     def _all(self) -> Iterator[TokenRecord]:
-        for found in self._hashes():
+        for found in self.hashes():
             try:
                 yield self._records.get(TOKEN.key(found))
             except Missing:
                 continue
-
-    def _hashes(self) -> Iterator[str]:
-        return TOKEN.names(self.storage)
 
 
 class StaticTokens:

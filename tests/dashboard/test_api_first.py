@@ -23,7 +23,7 @@ CALLS = {
     "orgs/{org}/incident": "findExposure",
     "orgs/{org}/incident/export": "findExposure",
     "orgs/{org}/incident/block": "blockVersions",
-    "orgs/{org}/incident/revoke": "revokeToken",
+    "orgs/{org}/incident/revoke": "revokeTokens",
     "orgs/{org}/rules/preview": "previewSettings",
     "orgs/{org}/keys": "rotateKeys",
     "orgs/{org}/audit/verify": "verifyTrail",

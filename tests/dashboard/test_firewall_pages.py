@@ -22,6 +22,7 @@ from nproxy_mw.intelligence.osv_build import build
 from nproxy_mw.intelligence.osv_database import OsvDatabase
 from nproxy_mw.intelligence.osv_records import parse_record
 from nproxy_mw.middleware.dashboard.pages import incident, rules
+from nproxy_mw.orgs import revocation
 from nproxy_mw.testing.upstream import RecordingUpstream
 from nproxy_mw.times import timestamp
 
@@ -313,7 +314,25 @@ def test_chosen_tokens_are_revoked_after_a_question(town: PlatformFixture, brows
     assert [one.id for one in tokens.list()] == [kept]
     assert "revoked 2" in find(browser, "axios").text
     none = browser.submit(find(browser, "axios"), "/incident", formaction="/revoke", chosen="0" * 16)
-    assert (none.status, "Choose at least one token" in none.text) == (400, False)
+    assert (none.status, "Choose at least one token" in none.text) == (400, True)
+
+
+def test_tokens_that_were_not_revoked_are_named(
+    town: PlatformFixture, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When there is no time for all, the page says which go on; its button revokes them."""
+    fetch(town)
+    tokens = town.platform.organization("acme").tokens
+    question = browser.submit(find(browser, "axios"), "/incident", formaction="/revoke", chosen=tokens.list()[0].id)
+    with monkeypatch.context() as slow:
+        slow.setattr(revocation, "SECONDS", -1.0)
+        left = browser.submit(question, "/revoke", confirm="yes")
+        all_of_them = browser.submit(browser.get(f"{ACME}/tokens/revoke-all"), confirm="acme")
+    for page in (left, all_of_them):
+        assert (page.status, "0 tokens are revoked. 1 token is not." in page.text) == (503, True)
+        assert tokens.list()[0].id in page.text
+    assert "The tokens are revoked." in browser.submit(left, "/revoke", confirm="yes").text
+    assert tokens.list() == []
 
 
 @pytest.mark.parametrize("kind", ["csv", "json"])

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 from support.client import Client
+from support.registry import ACTOR
+
+from nproxy_mw.orgs.revocation import NOT_REACHED, SECONDS, Revocation, revoke_each
 
 TOKENS = "/api/v1/orgs/acme/tokens"
+TOO_MANY = {"ids": [f"{number:016x}" for number in range(501)]}
 WANTED = {"name": "ci", "scopes": ["proxy", "publish"]}
 
 
@@ -107,3 +111,65 @@ def test_restricted_token(tenants):
     client = Client(tenants.app, made["token"])
     assert client.get("/acme/-/whoami").status == 200
     assert client.get("/acme/-/whoami", environ={"REMOTE_ADDR": "192.0.2.8"}).code == "address-not-allowed"
+
+
+def test_tokens_are_revoked_together(tenants):
+    """The answer says what came of each; there is one event for each token that was ended, by who did it."""
+    manager, trail = tenants.manager(), tenants.platform.organization("acme").trail
+    one, two, three = (manager.post(TOKENS, {"name": name, "scopes": ["proxy"]}).json for name in ("a", "b", "c"))
+    manager.delete(f"{TOKENS}/{three['id']}")
+    other = tenants.manager().post("/api/v1/orgs/beta/tokens", WANTED).json
+    answer = manager.post(f"{TOKENS}/revoke", {"ids": [one["id"], "0" * 16, two["id"], three["id"], other["id"]]})
+    assert answer.status == 200
+    assert answer.json["revoked"] == [one["id"], two["id"]]
+    assert [left["id"] for left in answer.json["notRevoked"]] == ["0" * 16, three["id"], other["id"]]
+    assert all("There is no token with that id" in left["error"] for left in answer.json["notRevoked"])
+    ended = [event["token"]["id"] for event in trail.page(event="token.revoked")[0]]
+    assert sorted(ended) == sorted([one["id"], two["id"], three["id"]])
+    assert {event["by"] for event in trail.page(event="token.revoked")[0]} == {"ann"}
+    assert Client(tenants.app, one["token"]).get("/acme/-/whoami").code == "invalid-token"
+    assert Client(tenants.app, other["token"]).get("/beta/-/whoami").status == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"ids": []}, {"ids": "0" * 16}, {"ids": [1]}, {"ids": ["x"]}, {"ids": ["0" * 16] * 2}, TOO_MANY],
+    ids=["nothing", "none", "a text", "a number", "no id", "twice", "too many"],
+)
+def test_a_list_to_revoke_that_is_none_is_refused(tenants, body):
+    """400 with a sentence; every token goes on."""
+    manager = tenants.manager()
+    made = manager.post(TOKENS, WANTED).json
+    assert manager.post(f"{TOKENS}/revoke", body).status == 400
+    assert Client(tenants.app, made["token"]).get("/acme/-/whoami").status == 200
+
+
+def test_a_call_says_which_tokens_it_did_not_reach(tenants):
+    """When the time of a call is over, the rest is named, and a second call ends it."""
+    organization = tenants.platform.organization("acme")
+    for _ in range(4):
+        tenants.token("acme", "proxy")
+    ids = [record.id for record in organization.tokens.list()]
+    moments = iter([0.0, 1.0, SECONDS, SECONDS + 1, SECONDS + 2])
+    done = revoke_each(organization.tokens, ids, actor=ACTOR, clock=lambda: next(moments))
+    assert done.revoked == ids[:2]
+    assert {one: error.message for one, error in done.left.items()} == dict.fromkeys(ids[2:], NOT_REACHED)
+    assert [record.id for record in organization.tokens.list()] == ids[2:]
+    assert revoke_each(organization.tokens, done.left, actor=ACTOR) == Revocation(ids[2:], {})
+    assert organization.tokens.list() == []
+
+
+def test_one_that_fails_does_not_keep_the_others(tenants):
+    """A damaged record is named; to revoke all is then a 503 that says how far it came."""
+    manager, organization = tenants.manager(), tenants.platform.organization("acme")
+    secrets = [tenants.token("acme", "proxy") for _ in range(3)]
+    damaged = organization.tokens.list()[1]
+    key = f"orgs/acme/tokens/{damaged.hash}.json"
+    tenants.storage.replace(key, b"{", tenants.storage.read(key).revision)
+    answer = manager.post(f"{TOKENS}/revoke", {"ids": [damaged.id]}).json
+    assert (answer["revoked"], answer["notRevoked"][0]["id"]) == ([], damaged.id)
+    refused = manager.delete(TOKENS)
+    assert (refused.status, refused.code, refused.headers["retry-after"]) == (503, "not-all-revoked", "1")
+    assert refused.json["error"] == "Tokens that were revoked: 2; that were not: 1. Send this again."
+    codes = [Client(tenants.app, secret).get("/acme/-/whoami").code for secret in secrets]
+    assert sorted(codes) == ["damaged-object", "invalid-token", "invalid-token"]

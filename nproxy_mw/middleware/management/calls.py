@@ -20,7 +20,7 @@ from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.orgs.tokens import TokenStore
 from nproxy_mw.packages.search.index import SearchIndex
 from nproxy_mw.packages.store import PackageStore
-from nproxy_mw.rules.values import InvalidFields, Problems, shown
+from nproxy_mw.rules.values import InvalidFields, Problems, ValueType, shown
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -76,6 +76,13 @@ class Call:
             PayloadTooLarge: it is larger than *limits* allow.
         """
         return read_document(self.environ, *known, limits=limits)
+
+    def checked(self, body: ValueType, *, limits: JsonLimits = MANAGEMENT) -> dict[str, Any]:
+        """Returns the body, an object of the type *body*. Raises as `document`, and `InvalidFields`."""
+        problems, document = Problems(), self.document(limits=limits)
+        if not body.accepts(document, "", problems):
+            raise InvalidFields(problems.fields, count=problems.count)
+        return document
 
     def query(self, *known: str) -> dict[str, str]:
         """Returns the query's parameters, each at most once and among *known*. Raises `InvalidFields`."""

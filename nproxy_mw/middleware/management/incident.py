@@ -29,7 +29,7 @@ from nproxy_mw.middleware.management.schemas import (
     ref,
 )
 from nproxy_mw.rules.blocklist import MAX_ENTRIES, MAX_LENGTH
-from nproxy_mw.rules.values import InvalidFields, Problems, list_of, number, object_of, text
+from nproxy_mw.rules.values import InvalidFields, list_of, number, object_of, text
 from nproxy_mw.times import utc_now
 
 MAX_REASON = 200
@@ -74,7 +74,7 @@ def decisions(call: Call, organization: Tenant) -> Response:
 
 def exposure(firewall_of: FirewallOf, call: Call, organization: Tenant) -> Response:
     """Returns who fetched anything that the body names, oldest day first."""
-    document = _checked(call, _EXPOSURE)
+    document = call.checked(_EXPOSURE)
     since, until = asked_span(document.get("from"), document.get("to"), utc_now())
     suspects = _suspects(firewall_of, document, organization)
     found, is_complete = exposed(organization.ledger.storage, suspects, since, until, document.get("limit", INSTALLS))
@@ -83,7 +83,7 @@ def exposure(firewall_of: FirewallOf, call: Call, organization: Tenant) -> Respo
 
 def block(firewall_of: FirewallOf, call: Call, organization: Tenant) -> Response:
     """Adds what the body names to the block list of the organization, in force at once."""
-    document = _checked(call, _BLOCK)
+    document = call.checked(_BLOCK)
     entries = block_entries(_suspects(firewall_of, document, organization).entries, document["reason"])
     settings = organization.settings.block(entries, actor=call.actor)
     return reply({"entries": settings.rules["blocklist"]["entries"]}, 201)
@@ -100,13 +100,6 @@ def previewed(firewall_of: FirewallOf, call: Call, organization: Tenant) -> Resp
     fetched = fetched_versions(organization.ledger.storage, now - SPAN, now)
     found = preview(firewall, fetched, before, after, may_go_on=lambda: time.monotonic() < end)
     return reply(found.to_document())
-
-
-def _checked(call: Call, value_type: Any) -> dict[str, Any]:
-    problems, document = Problems(), call.document()
-    if not value_type.accepts(document, "", problems):
-        raise InvalidFields(problems.fields, count=problems.count)
-    return document
 
 
 def _suspects(firewall_of: FirewallOf, document: dict[str, Any], organization: Tenant) -> Any:

@@ -67,16 +67,21 @@ def ref(name: str) -> dict[str, Any]:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-CURSOR = {"type": "string", "pattern": "^[0-9]{8}T[0-9]{6}\\.[0-9]{3}Z-[0-9a-f]{32}$"}
-_ID = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
+CURSOR = {
+    "type": "string",
+    "pattern": "^[0-9]{4}-?[0-9]{2}-?[0-9]{2}T[0-9]{2}:?[0-9]{2}:?[0-9]{2}\\.[0-9]{3}Z-[0-9a-f]{32}$",
+    "description": "`next` of the page before, or the `time` of an event, a hyphen and its `id`.",
+}
+TOKEN_ID = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
+SESSION_CURSOR = {"type": "string", "pattern": "^[0-9]{8}T[0-9]{6}\\.[0-9]{3}Z-[0-9a-f]{16}$"}
 PARAMETERS = {
     "orgId": SLUG,
     "name": PACKAGE_NAME,
     "version": VERSION_OR_TAG,
     "account": ACCOUNT_NAME,
-    "tokenId": _ID,
-    "requestId": _ID,
-    "sessionId": _ID,
+    "tokenId": TOKEN_ID,
+    "requestId": TOKEN_ID,
+    "sessionId": TOKEN_ID,
     "tag": VERSION_OR_TAG,
 }
 """The parameters of paths: each name means one thing in all of them."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
-from nproxy_mw.errors import BadRequest
+from nproxy_mw.errors import BadRequest, StorageUnavailable
 from nproxy_mw.http.messages import Response
 from nproxy_mw.middleware.management.calls import DONE, Call, Tenant, reply
 from nproxy_mw.middleware.management.operations import OfOrganization, Operation
@@ -14,14 +15,17 @@ from nproxy_mw.middleware.management.schemas import (
     MAYBE_RANGES,
     MAYBE_TIME,
     NAME,
+    TEXT,
+    TOKEN_ID,
     TOKEN_SCOPES,
     a_list,
     an_object,
     ref,
 )
+from nproxy_mw.orgs.revocation import MAX_NAMED, revoke_all, revoke_each
 from nproxy_mw.orgs.token_records import check_grants, check_name
 from nproxy_mw.restrictions import Restrictions, parse_addresses, parse_packages
-from nproxy_mw.rules.values import InvalidFields
+from nproxy_mw.rules.values import InvalidFields, list_of, object_of, simple
 
 _TIME = "This is a time with its zone in the future, such as 2027-01-31T00:00:00Z; left out, the token never expires."
 _OF_NEW = ("name", "scopes", "packages", "addresses", "createdAt", "expiresAt")
@@ -58,11 +62,22 @@ def revoke_token(call: Call, organization: Tenant) -> Response:
     return DONE
 
 
-def revoke_all(call: Call, organization: Tenant) -> Response:
+def revoke_tokens(call: Call, organization: Tenant) -> Response:
+    """Revokes the tokens that the body names, at once and for good. The answer says of each what came of it."""
+    done = revoke_each(organization.tokens, call.checked(_NAMED)["ids"], actor=call.actor)
+    left = [{"id": one, "error": error.message} for one, error in done.left.items()]
+    return reply({"revoked": list(done.revoked), "notRevoked": left})
+
+
+def revoke_all_tokens(call: Call, organization: Tenant) -> Response:
     """Revokes every token, at once and for good."""
     call.query()
-    for record in organization.tokens.list():
-        organization.tokens.revoke(record.id, actor=call.actor)
+    done = revoke_all(organization.tokens, actor=call.actor)
+    if done.left:
+        raise StorageUnavailable(
+            f"Tokens that were revoked: {len(done.revoked):,}; that were not: {len(done.left):,}. Send this again.",
+            code="not-all-revoked",
+        )
     return DONE
 
 
@@ -93,6 +108,16 @@ def _time(value: Any) -> datetime | None:
 
 
 _PATH = "/orgs/{orgId}/tokens"
+_ID = simple(
+    lambda value: isinstance(value, str) and re.fullmatch("[0-9a-f]{16}", value, re.ASCII) is not None,
+    "This must be the id of a token, 16 hexadecimal digits.",
+    TOKEN_ID,
+)
+_NAMED = object_of(
+    {"ids": list_of(_ID, least=1, most=MAX_NAMED, sentence=f"This must be a list of 1 to {MAX_NAMED} ids.")},
+    required=("ids",),
+    sentence="This must be an object with ids.",
+)
 _OPTIONAL = {"expiresAt": MAYBE_TIME, "packages": MAYBE_PATTERNS, "addresses": MAYBE_RANGES}
 
 OPERATIONS = (
@@ -114,7 +139,16 @@ OPERATIONS = (
         status="201",
         body=an_object({"name": NAME, "scopes": TOKEN_SCOPES}, closed=True, **_OPTIONAL),
     ),
-    Operation("DELETE", _PATH, "revokeAllTokens", "Ends every token", OfOrganization(revoke_all), status="204"),
+    Operation("DELETE", _PATH, "revokeAllTokens", "Ends every token", OfOrganization(revoke_all_tokens), status="204"),
+    Operation(
+        "POST",
+        f"{_PATH}/revoke",
+        "revokeTokens",
+        "Ends the tokens that the body names; the answer says which were ended, and why others were not",
+        OfOrganization(revoke_tokens),
+        an_object({"revoked": a_list(TEXT), "notRevoked": a_list(an_object({"id": TEXT, "error": TEXT}))}),
+        body=_NAMED.schema,
+    ),
     Operation(
         "DELETE", f"{_PATH}/{{tokenId}}", "revokeToken", "Ends a token", OfOrganization(revoke_token), status="204"
     ),

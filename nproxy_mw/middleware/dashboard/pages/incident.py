@@ -7,24 +7,25 @@ link asks about one package by GET.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from nproxy_mw.errors import BadRequest, NotFound
+from nproxy_mw.errors import BadRequest
 from nproxy_mw.firewall.exposure import Suspects, block_entries, exposed, suspects_of
 from nproxy_mw.firewall.questions import SPAN, asked_span
 from nproxy_mw.ledger.facts import Install
 from nproxy_mw.middleware.dashboard.answers import Answer, Page, Redirect
 from nproxy_mw.middleware.dashboard.forms import SentForm
+from nproxy_mw.middleware.dashboard.pages.tokens import partly_revoked
 from nproxy_mw.middleware.dashboard.request import PageRequest
 from nproxy_mw.middleware.dashboard.tables import csv_file, json_file
 from nproxy_mw.middleware.dashboard.texts import fitting, weight
 from nproxy_mw.npm.names import parse_name
+from nproxy_mw.orgs.revocation import revoke_each
 from nproxy_mw.orgs.token_records import TokenRecord
 from nproxy_mw.rules.values import InvalidFields
-from nproxy_mw.times import utc_now
+from nproxy_mw.times import parse_moment, timestamp, utc_now
 
 MAX_FOUND = 10_000
 """Installs that one question finds. `nproxy-mw exposure` finds more."""
@@ -89,15 +90,13 @@ def block(request: PageRequest) -> Answer:
 def revoke(request: PageRequest) -> Answer:
     """Revokes the tokens that were chosen, once that was confirmed."""
     tokens, chosen = _tokens(request), request.form.all("chosen")
-    records = [tokens[one] for one in chosen if one in tokens and tokens[one].revoked_at is None]
+    records = [tokens[one] for one in dict.fromkeys(chosen) if _is_in_use(tokens, one)]
     if not records:
-        return _page(request, _of_form(request.form), problems={"chosen": "Choose at least one token that is in use."})
+        return _found(request, _of_form(request.form), {"chosen": "Choose at least one token that is in use."})
     if request.form.text("confirm") != "yes":
         return Page("tokens_revoke_chosen.html", "Revoke these tokens?", {"records": records})
-    for record in records:
-        with suppress(NotFound):  # revoked by somebody else meanwhile
-            request.organization.tokens.revoke(record.id, actor=request.actor)
-    return Redirect(request.here("incident"), "chosen-tokens-revoked")
+    done = revoke_each(request.organization.tokens, [record.id for record in records], actor=request.actor)
+    return partly_revoked(request, done) if done.left else Redirect(request.here("incident"), "chosen-tokens-revoked")
 
 
 def _of_url(query: SentForm) -> Question:
@@ -131,15 +130,15 @@ def _of_upstream(request: PageRequest, suspects: Suspects) -> list[str]:
 
 
 def _span(question: Question, now: datetime) -> tuple[datetime, datetime]:
-    return asked_span(_whole(question.since), _whole(question.until), now)
+    return asked_span(_whole(question.since, now), _whole(question.until, now), now)
 
 
-def _whole(text: str) -> str | None:
-    """Returns a typed time as the API takes it: a day means its beginning, and times may be copied from a page."""
-    if not text:
-        return None
-    text = text.replace(" ", "T")
-    return text if "T" in text else f"{text}T00:00:00Z"
+def _whole(text: str, now: datetime) -> str | None:
+    """Returns a typed time as the API takes it; what is none stays, for the check to refuse."""
+    try:
+        return timestamp(parse_moment(text, now)) if text else None
+    except ValueError:
+        return text
 
 
 def _installs(request: PageRequest, suspects: Suspects, question: Question) -> tuple[Sequence[Install], bool]:
@@ -147,16 +146,20 @@ def _installs(request: PageRequest, suspects: Suspects, question: Question) -> t
     return exposed(request.organization.ledger.storage, suspects, since, until, MAX_FOUND)
 
 
-def _found(request: PageRequest, question: Question) -> Page:
+def _found(request: PageRequest, question: Question, problems: Mapping[str, str] | None = None) -> Page:
     try:
         found, is_complete = _installs(request, _suspects(request, question), question)
     except InvalidFields as error:
         return _page(request, question, problems=error.fields)
-    return _page(request, question, found=found, is_complete=is_complete)
+    return _page(request, question, found=found, is_complete=is_complete, problems=problems)
 
 
 def _tokens(request: PageRequest) -> Mapping[str, TokenRecord]:
     return {token.id: token for token in request.organization.tokens.list(revoked=True)}
+
+
+def _is_in_use(tokens: Mapping[str, TokenRecord], token: str) -> bool:
+    return token in tokens and tokens[token].revoked_at is None
 
 
 def _page(
@@ -168,7 +171,9 @@ def _page(
     problems: Mapping[str, str] | None = None,
 ) -> Page:
     tokens = _tokens(request) if found else {}
-    used = list(dict.fromkeys(one.key.token for one in found or () if one.key.token))
+    used = sorted(
+        {one.key.token: None for one in found or () if one.key.token}, key=lambda one: not _is_in_use(tokens, one)
+    )
 
     def name_of(token: str) -> str:
         return tokens[token].name if token in tokens else ""

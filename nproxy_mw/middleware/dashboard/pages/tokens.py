@@ -11,6 +11,8 @@ from nproxy_mw.middleware.dashboard.answers import Answer, Page, Redirect
 from nproxy_mw.middleware.dashboard.forms import SentForm
 from nproxy_mw.middleware.dashboard.paging import page_of
 from nproxy_mw.middleware.dashboard.request import PageRequest
+from nproxy_mw.orgs import revocation
+from nproxy_mw.orgs.revocation import Revocation
 from nproxy_mw.orgs.token_records import MAX_NAME, TokenRecord
 from nproxy_mw.restrictions import Restrictions, parse_addresses, parse_packages
 from nproxy_mw.times import utc_now
@@ -71,9 +73,14 @@ def revoke_all(request: PageRequest) -> Answer:
     """Revokes every token."""
     if request.form.text("confirm") != request.parts["org"]:
         return _ask_all(request, "That is not the id of this organization: nothing was revoked.")
-    for token in request.organization.tokens.list():
-        request.organization.tokens.revoke(token.id, actor=request.actor)
-    return Redirect(request.here("tokens"), "tokens-revoked")
+    done = revocation.revoke_all(request.organization.tokens, actor=request.actor)
+    return partly_revoked(request, done) if done.left else Redirect(request.here("tokens"), "tokens-revoked")
+
+
+def partly_revoked(request: PageRequest, done: Revocation) -> Page:
+    """Returns the page that says which tokens go on, and why."""
+    left = [(one, error.message) for one, error in done.left.items()]
+    return Page("tokens_left.html", "Not all tokens are revoked", {"revoked": len(done.revoked), "left": left}, 503)
 
 
 def _list(request: PageRequest, problem: str = "") -> Page:

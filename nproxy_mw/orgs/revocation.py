@@ -1,0 +1,63 @@
+"""Ending many API tokens at once, within the time that a request may take; and what came of it.
+
+Each token has its own record and its own audit event, so a call that ends early has done what it says, and no more.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from nproxy_mw.access import Actor
+from nproxy_mw.errors import Busy, NotFound, NproxyError
+from nproxy_mw.orgs.token_records import ID_LENGTH
+from nproxy_mw.orgs.tokens import TokenStore
+
+MAX_NAMED = 500
+"""Tokens that one call may name."""
+
+SECONDS = 20.0
+"""That one call takes at most, before its last token: a server gives a request little more."""
+
+NOT_REACHED = "There was no time for this one: send it again."
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """The ids that were *revoked*, and those that were *left*, each with the error that says why."""
+
+    revoked: Sequence[str]
+    left: Mapping[str, NproxyError]
+
+
+def revoke_each(
+    tokens: TokenStore, ids: Iterable[str], *, actor: Actor, clock: Callable[[], float] = time.monotonic
+) -> Revocation:
+    """Ends the tokens with these *ids*, each as `TokenStore.revoke` does.
+
+    What is wrong with one does not keep the others: it is among those that are left. After `SECONDS` by *clock*, the
+    rest is left.
+
+    Raises:
+        StorageUnavailable: the tokens cannot be listed. None is revoked.
+    """
+    end = clock() + SECONDS
+    revoked: list[str] = []
+    left: dict[str, NproxyError] = {}
+    hashes = {found[:ID_LENGTH]: found for found in tokens.hashes()}
+    for one in dict.fromkeys(ids):
+        try:
+            if clock() > end:
+                raise Busy(NOT_REACHED)
+            tokens.revoke(hashes.get(one, one), actor=actor)
+            revoked.append(one)
+        except NproxyError as error:
+            left[one] = error
+    return Revocation(revoked, left)
+
+
+def revoke_all(tokens: TokenStore, *, actor: Actor) -> Revocation:
+    """Ends every token that is not revoked yet. Raises as `revoke_each`."""
+    done = revoke_each(tokens, [found[:ID_LENGTH] for found in tokens.hashes()], actor=actor)
+    return replace(done, left={one: error for one, error in done.left.items() if not isinstance(error, NotFound)})
