@@ -73,6 +73,13 @@ def cursor_of(event: Json) -> str:
     return f"{str(event.get('time')).replace('-', '').replace(':', '')}-{event.get('id')}"
 
 
+def cursor_in(text: str) -> str | None:
+    """Returns the cursor that *text* spells, which may have the time as an event has it; None when it is none."""
+    time, hyphen, event_id = text.rpartition("-")
+    cursor = f"{time.replace('-', '').replace(':', '')}{hyphen}{event_id}"
+    return cursor if is_cursor(cursor) else None
+
+
 def is_cursor(text: str) -> bool:
     """Returns whether *text* can be what `cursor_of` returns for an event of ours."""
     return _CURSOR.fullmatch(text) is not None
@@ -225,7 +232,7 @@ def may_be(found: str, wanted: object) -> bool:
 def _newest_first(storage: Storage, kind: ObjectKind, bound: str) -> Iterator[IndexEntry]:
     """The entries of one kind below *bound*. Most often a page is in the day of *bound*, or in the one before."""
     day = _day_of(bound)
-    if day is not None:
+    if day is not None and day.year >= _FIRST_YEAR:
         for near in (day, day - timedelta(days=1)):
             yield from _below(storage, kind, (f"{near:%Y}", f"{near:%m}", f"{near:%d}"), bound)
         bound = f"{day - timedelta(days=1):%Y%m%d}"

@@ -71,16 +71,24 @@ class EventFilter:
         return self.kinds is None or any(kind.startswith("package.") for kind in self.kinds)
 
 
-def check(after: str | None, limit: int) -> None:
-    """Passes for the arguments of a page.
+def checked(after: str | None, limit: int) -> str | None:
+    """Returns the cursor that *after* spells, None when there is none, for a page of *limit* events.
 
     Raises:
         BadRequest: *after* is not a cursor, or *limit* is out of bounds.
     """
     if not 1 <= limit <= MAX_LIMIT:
         raise BadRequest(f"A page has between 1 and {MAX_LIMIT} events.", code="invalid-limit")
-    if after is not None and not index.is_cursor(after):
+    cursor = index.cursor_in(after) if after is not None else None
+    if after is not None and cursor is None:
         raise _no_cursor()
+    return cursor
+
+
+def check_span(since: datetime | None, until: datetime | None) -> None:
+    """Raises `BadRequest` for a time that ends before it begins."""
+    if since is not None and until is not None and since > until:
+        raise BadRequest("This is later than the end of the time that is asked about.", code="invalid-span")
 
 
 def page_of_index(storage: Storage, wanted: EventFilter, *, now: datetime, after: str | None, limit: int) -> EventPage:
@@ -155,4 +163,4 @@ def _place(moment: datetime) -> str:
 
 
 def _no_cursor() -> BadRequest:
-    return BadRequest("That is not a cursor: give 'next' of the page before.", code="invalid-cursor")
+    return BadRequest("That is not a cursor: give 'next' of the page before, or none.", code="invalid-cursor")

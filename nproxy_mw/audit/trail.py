@@ -160,7 +160,7 @@ class Trail:
             BadRequest: *after* is not the cursor of a page, or *limit* is not between 1 and `pages.MAX_LIMIT`.
             StorageUnavailable: the storage cannot be read.
         """
-        pages.check(after, limit)
+        after = pages.checked(after, limit)
         wanted = EventFilter((event,) if isinstance(event, str) else event, package, by, since, until)
         if package is not None and is_key(RECORD.key(package)) and wanted.asks_for_changes_of_packages():
             with suppress(Missing):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.npm.names import Name, is_internal_scope, parse_name
 from nproxy_mw.restrictions import AddressRange, parse_pattern, parse_range
-from nproxy_mw.rules.wording import later
-from nproxy_mw.times import parse_duration, parse_time, utc_now
+from nproxy_mw.times import parse_duration, parse_moment, utc_now
 
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
@@ -95,10 +93,8 @@ def moment(text: str) -> datetime:
     Raises:
         ValueError: *text* is none of these.
     """
-    with suppress(ValueError):
-        return later(utc_now(), -parse_duration(text)) or datetime.min.replace(tzinfo=UTC)
     try:
-        return parse_time(text if "T" in text else f"{text}T00:00:00Z")
+        return parse_moment(text, utc_now())
     except ValueError as error:
         raise ValueError("is not a time such as 2026-11-26T12:00:00Z, 2026-11-26 or 7d") from error
 

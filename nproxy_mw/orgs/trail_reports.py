@@ -5,7 +5,7 @@ Both are bounded, because a page or a call of the management API waits for them;
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain, islice
@@ -59,16 +59,18 @@ class ExportFormat(StrEnum):
 class TrailExport:
     """A body with the newest events of *trail*, read and written page by page while it is sent.
 
-    The first page is read at once, so that a storage that cannot be read is an error and no broken file.
+    The first page is read at once, so that a storage that cannot be read is an error and no broken file. *after* and
+    *filters* are those of `Trail.page`.
 
     Raises:
+        BadRequest: *after* is no cursor.
         StorageUnavailable: the trail cannot be read.
     """
 
     def __init__(
-        self, trail: Trail, kind: ExportFormat, *, event: str | None, package: str | None, limit: int = MAX_EXPORT
+        self, trail: Trail, kind: ExportFormat, *, after: str | None = None, limit: int = MAX_EXPORT, **filters: Any
     ) -> None:
-        pages = _pages(trail, event, package, limit)
+        pages = _pages(trail, after, limit, filters)
         self._pages = chain([next(pages, [])], pages)
         self._kind = kind
 
@@ -118,23 +120,18 @@ def more_of(event: Json) -> str:
     return orjson.dumps(rest).decode()
 
 
-def newest(
-    trail: Trail, *, event: str | Collection[str] | None = None, package: str | None = None, limit: int = MAX_EXPORT
-) -> Iterator[Json]:
-    """Yields up to *limit* events, newest first. *event* is one kind or several. Raises as `Trail.page`."""
-    return chain.from_iterable(_pages(trail, event, package, limit))
+def newest(trail: Trail, *, limit: int = MAX_EXPORT, **filters: Any) -> Iterator[Json]:
+    """Yields up to *limit* events, newest first, with the *filters* of `Trail.page`. Raises as that."""
+    return chain.from_iterable(_pages(trail, None, limit, filters))
 
 
 def _cells(event: Json) -> list[Any]:
     return [*(event.get(column, "") for column in COLUMNS), more_of(event)]
 
 
-def _pages(
-    trail: Trail, event: str | Collection[str] | None, package: str | None, limit: int
-) -> Iterator[list[dict[str, Any]]]:
-    cursor: str | None = None
+def _pages(trail: Trail, cursor: str | None, limit: int, filters: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
     while limit > 0:
-        events, cursor = trail.page(after=cursor, limit=min(limit, MAX_LIMIT), event=event, package=package)
+        events, cursor = trail.page(after=cursor, limit=min(limit, MAX_LIMIT), **filters)
         yield events
         limit -= len(events)
         if cursor is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import timedelta
 
 import pytest
 from support.browser import HOME, Browser, signed_in
@@ -12,8 +13,11 @@ from support.hosting import PASSWORD, PlatformFixture
 from support.publications import publish
 from support.registry import ACTOR
 
+from nproxy_mw.access import Actor
+from nproxy_mw.audit import pages
 from nproxy_mw.errors import NotFound
 from nproxy_mw.npm.names import parse_name
+from nproxy_mw.times import utc_now
 
 ACME = f"{HOME}/orgs/acme"
 UTILS = f"{ACME}/packages/@acme/utils"
@@ -263,6 +267,51 @@ def test_the_trail_is_filtered_and_paged(browser: Browser) -> None:
     assert browser.get(f"{ACME}/audit?event=<script>").status == 400
     assert browser.get(f"{ACME}/audit?after=nothing").status == 400
     assert browser.get(f"{ACME}/audit?after=99991231T000000.000Z-{'0' * 32}").status == 400
+
+
+def test_the_trail_is_of_an_actor_and_a_time(filled: PlatformFixture, browser: Browser) -> None:
+    """The links to older events and to files have the same filters, and the form shows what was typed."""
+    filled.platform.organization("acme").tokens.create("robot's", ["proxy"], actor=Actor(name="robot & co"))
+    page = browser.get(f"{ACME}/audit?by=robot+%26+co&from=1d&to=&event=&package=")
+    assert page.text.count("token.created") == 2  # the row, and the choice
+    assert "robot's" in page.text
+    fields = {one["name"]: one.get("value") for tag, one in page.tags if tag == "input" and "name" in one}
+    assert (fields["by"], fields["from"], fields["to"]) == ("robot & co", "1d", "")
+    (link,) = (link for link in page.links if "format=json" in link)
+    assert link.endswith("?format=json&by=robot+%26+co&from=1d")
+    assert browser.get(link).body.count(b"robot's") == 1
+    tomorrow = (utc_now() + timedelta(days=1)).strftime("%Y-%m-%d")
+    assert "There are no such events." in browser.get(f"{ACME}/audit?from={tomorrow}").text
+    assert "There are no such events." in browser.get(f"{ACME}/audit?to=2026-01-01+00:00:00Z").text
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        pytest.param("from=yesterday", "'yesterday' is not a time such as", id="no time"),
+        pytest.param("to=2026-02-30", "'2026-02-30' is not a time such as", id="no day"),
+        pytest.param("from=0001-01-01", "'0001-01-01' is not a time such as", id="the edge of the calendar"),
+        pytest.param("from=2026-02-02&to=2026-02-01", "The time ends before it begins", id="backwards"),
+        pytest.param("event=<script>", "That is not a kind of event", id="no kind"),
+        pytest.param("after=nothing", "That page does not exist", id="no page"),
+    ],
+)
+def test_a_filter_that_means_nothing_is_refused(browser: Browser, query: str, sentence: str) -> None:
+    """400; the page keeps the form, and the file is none."""
+    page = browser.get(f"{ACME}/audit?{query}")
+    assert (page.status, sentence in page.text) == (400, True)
+    assert "There are no such events" not in page.text
+    assert any(one.get("name") == "by" for _, one in page.tags)
+    if not query.startswith("after"):
+        assert browser.get(f"{ACME}/audit/export?{query}").status == 400
+
+
+def test_a_page_that_ends_early_has_a_way_on(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page looks at a bounded part of the trail: when nothing was found there, it says so and goes on."""
+    monkeypatch.setattr(pages, "MAX_PASSED", 2)
+    page = browser.get(f"{ACME}/audit?by=nobody")
+    assert "There is none among the events that were looked at so far" in page.text
+    assert any("after=" in link for link in page.links)
 
 
 def test_the_trail_is_exported(filled: PlatformFixture, browser: Browser) -> None:

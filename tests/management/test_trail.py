@@ -50,6 +50,40 @@ def test_an_export_is_filtered_and_bounded(filled: PlatformFixture) -> None:
     assert manager.get(f"{AUDIT}/export", query="event=no.such").body == b""
 
 
+def test_an_export_is_of_an_actor_and_a_time(filled: PlatformFixture) -> None:
+    """`by`, `from` and `to` mean the same as for a page: `from` is included, `to` is not."""
+    manager, organization = filled.manager(), filled.platform.organization("acme")
+    manager.post("/api/v1/orgs/acme/tokens", {"name": "hers", "scopes": ["proxy"]})
+    exported = manager.get(f"{AUDIT}/export", query="by=ann").body.splitlines()
+    assert [orjson.loads(line)["token"]["name"] for line in exported] == ["hers"]
+    events, _ = organization.trail.page(limit=200)
+    for start, end in ((0, 2), (3, 3), (2, len(events) - 1)):
+        newest, oldest = events[start]["time"], events[end]["time"]
+        expected = [one for one in events if oldest <= one["time"] < newest]
+        lines = manager.get(f"{AUDIT}/export", query=f"from={oldest}&to={newest}").body.splitlines()
+        assert [orjson.loads(line) for line in lines] == expected
+
+
+@pytest.mark.parametrize("package", ["", "&package=@acme/utils"])
+def test_an_export_goes_on_behind_its_last_line(filled: PlatformFixture, package: str) -> None:
+    """`after` is what the columns of an event say: files of two events together are the whole one."""
+    manager, found, after = filled.manager(), list[bytes](), ""
+    whole = manager.get(f"{AUDIT}/export", query=f"format=json{package}").body.splitlines()
+    while lines := manager.get(f"{AUDIT}/export", query=f"limit=2{package}{after}").body.splitlines():
+        assert len(found) < len(whole)
+        found += lines
+        last = orjson.loads(lines[-1])
+        after = f"&after={last['time']}-{last['id']}"
+    assert found == whole
+
+
+@pytest.mark.parametrize("year", ["0001", "0002", "2019"])
+def test_a_cursor_before_all_events_ends_the_trail(filled: PlatformFixture, year: str) -> None:
+    """There is nothing behind it."""
+    answer = filled.manager().get(AUDIT, query=f"after={year}0101T000000.000Z-{'0' * 32}")
+    assert answer.json == {"events": [], "next": None}
+
+
 def test_an_export_as_csv(filled: PlatformFixture) -> None:
     """With a row of titles; nothing in it is a formula."""
     answer = filled.manager().get(f"{AUDIT}/export", query="format=csv")
@@ -60,7 +94,11 @@ def test_an_export_as_csv(filled: PlatformFixture) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["format=xml", "limit=0", "limit=100001", "limit=x", "after=1", "format=csv&format=csv"]
+    "query",
+    [
+        *("format=xml", "limit=0", "limit=100001", "limit=x", "after=1", "format=csv&format=csv", "from=7d"),
+        *("from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "after=99991231T000000.000Z", "who=ann", "to=2026"),
+    ],
 )
 def test_another_export_is_refused(filled: PlatformFixture, query: str) -> None:
     """400 with a sentence for the parameter."""

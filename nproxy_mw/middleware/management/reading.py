@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from nproxy_mw.access import Role
-from nproxy_mw.audit.pages import MAX_LIMIT
+from nproxy_mw.audit.pages import MAX_LIMIT, check_span
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.http.messages import NO_STORE, Response
 from nproxy_mw.middleware.management.calls import Call, Tenant, reply
@@ -17,26 +17,18 @@ from nproxy_mw.rules.values import InvalidFields
 from nproxy_mw.times import parse_time
 
 _CHECKPOINT = {"type": ["object", "null"]}
+_FILTERS = {"event": TEXT, "package": TEXT, "by": TEXT, "from": TIME, "to": TIME}
 PAGE = 50  # entries of a page by default
 PAGE_SCHEMA: dict[str, Any] = {"limit": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": PAGE}}
 
 
 def audit(call: Call, organization: Tenant) -> Response:
     """Returns one page of the audit trail, newest first."""
-    query = call.query("after", "limit", "event", "package", "by", "from", "to")
-    limit = limit_in(query)
+    query = call.query("after", "limit", *_FILTERS)
+    limit, filters = limit_in(query), _filters_in(query)
     refuse_future(query.get("after", ""))
-    since, until = _time_in(query, "from"), _time_in(query, "to")
     try:
-        events, cursor = organization.trail.page(
-            after=query.get("after"),
-            limit=limit,
-            event=query.get("event"),
-            package=query.get("package"),
-            by=query.get("by"),
-            since=since,
-            until=until,
-        )
+        events, cursor = organization.trail.page(after=query.get("after"), limit=limit, **filters)
     except BadRequest as error:
         raise InvalidFields({"after": error.message}, code=error.code) from error
     return reply({"events": events, "next": cursor})
@@ -44,12 +36,16 @@ def audit(call: Call, organization: Tenant) -> Response:
 
 def export(call: Call, organization: Tenant) -> Response:
     """Returns the newest events as a file, made while it is sent."""
-    query = call.query("format", "event", "package", "limit")
+    query = call.query("format", "after", "limit", *_FILTERS)
     name, kinds = query.get("format", ExportFormat.JSON), list(ExportFormat)
     if name not in kinds:
         raise InvalidFields({"format": f"This is {' or '.join(kinds)}."}, code="invalid-format")
     kind, limit = ExportFormat(name), whole_in(query, "limit", MAX_EXPORT, MAX_EXPORT)
-    body = TrailExport(organization.trail, kind, event=query.get("event"), package=query.get("package"), limit=limit)
+    filters, after = _filters_in(query), query.get("after")
+    try:
+        body = TrailExport(organization.trail, kind, after=after, limit=limit, **filters)
+    except BadRequest as error:
+        raise InvalidFields({"after": error.message}, code=error.code) from error
     return Response(200, [("Content-Type", kind.content_type), *NO_STORE], body)
 
 
@@ -73,6 +69,16 @@ def whole_in(query: dict[str, str], name: str, default: int, highest: int) -> in
     if not 1 <= number <= highest:
         raise InvalidFields({name: f"This is a whole number from 1 to {highest}."}, code=f"invalid-{name}")
     return number
+
+
+def _filters_in(query: dict[str, str]) -> dict[str, Any]:
+    """Returns which events are asked for, as `Trail.page` takes it. Raises `InvalidFields`."""
+    since, until = _time_in(query, "from"), _time_in(query, "to")
+    try:
+        check_span(since, until)
+    except BadRequest as error:
+        raise InvalidFields({"from": error.message}, code=error.code) from error
+    return {**{name: query.get(name) for name in ("event", "package", "by")}, "since": since, "until": until}
 
 
 def _time_in(query: dict[str, str], name: str) -> datetime | None:
@@ -99,7 +105,7 @@ OPERATIONS = (
         "One page of the audit trail, newest first; `next` is given as `after` for the page behind it",
         OfOrganization(audit, Role.READER),
         an_object({"events": a_list(ref("Event")), "next": MAYBE_TEXT}),
-        query=PAGE_SCHEMA | {"after": CURSOR, "event": TEXT, "package": TEXT, "by": TEXT, "from": TIME, "to": TIME},
+        query=PAGE_SCHEMA | {"after": CURSOR} | _FILTERS,
     ),
     Operation(
         "GET",
@@ -109,10 +115,10 @@ OPERATIONS = (
         OfOrganization(export, Role.READER),
         query={
             "format": {"enum": list(ExportFormat), "default": ExportFormat.JSON},
-            "event": TEXT,
-            "package": TEXT,
+            "after": CURSOR,
             "limit": {"type": "integer", "minimum": 1, "maximum": MAX_EXPORT, "default": MAX_EXPORT},
-        },
+        }
+        | _FILTERS,
     ),
     Operation(
         "POST",
