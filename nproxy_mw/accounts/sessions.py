@@ -8,32 +8,37 @@ and a session is never an API token.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hmac import compare_digest
-from typing import Any, Protocol
+from typing import Protocol
 
 from nproxy_mw import token_format
 from nproxy_mw.access import Actor, User
+from nproxy_mw.accounts import session_records
+from nproxy_mw.accounts.session_marks import mark, marked, place_of, unmark
+from nproxy_mw.accounts.session_records import ID_LENGTH, Session
 from nproxy_mw.audit.trail import Trail
-from nproxy_mw.errors import Missing, NotFound, NproxyError, StorageUnavailable
-from nproxy_mw.json_values import Json
+from nproxy_mw.errors import BadRequest, Missing, NotFound, NproxyError, StorageUnavailable
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.layout import SESSION
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.revisions import RevisionCache
-from nproxy_mw.times import Clock, timestamp, utc_now
+from nproxy_mw.times import Clock, utc_now
 
-ID_LENGTH = 16  # hex digits
 LIFETIME = timedelta(hours=12)
 LAST_USE = timedelta(minutes=10)
 """How coarse "last used" is: a session in use is written at most so often."""
 
-SKEW = timedelta(hours=1)
-"""How far behind the clock of another host may be: there, an expired session still opens something."""
+PAGE = 50
+MAX_READ = 200
+"""Sessions that are read for one page: those that a new password ended are passed over."""
 
+_CURSOR = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{3}Z-[0-9a-f]{16}", re.ASCII)
+_CURSOR_LENGTH = 37  # characters
 _log = logging.getLogger(__name__)
 _GONE = "The sessions are gone: see whether the storage is still mounted, and restore what is missing."
 
@@ -44,36 +49,6 @@ class EpochOf(Protocol):
     def __call__(self, name: str, *, current: bool = False) -> str | None:
         """Returns the epoch of the administrator's password, or None; *current*: as it is this moment."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """What is stored of one session. *epoch* is the password's at sign-in: with another one the session has ended."""
-
-    hash: str
-    name: str
-    epoch: str
-    expires_at: datetime
-    created_at: datetime | None = None  # None, and no address and client, in a session that an older version stored
-    last_used_at: datetime | None = None
-    ip: str = ""
-    user_agent: str = ""
-
-    @property
-    def id(self) -> str:
-        """Names the session to people, and in the audit trail."""
-        return self.hash[:ID_LENGTH]
-
-    def to_document(self) -> dict[str, Any]:
-        """Returns the session as the management API shows it."""
-        return {
-            "id": self.id,
-            "createdAt": _text(self.created_at),
-            "lastUsedAt": _text(self.last_used_at),
-            "expiresAt": timestamp(self.expires_at),
-            "ip": self.ip,
-            "userAgent": self.user_agent,
-        }
 
 
 class SessionStore:
@@ -93,7 +68,7 @@ class SessionStore:
         self.lifetime = lifetime
         self.clock = clock
         self._epoch_of = epoch_of
-        self._sessions = RevisionCache(storage, _decode)
+        self._sessions = RevisionCache(storage, session_records.decode)
         self._were_there = False  # whether this process has seen a session
 
     def create(self, user: User, *, actor: Actor) -> tuple[str, datetime]:
@@ -133,10 +108,25 @@ class SessionStore:
         """Returns the id of the session with *secret*, should there be one."""
         return token_format.digest(secret)[:ID_LENGTH]
 
-    def list(self, name: str) -> list[Session]:
-        """Returns the sessions of the administrator *name* that open something, the newest first."""
-        found = [session for session in self._all() if session.name == name and self._is_good(session)]
-        return sorted(found, key=lambda session: (session.expires_at, session.hash), reverse=True)
+    def page(self, name: str, *, after: str | None = None, limit: int = PAGE) -> tuple[list[Session], str | None]:
+        """Returns sessions of the administrator *name* that open something, the newest first, and where they go on.
+
+        Up to *limit* sessions are returned and `MAX_READ` are read, so a page may be short and have another behind it:
+        give the text as *after* to get it. It is None when there is none.
+
+        Raises:
+            BadRequest: *after* is no such text.
+            StorageUnavailable: the storage cannot be read.
+        """
+        if after is not None and not _CURSOR.fullmatch(after):
+            raise BadRequest("That is not a cursor: give 'next' of the page before, or none.", code="invalid-cursor")
+        found: list[Session] = []
+        places = [place for place in self._places(name) if after is None or place[:_CURSOR_LENGTH] < after]
+        for number, place in enumerate(places, 1):
+            found += self._good_at(place)
+            if number < len(places) and (len(found) == limit or number == MAX_READ):
+                return found, place[:_CURSOR_LENGTH]
+        return found, None
 
     def end(self, name: str, session_id: str, *, actor: Actor) -> None:
         """Ends one session of the administrator *name*.
@@ -145,17 +135,19 @@ class SessionStore:
             NotFound: they have no session with that id.
             StorageUnavailable: as `revoke`.
         """
-        for session in self.list(name):
-            if compare_digest(session.id.encode(), session_id.encode()):
-                return self._end(session, actor)
+        for place in self._places(name):
+            if compare_digest(_digest_in(place)[:ID_LENGTH].encode(), session_id.encode()):
+                for session in self._good_at(place):
+                    return self._end(session, actor)
         raise NotFound("There is no session with that id: it may have ended already.", code="unknown-session")
 
     def end_others(self, name: str, secret: str, *, actor: Actor) -> None:
         """Ends all sessions of the administrator *name* but the one with *secret*. Raises as `revoke`."""
         kept = token_format.digest(secret)
-        for session in self.list(name):
-            if session.hash != kept:
-                self._end(session, actor)
+        for place in self._places(name):
+            for session in self._good_at(place):
+                if session.hash != kept:
+                    self._end(session, actor)
 
     def revoke(self, secret: str, *, actor: Actor) -> None:
         """Ends a session. An unknown one has ended already.
@@ -177,11 +169,22 @@ class SessionStore:
             if documents.find(self.storage, key) is not None:
                 raise
         self.trail.record("session.ended", actor, session=session.id, administrator=session.name)
+        unmark(self.storage, session.name, session.hash, session.expires_at)
 
-    def _all(self) -> Iterator[Session]:
-        for key in list(SESSION.keys(self.storage)):
-            with suppress(Missing, documents.UnreadableObject):  # ended meanwhile; ``check`` tells of damage
-                yield self._sessions.get(key)
+    def _places(self, name: str) -> list[str]:
+        """Returns the places of all sessions of the administrator *name*, the last to end first."""
+        places, unmarked = marked(self.storage, name)
+        others = (session for digest in unmarked for session in self._at(digest) if session.name == name)
+        return sorted([*places, *(place_of(session.hash, session.expires_at) for session in others)], reverse=True)
+
+    def _good_at(self, place: str) -> Iterator[Session]:
+        """Yields the session at *place* when it opens something."""
+        return (session for session in self._at(_digest_in(place)) if self._is_good(session))
+
+    def _at(self, digest: str) -> Iterator[Session]:
+        """Yields the session with that hash, when it can be read."""
+        with suppress(Missing, documents.UnreadableObject):  # ended meanwhile; ``check`` tells of damage
+            yield self._sessions.get(SESSION.key(digest))
 
     def _note_use(self, session: Session) -> None:
         """Writes the last use, at most once in `LAST_USE`. A failure is no reason to refuse the request."""
@@ -190,7 +193,7 @@ class SessionStore:
             return
         try:
             stored, revision = self._sessions.get_with_revision(key, current=True)
-            self.storage.replace(key, _encode(replace(stored, last_used_at=now)), revision)
+            self.storage.replace(key, session_records.encode(replace(stored, last_used_at=now)), revision)
         except NproxyError as error:  # another process was quicker, or the session has just ended
             _log.debug("the last use of session %s was not written: %s", session.id, error)
 
@@ -210,12 +213,13 @@ class SessionStore:
     def _store(self, session: Session) -> None:
         key = SESSION.key(session.hash)
         try:
-            self.storage.create(key, _encode(session))
+            self.storage.create(key, session_records.encode(session))
         except StorageUnavailable:
             # The answer was lost, perhaps not the write; nobody else writes under this key.
             if documents.find(self.storage, key) is None:
                 raise
         self._were_there = True
+        mark(self.storage, session.name, session.hash, session.expires_at)
 
     def _is_good(self, session: Session) -> bool:
         """Whether the session opens something: it is not over, and its administrator's password is the same."""
@@ -230,50 +234,5 @@ class SessionStore:
         return epoch is not None and compare_digest(epoch, session.epoch)
 
 
-def is_over(data: bytes, now: datetime) -> bool:
-    """Returns whether the session that *data* stores expired at least `SKEW` ago, so that it may be removed.
-
-    Raises:
-        UnreadableObject: *data* is no session.
-    """
-    return now >= _decode(data).expires_at + SKEW
-
-
-def _encode(session: Session) -> bytes:
-    return documents.encode(
-        {
-            "hash": session.hash,
-            "administrator": session.name,
-            "epoch": session.epoch,
-            "expiresAt": timestamp(session.expires_at),
-            "createdAt": _text(session.created_at),
-            "lastUsedAt": _text(session.last_used_at),
-            "ip": session.ip,
-            "userAgent": session.user_agent,
-        }
-    )
-
-
-def _decode(data: bytes) -> Session:
-    document: Json = documents.decode(data)
-    try:
-        return Session(
-            document["hash"],
-            document["administrator"],
-            document["epoch"],
-            datetime.fromisoformat(document["expiresAt"]),
-            _time(document.get("createdAt")),
-            _time(document.get("lastUsedAt")),
-            str(document.get("ip", "")),
-            str(document.get("userAgent", "")),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise documents.damaged() from error
-
-
-def _text(time: datetime | None) -> str | None:
-    return timestamp(time) if time else None
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+def _digest_in(place: str) -> str:
+    return place.rpartition("-")[2]

@@ -165,6 +165,12 @@ ADMINISTRATOR = ObjectKind(
 SESSION = ObjectKind(
     "session", _STORE, "sessions/{}.json", (_NAME,), None, mirrored=True, passing=True, care=Care.COMPARED
 )
+SESSION_MARK = ObjectKind(
+    "session mark", _STORE, "sessions-by-account/{}/{}.json", (_NAME, r"([0-9]{8}T[0-9.]{10}Z-[0-9a-f]{64})"),
+    passing=True, care=Care.IGNORED,
+)  # fmt: skip
+"""Whose a session is, and when it ends: what lists of sessions are made of."""
+
 ATTEMPTS = ObjectKind("attempts", _STORE, "attempts/{}/{}.json", (_NAME, _NAME), passing=True, care=Care.IGNORED)
 """How often signing in failed by one name, or from one network."""
 
@@ -177,7 +183,8 @@ UNKNOWN = ObjectKind("unknown", _STORE, "", (), Stage.REST, care=Care.REPORTED)
 
 KINDS = (
     RECORD, TARBALL, PART, SETTINGS, KEYS, TOKEN, EXCEPTION_REQUESTS, CHAIN, SEGMENT, INDEX, EVENT_INDEX, INSTALLS,
-    CHECKPOINT, DIRTY, MENDED, LOGIN, ORPHANS, KNOWLEDGE, ORGANIZATION, ADMINISTRATOR, SESSION, ATTEMPTS, PROBE, COPY,
+    CHECKPOINT, DIRTY, MENDED, LOGIN, ORPHANS, KNOWLEDGE, ORGANIZATION, ADMINISTRATOR, SESSION, SESSION_MARK, ATTEMPTS,
+    PROBE, COPY,
 )  # fmt: skip
 
 

@@ -18,14 +18,24 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
 
-from nproxy_mw.accounts import attempts, pending_logins, sessions
+from nproxy_mw.accounts import attempts, pending_logins, session_marks, session_records
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Changed, Exists, Missing, StorageUnavailable
 from nproxy_mw.ledger.query import compact, days_of, prune
 from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.documents import UnreadableObject
-from nproxy_mw.storage.layout import ATTEMPTS, LOGIN, ORPHANS, SESSION, SETTINGS, ObjectKind, home, homes_in
+from nproxy_mw.storage.layout import (
+    ATTEMPTS,
+    LOGIN,
+    ORPHANS,
+    SESSION,
+    SESSION_MARK,
+    SETTINGS,
+    ObjectKind,
+    home,
+    homes_in,
+)
 from nproxy_mw.storage.local import LocalStorage
 from nproxy_mw.storage.port import Revision, Storage
 from nproxy_mw.storage.prefixed import Prefixed
@@ -80,7 +90,7 @@ def gc(
             yield Orphan(own.outer(orphan.key), orphan.age, orphan.due)
         progress.count(EXPIRED, _remove_expired(own, LOGIN, clock(), dry_run))
         _tend_ledger(own, org, clock().date(), progress, dry_run=dry_run)
-    for kind in (SESSION, ATTEMPTS) if orgs is None else ():
+    for kind in (SESSION, SESSION_MARK, ATTEMPTS) if orgs is None else ():
         progress.count(EXPIRED, _remove_expired(storage, kind, clock(), dry_run))
 
 
@@ -106,7 +116,12 @@ def _tend_ledger(own: Prefixed, org: str, today: date, progress: Progress, *, dr
 
 
 _IS_OVER: Mapping[ObjectKind, Callable[[bytes, datetime], bool]] = MappingProxyType(
-    {SESSION: sessions.is_over, ATTEMPTS: attempts.is_over, LOGIN: pending_logins.is_over}
+    {
+        SESSION: session_records.is_over,
+        SESSION_MARK: session_marks.is_over,
+        ATTEMPTS: attempts.is_over,
+        LOGIN: pending_logins.is_over,
+    }
 )
 
 

@@ -36,6 +36,20 @@ def test_all_others_are_ended_on_the_page(tenants: PlatformFixture, ann: Browser
     assert manager.get("/api/v1/orgs").status == 401
 
 
+def test_older_sessions_are_on_pages_behind(tenants: PlatformFixture, ann: Browser) -> None:
+    """Fifty on each, on one's own page and on an administrator's."""
+    for _ in range(60):
+        tenants.session()
+    for path in (ACCOUNT, f"{HOME}/people/ann"):
+        page = ann.get(path)
+        (onwards,) = (link for link in page.links if link.startswith("?after="))
+        assert page.body.count(b'<td class="act">') == 50
+        older = ann.get(f"{path}{onwards}")
+        assert older.body.count(b'<td class="act">') == 11
+        assert "?" in older.links
+        assert ann.get(f"{path}?after=x").status == 400
+
+
 def test_an_administrator_ends_the_session_of_another(tenants: PlatformFixture, ann: Browser) -> None:
     """On the page of that account, and nobody else does."""
     tenants.administrators.create("eve", PASSWORD, role="reader", organizations=["acme"], actor=ACTOR)

@@ -41,6 +41,17 @@ def test_sessions_are_listed(people: PlatformFixture) -> None:
     assert all(one["createdAt"] and one["expiresAt"] and one["lastUsedAt"] for one in listed)
 
 
+def test_sessions_are_listed_in_pages(people: PlatformFixture) -> None:
+    """`next` is given as `after`; what is neither a cursor nor a limit is a 400."""
+    clients = [signed_in(people) for _ in range(3)]
+    first = clients[0].get(SESSIONS, query="limit=2").json
+    second = clients[0].get(SESSIONS, query=f"limit=2&after={first['next']}").json
+    assert (len(first["sessions"]), len(second["sessions"]), second["next"]) == (2, 1, None)
+    assert len({one["id"] for one in first["sessions"] + second["sessions"]}) == 3
+    for query in ("after=x", "limit=0", "limit=201", "page=1"):
+        assert clients[0].get(SESSIONS, query=query).status == 400
+
+
 def test_one_session_ends(people: PlatformFixture) -> None:
     """The next request with it is a 401; a second time there is nothing to end."""
     first, second = signed_in(people), signed_in(people)

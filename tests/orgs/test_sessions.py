@@ -8,8 +8,9 @@ import pytest
 
 from nproxy_mw import token_format
 from nproxy_mw.access import Grant, User
-from nproxy_mw.accounts.sessions import LAST_USE, LIFETIME, SKEW, SessionStore, is_over
-from nproxy_mw.errors import Missing, NotFound, StorageUnavailable
+from nproxy_mw.accounts.session_records import SKEW, is_over
+from nproxy_mw.accounts.sessions import LAST_USE, LIFETIME, SessionStore
+from nproxy_mw.errors import BadRequest, Missing, NotFound, StorageUnavailable
 from nproxy_mw.orgs.tokens import TokenStore
 
 ANN = User("ann")
@@ -197,6 +198,11 @@ def test_secret_is_nowhere(sessions, storage, trail, actor, caplog):
 BOB = User("bob")
 
 
+def listed(sessions, name="ann", **how):
+    """The sessions on the first page."""
+    return sessions.page(name, **how)[0]
+
+
 def test_sessions_of_one_person_are_listed(sessions, clock, epochs, actor):
     """Newest first, with where each began; neither those of others, nor those that have ended."""
     secrets = []
@@ -205,12 +211,12 @@ def test_sessions_of_one_person_are_listed(sessions, clock, epochs, actor):
         clock.forward(minutes=1)
     sessions.create(BOB, actor=actor)
     sessions.revoke(secrets[1], actor=actor)
-    listed = sessions.list("ann")
-    assert [one.id for one in listed] == [sessions.id_of(secrets[2]), sessions.id_of(secrets[0])]
-    assert {(one.ip, one.user_agent, one.name) for one in listed} == {(actor.ip, actor.user_agent, "ann")}
-    assert listed[0].created_at > listed[1].created_at
+    found = listed(sessions)
+    assert [one.id for one in found] == [sessions.id_of(secrets[2]), sessions.id_of(secrets[0])]
+    assert {(one.ip, one.user_agent, one.name) for one in found} == {(actor.ip, actor.user_agent, "ann")}
+    assert found[0].created_at > found[1].created_at
     epochs["ann"] = "e2"
-    assert sessions.list("ann") == []
+    assert listed(sessions) == []
 
 
 def test_one_session_ends_everywhere(sessions, storage, trail, clock, epochs, actor):
@@ -254,7 +260,7 @@ def test_last_use_is_coarse(sessions, storage, clock, actor):
     assert not any(verb == "replace" for verb, _ in storage.calls)
     clock.now = begun + LAST_USE
     assert sessions.find(secret)
-    assert sessions.list("ann")[0].last_used_at == clock.now
+    assert listed(sessions)[0].last_used_at == clock.now
 
 
 def test_an_ended_session_is_not_written_anew(sessions, storage, clock, actor):
@@ -277,9 +283,9 @@ def test_a_session_of_an_older_version_goes_on(sessions, storage, actor):
     older = {name: value for name, value in orjson.loads(stored.data).items() if name not in new}
     storage.replace(key, orjson.dumps(older), stored.revision)
     assert sessions.find(secret) == "ann"
-    (listed,) = sessions.list("ann")
-    assert (listed.created_at, listed.ip) == (None, "")
-    sessions.end("ann", listed.id, actor=actor)
+    (found,) = listed(sessions)
+    assert (found.created_at, found.ip) == (None, "")
+    sessions.end("ann", found.id, actor=actor)
     assert sessions.find(secret) is None
 
 
@@ -287,4 +293,86 @@ def test_a_damaged_session_hides_no_other(sessions, storage, actor):
     """Others are listed and can be ended; check tells of it."""
     sessions.create(ANN, actor=actor)
     storage.create("sessions/" + "0" * 64 + ".json", b"{")
-    assert len(sessions.list("ann")) == 1
+    assert len(listed(sessions)) == 1
+
+
+def test_sessions_are_listed_page_by_page(sessions, clock, actor):
+    """Each once, the newest first, also when some end meanwhile; another account's page has no cursor of this one."""
+    ids = []
+    for _ in range(7):
+        ids.insert(0, sessions.id_of(sessions.create(ANN, actor=actor)[0]))
+        clock.forward(seconds=1)
+    found, after = sessions.page("ann", limit=3)
+    assert [one.id for one in found] == ids[:3]
+    sessions.end("ann", ids[2], actor=actor)
+    sessions.end("ann", ids[3], actor=actor)
+    found, after = sessions.page("ann", after=after, limit=3)
+    assert ([one.id for one in found], after) == (ids[4:], None)
+    assert sessions.page("bob", after=None) == ([], None)
+
+
+@pytest.mark.parametrize("after", ["", "x", "20261122T120000.000Z", "20261122T120000.000Z-" + "0" * 64])
+def test_a_page_behind_nothing_is_refused(sessions, after):
+    """Only what a page returned is a cursor."""
+    with pytest.raises(BadRequest):
+        sessions.page("ann", after=after)
+
+
+def test_a_list_reads_nothing_of_others(sessions, storage, epochs, clock, actor):
+    """However many sessions there are, a page reads its own, and no more of those that a new password ended."""
+    for user in (BOB, ANN) * 30:
+        sessions.create(user, actor=actor)
+        clock.forward(seconds=1)
+    fresh = SessionStore(storage, epoch_of=epochs, trail=sessions.trail, clock=clock)
+    storage.calls.clear()
+    found, after = fresh.page("ann", limit=5)
+    assert len(found) == 5
+    assert after is not None
+    assert sum("read" in verb for verb, _ in storage.calls) == 5
+    epochs["ann"] = "e2"
+    mine, _ = sessions.create(ANN, actor=actor)
+    assert [one.id for one in listed(fresh)] == [sessions.id_of(mine)]
+
+
+def test_a_page_reads_a_bounded_number(sessions, epochs, actor, monkeypatch):
+    """A page without any session has another behind it, as long as something was not looked at."""
+    monkeypatch.setattr("nproxy_mw.accounts.sessions.MAX_READ", 2)
+    for _ in range(5):
+        sessions.create(ANN, actor=actor)
+    epochs["ann"] = "e2"
+    pages, after = 0, None
+    while pages == 0 or after is not None:
+        found, after = sessions.page("ann", after=after)
+        assert found == []
+        pages += 1
+    assert pages == 3
+
+
+def test_a_session_without_a_mark_is_listed(sessions, storage, clock, actor):
+    """A process was killed before it wrote the mark, or an earlier version stored the session."""
+    ids = []
+    for _ in range(3):
+        ids.insert(0, sessions.id_of(sessions.create(ANN, actor=actor)[0]))
+        clock.forward(minutes=1)
+    marks = sorted(storage.list("sessions-by-account"))
+    assert len(marks) == 3
+    storage.delete(marks[1])
+    assert [one.id for one in listed(sessions)] == ids
+    assert listed(sessions, "bob") == []
+    sessions.end("ann", ids[1], actor=actor)
+    assert [one.id for one in listed(sessions)] == [ids[0], ids[2]]
+
+
+def test_a_mark_that_cannot_be_written_refuses_nobody(sessions, storage, actor):
+    """The session begins, is listed and ends; a mark that stays lists nothing."""
+    storage.broken["create", "sessions-by-account"] = StorageUnavailable("full")
+    first, _ = sessions.create(ANN, actor=actor)
+    storage.broken.clear()
+    second, _ = sessions.create(ANN, actor=actor)
+    assert {one.id for one in listed(sessions)} == {sessions.id_of(first), sessions.id_of(second)}
+    storage.broken["delete", "sessions-by-account"] = StorageUnavailable("away")
+    for secret in (first, second):
+        sessions.revoke(secret, actor=actor)
+    storage.broken.clear()
+    assert len(list(storage.list("sessions-by-account"))) == 1
+    assert listed(sessions) == []

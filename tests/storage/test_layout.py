@@ -43,6 +43,10 @@ EXAMPLES: dict[ObjectKind, tuple[tuple[object, ...], str]] = {
     layout.ORGANIZATION: (("acme",), "organisations/acme.json"),
     layout.ADMINISTRATOR: (("ann",), "administrators/ann.json"),
     layout.SESSION: ((SHA256,), f"sessions/{SHA256}.json"),
+    layout.SESSION_MARK: (
+        ("ann", f"20261122T120000.000Z-{SHA256}"),
+        f"sessions-by-account/ann/20261122T120000.000Z-{SHA256}.json",
+    ),
     layout.ATTEMPTS: (("name", "0ff"), "attempts/name/0ff.json"),
     layout.PROBE: (("0" * 32,), f"probe/{'0' * 32}"),
     layout.COPY: ((), "upkeep/copy.json"),

@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from nproxy_mw.access import User
 from nproxy_mw.accounts.sessions import SessionStore
-from nproxy_mw.errors import Conflict, Forbidden, NotFound, Unauthenticated
+from nproxy_mw.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthenticated
 from nproxy_mw.http.json_bodies import CREDENTIALS
 from nproxy_mw.http.messages import Response
 from nproxy_mw.middleware.management.calls import DONE, Call, bearer, reply
 from nproxy_mw.middleware.management.operations import ForUsers, Operation
+from nproxy_mw.middleware.management.reading import PAGE_SCHEMA, limit_in
 from nproxy_mw.middleware.management.schemas import (
     ACCOUNT_NAME,
     CREDENTIAL,
     MAYBE_SLUGS,
+    MAYBE_TEXT,
     PASSWORD,
     ROLE,
+    SESSION_CURSOR,
     a_list,
     an_object,
     ref,
@@ -82,12 +85,16 @@ class AccountCalls:
         return DONE
 
     def list_sessions(self, call: Call) -> Response:
-        """Returns the sessions of an account, newest first; the one that the call is made with is marked."""
+        """Returns a page of the sessions of an account, newest first; the one that the call is made with is marked."""
         name = self._own_or_any(call)
-        call.query()
-        mine = self.sessions.id_of(bearer(call.environ))
-        shown = [one.to_document() | {"isCurrent": one.id == mine} for one in self.sessions.list(name)]
-        return reply({"sessions": shown})
+        query, mine = call.query("after", "limit"), self.sessions.id_of(bearer(call.environ))
+        limit = limit_in(query)
+        try:
+            found, cursor = self.sessions.page(name, after=query.get("after"), limit=limit)
+        except BadRequest as error:
+            raise InvalidFields({"after": error.message}, code=error.code) from error
+        shown = [one.to_document() | {"isCurrent": one.id == mine} for one in found]
+        return reply({"sessions": shown, "next": cursor})
 
     def end_sessions(self, call: Call) -> Response:
         """Ends all sessions of an account, or all but the one that the call is made with."""
@@ -198,9 +205,10 @@ class AccountCalls:
                 "GET",
                 path,
                 "listSessions",
-                "The sessions of an account: one's own, or any for platform administrators",
+                "One page of the sessions of an account, newest first: one's own, or any for platform administrators",
                 ForUsers(self.list_sessions),
-                an_object({"sessions": a_list(ref("SignedInSession"))}),
+                an_object({"sessions": a_list(ref("SignedInSession")), "next": MAYBE_TEXT}),
+                query=PAGE_SCHEMA | {"after": SESSION_CURSOR},
             ),
             Operation(
                 "DELETE",

@@ -140,9 +140,12 @@ def _sessions(request: PageRequest) -> SessionStore:
 
 def _sessions_of(request: PageRequest, name: str, *place: str) -> dict[str, object]:
     """The sessions of an account, whose page is at *place*."""
-    sessions = _sessions(request)
+    sessions, after = _sessions(request), request.query.text("after") or None
+    found, cursor = sessions.page(name, after=after)
     return {
-        "sessions": page_of(sessions.list(name), request.query.text("page")),
+        "sessions": found,
+        "after": after,
+        "next": cursor,
         "current": sessions.id_of(request.secret),
         "end_url": lambda session: request.link(*place, "sessions", session, "end"),
     }
