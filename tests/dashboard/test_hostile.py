@@ -18,7 +18,7 @@ TAGS = frozenset(
     {*("html", "head", "meta", "title", "link", "script", "body", "header", "span", "nav", "form", "input", "button")}
     | {*("a", "div", "ul", "ol", "li", "main", "p", "h1", "h2", "h3", "h4", "h5", "h6", "dl", "dt", "dd", "table")}
     | {*("thead", "tbody", "tr", "th", "td", "time", "code", "pre", "section", "fieldset", "legend", "label", "select")}
-    | {*("option", "textarea", "details", "summary", "em", "strong", "small", "svg", "rect", "line", "text", "br")}
+    | {*("option", "textarea", "details", "summary", "em", "strong", "small", "svg", "rect", "line", "br")}
     | {*("blockquote", "del", "s", "hr")}
 )
 ATTRIBUTES = frozenset(
@@ -26,7 +26,7 @@ ATTRIBUTES = frozenset(
     | {*("value", "for", "maxlength", "minlength", "required", "autocomplete", "autocapitalize", "spellcheck", "role")}
     | {*("aria-describedby", "aria-label", "aria-current", "aria-labelledby", "aria-invalid", "tabindex", "scope")}
     | {*("datetime", "checked", "selected", "rows", "inputmode", "open", "viewbox", "x", "y", "x1", "x2", "y1", "y2")}
-    | {*("width", "height", "text-anchor", "data-label", "start", "form", "formaction")}
+    | {*("width", "height", "preserveaspectratio", "data-label", "start", "form", "formaction")}
 )
 LINK = re.compile(r"(/-/dashboard(/[^\s]*)?|https?://[^\s]+|mailto:[^\s]+|#[\w-]+|\?[^\s]*)")
 

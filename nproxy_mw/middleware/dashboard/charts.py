@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-WIDTH, HEIGHT, FOOT = 800, 120, 20
+WIDTH, HEIGHT = 800, 120
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from nproxy_mw.audit.checkpoints import Checkpoints
 from nproxy_mw.firewall.upstream_state import upstream_state
 from nproxy_mw.middleware.dashboard.activity import DAYS, Activity
 from nproxy_mw.middleware.dashboard.answers import Answer, Page
-from nproxy_mw.middleware.dashboard.charts import FOOT, HEIGHT, WIDTH, Chart, chart
+from nproxy_mw.middleware.dashboard.charts import HEIGHT, WIDTH, Chart, chart
 from nproxy_mw.middleware.dashboard.pages.tokens import SOON
 from nproxy_mw.middleware.dashboard.request import PageRequest
 from nproxy_mw.packages.search.queries import PackageSort
@@ -38,7 +38,6 @@ def show(request: PageRequest) -> Answer:
         "days": DAYS,
         "width": WIDTH,
         "height": HEIGHT,
-        "foot": FOOT,
     }
     return Page("overview.html", "Overview", values)
 
