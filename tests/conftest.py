@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import HealthCheck, settings
+from support.patience import lengthen
 from support.registry import RegistryFixture
 
 from nproxy_mw.testing.engines import Engine, EngineFailed, find_weed, seaweedfs
@@ -65,6 +66,14 @@ def fresh_environment(
                     patch.delenv(name)
             patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
         yield patch
+
+
+@pytest.fixture(autouse=True, scope="session")
+def much_patience() -> Iterator[None]:
+    """However busy the machine is, nothing is given up on."""
+    with pytest.MonkeyPatch.context() as patch:
+        lengthen(patch)
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.logs import messages_of
 from werkzeug.test import Client
 
 from nproxy_mw import Grant, organization_at
@@ -87,7 +88,7 @@ def test_a_layer_of_the_host_outside_knows_what_was_found(
         client.get("/lodash", headers=headers | npm),
         client.get("/@acme/absent", headers=npm),
     ]
-    lines = [record.getMessage().partition(" ") for record in caplog.records]
+    lines = [message.partition(" ") for message in messages_of(caplog, "registry.access")]
     assert [line[2] for line in lines] == [
         "ci @acme/absent internal 404 Not Found",
         "ci lodash upstream 404 Not Found",

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import subprocess
 import time
+from contextlib import suppress
 
 from benchmarks.errors import MeasureFailed
+
+# Below those that the system gives to whoever asks for any, which would be taken before the server begins.
+_PORTS = range(10_000, 32_000)
 
 _PAUSE = 0.002  # seconds between two looks
 
 
 def free_port() -> int:
     """Returns a port of the loopback on which nothing listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    choice = random.SystemRandom()  # the other one may be seeded alike in several processes
+    while True:
+        port = choice.choice(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def is_listening(host: str, port: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support.ports import silent_url
 
 from benchmarks.errors import MeasureFailed
 from benchmarks.http.crowd import ask, work_through
@@ -10,7 +11,6 @@ from benchmarks.http.messages import Request
 from benchmarks.load.own import Own, Tally, summary
 from benchmarks.load.port import Load
 from benchmarks.load.wrk import Wrk, outcome
-from benchmarks.system.ports import free_port
 from benchmarks.upstream.process import running
 
 WRK = """\
@@ -51,8 +51,8 @@ def test_no_answer_is_a_failure():
     """A dead server has no latency."""
     with pytest.raises(MeasureFailed):
         summary([Tally([], 5)])
-    with pytest.raises(MeasureFailed):
-        Own().drive(Load(f"http://127.0.0.1:{free_port()}", Request("/"), 2, 0))
+    with silent_url() as url, pytest.raises(MeasureFailed):
+        Own().drive(Load(url, Request("/"), 2, 0))
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -89,9 +89,9 @@ def test_a_crowd_keeps_the_order(upstream, corpus):
 
 def test_a_crowd_reports_what_failed():
     """Nobody listens: each exchange says so."""
-    url = f"http://127.0.0.1:{free_port()}"
-    exchanges = work_through(url, [Request("/")] * 3, 2).exchanges
+    with silent_url() as url:
+        exchanges = work_through(url, [Request("/")] * 3, 2).exchanges
+        with pytest.raises(MeasureFailed, match="GET / was not answered"):
+            ask(url, Request("/"))
     assert [one.response for one in exchanges] == [None] * 3
     assert all(one.error for one in exchanges)
-    with pytest.raises(MeasureFailed, match="GET / was not answered"):
-        ask(url, Request("/"))

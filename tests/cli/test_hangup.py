@@ -60,7 +60,7 @@ def serving(folder, terminal, how="plainly"):
     finally:
         if process.poll() is None:
             process.terminate()
-        process.wait(30)
+        process.wait(60)
 
 
 def has_workers(process):

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from support.chaos import Storm, servers
+from support.logs import messages_of
 from support.publications import publish
 from support.registry import ACTOR
 from support.server import program
@@ -67,7 +68,7 @@ def test_what_a_crash_leaves_is_mended(url, parts, caplog):
     assert found(url) != []
     repair.begin(url).join()
     assert found(url) == []
-    (line,) = caplog.messages
+    (line,) = messages_of(caplog, repair.__name__)
     assert line.startswith("the audit trail was completed after a crash: ")
 
 
@@ -80,7 +81,7 @@ def test_sound_store_is_left_as_it_is(url, caplog):
         f"orgs/{org}/upkeep/mended.json" for org in ("acme", "system")
     }
     assert before.keys() <= after.keys()
-    assert caplog.messages == []
+    assert messages_of(caplog, repair.__name__) == []
 
 
 def test_empty_store_is_left_empty(tmp_path):
@@ -95,7 +96,7 @@ def test_one_process_mends_at_a_time(url, caplog):
     with repair.lock_of(url).hold("mending", 1.0):
         repair.mend(url, 0.01)
     assert found(url) != []
-    assert caplog.messages == []
+    assert messages_of(caplog, repair.__name__) == []
 
 
 def test_lock_of_mending_is_in_nobodys_way(url):
@@ -111,7 +112,7 @@ def test_effort_is_bounded(url, caplog):
     with pytest.raises(OutOfTime):
         repair_quickly(open_storage(url), 3.0, lambda: next(ticks))
     repair.mend(url, -1.0)
-    assert caplog.messages[-1].endswith("run 'nproxy-mw check --repair'")
+    assert messages_of(caplog, repair.__name__)[-1].endswith("run 'nproxy-mw check --repair'")
 
 
 def test_failure_is_one_line(url, monkeypatch, caplog):
@@ -123,8 +124,9 @@ def test_failure_is_one_line(url, monkeypatch, caplog):
     repair.mend("gopher://x")
     monkeypatch.setattr(repair, "repair_quickly", fail)
     repair.mend(url)
-    assert len(caplog.messages) == 2
-    assert all("\n" not in line and "check --repair" in line for line in caplog.messages)
+    lines = messages_of(caplog, repair.__name__)
+    assert len(lines) == 2
+    assert all("\n" not in line and "check --repair" in line for line in lines)
 
 
 def test_store_in_memory_has_no_lock_between_processes():

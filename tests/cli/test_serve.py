@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pty
-import re
 import resource
 import signal
 import socket
@@ -17,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.ports import free_port
 from support.publications import ACTOR, publish
 from support.running import PROGRAM, STOPPED, Running
 
@@ -112,11 +112,11 @@ def test_folder_that_cannot_be_written_is_one_sentence(capsys, tmp_path, scopes)
 @pytest.mark.e2e
 def test_ctrl_c_stops_cleanly_and_frees_the_port(tmp_path):
     """Exit code 0, no traceback, and the next server can listen there."""
-    with Running(tmp_path, "--scope", "@acme") as server:
-        with urllib.request.urlopen(f"{server.url}-/ping", timeout=10) as response:
+    port = free_port()
+    with Running(tmp_path, "--scope", "@acme", "--bind", f"127.0.0.1:{port}") as server:
+        with urllib.request.urlopen(f"{server.url}-/ping", timeout=60) as response:
             assert response.read() == b"{}"
         assert server.stop() == 0
-        port = int(server.url.rstrip("/").rpartition(":")[2])
         with socket.create_server(("127.0.0.1", port)):
             pass
     assert server.said == STOPPED
@@ -140,7 +140,7 @@ def test_first_start_tells_the_next_steps(tmp_path):
     with Running(tmp_path) as server:
         headers = {"Authorization": f"Bearer {made.stdout.strip()}"}
         asked = urllib.request.Request(f"{server.url}-/whoami", headers=headers)
-        with urllib.request.urlopen(asked, timeout=10) as response:
+        with urllib.request.urlopen(asked, timeout=60) as response:
             assert b"username" in response.read()
     assert "npm publish" not in "\n".join([*server.greeting, server.rest])
 
@@ -152,7 +152,7 @@ def test_file_configures_the_server(tmp_path):
         'bind = "127.0.0.1:1"\nstorage = "kept"\nscope = ["@acme"]\naccess-log = true\nlog-format = "json"\n'
     )
     with Running(tmp_path, "--config", "nproxy.toml") as server:
-        with urllib.request.urlopen(f"{server.url}-/ping?x=secret", timeout=10):
+        with urllib.request.urlopen(f"{server.url}-/ping?x=secret", timeout=60):
             wait_until(lambda: server.said.count("\n"))  # a request is logged when its answer is sent
         server.stop()
     assert f"@acme/* from {tmp_path / 'kept'}." in "\n".join(server.greeting)
@@ -177,19 +177,18 @@ def test_restart_on_a_full_disk_serves_reads(tmp_path):
     publish(organization_at(str(store)), "@acme/utils", "1.0.0")
     with Running(tmp_path, "--scope", "@acme", prepare=nothing_can_be_written) as server:
         asked = urllib.request.Request(f"{server.url}@acme%2futils", headers={"Authorization": f"Bearer {token}"})
-        with urllib.request.urlopen(asked, timeout=10) as response:
+        with urllib.request.urlopen(asked, timeout=60) as response:
             assert b'"1.0.0"' in response.read()
         asked = urllib.request.Request(f"{server.url}@acme%2fnew", b"{}", asked.headers, method="PUT")
         with pytest.raises(urllib.error.HTTPError):
-            urllib.request.urlopen(asked, timeout=10)
+            urllib.request.urlopen(asked, timeout=60)
     assert "It is read meanwhile, and nothing can be published." in server.said
 
 
 @pytest.mark.e2e
 def test_greeting_that_nobody_reads_stops_nothing(tmp_path):
     """A pipe whose reader is gone: the server serves on, without a traceback."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     environ = {**os.environ, "PYTHONDEVMODE": "", "NPROXY_BIND": f"127.0.0.1:{port}", "NPROXY_UPSTREAM": "none"}
     reader, writer = os.pipe()
     os.close(reader)
@@ -200,21 +199,22 @@ def test_greeting_that_nobody_reads_stops_nothing(tmp_path):
         wait_until(lambda: is_listening(port))
         process.send_signal(signal.SIGINT)
         assert process.stderr.read() == STOPPED
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0
 
 
 def is_listening(port):
     with socket.socket() as client:
         if client.connect_ex(("127.0.0.1", port)):
             return False
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ping", timeout=20) as response:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ping", timeout=60) as response:
         return response.status == 200
 
 
 @pytest.mark.e2e
 def test_closed_terminal_leaves_no_orphan(tmp_path):
     """The server ends with the terminal it was started in, as every other program there does."""
-    environ = {**os.environ, "PYTHONDEVMODE": "", "NPROXY_BIND": "127.0.0.1:0", "NPROXY_UPSTREAM": "none"}
+    port = free_port()
+    environ = {**os.environ, "PYTHONDEVMODE": "", "NPROXY_BIND": f"127.0.0.1:{port}", "NPROXY_UPSTREAM": "none"}
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(tmp_path)
@@ -222,7 +222,6 @@ def test_closed_terminal_leaves_no_orphan(tmp_path):
     said = b""
     while b"Internal packages only" not in said:
         said += os.read(terminal, 4096)
-    port = int(re.search(rb"http://127\.0\.0\.1:([0-9]+)/", said)[1])
     os.close(terminal)
     assert os.waitpid(pid, 0)[1] == 0
     with socket.create_server(("127.0.0.1", port)):
@@ -236,7 +235,7 @@ def test_hangup_without_a_terminal_is_a_reload(tmp_path):
         before = worker_of(server.process.pid)
         server.process.send_signal(signal.SIGHUP)
         wait_until(lambda: worker_of(server.process.pid) not in (None, before))
-        with urllib.request.urlopen(f"{server.url}-/ping", timeout=10) as response:
+        with urllib.request.urlopen(f"{server.url}-/ping", timeout=60) as response:
             assert response.status == 200
         assert server.stop() == 0
 
@@ -257,7 +256,7 @@ def worker_of(pid):
 def test_server_on_s3_starts_and_stops_without_a_traceback(tmp_path, s3_url):
     """Nothing that was opened before the workers were forked is there in them."""
     with Running(tmp_path, "--storage", f"{s3_url}/serve") as server:
-        with urllib.request.urlopen(f"{server.url}-/ping", timeout=20) as response:
+        with urllib.request.urlopen(f"{server.url}-/ping", timeout=60) as response:
             assert response.status == 200
         assert server.stop() == 0
     assert server.said == STOPPED

@@ -81,5 +81,5 @@ class TestOsvApi(TestOsvDatabase):
         answers = Answers(tmp_path / "answers.db")
         with scripted_web() as server:
             server.pages = {"/v1/query": answer}
-            yield OsvApi(server.url, answers=answers, web=Web(timeout=5.0))
+            yield OsvApi(server.url, answers=answers, web=Web(timeout=60.0))
         answers.close()

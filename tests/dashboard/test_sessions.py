@@ -101,7 +101,7 @@ def test_a_bug_answers_a_page(
         page = ann.submit(page, "audit/verify")
     assert page.status == 500
     assert "text/html" in page.headers["content-type"]
-    (record,) = (one for one in caplog.records if one.exc_info)
+    (record,) = (one for one in caplog.records if one.exc_info and one.exc_info[1] is bug)
     request_id = record.args[0] if isinstance(record.args, tuple) else ""
     assert request_id
     assert str(request_id) in page.text

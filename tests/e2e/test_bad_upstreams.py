@@ -209,7 +209,7 @@ def assert_lie(served: Served, install: Installer, tree: Sequence[str], path: st
 
 def told(served: Served, path: str) -> str:
     """What a client is told that asks for *path*."""
-    connection = HTTPConnection(urlsplit(served.url).netloc, timeout=30)
+    connection = HTTPConnection(urlsplit(served.url).netloc, timeout=60)
     connection.request("GET", path)
     answer = connection.getresponse()
     sentence: str = json.loads(answer.read())["error"]

@@ -30,7 +30,7 @@ CONNECTIONS = 16
 @contextmanager
 def connections(served: Served) -> Iterator[list[HTTPConnection]]:
     """Connections that stay with their workers."""
-    opened = [HTTPConnection(urlsplit(served.url).netloc, timeout=30) for _ in range(CONNECTIONS)]
+    opened = [HTTPConnection(urlsplit(served.url).netloc, timeout=60) for _ in range(CONNECTIONS)]
     try:
         yield opened
     finally:

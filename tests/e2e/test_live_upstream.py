@@ -26,7 +26,7 @@ def live(npm_program: Sequence[str], tmp_path: Path) -> Iterator[Npm]:
         yield Npm(npm_program, tmp_path / "npm", line.removeprefix(READY).split("/ ")[0], token.stdout.strip())
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
 
 
 def test_application_is_installed_through_one_url(live: Npm, tmp_path: Path) -> None:

@@ -28,14 +28,14 @@ def served(upstream: RecordingUpstream, tmp_path: Path) -> Iterator[Served]:
 
 def status(url: str) -> int:
     try:
-        with urlopen(Request(url), timeout=30) as answer:
+        with urlopen(Request(url), timeout=60) as answer:
             return int(answer.status)
     except HTTPError as error:
         return error.code
 
 
 def workers_of(pid: int) -> list[int]:
-    listed = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, timeout=30, check=False)
+    listed = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, timeout=60, check=False)
     return [int(line) for line in listed.stdout.split()]
 
 

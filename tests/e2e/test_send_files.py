@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from support.impatient import eventually
+from support.ports import free_port
 from support.programs import Npm, Served, gunicorn
 
 from nproxy_mw.testing.documents import publish_document
@@ -65,8 +66,7 @@ def direct(upstream: RecordingUpstream, tmp_path_factory: pytest.TempPathFactory
 def front(nginx: str, direct: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """nginx before it, with the docs' own configuration: only places and ports are others."""
     folder = tmp_path_factory.mktemp("nginx")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     (folder / "files").symlink_to(direct.storage)  # so that they can go away
     places = {
         "8080": f"127.0.0.1:{port}",

@@ -49,7 +49,7 @@ def serving(folder: Path, upstream: RecordingUpstream, *, slim: bool) -> Iterato
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(10)
+        thread.join(60)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.histories import releases
+from support.logs import messages_of
 
 from nproxy_mw.intelligence import lists
 from nproxy_mw.intelligence.lists import LOOK, ListFile, parse_list
@@ -170,7 +171,8 @@ def test_last_good_state(
         for _ in range(3):
             assert watched.condemned() == ["1.0.0"]
             watched.wait()
-    assert [one.message.partition(", its")[0] for one in caplog.records] == [f"the list {watched.path} cannot be read"]
+    said = [message.partition(", its")[0] for message in messages_of(caplog, lists.__name__)]
+    assert said == [f"the list {watched.path} cannot be read"]
     assert watched.list.revision == revision
     if watched.path.is_dir():
         watched.path.rmdir()

@@ -68,7 +68,7 @@ def api(server: ScriptedWeb, time: Time, answers: Answers) -> OsvApi:
 
 def another(server: ScriptedWeb, time: Time, answers: Answers) -> OsvApi:
     """The same API for another process."""
-    return OsvApi(server.url, answers=answers, web=Web(timeout=5.0), clock=time, monotonic=time.monotonic)
+    return OsvApi(server.url, answers=answers, web=Web(timeout=60.0), clock=time, monotonic=time.monotonic)
 
 
 def versions(api: OsvApi) -> list[str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 
 import pytest
 from support.forks import holds_in_child
+from support.ports import silent_url
 from support.scripted_web import Reply, ScriptedWeb, as_json, scripted_web
 
 from nproxy_mw.intelligence import web as web_module
@@ -22,7 +22,7 @@ def server() -> Iterator[ScriptedWeb]:
 @pytest.fixture
 def web(monkeypatch: pytest.MonkeyPatch) -> Web:
     monkeypatch.setattr(web_module, "_RETRY", web_module._RETRY.new(backoff_factor=0))  # so that nothing waits
-    return Web(timeout=5.0)
+    return Web(timeout=60.0)
 
 
 def got(web: Web, url: str, limit: int = 1000) -> bytes:
@@ -110,11 +110,8 @@ def test_connections_of_another_process(server: ScriptedWeb, web: Web) -> None:
 
 def test_unreachable(web: Web) -> None:
     """A port where nobody listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with pytest.raises(FetchFailed, match="cannot be reached") as caught:
-        got(web, f"http://127.0.0.1:{port}/a?signature=secret")
+    with silent_url() as url, pytest.raises(FetchFailed, match="cannot be reached") as caught:
+        got(web, f"{url}/a?signature=secret")
     assert "secret" not in str(caught.value)
     assert caught.value.answered is None
 

@@ -6,6 +6,7 @@ import logging
 
 import pytest
 from support.client import Client
+from support.logs import messages_of
 from support.registry import ACTOR
 
 from nproxy_mw import registry
@@ -65,9 +66,7 @@ def test_full_disk_does_not_stop_a_start(url, start, monkeypatch, caplog):
     monkeypatch.setattr(organization, "open_storage", lambda url, **how: Full(open_storage(url, **how)))
     with caplog.at_level(logging.WARNING, "nproxy_mw"):
         app = start(url)
-    assert [record.getMessage() for record in caplog.records] == [
-        f"{FULL} It is read meanwhile, and nothing can be published."
-    ]
+    assert messages_of(caplog, organization.__name__) == [f"{FULL} It is read meanwhile, and nothing can be published."]
     path = "/-/ping" if not isinstance(getattr(app, "resolve", None), ByPath) else "/default/-/ping"
     assert Client(app).get(path).status == 200
 

@@ -332,7 +332,7 @@ def test_first_index_is_made_while_answers_are_given(host, storage, clock, monke
     one = host()
     for number in range(5):
         one.publish(f"@acme/p{number}")
-    monkeypatch.setattr(index, "FIRST_PATIENCE", 0.5)
+    monkeypatch.setattr(index, "FIRST_PATIENCE", -1.0)
     monkeypatch.setattr(refresh, "BATCH", 2)
     monkeypatch.setattr(refresh, "PROGRESS", -1.0)
     caplog.set_level(logging.INFO)
@@ -342,12 +342,13 @@ def test_first_index_is_made_while_answers_are_given(host, storage, clock, monke
     def read(self, key):
         if key.endswith("p4/record.json"):
             reached.set()
-            gate.wait(30)
+            gate.wait(60)
         return real(self, key)
 
     monkeypatch.setattr(LocalStorage, "read", read)
+    one.index._comparison.start()
+    assert reached.wait(60)
     found = one.index.page(sort=PackageSort.NAME, after=None, text="", size=250)
-    assert reached.is_set()
     assert not found.is_complete
     assert found.total < 5
     one.publish("@acme/meanwhile")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import threading
+
+from support.logs import messages_of
 
 from nproxy_mw.errors import StorageUnavailable
 from nproxy_mw.packages.search import jobs
@@ -32,6 +33,7 @@ def test_work_is_not_begun_twice_at_once():
 
 def test_failure_is_kept_and_not_repeated_at_once(caplog, monkeypatch):
     """The log has it once, and the work is begun again after a pause."""
+    monkeypatch.setattr(jobs, "PAUSE", 3600.0)
     failing = [True]
 
     def work():
@@ -42,7 +44,7 @@ def test_failure_is_kept_and_not_repeated_at_once(caplog, monkeypatch):
     for _ in range(3):
         job.start()
         job.wait(30)
-    assert [record.getMessage() for record in caplog.records] == ["work: The storage is away."]
+    assert messages_of(caplog, jobs.__name__) == ["work: The storage is away."]
     assert isinstance(job.failure, StorageUnavailable)
     failing.clear()
     monkeypatch.setattr(jobs, "PAUSE", -1.0)
@@ -53,9 +55,9 @@ def test_failure_is_kept_and_not_repeated_at_once(caplog, monkeypatch):
 
 def test_bug_is_logged(caplog):
     """With its traceback; the thread ends in silence otherwise."""
-    job = Job("work", lambda: [][0])
+    job = Job("broken work", lambda: [][0])
     job.start()
     job.wait(30)
-    (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    (record,) = [record for record in caplog.records if record.getMessage() == "broken work failed"]
     assert record.exc_info is not None
     assert record.exc_info[0] is IndexError

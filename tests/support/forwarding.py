@@ -59,7 +59,7 @@ class Client:
     def __init__(self, upstream_url: str, app: Any = None, **options: Any) -> None:
         self.options = {"public_url": BASE, **options}
         settings = self.options.pop("settings", FixedSettings())
-        transport = Urllib3Transport(upstream_url, read_timeout=5, allowed_origins=self.options.pop("origins", ()))
+        transport = Urllib3Transport(upstream_url, read_timeout=60, allowed_origins=self.options.pop("origins", ()))
         layers = [partial(ScopeRouter, settings=settings), partial(Authenticate, tokens=Tokens()), ErrorResponses]
         self.app: Any = validator(Forwarder(app, transport=transport, **self.options))
         for layer in layers:

@@ -62,7 +62,7 @@ class Impatient:
         connection = socket.socket()
         if buffer:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        connection.settimeout(30)
+        connection.settimeout(60)
         connection.bind((source, 0))
         connection.connect(self.address)
         connection.sendall(sent)
@@ -82,7 +82,7 @@ class Impatient:
     def ask(self, method, path, body=None, *, source="127.0.0.1", chunked=False, **headers):
         """A request as any client makes it; status and JSON."""
         headers = {"Authorization": f"Bearer {self.token}", **headers}
-        with closing(HTTPConnection(*self.address, timeout=30, source_address=(source, 0))) as connection:
+        with closing(HTTPConnection(*self.address, timeout=60, source_address=(source, 0))) as connection:
             data = body and json.dumps(body).encode()
             connection.request(method, path, iter([data]) if chunked else data, headers, encode_chunked=chunked)
             answer = connection.getresponse()

@@ -81,7 +81,7 @@ def gunicorn(folder: Path, upstream: RecordingUpstream, *options: str, scope: st
         yield Served(line.removeprefix(READY).split("/ ")[0], storage, upstream, process.pid)
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
 
 
 @contextmanager
@@ -97,7 +97,7 @@ def mounted(folder: Path, upstream: RecordingUpstream) -> Iterator[Served]:
     finally:
         server.close()
         server.task_dispatcher.shutdown()
-        thread.join(10)
+        thread.join(60)
 
 
 @dataclass

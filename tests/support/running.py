@@ -44,14 +44,14 @@ class Running:
             self.greeting.append(line.rstrip())
             if line.startswith(_LAST):
                 return self
-        self._reader.join(timeout=30)
+        self._reader.join(timeout=60)
         raise AssertionError(self.said)
 
     def __exit__(self, *_: object) -> None:
         with self.process:
             self.process.terminate()
             self.rest = self.process.stdout.read()
-            self._reader.join(timeout=30)
+            self._reader.join(timeout=60)
 
     @property
     def said(self) -> str:
@@ -66,4 +66,4 @@ class Running:
     def stop(self) -> int:
         """Stops it as Ctrl-C does; answers its exit code."""
         self.process.send_signal(signal.SIGINT)
-        return int(self.process.wait(timeout=30))
+        return int(self.process.wait(timeout=60))

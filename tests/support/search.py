@@ -55,7 +55,7 @@ class Host:
     def wait(self) -> None:
         """Waits for what goes on in the background."""
         for job in (self.index._check, self.index._comparison):
-            job.wait(30.0)
+            job.wait(120.0)
 
 
 def summary_of(name: str, **fields: Any) -> dict[str, Any]:

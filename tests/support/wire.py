@@ -44,7 +44,7 @@ class raw_server:  # noqa: N801
             connection.recv(65536)
             connection.sendall(self.sent)
             if self.keep:
-                self.done.wait(30)
+                self.done.wait(60)
 
     def __exit__(self, *_: object) -> None:
         self.done.set()

@@ -58,8 +58,8 @@ def _under(
             yield Served(f"http://{match[1].removeprefix('http://')}", storage, upstream, process.pid)
         finally:
             process.terminate()
-            process.wait(timeout=30)
-            reader.join(timeout=30)
+            process.wait(timeout=60)
+            reader.join(timeout=60)
 
 
 def _kept(line: str, said: list[str]) -> str:

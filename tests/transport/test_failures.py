@@ -5,20 +5,21 @@ from __future__ import annotations
 import logging
 import ssl
 import threading
+from contextlib import suppress
 
 import pytest
+from support.ports import silent_url
 from support.wire import MIB, raw_server, read
 
 from nproxy_mw.errors import UpstreamTimeout, UpstreamUnavailable
 from nproxy_mw.testing.upstream import RecordingUpstream, Reply
+from nproxy_mw.upstream.responses import UpstreamResponse
 from nproxy_mw.upstream.transport import Urllib3Transport
 
 
 def test_refused_connection_is_unavailable_and_names_no_host(caplog: pytest.LogCaptureFixture) -> None:
     """The client learns that the upstream is down, the log learns which; neither learns the password."""
-    with RecordingUpstream() as gone:
-        url = gone.url
-    with caplog.at_level(logging.WARNING), pytest.raises(UpstreamUnavailable) as caught:
+    with silent_url() as url, caplog.at_level(logging.WARNING), pytest.raises(UpstreamUnavailable) as caught:
         Urllib3Transport(url.replace("//", "//user:secret@")).send("GET", "/lodash")
     assert "127.0.0.1" not in caught.value.message
     assert caught.value.__cause__ is not None
@@ -51,10 +52,17 @@ def test_slow_upstream_is_a_timeout(upstream: RecordingUpstream) -> None:
 
 def test_body_that_stalls_is_a_timeout() -> None:
     """The rule holds while the body is read, too."""
-    with raw_server(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello", keep=True) as url:
-        answer = Urllib3Transport(url, read_timeout=0.5).send("GET", "/x")
-        with answer, pytest.raises(UpstreamTimeout):
-            list(answer.stream())
+    sent = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello"
+    with raw_server(sent, keep=True) as url, begun_answer(url) as answer, pytest.raises(UpstreamTimeout):
+        list(answer.stream())
+
+
+def begun_answer(url: str) -> UpstreamResponse:
+    """An answer whose head came in time. How much time that takes, the machine says."""
+    for seconds in (0.1, 0.5, 2.5, 12.5):
+        with suppress(UpstreamTimeout):
+            return Urllib3Transport(url, read_timeout=seconds).send("GET", "/x")
+    raise AssertionError("no answer began")
 
 
 @pytest.mark.parametrize(

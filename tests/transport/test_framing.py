@@ -71,7 +71,7 @@ def scripts() -> Iterator[list[Script]]:
 
 def scripted(scripts: list[Script], *answers: bytes) -> tuple[Script, Urllib3Transport]:
     scripts.append(Script(*answers))
-    return scripts[-1], Urllib3Transport(scripts[-1].url, read_timeout=5)
+    return scripts[-1], Urllib3Transport(scripts[-1].url, read_timeout=60)
 
 
 @pytest.mark.parametrize("count", [1, 2, MAX_INTERIM])

@@ -28,7 +28,7 @@ def test_endless_work_is_taken_bit_by_bit():
 
 def test_work_is_done_side_by_side():
     """Two pieces that wait for each other both get done."""
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=60)
     assert len(list(map_ordered(lambda _: both.wait(), range(2), threads=2))) == 2
 
 

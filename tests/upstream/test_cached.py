@@ -515,7 +515,7 @@ def test_large_tarball_flows_while_it_comes(make: Any, source: ScriptedSource, s
 
     def slowly(whole: bytes) -> Any:
         yield whole[: 2 * INLINE]
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         yield whole[2 * INLINE :]
 
     source.chunks = slowly

@@ -94,7 +94,7 @@ def port(tmp_path):
 
 def get(port, path):
     """Process and number of held threads, as the worker says them that answers."""
-    with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
         connection.request("GET", path)
         return tuple(map(int, connection.getresponse().read().split()))
 
