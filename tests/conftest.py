@@ -15,6 +15,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import HealthCheck, settings
 from support.patience import lengthen
 from support.registry import RegistryFixture
+from support.scratch import use_memory
 
 from nproxy_mw.testing.engines import Engine, EngineFailed, find_weed, seaweedfs
 
@@ -27,6 +28,11 @@ _QUICK = {"tests", "npm", "rules", "intelligence", "packages", "middleware"}
 # How long an example takes says how busy the machine is.
 settings.register_profile("any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before the processes that run the tests are started: they are to find it so."""
+    use_memory()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -65,6 +71,8 @@ def fresh_environment(
                 if name.upper().startswith(_FOREIGN) and not name.startswith(_KEPT):
                     patch.delenv(name)
             patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+            # The programs that the tests start compile the library once, and not each time.
+            patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         yield patch
 
 

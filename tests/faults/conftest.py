@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from support.commands import furnish
 
 from nproxy_mw.storage import open_storage
@@ -18,6 +20,15 @@ def furnished() -> dict[str, bytes]:
     storage = open_storage(f"memory://{uuid.uuid4().hex}")
     furnish(storage)
     return {key: storage.read(key).data for key in storage.list()}
+
+
+@pytest.fixture(autouse=True)
+def forgotten_memory() -> Iterator[None]:
+    """What a test kept under memory:// goes with it: here each makes hundreds of stores, and a listing walks all."""
+    before = set(MemoryFileSystem.store)
+    yield
+    for path in set(MemoryFileSystem.store) - before:
+        del MemoryFileSystem.store[path]
 
 
 @pytest.fixture

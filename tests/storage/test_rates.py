@@ -87,7 +87,8 @@ def test_two_objects_on_one_folder_count_together(tmp_path: Path, clock: Clock) 
 
 def test_processes_count_together(tmp_path: Path) -> None:
     """What another process took is taken here too."""
-    program = "import sys, pathlib; from nproxy_mw.storage.rates import Rates; r = Rates(pathlib.Path(sys.argv[1]))\n"
+    program = "import sys, pathlib; from nproxy_mw.storage.rates import Rates\n"
+    program += "r = Rates(pathlib.Path(sys.argv[1]), clock=lambda: 5e8)\n"
     program += "print(sum(r.take('ann', 5) == 0 for _ in range(3)))"
     done = [
         subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)

@@ -55,7 +55,7 @@ def attached(*names, **more):
 
 
 def gz(data: bytes) -> bytes:
-    return gzip.compress(data, 9, mtime=0)
+    return gzip.compress(data, 1, mtime=0)
 
 
 RAW = json.dumps(document()).encode()
