@@ -1,76 +1,68 @@
-"""New dependencies of young versions: what `held_dependency` looks at, so that an install does not fail on them. Pure.
+"""What holds a version because of its dependencies: which new ones have no allowed version here, and in which chain.
 
-Only versions that an install would choose matter: those that dist-tags point at, and the highest stable version of each
-of the newest major versions.
+A version waits for a new dependency that is held, and one that needs exactly that version waits with it. A chain is
+followed only where few versions of a dependency will do: of many, one is old enough to have no new dependency.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TypeAlias
 
-from nproxy_mw.errors import BadRequest
-from nproxy_mw.npm.facts import History, Release
-from nproxy_mw.npm.ranges import parse_range
-from nproxy_mw.npm.versions import parse_loose
+from nproxy_mw.errors import NproxyError
+from nproxy_mw.npm.facts import History
+from nproxy_mw.npm.names import parse_name
+from nproxy_mw.npm.source import PackageSource
 from nproxy_mw.rules.decisions import Decision
-from nproxy_mw.rules.exotic_dependency import is_exotic
+from nproxy_mw.rules.engine import judge
 from nproxy_mw.rules.port import Verdict
+from nproxy_mw.times import Clock
+from nproxy_mw.upstream.new_dependencies import asked_for, few_satisfy, new_dependencies, verdict_on
+from nproxy_mw.upstream.observations import Observe
+from nproxy_mw.upstream.policy import Policy
 
-MAX_MAJORS = 3
-MAX_NEW = 10
-"""New dependencies of one version that are looked at."""
+MAX_CHAIN = 3
+"""Packages in a chain of dependencies that is followed to one that is held."""
 
-
-def new_dependencies(history: History) -> Iterator[tuple[Release, Mapping[str, str]]]:
-    """Yields the versions that an install would choose, with the dependencies that the stable version below lacks."""
-    chosen = {release.version for release in _chosen(history)} | set(history.tags.values())
-    for release in history.releases:
-        if release.version not in chosen:
-            continue
-        before = history.stable_below[release.version]
-        if before is None:
-            continue
-        new = {name: text for name, text in release.dependencies.items() if name not in before.dependencies}
-        if new:
-            yield release, dict(list(new.items())[:MAX_NEW])
+Chain: TypeAlias = tuple[str, ...]
 
 
-def asked_for(name: str, specifier: str) -> tuple[str, str] | None:
-    """Returns the package and the range that a dependency asks a registry for; None when it asks none."""
-    if specifier.startswith("npm:"):
-        name, at, specifier = specifier[4:].rpartition("@")
-        if not at or not name:
-            return specifier, "*"
-    return None if is_exotic(specifier) else (name, specifier)
+class Dependencies:
+    """The dependencies of packages of *source*, of which *observed* says what was seen."""
 
+    def __init__(self, source: PackageSource, observed: Observe, clock: Clock) -> None:
+        self.source = source
+        self.observed = observed
+        self.clock = clock
 
-def verdict_on(release: Release, dependency: str, wanted: str, decision: Decision) -> Verdict | None:
-    """Returns the verdict on a version that needs *wanted* of *dependency*; None when some allowed version will do."""
-    if not decision.blocked or _satisfied(wanted, decision.allowed, decision.tags):
-        return None
-    fitting = [version for version in decision.blocked if _satisfied(wanted, (version,), {})]
-    if not fitting:
-        return None
-    ends = [decision.available_from(version) for version in fitting]
-    times = [end for end in ends if end is not None]
-    until = min(times) if times and len(times) == len(ends) else None
-    return Verdict(release.version, f"its new dependency {dependency}@{wanted} is held here", until)
+    def held(self, history: History, policy: Policy) -> tuple[Verdict, ...]:
+        """Returns verdicts on those versions whose new dependencies have no allowed version."""
+        return tuple(self._verdicts(history, policy, ()))
 
+    def _verdicts(self, history: History, policy: Policy, above: Chain) -> Iterator[Verdict]:
+        """Yields the verdicts on a package on which those *above* depend."""
+        if policy.mode_of("held_dependency") == "off" or len(above) >= MAX_CHAIN or history.name in above:
+            return
+        for release, dependencies in new_dependencies(history):
+            for name, specifier in dependencies.items():
+                asked = asked_for(name, specifier)
+                decision = self._decision(*asked, policy, (*above, history.name)) if asked else None
+                verdict = verdict_on(release, *asked, decision) if asked and decision else None
+                if verdict is not None:
+                    yield verdict
 
-def _satisfied(wanted: str, versions: tuple[str, ...], tags: Mapping[str, str]) -> bool:
-    if wanted in tags:
-        return True
-    try:
-        asked = parse_range(wanted, loose=True)
-    except BadRequest:  # a tag that no allowed version has
-        return False
-    return any((version := parse_loose(text)) is not None and asked.matches(version) for text in versions)
-
-
-def _chosen(history: History) -> list[Release]:
-    highest: dict[int | None, Release] = {}
-    for release in history.by_number:
-        if release.is_stable:
-            highest.pop(release.major, None)
-            highest[release.major] = release
-    return list(highest.values())[-MAX_MAJORS:]
+    def _decision(self, dependency: str, wanted: str, policy: Policy, above: Chain) -> Decision | None:
+        """The decision about a dependency; None when it cannot be had."""
+        try:
+            document = self.source.packument(parse_name(dependency))
+            assert document is not None  # noqa: S101 - no condition was set
+            with document.alone():
+                history = document.history
+        except NproxyError:  # absent, refused, or the upstream is away: the install will show it
+            return None
+        covers = policy.covers(dependency)
+        knowledge = policy.knowledge(history, self.clock(), self.observed(dependency))
+        decision = judge(history, policy.rules, knowledge, covers)
+        held = tuple(self._verdicts(history, policy, above)) if few_satisfy(wanted, decision) else ()
+        return judge(history, policy.rules, replace(knowledge, held_dependencies=held), covers) if held else decision

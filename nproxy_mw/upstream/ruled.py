@@ -18,21 +18,21 @@ from datetime import datetime, timedelta
 import msgspec
 from msgspec import Raw
 
-from nproxy_mw.errors import NotFound, NproxyError
+from nproxy_mw.errors import NotFound
 from nproxy_mw.http.context import CURRENT
 from nproxy_mw.npm.documents import Blob, ByteRange, Document
-from nproxy_mw.npm.facts import History, Release
-from nproxy_mw.npm.names import Name, parse_name
+from nproxy_mw.npm.facts import History
+from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.routes import Route
 from nproxy_mw.npm.slices import Packument, members_of
 from nproxy_mw.npm.source import PackageSource
 from nproxy_mw.rules.decisions import Decision
 from nproxy_mw.rules.engine import judge
 from nproxy_mw.rules.held import Held
-from nproxy_mw.rules.port import Knowledge, Verdict
+from nproxy_mw.rules.port import Knowledge
 from nproxy_mw.rules.sentences import finding_document, held_package, held_version
 from nproxy_mw.times import Clock, utc_now
-from nproxy_mw.upstream.dependencies import asked_for, new_dependencies, verdict_on
+from nproxy_mw.upstream.dependencies import Dependencies
 from nproxy_mw.upstream.judged import Judged, Judgments, verdicts_in
 from nproxy_mw.upstream.observations import Observation, Observe, nothing_seen
 from nproxy_mw.upstream.policy import Policy
@@ -70,6 +70,7 @@ class Ruled:
         self.observed = observed
         self.decided = decided
         self.clock = clock
+        self.dependencies = Dependencies(source, observed, clock)
 
     def packument(self, name: Name, *, unless: str = "", for_write: bool = False) -> Document | None:
         """Returns the packument without held versions. See `PackageSource`.
@@ -168,42 +169,9 @@ class Ruled:
         with document.alone():
             return document.history
 
-    def held_dependencies(self, history: History, policy: Policy) -> tuple[Verdict, ...]:
-        """Returns verdicts on those versions whose new dependencies have no allowed version."""
-        if policy.mode_of("held_dependency") == "off":
-            return ()
-        return tuple(
-            verdict
-            for release, dependencies in new_dependencies(history)
-            for verdict in self._verdicts_on(release, dependencies, policy)
-        )
-
-    def _verdicts_on(self, release: Release, dependencies: Mapping[str, str], policy: Policy) -> list[Verdict]:
-        found: list[Verdict] = []
-        for name, specifier in dependencies.items():
-            asked = asked_for(name, specifier)
-            decision = self._of_dependency(asked[0], policy) if asked else None
-            verdict = verdict_on(release, *asked, decision) if asked and decision else None
-            if verdict is not None:
-                found.append(verdict)
-        return found
-
-    def _of_dependency(self, dependency: str, policy: Policy) -> Decision | None:
-        """The decision about a dependency, by all rules but `held_dependency`; None when it cannot be had."""
-        try:
-            name = parse_name(dependency)
-            document = self.source.packument(name)
-            assert document is not None  # noqa: S101 - no condition was set
-            with document.alone():
-                history = document.history
-        except NproxyError:  # absent, refused, or the upstream is away: the install will show it
-            return None
-        knowledge = policy.knowledge(history, self.clock(), self.observed(dependency))
-        return judge(history, policy.rules, knowledge, policy.covers(dependency))
-
     def knowledge(self, history: History, policy: Policy) -> Knowledge:
         """Returns all that the rules may know about a package."""
-        seen, held = self.observed(history.name), self.held_dependencies(history, policy)
+        seen, held = self.observed(history.name), self.dependencies.held(history, policy)
         return policy.knowledge(history, self.clock(), seen, held)
 
     def _state(self, name: Name, policy: Policy, seen: Observation | None = None) -> str:

@@ -9,9 +9,9 @@ import pytest
 from support.histories import NOW, ago, flagged, history_of, packument, said
 from support.rule_reference import Reference
 
-from nproxy_mw.rules.held_dependency import HeldDependency
+from nproxy_mw.rules.held_dependency import LOOK, HeldDependency
 from nproxy_mw.rules.patch_new_dependency import PatchNewDependency
-from nproxy_mw.rules.port import Knowledge, Verdict
+from nproxy_mw.rules.port import Knowledge, Recheck, Verdict
 from nproxy_mw.rules.unexpected_deps import UnexpectedDeps
 
 
@@ -117,4 +117,5 @@ def test_held_dependency_passes_on_what_is_known() -> None:
     """Verdicts on held dependencies are made where other packages can be looked at."""
     verdict = Verdict("1.0.1", "its new dependency a@^1.0.0 is held here", NOW + timedelta(hours=1))
     knowledge = Knowledge(now=NOW, held_dependencies=(verdict,))
-    assert list(HeldDependency().check(history_of(published()), {}, knowledge)) == [verdict]
+    assert list(HeldDependency().check(history_of(published()), {}, knowledge)) == [verdict, Recheck(NOW + LOOK)]
+    assert list(HeldDependency().check(history_of(published()), {}, Knowledge(now=NOW))) == []

@@ -16,7 +16,7 @@ from nproxy_mw.npm.forms import Form, written, written_version
 from nproxy_mw.npm.names import parse_name
 from nproxy_mw.rules.engine import Configured
 from nproxy_mw.rules.held import Held
-from nproxy_mw.rules.held_dependency import HeldDependency
+from nproxy_mw.rules.held_dependency import LOOK, HeldDependency
 from nproxy_mw.rules.port import Verdict
 from nproxy_mw.rules.removed_upstream import RemovedUpstream
 from nproxy_mw.rules.version_age import VersionAge
@@ -267,6 +267,69 @@ def test_version_with_an_allowed_new_dependency_passes(make: Any, source: Script
     source.publish("old", "1.0.0")
     source.publish("left-pad", "2.1.0", dependencies={"old": "^1.0.0", "absent": "*"})
     assert packument(make(Names(), HeldDependency()))["dist-tags"] == {"latest": "2.1.0"}
+
+
+def old(source: ScriptedSource, *names: str) -> None:
+    """All versions of some packages are ninety days old."""
+    for name in names:
+        document = source.packuments[name]
+        document["time"] = dict.fromkeys(document["versions"], timestamp(NOW - timedelta(days=90)))
+
+
+def young(source: ScriptedSource) -> None:
+    """A package of the last hour."""
+    source.publish("young", "1.0.0")
+    source.packuments["young"]["time"] = {"1.0.0": timestamp(NOW)}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "held"),
+    [
+        pytest.param("1.1.0", True, id="exactly the held one"),
+        pytest.param("^1.1.0", True, id="the held one and higher"),
+        pytest.param("latest", False, id="a tag that moves to the one before"),
+        pytest.param("^1.0.0", False, id="the one before will do"),
+    ],
+)
+def test_chain_of_held_dependencies(make: Any, source: ScriptedSource, wanted: str, held: bool) -> None:
+    """A version whose new dependency waits for one of its own waits, too, where no other version of that will do."""
+    young(source)
+    source.publish("middle", "1.0.0")
+    source.publish("middle", "1.1.0", dependencies={"young": "^1.0.0"})
+    source.publish("left-pad", "2.1.0", dependencies={"middle": wanted})
+    old(source, "middle", "left-pad")
+    ruled = make(VersionAge(), HeldDependency(), hours=48, fixes=True, unknown="allow")
+    assert packument(ruled)["dist-tags"] == {"latest": "2.0.0" if held else "2.1.0"}
+
+
+def test_dependencies_in_a_circle(make: Any, source: ScriptedSource) -> None:
+    """Two packages that are new to each other hold nothing."""
+    source.publish("round", "1.0.0")
+    source.publish("round", "1.1.0", dependencies={"left-pad": "2.1.0"})
+    source.publish("left-pad", "2.1.0", dependencies={"round": "1.1.0"})
+    assert packument(make(Names(), HeldDependency()))["dist-tags"] == {"latest": "2.1.0"}
+
+
+def test_tag_of_a_package_that_is_held_as_a_whole(make: Any, source: ScriptedSource) -> None:
+    """A dependency may be asked for by a tag, which has no version then."""
+    young(source)
+    source.publish("left-pad", "2.1.0", dependencies={"young": "latest"})
+    old(source, "left-pad")
+    ruled = make(VersionAge(), HeldDependency(), hours=48, fixes=True, unknown="allow")
+    assert packument(ruled)["dist-tags"] == {"latest": "2.0.0"}
+
+
+def test_dependency_that_is_allowed_later_lets_go(make: Any, source: ScriptedSource, clock: Clock) -> None:
+    """A hold that no time ends is looked at again: the dependency may have an allowed version meanwhile."""
+    source.publish("bad", "9.0.0")
+    source.publish("left-pad", "2.1.0", dependencies={"bad": "*"})
+    ruled = make(Names("9.0.0"), HeldDependency())
+    assert packument(ruled)["dist-tags"] == {"latest": "2.0.0"}
+    source.publish("bad", "9.0.1")
+    clock.now += LOOK - timedelta(seconds=1)
+    assert packument(ruled)["dist-tags"] == {"latest": "2.0.0"}
+    clock.now += timedelta(seconds=1)
+    assert packument(ruled)["dist-tags"] == {"latest": "2.1.0"}
 
 
 def test_new_decisions_are_told_once(make: Any) -> None:
