@@ -13,7 +13,7 @@ from hashlib import blake2b
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from nproxy_mw.intelligence.combined import known_alerts
+from nproxy_mw.intelligence.combined import known_alerts, learned
 from nproxy_mw.intelligence.port import MALWARE_KINDS, Alert, Intelligence
 from nproxy_mw.npm.audits import SEVERITIES, OwnAdvisories, OwnAdvisory
 from nproxy_mw.rules.decisions import Finding, Findings
@@ -39,8 +39,11 @@ class Advisors(Protocol):
         """Whether there is intelligence that advisories come from."""
         ...
 
-    def advisories(self, asked: Mapping[str, Sequence[str]]) -> OwnAdvisories:
-        """Returns what is known against audited versions, by package. Raises nothing."""
+    def advisories(self, asked: Mapping[str, Sequence[str]], *, of_stranger: bool = False) -> OwnAdvisories:
+        """Returns what is known against audited versions, by package. Raises nothing.
+
+        *of_stranger* says that an anonymous caller asks, for whom few questions are asked elsewhere.
+        """
         ...
 
 
@@ -55,11 +58,11 @@ class Unruled:
         """True."""
         return True
 
-    def advisories(self, asked: Mapping[str, Sequence[str]]) -> OwnAdvisories:
-        """Returns what is known against audited versions, by package."""
+    def advisories(self, asked: Mapping[str, Sequence[str]], *, of_stranger: bool = False) -> OwnAdvisories:
+        """Returns what is known against audited versions, by package. See `Advisors`."""
+        known = learned(self.intelligence, list(asked), of_stranger=of_stranger)
         return advised(
-            asked,
-            lambda name, versions: own_advisories(name, versions, known_alerts(self.intelligence, name, versions)),
+            asked, lambda name, versions: own_advisories(name, versions, known_alerts(known, name, versions))
         )
 
 

@@ -56,7 +56,7 @@ class Audits:
         """Returns the advisories by package, as npm 7 and newer want them."""
         public = bulk_without(read_json(request.environ, BULK_AUDIT), request.is_internal)
         theirs = self._asked(request, public) if public else {}
-        return self._noticed(request, theirs, merged_bulk(theirs or {}, self._own(public), public))
+        return self._noticed(request, theirs, merged_bulk(theirs or {}, self._own(request, public), public))
 
     def quick(self, request: Request) -> Response:
         """Returns a report, as older clients want it."""
@@ -65,7 +65,7 @@ class Audits:
             return json_response(empty_report(), headers=PRIVATE)
         theirs = self._asked(request, public)
         report = outline(msgspec.json.encode(empty_report())) if theirs is None else theirs
-        return self._noticed(request, theirs, merged_quick(report, self._own(versions_of(public))))
+        return self._noticed(request, theirs, merged_quick(report, self._own(request, versions_of(public))))
 
     def _asked(self, request: Request, public: Any) -> dict[str, Raw] | None:
         """What the upstream says; None when there is none, or it has no audits or cannot be asked."""
@@ -77,8 +77,10 @@ class Audits:
             _log.warning("the upstream's audit failed: %s", error)
             return None
 
-    def _own(self, asked: Mapping[str, Sequence[str]]) -> OwnAdvisories:
-        return self.advisors.advisories(asked) if self.advisors is not None else {}
+    def _own(self, request: Request, asked: Mapping[str, Sequence[str]]) -> OwnAdvisories:
+        if self.advisors is None:
+            return {}
+        return self.advisors.advisories(asked, of_stranger=request.principal.is_anonymous)
 
     def _noticed(self, request: Request, theirs: Members | None, found: Members) -> Response:
         response = self.finish(request, found)

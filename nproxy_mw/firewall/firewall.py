@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeAlias
 from nproxy_mw.errors import NproxyError
 from nproxy_mw.firewall.advisories import NO_FINDINGS, advised, own_advisories
 from nproxy_mw.firewall.policies import Policies
-from nproxy_mw.intelligence.combined import known_alerts
+from nproxy_mw.intelligence.combined import known_alerts, learned
 from nproxy_mw.npm.audits import OwnAdvisories, OwnAdvisory
 from nproxy_mw.npm.documents import Document
 from nproxy_mw.npm.facts import History
@@ -125,13 +125,14 @@ class Firewall:
         """Whether there is intelligence that advisories come from."""
         return self.policies().intelligence is not None
 
-    def advisories(self, asked: Mapping[str, Sequence[str]]) -> OwnAdvisories:
-        """Returns what is known against audited versions, and which of them are held, by package.
+    def advisories(self, asked: Mapping[str, Sequence[str]], *, of_stranger: bool = False) -> OwnAdvisories:
+        """Returns what is known against audited versions, and which of them are held, by package. See `Advisors`.
 
         Nothing is asked of the upstream: what is held is decided by what is kept of a package. Of a package that was
         never fetched, nothing is held here.
         """
         policy = self.policies()
+        policy = replace(policy, intelligence=learned(policy.intelligence, list(asked), of_stranger=of_stranger))
 
         def advise(name: str, versions: Sequence[str]) -> Iterator[OwnAdvisory]:
             decision = self._kept_decision(parse_name(name), policy)

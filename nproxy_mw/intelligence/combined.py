@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nproxy_mw.intelligence.port import Alert, Intelligence, IntelligenceUnavailable
+from nproxy_mw.intelligence.port import Alert, Distant, Intelligence, IntelligenceUnavailable
 from nproxy_mw.npm.facts import Release
 
 
@@ -49,6 +49,15 @@ def sources_in(intelligence: Intelligence | None) -> Sequence[Intelligence]:
     if isinstance(intelligence, Combined):
         return [single for source in intelligence.sources for single in sources_in(source)]
     return [] if intelligence is None else [intelligence]
+
+
+def learned(intelligence: Intelligence | None, names: Sequence[str], *, of_stranger: bool) -> Intelligence | None:
+    """Returns *intelligence* as far as it is known here, after sources on the network were asked about *names*."""
+    sources = sources_in(intelligence)
+    for source in sources:
+        if isinstance(source, Distant):
+            source.learn(names, of_stranger=of_stranger)
+    return combined(*(source.kept if isinstance(source, Distant) else source for source in sources))
 
 
 def known_alerts(intelligence: Intelligence | None, package: str, versions: Sequence[str]) -> tuple[Alert, ...]:

@@ -9,6 +9,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import msgspec
 from nproxy_mw.intelligence.advisories import Advisory
 
 MAX_ANSWERS = 50_000
-"""Packages whose answers are kept. Beyond it, the oldest tenth goes."""
+"""Packages whose answers are kept. Beyond it a tenth goes: first what says nothing, then what is oldest."""
 
 FORMAT = 1
 _TABLES = f"""
@@ -27,7 +28,8 @@ CREATE INDEX IF NOT EXISTS answer_at ON answer (at);
 CREATE TABLE IF NOT EXISTS failure (id INTEGER PRIMARY KEY CHECK (id = 1), at REAL NOT NULL);
 PRAGMA user_version = {FORMAT};
 """
-_DROP = "DELETE FROM answer WHERE package IN (SELECT package FROM answer ORDER BY at LIMIT ?)"
+# An answer that says nothing has one byte. Strangers can ask about names that nobody uses.
+_DROP = "DELETE FROM answer WHERE package IN (SELECT package FROM answer ORDER BY length(body) > 1, at LIMIT ?)"
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(tuple[Advisory, ...])
@@ -59,9 +61,15 @@ class Answers:
         self._run(
             "INSERT OR REPLACE INTO answer VALUES (?, ?, ?)", package, at.timestamp(), _ENCODER.encode(advisories)
         )
-        count = self._run("SELECT count(*) FROM answer")
-        if count and count[0][0] > self.most:
-            self._run(_DROP, self.most // 10 + 1)
+        self._drop_oldest()
+
+    def keep_nothing_known(self, packages: Sequence[str], at: datetime) -> None:
+        """Keeps for each of *packages* that nothing is known against it."""
+        nothing, moment = _ENCODER.encode(()), at.timestamp()
+        rows = [(package, moment, nothing) for package in packages]
+        with self._guard, suppress(sqlite3.Error), self._opened() as connection:
+            connection.executemany("INSERT OR REPLACE INTO answer VALUES (?, ?, ?)", rows)
+        self._drop_oldest()
 
     @property
     def failed_at(self) -> datetime | None:
@@ -80,6 +88,11 @@ class Answers:
         """Closes the file. The next question opens it again."""
         with self._guard:
             self._close()
+
+    def _drop_oldest(self) -> None:
+        count = self._run("SELECT count(*) FROM answer")
+        if count and count[0][0] > self.most:
+            self._run(_DROP, count[0][0] - self.most + self.most // 10)
 
     def _run(self, statement: str, *values: Any) -> list[Any]:
         with self._guard:

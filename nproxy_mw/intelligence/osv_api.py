@@ -1,5 +1,8 @@
 """The OSV API as a source of intelligence: it is asked about one package at a time, and its answers are kept a day.
 
+An audit asks about hundreds at once: one question tells which of them anything is known against, and those alone are
+then asked about one by one, within an allowance. What is left over is asked by the next audit.
+
 Only the names of public packages are sent: nothing asks intelligence about an internal one. When the API cannot be
 reached, an older answer counts on, because what was known to be malware must not be installable during an outage;
 without one, the question raises `IntelligenceUnavailable`. It is asked again a minute later at the earliest.
@@ -14,14 +17,14 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2b
-
-import msgspec
+from typing import NamedTuple, TypeVar
 
 from nproxy_mw.intelligence.advisories import Advisory
+from nproxy_mw.intelligence.allowance import Allowance
 from nproxy_mw.intelligence.osv_affected import alerts_of
 from nproxy_mw.intelligence.osv_answers import Answers
-from nproxy_mw.intelligence.osv_records import ECOSYSTEM, parse_record
-from nproxy_mw.intelligence.port import Alert, IntelligenceUnavailable
+from nproxy_mw.intelligence.osv_questions import MAX_BATCH, Questions
+from nproxy_mw.intelligence.port import Alert, Intelligence, IntelligenceUnavailable
 from nproxy_mw.intelligence.web import FetchFailed, Web, checked
 from nproxy_mw.npm.facts import Release
 from nproxy_mw.storage.locks import folder_of_user
@@ -33,23 +36,29 @@ KEPT = timedelta(hours=24)
 PATIENCE = timedelta(seconds=60)
 """How long the API is left alone after it could not be reached."""
 
-MAX_PAGES = 20  # of 1,000 records each
-MAX_PAGE = 16 * 2**20
-"""Bytes of one page. The record of a package's every version has some hundred kilobytes."""
-
 LOOK = 5.0
 """Seconds after which the kept answers are asked whether the API is out of reach."""
+
+PATIENCE_OF_AUDIT = 8.0
+"""Seconds after which no further question is asked for one audit."""
+
+
+class Share(NamedTuple):
+    """What audits may ask: *batch* packages and *details* single ones for one audit; all of them *per_minute*."""
+
+    batch: int
+    details: int
+    per_minute: int
+
+
+KNOWN, STRANGERS = Share(MAX_BATCH, 50, 300), Share(300, 3, 10)
+"""The shares of those who show a token, and of all others together, in one process."""
 
 _HOUR = timedelta(hours=1)
 _log = logging.getLogger(__name__)
 
 
-class _Page(msgspec.Struct):
-    vulns: list[msgspec.Raw] | None = None
-    next_page_token: str | None = None
-
-
-_PAGES = msgspec.json.Decoder(_Page)
+T = TypeVar("T")
 
 
 class OsvApi:
@@ -73,11 +82,14 @@ class OsvApi:
         checked(base)
         self.url = f"{base.rstrip('/')}/v1/query"
         self.answers = answers or Answers()
-        self.web = web or Web(timeout=5.0, deadline=20.0)
+        self.questions = Questions(base.rstrip("/"), web or Web(timeout=5.0, deadline=20.0))
         self.clock = clock
         self.monotonic = monotonic
         self._looked_at = float("-inf")
         self._is_failing = False
+        self._allowances = {
+            share: Allowance(share.per_minute, share.per_minute, monotonic=monotonic) for share in (KNOWN, STRANGERS)
+        }
 
     @property
     def revision(self) -> str:
@@ -97,11 +109,34 @@ class OsvApi:
         """
         return alerts_of(self.advisories(name), releases)
 
+    def learn(self, names: Sequence[str], *, of_stranger: bool) -> None:
+        """Asks about many packages: see `Distant`."""
+        share, now = STRANGERS if of_stranger else KNOWN, self.clock()
+        end = self.monotonic() + PATIENCE_OF_AUDIT
+
+        def may_ask() -> bool:
+            return self.monotonic() < end and self._allowances[share].take()
+
+        unknown = [name for name in names if not self._is_fresh(self.answers.find(name), now)][: share.batch]
+        try:
+            suspects = self._suspects(unknown, now) if unknown and may_ask() else []
+            for name in suspects[: share.details]:
+                if not may_ask():
+                    break
+                self._ask(name, now)
+        except IntelligenceUnavailable:  # and the log says why
+            return
+
+    @property
+    def kept(self) -> Intelligence:
+        """What is kept of this API's answers."""
+        return KeptAnswers(self)
+
     def advisories(self, name: str) -> Sequence[Advisory]:
         """Returns all advisories about the package *name*. Raises `IntelligenceUnavailable`."""
         now = self.clock()
         kept = self.answers.find(name)
-        if kept is not None and now - kept[0] < KEPT:
+        if kept is not None and self._is_fresh(kept, now):
             return kept[1]
         try:
             return self._ask(name, now)
@@ -110,12 +145,27 @@ class OsvApi:
                 raise
             return kept[1]
 
+    def _is_fresh(self, kept: tuple[datetime, object] | None, now: datetime) -> bool:
+        return kept is not None and now - kept[0] < KEPT
+
+    def _suspects(self, names: Sequence[str], now: datetime) -> list[str]:
+        """Returns those of *names* that something is known against. Raises `IntelligenceUnavailable`."""
+        suspects = self._asked(lambda: self.questions.suspects(names), now)
+        self.answers.keep_nothing_known(sorted(set(names).difference(suspects)), now)
+        return suspects
+
     def _ask(self, name: str, now: datetime) -> tuple[Advisory, ...]:
+        found = self._asked(lambda: self.questions.about(name), now)
+        self.answers.keep(name, now, found)
+        return found
+
+    def _asked(self, ask: Callable[[], T], now: datetime) -> T:
+        """Returns what *ask* returns, unless the API is left alone just now. Raises `IntelligenceUnavailable`."""
         failed_at = self.answers.failed_at
         if failed_at is not None and now - failed_at < PATIENCE:
             raise IntelligenceUnavailable("The OSV API could not be reached a moment ago.")
         try:
-            found = self._pages(name)
+            found = ask()
         except FetchFailed as error:
             if error.answered is None or error.answered >= 500 or error.answered == 429:
                 self._set_failing(now)
@@ -123,39 +173,30 @@ class OsvApi:
             raise IntelligenceUnavailable(f"The OSV API cannot be asked: {error}") from error
         if failed_at is not None:
             self._set_failing(None)
-        self.answers.keep(name, now, found)
         return found
 
     def _set_failing(self, at: datetime | None) -> None:
         self.answers.failed_at = at
         self._looked_at = float("-inf")
 
-    def _pages(self, name: str) -> tuple[Advisory, ...]:
-        """Returns the advisories of all pages. Raises `FetchFailed`, `IntelligenceUnavailable`."""
-        question: dict[str, object] = {"package": {"name": name, "ecosystem": ECOSYSTEM}}
-        found: list[Advisory] = []
-        for _ in range(MAX_PAGES):
-            page = _parsed(self.web.post(self.url, msgspec.json.encode(question), MAX_PAGE))
-            found.extend(one for raw in page.vulns or () for one in _advisories(raw) if one.package == name)
-            if not page.next_page_token:
-                return tuple(found)
-            question["page_token"] = page.next_page_token
-        raise IntelligenceUnavailable("The OSV API answers with more pages than are read.")
 
+class KeptAnswers:
+    """The `Intelligence` of what *api* answered, however long ago. Nobody is asked."""
 
-def _parsed(body: bytes) -> _Page:
-    try:
-        return _PAGES.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise IntelligenceUnavailable("The OSV API's answer is not what it promises.") from error
+    def __init__(self, api: OsvApi) -> None:
+        self.api = api
 
+    @property
+    def revision(self) -> str:
+        """That of the API."""
+        return self.api.revision
 
-def _advisories(raw: msgspec.Raw) -> tuple[Advisory, ...]:
-    try:
-        return parse_record(raw).advisories
-    except ValueError as error:
-        _log.warning("a record of the OSV API cannot be used: %s", error)
-        return ()
+    def alerts(self, name: str, releases: Sequence[Release]) -> tuple[Alert, ...]:
+        """Returns what is kept against *releases*. Raises `IntelligenceUnavailable` where nothing is kept."""
+        kept = self.api.answers.find(name)
+        if kept is None:
+            raise IntelligenceUnavailable("The OSV API was not asked about this package yet.")
+        return alerts_of(kept[1], releases)
 
 
 def host_osv_api(base: str) -> OsvApi:

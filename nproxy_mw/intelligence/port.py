@@ -80,6 +80,26 @@ class Intelligence(Protocol):
 
 
 @runtime_checkable
+class Distant(Protocol):
+    """What a source of alerts offers beside `Intelligence` when a question goes over the network.
+
+    Many packages are asked about at once then, and no more often than the one who wants to know is allowed.
+    """
+
+    def learn(self, names: Sequence[str], *, of_stranger: bool) -> None:
+        """Asks about those of *names* of which no answer is kept, as far as it may and can. Raises nothing.
+
+        *of_stranger* says that the one who wants to know is anonymous.
+        """
+        ...
+
+    @property
+    def kept(self) -> Intelligence:
+        """The same source as far as its answers are kept: it asks nobody."""
+        ...
+
+
+@runtime_checkable
 class Records(Protocol):
     """What a source of alerts offers beside `Intelligence` when its records can be looked up by their ids."""
 

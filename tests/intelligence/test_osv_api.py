@@ -16,7 +16,7 @@ from support.histories import NOW, releases
 from support.osv import affected, events, malware, record
 from support.scripted_web import Reply, ScriptedWeb, as_json, scripted_web
 
-from nproxy_mw.intelligence import osv_api
+from nproxy_mw.intelligence import osv_questions
 from nproxy_mw.intelligence import web as web_module
 from nproxy_mw.intelligence.osv_answers import Answers
 from nproxy_mw.intelligence.osv_api import KEPT, PATIENCE, OsvApi
@@ -119,7 +119,7 @@ def test_pages(api: OsvApi, server: ScriptedWeb) -> None:
 
 def test_pages_without_an_end(api: OsvApi, server: ScriptedWeb, monkeypatch: pytest.MonkeyPatch) -> None:
     """More pages than are read are no answer: a part of one would say that versions are sound."""
-    monkeypatch.setattr(osv_api, "MAX_PAGES", 3)
+    monkeypatch.setattr(osv_questions, "MAX_PAGES", 3)
     server.pages = {PATH: as_json({"vulns": [EVIL], "next_page_token": "again"})}
     with pytest.raises(IntelligenceUnavailable, match="more pages"):
         versions(api)
@@ -197,7 +197,7 @@ def test_answer_that_is_none(api: OsvApi, server: ScriptedWeb, failure: Reply) -
 
 def test_oversized(api: OsvApi, server: ScriptedWeb, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page is not read beyond its bound."""
-    monkeypatch.setattr(osv_api, "MAX_PAGE", 20)
+    monkeypatch.setattr(osv_questions, "MAX_PAGE", 20)
     with pytest.raises(IntelligenceUnavailable, match="more than 20 bytes"):
         versions(api)
 
