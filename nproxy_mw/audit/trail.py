@@ -125,7 +125,7 @@ class Trail:
             self.append(pending.values())
         return len(pending)
 
-    def index(self, chain: Sequence[Json], before: int) -> None:
+    def index(self, chain: Sequence[Json], before: int, *, storage: Storage | None = None) -> None:
         """Puts the events of a chain that was just stored into the index. *before* is how many it held until then.
 
         The caller covers this and the write before it with a mark (`DirtyMarks.covering`). A failure is logged; the
@@ -134,7 +134,7 @@ class Trail:
         failed, self._unindexed = self._unindexed, []
         new = [*failed, *chain[before:]]
         try:
-            index.write(self.storage, new)
+            index.write(storage or self.storage, new)
         except NproxyError as error:
             _log.warning("event %s is missing in the audit index: %s", new[-1]["id"], error)
             self._unindexed = [*self._unindexed, *new][:_REMEMBERED]

@@ -16,12 +16,14 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol, TypeAlias
 
 from nproxy_mw import signing
 from nproxy_mw.access import Actor
+from nproxy_mw.audit.dirty import Cover
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Missing, NotFound, NproxyError, StorageUnavailable
 from nproxy_mw.json_values import Json
@@ -39,11 +41,23 @@ from nproxy_mw.storage.layout import RECORD, TARBALL
 from nproxy_mw.storage.locks import Locks, ThreadLocks
 from nproxy_mw.storage.parts import PartRef
 from nproxy_mw.storage.port import Revision, Storage
+from nproxy_mw.storage.series import in_series, stage
 
 _log = logging.getLogger(__name__)
 
 LOCK_SECONDS = 15.0
 """How long a change waits for others of the same package on this host."""
+
+
+Needs: TypeAlias = Callable[[PartRef], bool]
+"""Tells which parts of a record a change needs."""
+
+
+class _Series(NamedTuple):
+    """The storage within a series of writes, and the mark that covers them."""
+
+    storage: Storage
+    cover: Cover
 
 
 class ReadRecord(Protocol):
@@ -169,15 +183,16 @@ class PackageStore:
             signatures=signing.signatures(str(name), version, publication.integrity, signers) if signers else {},
             key_ids=[signer.key_id for signer in signers],
         )
-        self.storage.create(TARBALL.key(name, file), publication.tarball)
         try:
-            self._change(name, step, actor, needs=holding(version), ask=known is not None)
+            with self._covered_series() as series:
+                stage(series.storage, TARBALL.key(name, file), publication.tarball)
+                self._change(series, name, step, actor, needs=holding(version), ask=known is not None)
         except StorageUnavailable:
             # The swap may have been written all the same, or be written yet: a request can outlive the wait for its
             # answer. So the bytes stay, and if no record ever names them, `nproxy-mw gc` finds them.
             raise
         except NproxyError:
-            self._remove([TARBALL.key(name, file)])
+            self._remove([TARBALL.key(name, file)], self.storage)
             raise
 
     def unpublish(self, name: Name, revision: str, actor: Actor) -> None:
@@ -187,24 +202,24 @@ class PackageStore:
             NotFound: there is no such package.
             Conflict: it was changed since *revision* was read.
         """
-        self._change(name, partial(changes.unpublish, revision=revision), actor)
+        self._change_alone(name, partial(changes.unpublish, revision=revision), actor)
 
     def unpublish_versions(self, name: Name, versions: frozenset[str], revision: str, actor: Actor) -> None:
         """Removes some versions of several, their bytes after the record. Raises as `unpublish` does."""
-        self._change(name, partial(changes.unpublish_versions, versions=versions, revision=revision), actor)
+        self._change_alone(name, partial(changes.unpublish_versions, versions=versions, revision=revision), actor)
 
     def tag(self, name: Name, tag: str, version: str, actor: Actor) -> None:
         """Points a dist-tag at a version. Raises `NotFound`, `BadRequest` (not a tag)."""
-        self._change(name, partial(changes.tag, name=tag, version=version), actor, needs=holding(version))
+        self._change_alone(name, partial(changes.tag, name=tag, version=version), actor, needs=holding(version))
 
     def untag(self, name: Name, tag: str, actor: Actor) -> None:
         """Removes a dist-tag. Raises `NotFound`, `BadRequest` (``latest`` stays)."""
-        self._change(name, partial(changes.untag, name=tag), actor, needs=no_part)
+        self._change_alone(name, partial(changes.untag, name=tag), actor, needs=no_part)
 
     def deprecate(self, name: Name, messages: Mapping[str, str], revision: str, actor: Actor) -> None:
         """Sets each version's deprecation message; an empty one removes it. Raises as `unpublish` does."""
         step = partial(changes.deprecate, messages=messages, revision=revision)
-        self._change(name, step, actor, needs=holding(*messages))
+        self._change_alone(name, step, actor, needs=holding(*messages))
 
     def sign(self, name: Name, actor: Actor) -> list[str]:
         """Signs the versions that have no signature, such as those from before there were keys; returns which.
@@ -215,16 +230,27 @@ class PackageStore:
         versions = self.read(name)[0]["versions"]
         unsigned = [version for version, manifest in versions.items() if not manifest["dist"].get("signatures")]
         if unsigned:
-            self._change(name, partial(changes.sign, signers=self.signers()), actor)
+            self._change_alone(name, partial(changes.sign, signers=self.signers()), actor)
         return unsigned
+
+    @contextmanager
+    def _covered_series(self) -> Iterator[_Series]:
+        """A block in which a change is stored and then shown. At its end, all of it is on the disk."""
+        with self.trail.dirty.covering() as cover, in_series(self.storage) as ordered:
+            yield _Series(ordered, cover)
+
+    def _change_alone(self, name: Name, step: RecordStep, actor: Actor, *, needs: Needs = every_part) -> None:
+        with self._covered_series() as series:
+            self._change(series, name, step, actor, needs=needs)
 
     def _change(
         self,
+        series: _Series,
         name: Name,
         step: RecordStep,
         actor: Actor,
         *,
-        needs: Callable[[PartRef], bool] = every_part,
+        needs: Needs,
         ask: bool = True,
     ) -> None:
         """Swaps the record for what *step* makes of it, then removes what it no longer names and indexes its events.
@@ -232,15 +258,15 @@ class PackageStore:
         *step* is given the record with those of its parts that *needs* accepts. Unless *ask*, the storage was asked for
         the record a moment ago.
         """
-        with self.trail.dirty.covering() as cover:
-            with self.locks.hold(f"{self.org}/{name}", LOCK_SECONDS):
-                change = RecordedChange(self.storage, self.records, name, step, needs, self.trail.stamp(actor), cover)
-                change.run(self._remembered(name) if ask else self.records.kept(name) or (None, None))
-            self._remove(change.unnamed())
-            if change.after is not change.before:
-                # The events are safe in the record. The index is derived from it, and completed at the next start.
-                self.trail.index(change.chain, len(change.before.chain))
-                self.changed(name, change.stored, change.revision)
+        with self.locks.hold(f"{self.org}/{name}", LOCK_SECONDS):
+            stamp = self.trail.stamp(actor)
+            change = RecordedChange(series.storage, self.records, name, step, needs, stamp, series.cover)
+            change.run(self._remembered(name) if ask else self.records.kept(name) or (None, None))
+        self._remove(change.unnamed(), series.storage)
+        if change.after is not change.before:
+            # The events are safe in the record. The index is derived from it, and completed at the next start.
+            self.trail.index(change.chain, len(change.before.chain), storage=series.storage)
+            self.changed(name, change.stored, change.revision)
 
     def _remembered(self, name: Name) -> tuple[Record | None, Revision | None]:
         """Returns the record, which may be a little old, and its revision; nothing when there is none."""
@@ -272,10 +298,10 @@ class PackageStore:
             return None
         return OpenTarball(stream, entry["size"], manifest["dist"]["integrity"])
 
-    def _remove(self, keys: Iterable[str]) -> None:
+    def _remove(self, keys: Iterable[str], storage: Storage) -> None:
         """Removes what no record names any more. What cannot be removed is an orphan for `nproxy-mw gc`."""
         for key in keys:
             try:
-                self.storage.delete(key)
+                storage.delete(key)
             except NproxyError:
                 _log.warning("%s is left behind", key, exc_info=True)

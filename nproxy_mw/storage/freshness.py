@@ -15,6 +15,7 @@ from nproxy_mw.storage.generations import Generations
 from nproxy_mw.storage.listing import list_with_revisions, list_with_times
 from nproxy_mw.storage.port import Revision, Storage, Stored
 from nproxy_mw.storage.prefixed import Prefixed
+from nproxy_mw.storage.series import in_series, stage
 
 _CAPACITY = 16_384  # keys
 
@@ -100,6 +101,15 @@ class FreshnessCache:
         with self._writing(key):
             return self.storage.replace(key, data, revision)
 
+    def stage(self, key: str, data: bytes) -> None:
+        with self._writing(key):
+            stage(self.storage, key, data)
+
+    @contextmanager
+    def series(self) -> Iterator[FreshnessCache]:
+        with in_series(self.storage) as ordered:
+            yield self._over(ordered, self.seconds)
+
     def delete(self, key: str) -> None:
         with self._writing(key):
             self.storage.delete(key)
@@ -115,9 +125,13 @@ class FreshnessCache:
 
     def strict(self) -> FreshnessCache:
         """Returns the same storage, asked each time. What it confirms counts for this one too."""
-        asked = FreshnessCache(self.storage, 0.0, generations=self.generations, monotonic=self._monotonic)
-        asked._confirmed = self._confirmed
-        return asked
+        return self._over(self.storage, 0.0)
+
+    def _over(self, storage: Storage, seconds: float) -> FreshnessCache:
+        """Returns another one that shares what was confirmed."""
+        other = FreshnessCache(storage, seconds, generations=self.generations, monotonic=self._monotonic)
+        other._confirmed = self._confirmed
+        return other
 
     def _question(self, key: str) -> _Question:
         generation = b"" if self.generations is None else self.generations.of(key)

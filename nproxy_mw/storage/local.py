@@ -13,22 +13,22 @@ Btrfs, ZFS and APFS do) and have hard links and file locks: a local disk, not a 
 from __future__ import annotations
 
 import os
-import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from copy import copy
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from nproxy_mw.errors import Busy, Changed, Exists, Missing, StorageUnavailable
+from nproxy_mw.storage.disk import ABSENT, TEMPORARY, DiskOrder, make_folder, revision_of, written_beside
 from nproxy_mw.storage.locks import FileLocks
-from nproxy_mw.storage.os_errors import translated, unavailable
+from nproxy_mw.storage.os_errors import translated
 from nproxy_mw.storage.port import Revision, Stored, check_key, is_key
 
-_TEMPORARY = ".new-"
 _LOCK_TIMEOUT = 10.0  # seconds; a holder needs a millisecond
-_ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+_STAGED = 256 * 1024  # bytes; what is larger is brought to the disk by itself, so that nobody's lock waits for it
 
 
 class LocalStorage:
@@ -39,29 +39,36 @@ class LocalStorage:
         self._root = f"{self.root}/"  # a Path takes longer than the look, and each request looks several times
         self.durable = durable
         self._locks = FileLocks(self.root / ".locks" / "writes", names=256)
+        self._order: DiskOrder | None = None  # that of a series
 
     def __repr__(self) -> str:
         return f"LocalStorage({str(self.root)!r})"
 
     def read(self, key: str) -> Stored:
         with translated(), self._opened(key) as file:
-            return Stored(data=file.read(), revision=_revision_of(file.fileno()))
+            return Stored(data=file.read(), revision=revision_of(file.fileno()))
 
     def read_if_changed(self, key: str, revision: Revision) -> Stored | None:
-        return None if _revision_of(self._root + check_key(key)) == revision else self.read(key)
+        return None if revision_of(self._path(key)) == revision else self.read(key)
 
     def open(self, key: str) -> BinaryIO:
         with translated():
             return self._opened(key)
 
     def create(self, key: str, data: bytes) -> Revision:
-        target = self.root / check_key(key)
-        # Not by the Path: what cannot be looked at cannot be written either, and then the write says why.
-        if os.path.exists(target):  # noqa: PTH110
-            raise Exists("The key is taken.")
-        with _written_beside(target, data, durable=self.durable) as (temporary, new):
-            self._link(temporary, target)
-            return new
+        return self._create(key, data)
+
+    def stage(self, key: str, data: bytes) -> None:
+        """Creates an object that nobody looks for yet: see `nproxy_mw.storage.series.stage`."""
+        self._create(key, data, is_staged=self._order is not None and len(data) <= _STAGED)
+
+    @contextmanager
+    def series(self) -> Iterator[LocalStorage]:
+        """Yields this storage for writes that reach the disk together: see `nproxy_mw.storage.series`."""
+        with self._ordered() as order:
+            ordered = copy(self)
+            ordered._order = order
+            yield ordered
 
     def adopt(self, key: str, path: Path) -> None:
         """Makes the file at *path*, on the same file system, a new object by a second name. It is not written again.
@@ -69,30 +76,34 @@ class LocalStorage:
         Raises:
             Exists: the key is taken.
         """
-        target = self.root / check_key(key)
-        with translated():
-            _make_folder(target.parent, durable=self.durable)
-            self._link(path, target)
+        target = self._path(key)
+        with self._ordered() as order, translated():
+            make_folder(_folder_of(target), order)
+            order.wait()
+            _link(os.fspath(path), target, order)
 
     def replace(self, key: str, data: bytes, revision: Revision) -> Revision:
-        target = self.root / check_key(key)
+        target = self._path(key)
         self._check_revision(key, revision)
-        with _written_beside(target, data, durable=self.durable) as (temporary, new):
+        with self._ordered() as order, written_beside(target, data, order) as new:
             with self._locked(key):
                 self._check_revision(key, revision)
-                temporary.replace(target)
-            self._sync(target.parent)
-            return new
+                os.replace(new.path, target)
+                new.path = ""
+            order.add_folder(_folder_of(target))
+            return new.revision
 
     def delete(self, key: str) -> None:
-        target = self.root / check_key(key)
-        # Under the lock: a `replace` that has just looked must not bring the object back.
-        with translated(), self._locked(key):
-            try:
-                target.unlink()
-            except _ABSENT as error:
-                raise Missing("There is no such object.") from error
-            self._sync(target.parent)
+        target = self._path(key)
+        with self._ordered() as order, translated():
+            order.wait()
+            # Under the lock: a `replace` that has just looked must not bring the object back.
+            with self._locked(key):
+                try:
+                    os.unlink(target)
+                except ABSENT as error:
+                    raise Missing("There is no such object.") from error
+            order.add_folder(_folder_of(target))
 
     def list(self, prefix: str = "") -> Iterator[str]:
         folder = self.root / check_key(prefix) if prefix else self.root
@@ -102,7 +113,7 @@ class LocalStorage:
         folder = self.root / check_key(prefix) if prefix else self.root
         for key, path in _walk(folder, f"{prefix}/" if prefix else ""):
             with suppress(Missing):  # deleted meanwhile
-                yield key, _revision_of(path)
+                yield key, revision_of(path)
 
     def list_with_times(self, prefix: str = "") -> Iterator[tuple[str, datetime]]:
         folder = self.root / check_key(prefix) if prefix else self.root
@@ -117,7 +128,7 @@ class LocalStorage:
         """
         swept = 0
         with translated():
-            for file in self.root.rglob(f"{_TEMPORARY}*"):
+            for file in self.root.rglob(f"{TEMPORARY}*"):
                 try:
                     if time.time() - file.stat().st_mtime < older_than:
                         continue
@@ -128,28 +139,33 @@ class LocalStorage:
                 swept += 1
         return swept
 
-    def _link(self, file: Path, target: Path) -> None:
-        try:
-            target.hardlink_to(file)
-        except FileExistsError as error:
-            raise Exists("The key is taken.") from error
-        self._sync(target.parent)
+    def _create(self, key: str, data: bytes, *, is_staged: bool = False) -> Revision:
+        target = self._path(key)
+        # What cannot be looked at cannot be written either, and then the write says why.
+        if os.path.exists(target):
+            raise Exists("The key is taken.")
+        with self._ordered() as order, written_beside(target, data, order, stays_open=is_staged) as new:
+            _link(new.path, target, order)
+            return new.revision
 
-    def _sync(self, folder: Path) -> None:
-        if self.durable:
-            _sync_folder(folder)
+    def _ordered(self) -> AbstractContextManager[DiskOrder]:
+        """The order of the series that this is, or one of a single write."""
+        return DiskOrder(is_durable=self.durable) if self._order is None else nullcontext(self._order)
+
+    def _path(self, key: str) -> str:
+        return self._root + check_key(key)
 
     def _opened(self, key: str) -> BinaryIO:
         """The object's file. What was opened stays whole: its bytes are never written again."""
         try:
-            return open(self._root + check_key(key), "rb")  # noqa: PTH123 - not by a Path: see LocalStorage
-        except _ABSENT as error:
+            return open(self._path(key), "rb")
+        except ABSENT as error:
             raise Missing("There is no such object.") from error
 
     def _check_revision(self, key: str, revision: Revision) -> None:
         """Passes when the object is at *revision*; raises `Changed`."""
         try:
-            found = _revision_of(self._root + check_key(key))
+            found = revision_of(self._path(key))
         except Missing as error:
             raise Changed("The object is gone.") from error
         if found != revision:
@@ -165,70 +181,16 @@ class LocalStorage:
             raise StorageUnavailable("The storage did not get to writing in time: its disk is slow.") from error
 
 
-def _revision_of(file: str | int) -> Revision:
-    """The revision that *file* is at now, a path or the descriptor of an open file."""
+def _link(file: str, target: str, order: DiskOrder) -> None:
     try:
-        status = os.stat(file)  # noqa: PTH116 - not by a Path: see LocalStorage
-    except _ABSENT as error:
-        raise Missing("There is no such object.") from error
-    except OSError as error:
-        raise unavailable(error) from error
-    return Revision(f"{status.st_mtime_ns:x}-{status.st_ino:x}-{status.st_size:x}")
+        os.link(file, target)
+    except FileExistsError as error:
+        raise Exists("The key is taken.") from error
+    order.add_folder(_folder_of(target))
 
 
-@contextmanager
-def _written_beside(target: Path, data: bytes, *, durable: bool) -> Iterator[tuple[Path, Revision]]:
-    """A temporary file in *target*'s folder that holds *data* and is on the disk; gone at the end of the block.
-
-    An ``OSError`` of the block comes out as `StorageUnavailable`.
-    """
-    temporary = target.with_name(f"{_TEMPORARY}{secrets.token_hex(16)}")
-    try:
-        try:
-            with _open_new(temporary, durable=durable) as file:
-                file.write(data)
-                file.flush()
-                now = time.time_ns()
-                os.utime(file.fileno(), ns=(now, now))
-                if durable:
-                    os.fsync(file.fileno())
-                revision = _revision_of(file.fileno())
-            yield temporary, revision
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise unavailable(error) from error
-
-
-def _open_new(path: Path, *, durable: bool) -> BinaryIO:
-    """Opens a new file, readable by this user only, and makes its folder where that is missing."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    try:
-        descriptor = os.open(path, flags, 0o600)
-    except FileNotFoundError:
-        _make_folder(path.parent, durable=durable)
-        descriptor = os.open(path, flags, 0o600)
-    return os.fdopen(descriptor, "wb")
-
-
-def _make_folder(folder: Path, *, durable: bool) -> None:
-    """Makes *folder* and those above it; if *durable*, each is on the disk before anything is in it."""
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-    except FileNotFoundError:
-        _make_folder(folder.parent, durable=durable)
-        folder.mkdir(mode=0o700, exist_ok=True)
-    if durable:
-        _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Brings the folder's names to the disk: a rename is not safe before its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _folder_of(path: str) -> str:
+    return path.rpartition("/")[0]
 
 
 def _walk(folder: str | Path, above: str) -> Iterator[tuple[str, str]]:

@@ -5,17 +5,18 @@ A lock's name may be anything. Hold one name at a time: two names may share a lo
 
 from __future__ import annotations
 
+import fcntl
 import os
+import random
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
-
-from filelock import FileLock, Timeout
 
 from nproxy_mw.errors import Busy, StorageUnavailable
 from nproxy_mw.storage.urls import local_folder
@@ -35,6 +36,8 @@ class Locks(Protocol):
 
 
 _BUSY = "Another change of the same thing is under way: try again."
+_FIRST_PAUSE = 0.0005  # seconds, then twice as long each time
+_LONGEST_PAUSE = 0.004
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +54,64 @@ class FileLocks:
     @contextmanager
     def hold(self, name: str, timeout: float) -> Iterator[None]:
         number = int.from_bytes(sha256(name.encode()).digest()[:8]) % self.names
-        # A new object each time: a shared one is re-entrant, or no lock at all, and breaks in a fork. Where flock is
-        # missing, filelock's fallback to lock files would outlive a killed holder.
-        lock = FileLock(
-            self.folder / f"{number:03x}.lock", timeout=timeout, mode=0o600, poll_interval=0.005, fallback_to_soft=False
-        )
         try:
-            _make_private(self.folder)
-            lock.acquire()
-        except Timeout as error:
-            raise Busy(_BUSY) from error
+            # Opened anew each time: a lock belongs to what was opened, so each thread has one of its own.
+            descriptor = self._open(f"{self.folder}/{number:03x}.lock")
         except OSError as error:
-            raise StorageUnavailable("The folder for locks cannot be written to.", retry_after=10) from error
+            raise _unusable() from error
+        _held.add(descriptor)
         try:
+            _lock(descriptor, timeout)
             yield
         finally:
-            lock.release()
+            _let_go(descriptor)
+
+    def _open(self, path: str) -> int:
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            return os.open(path, flags, 0o600)
+        except FileNotFoundError:
+            _make_private(self.folder)
+            return os.open(path, flags, 0o600)
+
+
+def _lock(descriptor: int, timeout: float) -> None:
+    """Locks an open file. Waiting is trying again: a lock that is waited for in the kernel has no timeout."""
+    deadline, pause = time.monotonic() + timeout, _FIRST_PAUSE
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError as error:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise Busy(_BUSY) from error
+        except OSError as error:
+            raise _unusable() from error
+        time.sleep(min(left, pause * random.uniform(0.5, 1.5)))
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _let_go(descriptor: int) -> None:
+    if descriptor in _held:  # not in a child that was forked inside of the block
+        _held.discard(descriptor)
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)  # a program that was started meanwhile may have it open, too
+        os.close(descriptor)
+
+
+def _forget_held() -> None:
+    """Closes in a child what its parent holds, so that the parent alone does."""
+    while _held:
+        os.close(_held.pop())
+
+
+_held: set[int] = set()
+os.register_at_fork(after_in_child=_forget_held)
+
+
+def _unusable() -> StorageUnavailable:
+    return StorageUnavailable("The folder for locks cannot be written to.", retry_after=10)
 
 
 def _make_private(folder: Path) -> None:

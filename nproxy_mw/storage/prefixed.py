@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
 
 from nproxy_mw.storage.listing import list_with_revisions, list_with_times
 from nproxy_mw.storage.port import Revision, Storage, Stored, check_key
+from nproxy_mw.storage.series import in_series, stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,14 @@ class Prefixed:
 
     def replace(self, key: str, data: bytes, revision: Revision) -> Revision:
         return self.storage.replace(f"{self.prefix}/{check_key(key)}", data, revision)
+
+    def stage(self, key: str, data: bytes) -> None:
+        stage(self.storage, f"{self.prefix}/{check_key(key)}", data)
+
+    @contextmanager
+    def series(self) -> Iterator[Prefixed]:
+        with in_series(self.storage) as ordered:
+            yield Prefixed(ordered, self.prefix)
 
     def delete(self, key: str) -> None:
         self.storage.delete(f"{self.prefix}/{check_key(key)}")

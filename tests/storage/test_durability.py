@@ -6,15 +6,19 @@ that no write returns before the folder that names it is.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.packages import ANN, packages_on, publication
 from support.patching import patch_here
 
+from nproxy_mw.errors import StorageUnavailable
 from nproxy_mw.storage import LocalStorage
+from nproxy_mw.storage.series import in_series, stage
 
 Step = tuple[str, str]
 """What was done, and to which path below the storage; ``~`` stands for a temporary file."""
@@ -53,19 +57,19 @@ def storage(tmp_path: Path) -> LocalStorage:
 
 
 def test_new_object_is_on_the_disk(storage: LocalStorage, steps: list[Step]) -> None:
-    """Each new folder before anything is in it; the bytes before their name; the name before the write returns."""
+    """Its bytes and each new folder are before it gets its name; the name is before the write returns."""
     storage.create("a/b/c", b"1")
     assert steps == [
         ("mkdir", "store"),
-        ("fsync", "."),
         ("mkdir", "store/a"),
-        ("fsync", "store"),
         ("mkdir", "store/a/b"),
-        ("fsync", "store/a"),
         ("fsync", "store/a/b/~"),
+        ("fsync", "."),
+        ("fsync", "store"),
+        ("fsync", "store/a"),
         ("link", "store/a/b/c"),
-        ("fsync", "store/a/b"),
         ("unlink", "store/a/b/~"),
+        ("fsync", "store/a/b"),
     ]
 
 
@@ -83,6 +87,104 @@ def test_deleted_object_stays_deleted(storage: LocalStorage, steps: list[Step]) 
     steps.clear()
     storage.delete("a/b")
     assert steps == [("unlink", "store/a/b"), ("fsync", "store/a")]
+
+
+def test_series_is_on_the_disk_in_its_order(storage: LocalStorage, steps: list[Step]) -> None:
+    """Nothing gets its name before what was written earlier is there; all of it is when the series ends."""
+    storage.create("a/1", b"1")
+    revision = storage.create("b/2", b"1")
+    storage.create("c/0", b"1")
+    steps.clear()
+    with in_series(storage) as series:
+        stage(series, "a/staged", b"2")
+        series.replace("b/2", b"2", revision)
+        series.create("c/3", b"2")
+    assert steps == [
+        ("link", "store/a/staged"),
+        ("unlink", "store/a/~"),
+        ("fsync", "store/a/~"),
+        ("fsync", "store/b/~"),
+        ("fsync", "store/a"),
+        ("replace", "store/b/2"),
+        ("fsync", "store/c/~"),
+        ("fsync", "store/b"),
+        ("link", "store/c/3"),
+        ("unlink", "store/c/~"),
+        ("fsync", "store/c"),
+    ]
+
+
+def test_object_is_deleted_after_what_was_written_before(storage: LocalStorage, steps: list[Step]) -> None:
+    """What a record no longer names stays until the record that does not name it is on the disk."""
+    storage.create("a/1", b"1")
+    revision = storage.create("b/2", b"1")
+    steps.clear()
+    with in_series(storage) as series:
+        series.replace("b/2", b"2", revision)
+        series.delete("a/1")
+    assert steps[1:] == [("replace", "store/b/2"), ("fsync", "store/b"), ("unlink", "store/a/1"), ("fsync", "store/a")]
+
+
+def test_staged_object_waits_for_the_end_of_its_series(storage: LocalStorage, steps: list[Step]) -> None:
+    """Even when nothing is written after it; outside of a series it waits for itself, and a large one always does."""
+    storage.create("a/1", b"1")
+    steps.clear()
+    with in_series(storage) as series:
+        stage(series, "a/2", b"2")
+        assert ("fsync", "store/a/~") not in steps
+    assert steps[-2:] == [("fsync", "store/a/~"), ("fsync", "store/a")]
+    steps.clear()
+    stage(storage, "a/3", b"3")
+    assert (steps[0], steps[-1]) == (("fsync", "store/a/~"), ("fsync", "store/a"))
+    steps.clear()
+    with in_series(storage) as series:
+        stage(series, "a/4", b"4" * 2**20)
+        assert steps[:2] == [("fsync", "store/a/~"), ("link", "store/a/4")]
+
+
+def test_series_that_cannot_be_brought_to_the_disk_fails(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At its end at the latest, with the sentence of the disk; and it leaves no file open."""
+    storage.create("a/1", b"1")
+
+    def refuse(_: object) -> None:
+        raise OSError(errno.EIO, "EIO")
+
+    def stage_and_break() -> None:
+        with in_series(storage) as series:
+            stage(series, "a/2", b"2")
+            patch_here(monkeypatch, os, "fsync", refuse)
+
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(StorageUnavailable, match="disk reports errors"):
+        stage_and_break()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_published_version_is_on_the_disk_before_the_answer(storage: LocalStorage, steps: list[Step]) -> None:
+    """Its bytes and their name before the record that names them, that before its events are listed, and all of it."""
+    packages = packages_on(storage)
+    packages.publish(publication(), ANN)
+    steps.clear()
+    packages.publish(publication("2.0.0"), ANN)
+    (tarball,) = {path for verb, path in steps if verb == "link" and path.endswith(".tgz")}
+    (record,) = {path for verb, path in steps if verb == "replace"}
+    (index,) = {path for verb, path in steps if verb == "link" and "/index/" in path}
+    place = {step: number for number, step in enumerate(steps)}
+
+    def synced(path: str) -> int:
+        return place["fsync", path]
+
+    def folder(path: str) -> str:
+        return str(Path(path).parent)
+
+    assert (
+        max(synced(f"{folder(tarball)}/~"), synced(folder(tarball)), synced(f"{folder(record)}/~"))
+        < place["replace", record]
+    )
+    assert place["replace", record] < synced(folder(record)) < place["link", index]
+    assert synced(f"{folder(index)}/~") < place["link", index] < synced(folder(index))
 
 
 def test_adopted_file_is_on_the_disk(storage: LocalStorage, steps: list[Step], tmp_path: Path) -> None:

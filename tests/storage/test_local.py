@@ -74,7 +74,7 @@ def test_write_that_fails_says_why_and_leaves_nothing(
 
 def test_write_to_a_full_disk_is_refused_whole(storage: LocalStorage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bytes that do not fit leave no temporary file behind."""
-    monkeypatch.setattr("nproxy_mw.storage.local._open_new", lambda *_, **__: Path("/dev/full").open("wb"))  # noqa: SIM115
+    monkeypatch.setattr("nproxy_mw.storage.disk._open_new", lambda *_: os.open("/dev/full", os.O_WRONLY))
     with pytest.raises(StorageUnavailable, match="full"):
         storage.create("a", b"x" * 100_000)
     assert files(storage) == []

@@ -118,6 +118,32 @@ def test_lock_holds_between_processes(tmp_path: Path, holder: subprocess.Popen[s
         pass
 
 
+FORKED = """
+import os, sys
+from pathlib import Path
+from nproxy_mw.storage.locks import FileLocks
+read, write = os.pipe()
+locks = FileLocks(Path(sys.argv[1]))
+with locks.hold("a", 5):
+    child = os.fork()
+    if child == 0:
+        os.read(read, 1)
+if child == 0:
+    os._exit(0)
+with locks.hold("a", 0):
+    print("free")
+os.write(write, b"1")
+os._exit(os.waitpid(child, 0)[1])
+"""
+
+
+def test_lock_is_not_kept_by_a_forked_child(tmp_path: Path) -> None:
+    """A child that was forked inside of the block does not hold what its parent releases."""
+    command = [sys.executable, "-c", FORKED, str(tmp_path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "free\n"
+
+
 def test_local_storage_keeps_locks_beside_its_objects(tmp_path: Path) -> None:
     """A path and a file URL of one folder mean the same locks, which no listing shows."""
     expected = FileLocks(tmp_path / ".locks" / "names")

@@ -1,0 +1,55 @@
+"""Several writes of one thread that reach the storage in their order, and wait for it together.
+
+A storage that has to wait for a disk can do so once for several objects. This is an optional part of the storage port
+(`HasSeries`). A reader sees at once what was written. All of it is stored when the block ends, and nothing is ever
+stored without what was written before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol, cast
+
+from nproxy_mw.storage.port import Storage
+
+
+class HasSeries(Protocol):
+    """A storage that can wait once for several writes."""
+
+    def series(self) -> AbstractContextManager[Storage]:
+        """Yields the storage as it is within a series of writes."""
+        ...
+
+    def stage(self, key: str, data: bytes) -> None:
+        """Creates an object within a series: see `stage` below."""
+        ...
+
+
+@contextmanager
+def in_series(storage: Storage) -> Iterator[Storage]:
+    """Yields *storage* for a block whose writes are one series. Without such an ability, each write is stored at once.
+
+    When the block raises, writes in it may be undone by a power cut, the last ones first.
+
+    Raises:
+        StorageUnavailable: at the end of the block, something that was written in it may not be stored.
+    """
+    if not hasattr(
+        type(storage), "series"
+    ):  # of its class: a wrapper that hands on all attributes must not be left out
+        yield storage
+        return
+    with cast("HasSeries", storage).series() as ordered:
+        yield ordered
+
+
+def stage(storage: Storage, key: str, data: bytes) -> None:
+    """Creates an object that nobody looks for before a later write of the series names it.
+
+    It needs no wait of its own. A power cut before that write may leave it damaged. Raises as `Storage.create`.
+    """
+    if hasattr(type(storage), "stage"):
+        cast("HasSeries", storage).stage(key, data)
+    else:
+        storage.create(key, data)
