@@ -33,6 +33,7 @@ from nproxy_mw.cli.options import UsageError
 from nproxy_mw.cli.stores import about_storage
 from nproxy_mw.cli.terminal import survive_locale
 from nproxy_mw.errors import NproxyError, StorageUnavailable
+from nproxy_mw.rules.values import InvalidFields
 
 COMMANDS: tuple[Command | Group, ...] = (
     serve.COMMAND,
@@ -85,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(arguments: Sequence[str] | None) -> int:
-    """Runs the program, and says in one line what went wrong."""
+    """Runs the program, and says what went wrong, in one line where it is one thing."""
     parser = argparse.ArgumentParser(
         prog="nproxy-mw",
         description=_DESCRIPTION,
@@ -103,6 +104,10 @@ def run(arguments: Sequence[str] | None) -> int:
     except StorageUnavailable as error:
         where = f" {about_storage(parsed.storage, error)}" if hasattr(parsed, "storage") else ""
         print(f"nproxy-mw: {error}{where}", file=sys.stderr)
+        return 2
+    except InvalidFields as error:
+        several = "\n  " if len(error.sentences) > 1 else " "
+        print(several.join(["nproxy-mw: Nothing was changed.", *error.sentences]), file=sys.stderr)
         return 2
     except (UsageError, NproxyError) as error:
         print(f"nproxy-mw: {error}", file=sys.stderr)

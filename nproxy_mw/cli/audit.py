@@ -123,6 +123,8 @@ def _export(parsed: Parsed) -> int:
 
 
 def _subject(event: Json) -> str:
+    if "rule" in event:
+        return " ".join(filter(None, (_flagged(event), f"({event['rule']})")))
     if "package" in event:
         return "@".join(filter(None, (event["package"], event.get("version"))))
     token = event.get("token")
@@ -130,6 +132,14 @@ def _subject(event: Json) -> str:
         return f"{token['name']} ({token['id']})"
     subject: Any = event.get("keyId") or event.get("new") or ""
     return subject if isinstance(subject, str) else orjson.dumps(subject).decode()
+
+
+def _flagged(event: Json) -> str:
+    """What an event of the rules is about: the newest version, or the first package, and how many more."""
+    versions, packages = event.get("versions") or [], event.get("packages") or []
+    first = "@".join([event["package"], *versions[-1:]]) if "package" in event else "".join(packages[:1])
+    more = event.get("count", 0) - 1
+    return f"{first} and {more:,} more" if first and more > 0 else first
 
 
 def _witness(path: str | None) -> Json | None:

@@ -11,7 +11,10 @@ from nproxy_mw.cli.stores import organization_of
 from nproxy_mw.cli.terminal import plain, print_json, print_table
 from nproxy_mw.cli.upstreams import OF_RULES, firewall_of
 from nproxy_mw.cli.values import specifier
+from nproxy_mw.errors import BadRequest
 from nproxy_mw.npm.names import Name
+from nproxy_mw.npm.ranges import parse_range
+from nproxy_mw.npm.versions import parse_loose
 
 _TEXT = """\
 Says what each security rule makes of a package of the upstream, or of one version of it. The exit code is 1 when that
@@ -30,6 +33,8 @@ settings, on the upstream, and on what is known of vulnerabilities (--osv, --blo
 
 def _run(parsed: Parsed) -> int:
     name, version = parsed_specifier(parsed.package)
+    if _is_range(version):
+        raise UsageError(f"{version!r} is a range: name one version or dist-tag, or the package alone.")
     organization = organization_of(parsed)
     if name.scope in organization.settings.get().internal_scopes:
         raise UsageError(f"{name} is internal: no rule is about it.")
@@ -51,8 +56,19 @@ def parsed_specifier(text: str) -> tuple[Name, str]:
         raise UsageError(f"{text!r} {error}.") from error
 
 
+def _is_range(text: str) -> bool:
+    if not text or parse_loose(text) is not None:
+        return False
+    try:
+        return bool(parse_range(text))
+    except BadRequest:
+        return False
+
+
 def _print_version(found: Any) -> None:
     print(plain(f"{found['package']}@{found['version']} is {_state(found)}."))
+    if found["verdict"] == "absent":
+        return
     if found["instead"]:
         print(plain(f"Install {found['package']}@{found['instead']} instead."))
     if found["known"]["alerts"] != "all":
@@ -74,14 +90,18 @@ def _print_package(found: Any) -> None:
 
 def _state(found: Any) -> str:
     if found["verdict"] == "absent":
-        return "not there: the upstream has no such version"
+        listed = f"'nproxy-mw explain {found['package']}' shows those that there are"
+        return f"not there: the upstream has no such version or dist-tag; {listed}"
+    ends = [rule["exceptionUntil"] for rule in found["rules"] if rule["flags"] and rule["exceptionUntil"]]
+    if found["verdict"] == "excepted" and ends:
+        return f"allowed by an exception until {min(ends)}"
     until = found["availableFrom"]
     return f"{found['verdict']} until {until}" if until else str(found["verdict"])
 
 
 def _word(rule: Any) -> Iterator[str]:
     reasons = [*rule["reasons"], *(f"cannot tell: {reason}" for reason in rule["cannotTell"])]
-    if rule["exceptionUntil"]:
+    if rule["flags"] and rule["exceptionUntil"]:
         reasons.append(f"an exception lets it through until {rule['exceptionUntil']}")
     yield "yes" if rule["flags"] else "no"
     yield "; ".join(reasons)

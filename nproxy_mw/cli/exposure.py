@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,9 +45,14 @@ def _run(parsed: Parsed) -> int:
     number = count(len(suspects.affected), "package")
     print_installs(organization, found, empty=f"Nobody fetched anything of {number} in it.")
     if found:
-        tokens = {one.key.token for one in found}
-        print(f"{count(len(found), 'install')} by {count(len(tokens), 'token')}.", file=sys.stderr)
+        print(f"{count(len(found), 'install')} {_by({one.key.token for one in found})}.", file=sys.stderr)
     return 1 if found else 0
+
+
+def _by(tokens: AbstractSet[str]) -> str:
+    known = tokens - {""}
+    whom = [count(len(known), "token")] * bool(known) + ["callers without a token"] * (known != tokens)
+    return f"by {' and '.join(whom)}"
 
 
 def _is_file(text: str) -> bool:

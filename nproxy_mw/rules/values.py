@@ -45,15 +45,16 @@ class InvalidFields(BadRequest):
     """400: fields of a request are invalid, and nothing was changed.
 
     *fields* has a sentence per field, by its path. *count* is how many there are when *fields* holds only the first.
+    ``sentences`` name their fields, and say how many there are more.
     """
 
     code = "invalid-fields"
 
     def __init__(self, fields: Mapping[str, str], *, count: int = 0, code: str | None = None) -> None:
-        sentences = [f"{path}: {sentence}" for path, sentence in fields.items()]
+        self.sentences = [f"{path}: {sentence}" for path, sentence in fields.items()]
         if count > len(fields):
-            sentences.append(f"There are {count - len(fields)} more.")
-        super().__init__(" ".join(["Nothing was changed.", *sentences]), code=code)
+            self.sentences.append(f"There are {count - len(fields)} more.")
+        super().__init__(" ".join(["Nothing was changed.", *self.sentences]), code=code)
         self.fields = dict(fields)
 
     def details(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.publications import ACTOR, publish
@@ -104,3 +105,29 @@ def test_list_is_filtered(folder: Path, capsys) -> None:
     assert listed("--to", "1h") == listed("--by", "nobody") == []
     by = [line for line in everything if line[-1] == "tests"]
     assert listed("--by", "tests") == by != []
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "what"),
+    [
+        pytest.param(
+            "rule.blocked", {"package": "axios", "versions": ["1.14.1"], "count": 1}, "axios@1.14.1 (x)", id="one"
+        ),
+        pytest.param(
+            "rule.warned",
+            {"package": "axios", "versions": ["1.0.0", "1.14.1"], "count": 70},
+            "axios@1.14.1 and 69 more (x)",
+            id="several versions",
+        ),
+        pytest.param(
+            "rule.undecided", {"packages": ["a", "b"], "count": 1200}, "a and 1,199 more (x)", id="several packages"
+        ),
+        pytest.param("rule.recovered", {"since": "2026-11-26T12:00:00.000Z"}, "(x)", id="no package"),
+    ],
+)
+def test_list_says_what_a_rule_flagged(folder: Path, capsys, kind: str, fields: dict[str, Any], what: str) -> None:
+    """The newest version or the first package, how many more, and the rule."""
+    trail = Organizations.at(str(folder)).ensure("default", actor=ACTOR).trail
+    trail.record(kind, ACTOR, rule="x", reason="it is so", **fields)
+    assert main(["audit", "list", "--event", kind, "--storage", str(folder)]) == 0
+    assert f"  {kind}  {what}  " in capsys.readouterr().out

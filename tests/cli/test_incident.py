@@ -92,7 +92,21 @@ def test_allowed_version_and_package_are_explained(run, upstream: RecordingUpstr
     code, out, _ = run("explain", "axios", "--upstream", upstream.url)
     assert code == 0
     assert [line.split()[:2] for line in out.splitlines()[1:]] == [["1.1.0", "held"], ["1.0.0", "allowed"]]
-    assert run("explain", "axios@9.9.9", "--upstream", upstream.url)[1].startswith("axios@9.9.9 is not there")
+    code, out, _ = run("explain", "axios@9.9.9", "--upstream", upstream.url)
+    assert (code, out.count("\n")) == (0, 1)
+    assert out.startswith("axios@9.9.9 is not there: the upstream has no such version or dist-tag; 'nproxy-mw explain")
+
+
+def test_excepted_version_is_explained(run, store: str, upstream: RecordingUpstream) -> None:
+    """Until when the exception holds is said at the top, and of the rules that flag the version, not of all."""
+    end = timestamp(NOW + timedelta(days=3))
+    exception = {"package": "axios", "reason": "reviewed", "expiresAt": end}
+    organization_at(store).settings.change({"exceptions": [exception]}, actor=ACTOR)
+    code, out, _ = run("explain", "axios@1.1.0", "--upstream", upstream.url)
+    assert code == 0
+    assert f"axios@1.1.0 is allowed by an exception until {end}." in out
+    (word,) = [line for line in out.splitlines() if "lets it through" in line]
+    assert word.startswith("version_age")
 
 
 def test_explanation_comes_from_the_cache_when_offline(run, upstream: RecordingUpstream) -> None:
@@ -118,6 +132,8 @@ def test_explanation_changes_nothing(run, store: str, upstream: RecordingUpstrea
         (("@acme/utils", "--upstream", "http://127.0.0.1:9"), "is internal"),
         (("axios", "--upstream", "none"), "no upstream"),
         (("axios@", "--upstream", "none"), "nothing behind the @"),
+        (("axios@^1.0.0", "--upstream", "none"), "'^1.0.0' is a range: name one version or dist-tag"),
+        (("axios@1.x", "--upstream", "none"), "'1.x' is a range"),
         (("Ax ios", "--upstream", "none"), "is not NAME or NAME@VERSION"),
     ],
 )
@@ -189,6 +205,16 @@ def test_exposure_to_a_list(run, tmp_path: Path, text: str, found: list[str]) ->
     assert [row.split()[0] for row in out.splitlines()[1:]] == found
     assert code == (1 if found else 0)
     assert ("1 token" if found else "Nobody fetched anything") in err
+
+
+def test_exposure_counts_tokens_and_names_callers_without_one(run, store: str, tmp_path: Path) -> None:
+    """A read without a token is by nobody who could be asked: it is no token."""
+    then = NOW.timestamp()
+    facts = encode({InstallKey("axios", "1.0.0", "", "192.0.2.9"): Count(1, then, then)})
+    organization_at(store).storage.create(INSTALLS.key(f"{NOW:%Y/%m/%d}", "00-anonymous"), facts)
+    path = tmp_path / "incident.txt"
+    path.write_text("axios")
+    assert "3 installs by 1 token and callers without a token.\n" in run("exposure", str(path))[2]
 
 
 def test_exposure_to_an_advisory(run, database: str) -> None:

@@ -126,6 +126,17 @@ def test_file_is_applied_once(apply, name, text):
     assert len(apply.organization.trail.chain()) == before
 
 
+def test_each_mistake_has_a_line(apply):
+    """Several in one line could not be told apart."""
+    code, _, err = apply("rules.toml", "publicReads = 1\n[rules.first_seen]\ndays = -1\n")
+    assert code == 2
+    assert err.splitlines() == [
+        "nproxy-mw: Nothing was changed.",
+        "  publicReads: This must be true or false.",
+        "  rules.first_seen.days: This must be a whole number from 0 to 3650.",
+    ]
+
+
 def test_diff_changes_nothing(apply):
     """What would change is shown, and the exit code says whether anything would."""
     code, out, err = apply("rules.toml", TOML, "--diff")
