@@ -36,6 +36,7 @@ class Locks(Protocol):
 
 
 _BUSY = "Another change of the same thing is under way: try again."
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _FIRST_PAUSE = 0.0005  # seconds, then twice as long each time
 _LONGEST_PAUSE = 0.004
 
@@ -59,20 +60,38 @@ class FileLocks:
             descriptor = self._open(f"{self.folder}/{number:03x}.lock")
         except OSError as error:
             raise _unusable() from error
-        _held.add(descriptor)
-        try:
-            _lock(descriptor, timeout)
+        with _locked(descriptor, timeout):
             yield
-        finally:
-            _let_go(descriptor)
 
     def _open(self, path: str) -> int:
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
-            return os.open(path, flags, 0o600)
+            return os.open(path, _FLAGS, 0o600)
         except FileNotFoundError:
             _make_private(self.folder)
-            return os.open(path, flags, 0o600)
+            return os.open(path, _FLAGS, 0o600)
+
+
+@contextmanager
+def held_file(path: Path) -> Iterator[None]:
+    """Holds one file for a ``with`` block, without waiting for it. It is created, and never deleted.
+
+    Raises:
+        Busy: somebody else holds it.
+        StorageUnavailable: it cannot be locked.
+        OSError: it cannot be made.
+    """
+    with _locked(os.open(path, _FLAGS, 0o600), timeout=0):
+        yield
+
+
+@contextmanager
+def _locked(descriptor: int, timeout: float) -> Iterator[None]:
+    _held.add(descriptor)
+    try:
+        _lock(descriptor, timeout)
+        yield
+    finally:
+        _let_go(descriptor)
 
 
 def _lock(descriptor: int, timeout: float) -> None:
