@@ -9,7 +9,6 @@ from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
-from fsspec.core import split_protocol
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from nproxy_mw.audit.dirty import settle_all
@@ -27,6 +26,7 @@ from nproxy_mw.orgs.organization import Organizations
 from nproxy_mw.rules.catalog import Catalog
 from nproxy_mw.stack import sending_files
 from nproxy_mw.storage.port import Storage
+from nproxy_mw.storage.urls import is_local
 from nproxy_mw.upstream.transport import Transport
 
 try:
@@ -125,7 +125,7 @@ def prepare(serving: Serving) -> None:
         raise UsageError("Give --trusted-proxies, too: how many proxies there are whose headers are to be believed.")
     serving.transport()
     serving.organizations()  # is it a storage at all?
-    if split_protocol(options.storage)[0] in (None, "file", "local"):
+    if is_local(options.storage):
         _try_storage(serving)
     else:
         _try_in_own_process(serving)

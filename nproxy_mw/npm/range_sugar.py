@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from itertools import takewhile
 from typing import NamedTuple
 
@@ -35,25 +36,22 @@ _TILDE_AND_SPACE = re.compile("~>? ")
 # An operator and its version, as npm looks for them: a whole version is read loosely even in a strict range.
 _WHOLE = rf"{LOOSE_NUMBER}\.{LOOSE_NUMBER}\.{LOOSE_NUMBER}(?:-?{LOOSE_PRERELEASE})?"
 # The group *other* takes at once what leads to no version, or each of its characters would be tried as a beginning.
-_SPACED = re.compile(rf"( ?)([<>]?=?) ?([v= ]*+{_WHOLE}|{_STRICT})|(?P<other>[v= ]++)")
+_SPACED = rf"( ?)([<>]?=?) ?([v= ]*+{_WHOLE}|{_STRICT})|(?P<other>[v= ]++)"
 
 
 class _Reading(NamedTuple):
     term: re.Pattern[str]
     hyphen: re.Pattern[str]
+    spaced: re.Pattern[str]
     lowest: str  # what lets a bound include the prereleases of its own number
 
 
-def _reading(partial: str, lowest: str) -> _Reading:
+@cache  # compiled at the first range: they are long, and many processes never read one
+def _reading(loose: bool, include_prerelease: bool) -> _Reading:
+    partial = _LOOSE if loose else _STRICT
     term = re.compile(rf"(\^|~>?|[<>]?=?){partial}")
-    return _Reading(term, re.compile(f" ?({partial}) - ({partial}) ?"), lowest)
-
-
-_READINGS = {
-    (loose, include_prerelease): _reading(_LOOSE if loose else _STRICT, "-0" if include_prerelease else "")
-    for loose in (False, True)
-    for include_prerelease in (False, True)
-}
+    hyphen = re.compile(f" ?({partial}) - ({partial}) ?")
+    return _Reading(term, hyphen, re.compile(_SPACED), "-0" if include_prerelease else "")
 
 
 def comparators_of(text: str, *, loose: bool, include_prerelease: bool) -> list[str]:
@@ -61,12 +59,12 @@ def comparators_of(text: str, *, loose: bool, include_prerelease: bool) -> list[
 
     *text* is one alternative of a range; its only white space is single spaces.
     """
-    reading = _READINGS[loose, include_prerelease]
+    reading = _reading(loose, include_prerelease)
     text = _BUILD.sub("", text)
     hyphen = reading.hyphen.fullmatch(text)
     if hyphen:
         text = _between(hyphen, reading.lowest)
-    text = _SPACED.sub(r"\1\2\3\g<other>", text)
+    text = reading.spaced.sub(r"\1\2\3\g<other>", text)
     text = _TILDE_AND_SPACE.sub("~", text).replace("^ ", "^")
     words = " ".join(_rewritten(term, reading) for term in text.split(" "))
     everything = f">=0.0.0{reading.lowest}"

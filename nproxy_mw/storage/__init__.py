@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from fsspec.core import split_protocol
-from fsspec.implementations.memory import MemoryFileSystem
-
 from nproxy_mw.storage.freshness import FreshnessCache
 from nproxy_mw.storage.generations import generations_of
 from nproxy_mw.storage.generic import FsspecStorage
 from nproxy_mw.storage.local import LocalStorage
 from nproxy_mw.storage.port import Storage
-from nproxy_mw.storage.urls import SUPPORTED, bucket_and_prefix, local_folder
+from nproxy_mw.storage.urls import SUPPORTED, bucket_and_prefix, local_folder, split_url
 
 __all__ = ["FsspecStorage", "LocalStorage", "Storage", "open_storage"]
 
@@ -28,8 +25,11 @@ def open_storage(url: str, *, freshness: float = 1.0) -> Storage:
     folder = local_folder(url)
     if folder is not None:
         return LocalStorage(folder)
-    scheme, rest = split_protocol(url)
+    scheme, rest = split_url(url)
     if scheme == "memory":
+        # Only here, as s3fs below: a folder needs nothing of fsspec.
+        from fsspec.implementations.memory import MemoryFileSystem
+
         return FsspecStorage(MemoryFileSystem(), rest)
     if scheme == "s3":
         # Also where every question is asked: what is written there must be told to those who rely on an answer.

@@ -11,13 +11,14 @@ import io
 import threading
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import BinaryIO
-
-from fsspec import AbstractFileSystem
+from typing import TYPE_CHECKING, BinaryIO
 
 from nproxy_mw.errors import Changed, Exists, Missing
 from nproxy_mw.storage.os_errors import translated
 from nproxy_mw.storage.port import Revision, Stored, check_key, is_key
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
 
 # One for all: fsspec shares its file systems within a process, so two storages may use the same one.
 _TURN = threading.RLock()

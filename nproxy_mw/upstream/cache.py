@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from fsspec.core import split_protocol
-from fsspec.implementations.local import LocalFileSystem
-
 from nproxy_mw.npm.source import PackageSource
 from nproxy_mw.storage import LocalStorage, open_storage
 from nproxy_mw.storage.locks import FileLocks, folder_of_user
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.prefixed import Prefixed
+from nproxy_mw.storage.urls import absolute, is_local, split_url
 from nproxy_mw.upstream.cache_folder import CacheFolder
 from nproxy_mw.upstream.cache_units import SPOOL
 from nproxy_mw.upstream.cached import Cached
@@ -67,11 +65,11 @@ def default_cache(storage: str) -> str:
 
     For a storage on the network that is a folder of this user, because the network is what a cache saves.
     """
-    scheme, _ = split_protocol(storage)
+    scheme, rest = split_url(storage)
     if scheme == "memory":
         return f"{storage.rstrip('/')}-cache"
-    if scheme in (None, "file", "local"):
-        return f"{LocalFileSystem._strip_protocol(storage)}-cache"
+    if is_local(storage):
+        return f"{absolute(rest)}-cache"
     home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return str(Path(home) / "nproxy-mw" / sha256(storage.encode()).hexdigest()[:16])
 
