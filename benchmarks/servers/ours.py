@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,9 @@ from benchmarks.servers.bare import package_version
 from benchmarks.servers.port import Ability, Running, Start, started
 from benchmarks.servers.template import ORGANIZATION, PROGRAM, ROOT, Template, call
 from benchmarks.system.ports import free_port
-from benchmarks.system.processes import environment
+from benchmarks.system.processes import environment, finished
+
+_PATIENCE = 300.0  # seconds for all bytecode
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class Ours:
         found = package_version(self.server)
         if self.server != "gunicorn" and "--server" not in call("serve", "--help"):
             raise CannotRun(f"This checkout of nproxy_mw cannot run under {self.server}: serve has no --server.")
+        # As pip does for what it installs.
+        finished([sys.executable, "-m", "compileall", "-q", str(ROOT / "nproxy_mw")], ROOT, _PATIENCE)
         self.template.make()
         return f"{call('--version').strip()} on {self.server} {found}"
 

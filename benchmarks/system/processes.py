@@ -14,7 +14,16 @@ from pathlib import Path
 from benchmarks.errors import CannotRun
 from benchmarks.system.accounting import is_alive, tree
 
-_FOREIGN = ("NPROXY_", "NPM_CONFIG_", "NODE_", "PYTHONDEVMODE", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+_FOREIGN = (
+    "NPROXY_",
+    "NPM_CONFIG_",
+    "NODE_",
+    "PYTHONDEVMODE",
+    "PYTHONDONTWRITEBYTECODE",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+)
 _GRACE = 10.0  # seconds between SIGTERM and SIGKILL
 _SETTLING = 0.5  # seconds for descendants, after the program itself has ended
 _PAUSE = 0.002  # seconds between two looks
