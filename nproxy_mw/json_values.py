@@ -11,7 +11,6 @@ to the body is once its size (measured with tracemalloc); a ``memoryview`` or a 
 
 from __future__ import annotations
 
-import gc
 import json
 import re
 import secrets
@@ -22,6 +21,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from nproxy_mw.errors import BadRequest
+from nproxy_mw.garbage import no_collection
 
 Json: TypeAlias = Mapping[str, Any]
 """A JSON object that is never changed in place."""
@@ -135,16 +135,11 @@ def _reason(error: orjson.JSONDecodeError) -> str:
 
 
 def _loaded(text: bytes | bytearray, what: str) -> Any:
-    """Parses *text*. Collecting garbage meanwhile would visit the growing value again and again, and find none."""
-    was_enabled = gc.isenabled()
-    gc.disable()
     try:
-        return orjson.loads(text)
+        with no_collection():
+            return orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise BadRequest(f"{what} is not valid JSON: {_reason(error)}.", code="invalid-json") from error
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _outside_strings(text: bytes | bytearray) -> Iterator[bytes]:

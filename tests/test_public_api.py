@@ -37,6 +37,9 @@ def test_public_name_is_there_and_documented(name):
 
 def test_front_door_hides_nothing_it_imports():
     """What __init__ imports for others is in __all__; the rest are modules."""
+    assert set(nproxy_mw.__all__) <= set(dir(nproxy_mw))
+    for name in nproxy_mw.__all__:
+        getattr(nproxy_mw, name)
     public = {
         name
         for name, thing in vars(nproxy_mw).items()
@@ -85,6 +88,27 @@ def test_importing_brings_neither_server_nor_back_ends():
     script = f"import nproxy_mw, sys; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "from nproxy_mw import stack",
+        "import nproxy_mw.stack; from nproxy_mw import stack",
+        "from nproxy_mw.stack import front_page; from nproxy_mw import stack",
+    ],
+)
+def test_stack_is_the_function(imports):
+    """Whether the module that has it was imported before, or not."""
+    script = f"{imports}; import sys; assert stack is sys.modules['nproxy_mw.stack'].stack, stack"
+    subprocess.run([sys.executable, "-c", script], timeout=60, check=True)
+
+
+def test_name_that_is_none_is_an_attribute_error():
+    """So that hasattr and doctest can ask for any."""
+    assert not hasattr(nproxy_mw, "nonsense")
+    with pytest.raises(ImportError, match="nonsense"):
+        importlib.import_module("nproxy_mw.nonsense")
 
 
 def test_package_is_typed():

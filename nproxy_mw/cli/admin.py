@@ -149,17 +149,21 @@ _ACCESS = (
 )  # fmt: skip
 _NAME = (Argument("name", "NAME", "lower-case letters, digits, '.', '_' and '-'"),)
 
-GROUP = Group(
+COMMAND = Group(
     "admin",
-    "create, list and delete administrators",
     _TEXT,
     (
-        Command("create", "add one", _create, _CREATE, arguments=_NAME, options=_ACCESS),
-        Command("role", "give one another role", _role, _ROLE, arguments=_NAME, options=_ACCESS),
-        Command("password", "give one another password", _password, _CHANGE, arguments=_NAME, options=WHOLE_STORE),
-        Command("list", "show them all", _list, _LIST, options=WHOLE_STORE),
+        Command("create", _create, _CREATE, help="add one", arguments=_NAME, options=_ACCESS),
+        Command("role", _role, _ROLE, help="give one another role", arguments=_NAME, options=_ACCESS),
+        Command("password", _password, _CHANGE, help="give one another password", arguments=_NAME, options=WHOLE_STORE),
+        Command("list", _list, _LIST, help="show them all", options=WHOLE_STORE),
         Command(
-            "delete", "remove one, and end all their sessions", _delete, _DELETE, arguments=_NAME, options=WHOLE_STORE
+            "delete",
+            _delete,
+            _DELETE,
+            help="remove one, and end all their sessions",
+            arguments=_NAME,
+            options=WHOLE_STORE,
         ),
     ),
 )

@@ -152,16 +152,15 @@ def _witness(path: str | None) -> Json | None:
         raise UsageError(f"{path} does not hold the line that 'nproxy-mw audit verify' printed.") from error
 
 
-GROUP = Group(
+COMMAND = Group(
     "audit",
-    "list, verify and export the audit trail",
     _TEXT,
     (
         Command(
             "list",
-            "show events, newest first",
             _list,
             _LIST,
+            help="show events, newest first",
             options=(
                 Option("limit", "at most so many", "N", parse=whole(1, MAX_EVENTS), default="50", group="audit"),
                 Option("event", "of one kind, like package.published", "KIND", group="audit"),
@@ -174,14 +173,14 @@ GROUP = Group(
         ),
         Command(
             "verify",
-            "look for what was edited, dropped or reordered",
             _verify,
             _VERIFY,
+            help="look for what was edited, dropped or reordered",
             options=(
                 Option("witness", "a checkpoint that an earlier run printed, kept elsewhere", "FILE", group="audit"),
                 *ONE_ORG,
             ),
         ),
-        Command("export", "print every event as a JSON line", _export, _EXPORT, options=ONE_ORG),
+        Command("export", _export, _EXPORT, help="print every event as a JSON line", options=ONE_ORG),
     ),
 )

@@ -92,23 +92,22 @@ def _bytes(size: int | None) -> str:
 
 _OPTIONS = (*(replace(option, section="options") for option in (CACHE, CACHE_SIZE)), *WHOLE_STORE)
 
-GROUP = Group(
+COMMAND = Group(
     "cache",
-    "show and clear what is kept of the upstream",
     _TEXT,
     (
         Command(
             "status",
-            "show how much is kept",
             _status,
             _STATUS,
+            help="show how much is kept",
             options=(Option("json", "print JSON", group="cache"), *_OPTIONS),
         ),
         Command(
             "clear",
-            "remove what is kept",
             _clear,
             _CLEAR,
+            help="remove what is kept",
             arguments=(Argument("packages", "NAME", "a package", many=True, optional=True),),
             options=(Option("all", "remove everything", group="cache"), *_OPTIONS),
         ),

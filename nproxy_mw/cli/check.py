@@ -46,7 +46,6 @@ def _run(parsed: Parsed) -> int:
 
 COMMAND = Command(
     "check",
-    "verify everything that is stored",
     _run,
     _TEXT,
     options=(

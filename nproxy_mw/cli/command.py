@@ -31,13 +31,14 @@ class Argument:
 class Command:
     """One command, or one verb of a `Group`. *run* answers the exit code.
 
-    *help* is the line in the list of commands, *text* what ``--help`` teaches, examples included.
+    *text* is what ``--help`` teaches, examples included. *help* is the line in the list of a group's verbs; the
+    program's own list is `nproxy_mw.cli.COMMANDS`.
     """
 
     name: str
-    help: str
     run: Callable[[Parsed], int]
     text: str
+    help: str = ""
     arguments: Sequence[Argument] = ()
     options: Sequence[Option] = ()
 
@@ -47,33 +48,41 @@ class Group:
     """Commands with a common first word."""
 
     name: str
-    help: str
     text: str
     commands: Sequence[Command]
 
 
-def add_commands(parser: argparse.ArgumentParser, commands: Iterable[Command | Group]) -> None:
-    """Adds *commands* to *parser*. Its namespace then has the chosen one as ``command``."""
-    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in commands:
-        verb = verbs.add_parser(
-            command.name,
-            help=command.help,
-            description=command.text,
-            epilog=None if isinstance(command, Group) else _secrets(command),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
-        if isinstance(command, Group):
-            add_commands(verb, command.commands)
-        else:
-            _add_arguments(verb, command)
+Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+"""The words that may come next, each with a parser of what comes after it."""
 
 
-def resolve(parsed: Parsed, known: Iterable[Option]) -> Parsed:
+def verbs_of(parser: argparse.ArgumentParser) -> Verbs:
+    """Returns the commands of *parser*, none yet. One of them is required."""
+    return parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+
+def add_command(verbs: Verbs, command: Command | Group, *, help: str) -> None:  # noqa: A002 - as argparse calls it
+    """Adds *command* to *verbs*; *help* is its line there. When it is chosen, the namespace has it as ``command``."""
+    parser = verbs.add_parser(
+        command.name,
+        help=help,
+        description=command.text,
+        epilog=None if isinstance(command, Group) else _secrets(command),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    if isinstance(command, Group):
+        inner = verbs_of(parser)
+        for verb in command.commands:
+            add_command(inner, verb, help=verb.help)
+    else:
+        _add_arguments(parser, command)
+
+
+def resolve(parsed: Parsed, known: Callable[[], Iterable[Option]]) -> Parsed:
     """Returns *parsed* with the value of each option of its command: flag, else variable, else file, else default.
 
-    *known* are the options that a configuration file may name.
+    *known* returns the options that a configuration file may name. It is called when there is one.
 
     Raises:
         UsageError: a value is invalid, or the configuration file is.
@@ -83,7 +92,7 @@ def resolve(parsed: Parsed, known: Iterable[Option]) -> Parsed:
     path = next((_value(option, parsed) for option in options if option.name == "config"), None)
     if path is not None:
         try:
-            file = read_config(Path(path), [option.name for option in known if option.name != "config"])
+            file = read_config(Path(path), [option.name for option in known() if option.name != "config"])
         except ValueError as error:
             raise UsageError(str(error)) from error
     for option in options:

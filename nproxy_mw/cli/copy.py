@@ -45,7 +45,6 @@ def _is_within(place: str, other: str) -> bool:
 
 COMMAND = Command(
     "copy",
-    "move a store to another place or back end",
     _run,
     _TEXT,
     arguments=(

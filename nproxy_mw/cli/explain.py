@@ -109,7 +109,6 @@ def _word(rule: Any) -> Iterator[str]:
 
 COMMAND = Command(
     "explain",
-    "say why a version is allowed or held",
     _run,
     _TEXT,
     arguments=(Argument("package", "NAME[@VERSION]", "a package, and perhaps one version or tag"),),

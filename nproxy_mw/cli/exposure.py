@@ -85,7 +85,6 @@ def _advised(advisory: str, database: str | None) -> Suspects:
 
 COMMAND = Command(
     "exposure",
-    "show who fetched what a list or an advisory names",
     _run,
     _TEXT,
     arguments=(Argument("what", "FILE|ADVISORY", "a file, - for standard input, or an advisory's id"),),

@@ -56,7 +56,6 @@ def _conclude(progress: Progress, swept: int, dry_run: bool) -> None:
 
 COMMAND = Command(
     "gc",
-    "remove leftovers",
     _run,
     _TEXT,
     options=(

@@ -81,7 +81,6 @@ SPAN = (
 
 COMMAND = Command(
     "installs",
-    "show who fetched a package",
     _run,
     _TEXT,
     arguments=(Argument("package", "NAME[@RANGE]", "a package, and perhaps a version or a range of them"),),

@@ -65,19 +65,18 @@ def _backfill(parsed: Parsed) -> int:
     return 0
 
 
-GROUP = Group(
+COMMAND = Group(
     "keys",
-    "list and rotate signing keys",
     _TEXT,
     (
-        Command("list", "show the public keys", _list, _LIST, options=ONE_ORG),
+        Command("list", _list, _LIST, help="show the public keys", options=ONE_ORG),
         Command(
             "rotate",
-            "create new keys",
             _rotate,
             _ROTATE,
+            help="create new keys",
             options=(Option("unseal", "store keys unsealed that were sealed", group="keys"), *ONE_ORG),
         ),
-        Command("backfill", "sign what is not signed yet", _backfill, _BACKFILL, options=ONE_ORG),
+        Command("backfill", _backfill, _BACKFILL, help="sign what is not signed yet", options=ONE_ORG),
     ),
 )

@@ -42,19 +42,18 @@ def _list(parsed: Parsed) -> int:
     return 0
 
 
-GROUP = Group(
+COMMAND = Group(
     "org",
-    "create and list organizations",
     _TEXT,
     (
         Command(
             "create",
-            "create one",
             _create,
             _CREATE,
+            help="create one",
             arguments=(Argument("id", "ID", "lower-case letters, digits and '-': it stands in URLs"),),
             options=(Option("name", "what people call it", "NAME", otherwise="its id", group="org"), *WHOLE_STORE),
         ),
-        Command("list", "show them all", _list, _LIST, options=WHOLE_STORE),
+        Command("list", _list, _LIST, help="show them all", options=WHOLE_STORE),
     ),
 )

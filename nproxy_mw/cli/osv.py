@@ -67,16 +67,15 @@ def _print(summary: Summary) -> None:
 
 _FILE = replace(OSV, required=True, section="options")
 
-GROUP = Group(
+COMMAND = Group(
     "osv",
-    "update the database of vulnerabilities and malware",
     _TEXT,
     (
         Command(
             "update",
-            "make it new",
             _update,
             _UPDATE,
+            help="make it new",
             options=(
                 Option("source", "a URL, an archive or a folder", "PLACE", quoted=False,
                        otherwise="where the present database came from", group="osv"),
@@ -85,6 +84,6 @@ GROUP = Group(
                 CONFIG,
             ),
         ),
-        Command("status", "show what it holds", _status, _STATUS, options=(_FILE, CONFIG)),
+        Command("status", _status, _STATUS, help="show what it holds", options=(_FILE, CONFIG)),
     ),
 )  # fmt: skip

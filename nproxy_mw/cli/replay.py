@@ -63,7 +63,6 @@ def _span(text: str) -> timedelta:
 
 COMMAND = Command(
     "replay",
-    "show what other rules would have done",
     _run,
     _TEXT,
     options=(

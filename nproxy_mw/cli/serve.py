@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -14,6 +15,7 @@ from nproxy_mw.cli.stores import CONFIG, ORG, ORGS, SEAL_KEY, STORAGE, org_of
 from nproxy_mw.cli.tenancy import check_domain
 from nproxy_mw.cli.upstreams import BIND, OF_CACHE, OF_UPSTREAM, PUBLIC_URL, WHERE
 from nproxy_mw.cli.values import decimal, one_of, scope, whole
+from nproxy_mw.garbage import no_collection
 from nproxy_mw.middleware.send_files import ACCEL, SENDFILE
 from nproxy_mw.middleware.tenants import FixedOrg
 
@@ -92,11 +94,18 @@ class _Server(Protocol):
 
 
 def _run(parsed: Parsed) -> int:
+    with no_collection():
+        server = _prepared(parsed)
+    gc.freeze()  # or the first look for garbage in each worker would copy all that they share
+    server.run()
+    return 0
+
+
+def _prepared(parsed: Parsed) -> _Server:
     # Imported here because the servers and argon2 are extras: the other commands do without them.
     from nproxy_mw.cli.serving import Serving, prepare
 
     server = _server(parsed.server)
-
     logs.configure(parsed.log_level, parsed.log_format, access=parsed.access_log)
     resolve = parsed.orgs or FixedOrg(org_of(parsed))
     check_domain(resolve, parsed.public_url)
@@ -104,8 +113,7 @@ def _run(parsed: Parsed) -> int:
     check_port(parsed.bind)
     serving = Serving(parsed, resolve, upstream)
     prepare(serving)
-    server(serving).run()
-    return 0
+    return server(serving)
 
 
 def _server(name: str) -> Callable[[Serving], _Server]:
@@ -123,4 +131,4 @@ def _server(name: str) -> Callable[[Serving], _Server]:
     return Server
 
 
-COMMAND = Command("serve", "run the registry", _run, _TEXT, options=OPTIONS)
+COMMAND = Command("serve", _run, _TEXT, options=OPTIONS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import Pipe, get_context
@@ -14,8 +13,10 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from nproxy_mw.audit.dirty import settle_all
 from nproxy_mw.cli.addresses import ChosenUpstream
 from nproxy_mw.cli.command import Parsed
+from nproxy_mw.cli.late_dashboard import LateDashboard, check_installed
 from nproxy_mw.cli.options import UsageError
-from nproxy_mw.cli.stores import ACTOR, about_storage, no_such_organization, open_organizations
+from nproxy_mw.cli.stores import ACTOR, no_such_organization, open_organizations
+from nproxy_mw.cli.terminal import about_storage
 from nproxy_mw.cli.upstreams import cache_of, gateway_of, intelligence_of, transport_to
 from nproxy_mw.errors import NproxyError, StorageUnavailable
 from nproxy_mw.firewall.gateway import Gateway
@@ -31,8 +32,8 @@ from nproxy_mw.upstream.transport import Transport
 
 try:
     from nproxy_mw.hosting.administration import accounts_at
-    from nproxy_mw.middleware.dashboard import Dashboard, SessionLogin
-    from nproxy_mw.middleware.dashboard.rendering import prepare_pages
+
+    check_installed()
 except ImportError as error:
     raise UsageError(str(error)) from error
 
@@ -88,7 +89,7 @@ class Serving:
             public_url=options.public_url,
             users=SignedIn(administrators, sessions),
             administrators=administrators,
-            dashboard=partial(Dashboard, login=SessionLogin(administrators, sessions)),
+            dashboard=partial(LateDashboard, administrators=administrators, sessions=sessions),
         )
         return self._behind_proxies(platform, organizations.storage)
 
@@ -129,8 +130,6 @@ def prepare(serving: Serving) -> None:
         _try_storage(serving)
     else:
         _try_in_own_process(serving)
-    prepare_pages()
-    gc.freeze()  # or the first collection in each worker would copy all that they share
 
 
 def _try_storage(serving: Serving) -> None:

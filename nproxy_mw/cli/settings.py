@@ -128,25 +128,24 @@ def _difference(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     return list(difflib.unified_diff(old, new, "now", "file"))
 
 
-GROUP = Group(
+COMMAND = Group(
     "settings",
-    "show and change settings",
     _TEXT,
     (
-        Command("show", "print all of them as JSON", _show, _SHOW, options=ONE_ORG),
+        Command("show", _show, _SHOW, help="print all of them as JSON", options=ONE_ORG),
         Command(
             "set",
-            "change some",
             _set,
             _SET,
+            help="change some",
             arguments=(Argument("change", "KEY=VALUE", "or one JSON object", many=True),),
             options=ONE_ORG,
         ),
         Command(
             "apply",
-            "make them what a file says",
             _apply,
             _APPLY,
+            help="make them what a file says",
             arguments=(Argument("file", "FILE", "TOML or JSON"),),
             options=(Option("diff", "change nothing, and show what would change", group="settings"), *ONE_ORG),
         ),

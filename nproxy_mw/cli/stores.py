@@ -9,7 +9,6 @@ from nproxy_mw.access import Actor
 from nproxy_mw.cli.command import Parsed
 from nproxy_mw.cli.options import Option, UsageError
 from nproxy_mw.cli.tenancy import parse_orgs
-from nproxy_mw.errors import StorageUnavailable
 from nproxy_mw.orgs.directory import is_slug
 from nproxy_mw.orgs.organization import DEFAULT_ORG, Organization, Organizations
 from nproxy_mw.orgs.seal import Seal
@@ -120,9 +119,3 @@ def no_such_organization(url: str, organizations: Organizations, org: str) -> st
         f"There is no organization {org!r} in {url}{there}: name another --storage or --org, or make it with "
         f"'nproxy-mw org create {org}'."
     )
-
-
-def about_storage(url: str, error: StorageUnavailable) -> str:
-    """Returns which storage an error is about, and what the system says of it."""
-    reason = getattr(error.__cause__, "strerror", None)
-    return f"It is {url}{f' ({reason})' if reason else ''}: give another place with --storage."

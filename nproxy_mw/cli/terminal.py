@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, TextIO
 
+from nproxy_mw.errors import StorageUnavailable
+
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) -> None:
     """Prints *rows* under *titles*, in columns as wide as they need to be. *empty* is the sentence for no rows."""
@@ -62,3 +64,9 @@ def survive_locale() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # what a caller put in the place of it may not be a text file
             stream.reconfigure(errors="backslashreplace")
+
+
+def about_storage(url: str, error: StorageUnavailable) -> str:
+    """Returns which storage an error is about, and what the system says of it."""
+    reason = getattr(error.__cause__, "strerror", None)
+    return f"It is {url}{f' ({reason})' if reason else ''}: give another place with --storage."

@@ -119,24 +119,23 @@ _CREATE_OPTIONS = (
     ),
 )  # fmt: skip
 
-GROUP = Group(
+COMMAND = Group(
     "token",
-    "create, list and revoke API tokens",
     _TEXT,
     (
-        Command("create", "create a token", _create, _CREATE, options=(*_CREATE_OPTIONS, *ONE_ORG)),
+        Command("create", _create, _CREATE, help="create a token", options=(*_CREATE_OPTIONS, *ONE_ORG)),
         Command(
             "list",
-            "show the tokens, without their secrets",
             _list,
             _LIST,
+            help="show the tokens, without their secrets",
             options=(Option("all", "show revoked ones, too", group="token"), *ONE_ORG),
         ),
         Command(
             "revoke",
-            "end a token for good",
             _revoke,
             _REVOKE,
+            help="end a token for good",
             arguments=(Argument("id", "ID", "as token list shows it"),),
             options=ONE_ORG,
         ),

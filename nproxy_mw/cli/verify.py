@@ -93,7 +93,6 @@ def _document(path: Path, member: str, kind: type) -> Json:
 
 COMMAND = Command(
     "verify",
-    "check signatures and bytes of a package",
     _run,
     _TEXT,
     arguments=(Argument("package", "NAME[@VERSION]", "a package, or one version of it"),),

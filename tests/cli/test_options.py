@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nproxy_mw.cli import COMMANDS, serve
+from nproxy_mw.cli import COMMANDS, command_named, serve
 from nproxy_mw.cli.command import Command
 from nproxy_mw.cli.config_file import ConfigFile, read_config
 from nproxy_mw.cli.options import Option, UsageError
@@ -100,7 +100,10 @@ def test_required_option_may_be_a_variable():
 OWN_MEANING = ("token create", "admin create", "admin role")
 
 
-def commands(table=COMMANDS, words=()):
+TOP = tuple(command_named(name) for name in COMMANDS)
+
+
+def commands(table=TOP, words=()):
     for entry in table:
         if isinstance(entry, Command):
             yield " ".join((*words, entry.name)), entry

@@ -7,14 +7,16 @@ import sys
 
 import pytest
 
-from nproxy_mw.cli import COMMANDS, main
+from nproxy_mw.cli import COMMANDS, command_named, main
 from nproxy_mw.cli.command import Command
 from nproxy_mw.cli.options import UsageError
 from nproxy_mw.cli.terminal import count, print_table
 from nproxy_mw.errors import Missing, StorageUnavailable
 
+TOP = tuple(command_named(name) for name in COMMANDS)
 
-def table(entries=COMMANDS, words=()):
+
+def table(entries=TOP, words=()):
     """Every command and group, by the words that call it."""
     for entry in entries:
         yield (*words, entry.name), entry
@@ -48,9 +50,17 @@ def test_help_teaches(capsys, words, entry):
 def test_help_lists_every_command(capsys):
     """With one line for each."""
     shown = help_of(capsys)
-    for command in COMMANDS:
-        assert f"    {command.name} " in shown
-        assert command.help in shown
+    for name, line in COMMANDS.items():
+        assert f"    {name} " in shown
+        assert line in shown
+
+
+def test_command_is_called_as_its_module():
+    """Which is how it is found, and each verb of a group has its line in the list."""
+    for name in COMMANDS:
+        command = command_named(name)
+        assert command.name == name
+        assert all(verb.help for verb in getattr(command, "commands", ()))
 
 
 def test_serve_says_which_source_wins(capsys):

@@ -11,13 +11,14 @@ from support.client import Client
 from support.registry import ACTOR
 
 from nproxy_mw import organization_at
-from nproxy_mw.cli import greeting, serve
+from nproxy_mw.cli import greeting, late_dashboard, serve
 from nproxy_mw.cli.addresses import Bind, ChosenUpstream
 from nproxy_mw.cli.options import UsageError
 from nproxy_mw.cli.serving import Serving, prepare
 from nproxy_mw.cli.stores import open_organizations
 from nproxy_mw.errors import StorageUnavailable, UpstreamUnavailable
 from nproxy_mw.hosting.administration import administrators_of
+from nproxy_mw.middleware.dashboard.assets import ASSETS
 from nproxy_mw.middleware.tenants import ByHost, ByPath, FixedOrg
 from nproxy_mw.orgs.seal import Seal
 from nproxy_mw.orgs.settings_fields import Settings
@@ -48,6 +49,27 @@ def test_fixed_organization_is_created_on_an_empty_store(store):
     prepare(one)
     assert organization_at(str(store), "acme").settings.get().internal_scopes == ("@acme",)
     assert Client(one.application()).get("/@acme/x").status == 401
+
+
+def test_pages_are_there_when_somebody_wants_one(store):
+    """A browser at the root, a page, a style sheet; a client of the registry never makes them."""
+    one = serving(store)
+    prepare(one)
+    app = one.application()
+    made = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(late_dashboard, "_dashboard", lambda app, *_: made.append(app) or app)
+        aside = Client(one.application())
+        assert aside.get("/-/ping").status == 200
+        assert made == []
+        aside.get("/-/dashboard/")
+        aside.get("/-/dashboard/")
+        assert len(made) == 1
+    browser = Client(app, headers={"Accept": "text/html,*/*;q=0.8"})
+    assert browser.get("/").headers["location"] == "/-/dashboard/"
+    assert b"Sign in" in browser.get("/-/dashboard/sign-in").body
+    assert Client(app).get(f"/-/dashboard/{next(iter(ASSETS))}").status == 200
+    assert Client(app).get("/-/ping").status == 200
 
 
 def test_typo_makes_no_organization(store):

@@ -31,7 +31,7 @@ from nproxy_mw.middleware.dashboard.guards import check_access, check_form
 from nproxy_mw.middleware.dashboard.layout import html
 from nproxy_mw.middleware.dashboard.login import HostLogin, SessionLogin, VisitorLogin
 from nproxy_mw.middleware.dashboard.pages import ROUTES
-from nproxy_mw.middleware.dashboard.rendering import PAGE_HEADERS, prepare_pages
+from nproxy_mw.middleware.dashboard.rendering import PAGE_HEADERS
 from nproxy_mw.middleware.dashboard.request import PageRequest, Site
 from nproxy_mw.npm.routes import EXPLAIN_PATH, Kind, parse_route
 from nproxy_mw.orgs.directory import OrganizationDirectory
@@ -76,7 +76,6 @@ class Dashboard:
         self.resolve = resolve
         self.public_url = public_url
         self.domain = check_domain(domain) if domain is not None else None
-        prepare_pages()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path: str = environ.get("PATH_INFO", "")

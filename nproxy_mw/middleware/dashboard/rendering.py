@@ -88,12 +88,6 @@ _environment.filters.update(size=size, moment=moment, web_url=web_url, count=cou
 _environment.globals.update(STYLE=STYLE, SCRIPT=SCRIPT, ICON=ICON)
 
 
-def prepare_pages() -> None:
-    """Compiles all templates, once in a process and those that it forks: not at somebody's first page."""
-    for name in _environment.list_templates():
-        _environment.get_template(name)
-
-
 def render(template: str, values: Mapping[str, Any]) -> bytes:
     """Returns the template *template* filled in with *values*, all of them escaped."""
     return _environment.get_template(template).render(values).encode("utf-8", "replace")

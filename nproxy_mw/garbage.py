@@ -1,0 +1,19 @@
+"""When Python looks for garbage: not while much is made of which nothing is."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Looks for no garbage during a ``with`` block. It would visit all that was made so far, again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
