@@ -138,10 +138,17 @@ def verify(record: Json, data: bytes, signature: bytes | str) -> bool:
     names. The caller checks whether the key had expired.
     """
     try:
+        is_named = key_id(base64.b64decode(record["key"], validate=True)) == record["keyid"]
+    except (KeyError, TypeError, ValueError):
+        return False
+    return is_named and fits(record, data, signature)
+
+
+def fits(record: Json, data: bytes, signature: bytes | str) -> bool:
+    """Returns what `verify` does, whatever the key is called: other registries name their keys in other ways."""
+    try:
         public = base64.b64decode(record["key"], validate=True)
         raw = base64.b64decode(signature, validate=True) if isinstance(signature, str) else signature
-        if key_id(public) != record["keyid"]:
-            return False
         _VERIFIERS[record["keytype"]](public, data, raw)
     except (KeyError, TypeError, ValueError, UnsupportedAlgorithm, BadSignatureError, InvalidSignature):
         return False

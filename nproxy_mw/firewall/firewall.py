@@ -120,6 +120,15 @@ class Firewall:
             if change.version == version:
                 yield replace(change, at=moment)
 
+    def standing(self, packages: Iterable[str]) -> dict[str, Decision]:
+        """Returns the decisions about *packages* that were made and still hold. Nothing is asked, or decided anew."""
+        policy, found = self.policies(), dict[str, Decision]()
+        for package in packages:
+            judged = self.source.holding(parse_name(package), policy)
+            if judged is not None:
+                found[package] = judged.decision
+        return found
+
     @property
     def has_advisories(self) -> bool:
         """Whether there is intelligence that advisories come from."""

@@ -78,12 +78,12 @@ def compact(storage: Storage, day: date, *, dry_run: bool = False) -> int:
 
 def days_of(storage: Storage) -> list[date]:
     """Returns the days of which there is anything, oldest first."""
-    return sorted({_day_of(key) for key in INSTALLS.keys(storage)})
+    return sorted({day_of(key) for key in INSTALLS.keys(storage)})
 
 
 def prune(storage: Storage, before: date, *, dry_run: bool = False) -> int:
     """Removes every object of days before *before*. Returns how many there were; with *dry_run*, that is all."""
-    old = [key for key in INSTALLS.keys(storage) if _day_of(key) < before]
+    old = [key for key in INSTALLS.keys(storage) if day_of(key) < before]
     for key in () if dry_run else old:
         storage.delete(key)
     return len(old)
@@ -112,7 +112,8 @@ def _days(first: date, last: date) -> Iterator[date]:
         first += timedelta(days=1)
 
 
-def _day_of(key: str) -> date:
+def day_of(key: str) -> date:
+    """Returns the day in UTC that the object of the ledger under *key* is about."""
     return date.fromisoformat("-".join(key.removeprefix(f"{INSTALLS.folder}/").split("/")[:3]))
 
 

@@ -15,6 +15,7 @@ from nproxy_mw.access import Actor
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import StorageUnavailable
 from nproxy_mw.ledger.recorder import Ledger
+from nproxy_mw.ledger.seen import SeenIndex, open_seen_index
 from nproxy_mw.orgs.directory import OrganizationDirectory, is_slug
 from nproxy_mw.orgs.exception_requests import ExceptionRequestStore
 from nproxy_mw.orgs.keys import KeyStore
@@ -54,6 +55,7 @@ class Organization:
     packages: PackageStore
     ledger: Ledger
     search_index: SearchIndex
+    seen_index: SeenIndex
     rates: Rates
 
     def is_new(self) -> bool:
@@ -76,7 +78,7 @@ def open_organization(
 
     *is_made* says that the organization is known to exist. Then missing settings are an error; defaults are never
     assumed. If *seal* is None, private signing keys are stored as they are. *catalog* has the rules that its settings
-    can name. If *search_folder* is None, the search index is where this host keeps what belongs to the storage.
+    can name. If *search_folder* is None, the indexes are where this host keeps what belongs to the storage.
 
     Raises:
         ValueError: *org* is not an organization's id.
@@ -99,6 +101,7 @@ def open_organization(
         packages=PackageStore(own, trail=trail, locks=locks, signers=keys.signers, changed=search_index.changed),
         ledger=Ledger(own),
         search_index=search_index,
+        seen_index=open_seen_index(storage, own, org, folder=search_folder and search_folder / "seen", clock=clock),
         rates=Rates(derived_folder(storage, "rates")),
     )
 

@@ -59,6 +59,12 @@ class Record:
         return own + sum(ref.count for ref in self.version_parts)
 
     @property
+    def tarball_bytes(self) -> int | None:
+        """How many bytes the tarballs have, also those in its parts; None when a part does not say."""
+        sizes = [bytes_of(self.tarballs), *(ref.tarballs for ref in self.version_parts)]
+        return None if None in sizes else sum(filter(None, sizes))
+
+    @property
     def event_count(self) -> int:
         """How many events the chain has, in the record and in its parts."""
         return len(self.chain) + sum(ref.count for ref in self.event_parts)
@@ -81,6 +87,11 @@ class Record:
     def next(self, changed: Record, chain: Sequence[Json], nonce: str) -> Record:
         """Returns the state to store after this one: what *changed* says, with the events of the change in *chain*."""
         return replace(changed, chain=chain, generation=self.generation + 1, nonce=nonce)
+
+
+def bytes_of(tarballs: Mapping[str, Json]) -> int:
+    """Returns how many bytes *tarballs* have, as a record or a part of it lists them."""
+    return sum(size for entry in tarballs.values() if isinstance(size := entry.get("size"), int))
 
 
 def encode(record: Record) -> bytes:

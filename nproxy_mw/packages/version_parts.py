@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Raw, field
 
 from nproxy_mw.json_values import Json
-from nproxy_mw.packages.record import Record
+from nproxy_mw.packages.record import Record, bytes_of
 from nproxy_mw.storage.parts import PartRef, StoredPart
 
 _WIDTH = 4  # characters of a shortened number
@@ -44,6 +44,11 @@ class VersionPart(StoredPart, frozen=True, kw_only=True):
     def numbers(self) -> str:
         """All its version numbers, shortened: see `holding`."""
         return "".join(sorted(map(_shortened, {*self.versions, *self.tarballs, *self.retired})))
+
+    @property
+    def tarball_bytes(self) -> int:
+        """How many bytes the tarballs of its versions have."""
+        return bytes_of(self.tarballs)
 
 
 encoded = msgspec.json.Encoder().encode

@@ -46,13 +46,15 @@ class PartMissing(Changed):
 class PartRef:
     """How a record names a part: its *key*, and *count*, how many things it holds, in *size* bytes.
 
-    *numbers* tells which versions may be in it: see `nproxy_mw.packages.version_parts`.
+    *numbers* tells which versions may be in it: see `nproxy_mw.packages.version_parts`. *tarballs* is how many bytes
+    their tarballs have; None for a part with events, and where an earlier version wrote it.
     """
 
     key: str
     count: int
     size: int
     numbers: str = ""
+    tarballs: int | None = None
 
 
 def parse_refs(value: object) -> tuple[PartRef, ...]:
@@ -116,9 +118,15 @@ class StoredPart(msgspec.Struct, frozen=True, kw_only=True):
         """Tells which versions may be in it: see `PartRef`."""
         return ""
 
+    @property
+    def tarball_bytes(self) -> int | None:
+        """How many bytes the tarballs of its versions have; None when it holds none."""
+        return None
+
     def fits(self, ref: PartRef) -> bool:
         """Returns whether a record that names the part by *ref* says of it what is true."""
-        return (self.count, self.numbers) == (ref.count, ref.numbers)
+        is_counted = ref.tarballs is None or ref.tarballs == self.tarball_bytes
+        return is_counted and (self.count, self.numbers) == (ref.count, ref.numbers)
 
     def encode(self) -> bytes:
         """Returns the part as it is stored."""
@@ -181,7 +189,7 @@ class Parts(Generic[P]):
         key = f"{hashlib.sha256(data).hexdigest()}-{secrets.token_hex(4)}.json"
         self._storage.create(PART.key(package, key), data)
         self._keep(package, key, data)
-        return PartRef(key, part.count, len(data), part.numbers)
+        return PartRef(key, part.count, len(data), part.numbers, part.tarball_bytes)
 
     def _kept(self, package: object, ref: PartRef) -> P | None:
         return self._memory.get((self._owner, PART.key(package, ref.key)))

@@ -58,6 +58,7 @@ class Cached:
         now: Callable[[], float] = time.time,
     ) -> None:
         self.source = source
+        self.storage = storage
         self.now = now
         self._tarballs = tarballs
         self._room = room or Room(WAITING)

@@ -64,6 +64,13 @@ class Tally:
             return None
         return int(text) if text.isdigit() else None
 
+    def written(self) -> float | None:
+        """Returns when the sum was written down last, in seconds of Unix time; None when it never was."""
+        try:
+            return self.path.stat().st_mtime
+        except OSError:
+            return None
+
     @contextmanager
     def _locked(self) -> Iterator[int]:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

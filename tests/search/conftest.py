@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from support.search import Host, SetClock
 
-from nproxy_mw.packages.search.connections import IDLE
 from nproxy_mw.storage import LocalStorage
+from nproxy_mw.storage.indexes.connections import IDLE
 from nproxy_mw.storage.port import Storage
 
 

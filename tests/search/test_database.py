@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,11 +18,13 @@ import pytest
 from support.search import START, Host, SetClock
 
 from nproxy_mw.errors import Busy, StorageUnavailable
-from nproxy_mw.packages.search import database, files, schema
-from nproxy_mw.packages.search.connections import IDLE, IdleConnections
-from nproxy_mw.packages.search.database import SearchDatabase
-from nproxy_mw.packages.search.files import IndexFile, connect
+from nproxy_mw.packages.search.schema import SCHEMA
 from nproxy_mw.storage import LocalStorage
+from nproxy_mw.storage.indexes import database, files
+from nproxy_mw.storage.indexes.connections import IDLE, IdleConnections
+from nproxy_mw.storage.indexes.database import IndexDatabase
+from nproxy_mw.storage.indexes.files import IndexFile, connect
+from nproxy_mw.storage.indexes.schema import IndexSchema
 from nproxy_mw.testing.races import in_processes, in_threads
 
 NAMES = ["@acme/a", "@acme/b", "@acme/c"]
@@ -78,7 +81,7 @@ def garble_encoding(path: Path) -> None:
 
 def exchange(path: Path) -> None:
     """Puts another organization's index in the place of this one."""
-    other = SearchDatabase(path.parent, "beta")
+    other = IndexDatabase(path.parent, "beta", SCHEMA)
     with other.writing() as connection:
         connection.execute("UPDATE state SET compared = :now, checked = :now", {"now": START.timestamp()})
     IDLE.close()
@@ -124,24 +127,24 @@ def test_publish_into_a_damaged_index_is_found(one, damage):
 def test_file_is_begun_by_one_alone(tmp_path, monkeypatch):
     """Who comes while another begins it waits, and takes that one: what the first wrote is not replaced."""
     begun, second = list[int](), threading.Event()
-    real = schema.create
+    real = IndexSchema.create
 
-    def create(connection, org):
+    def create(schema, connection, org):
         begun.append(1)
         if len(begun) > 1:
             second.set()
         second.wait(0.2)
-        real(connection, org)
+        real(schema, connection, org)
 
-    monkeypatch.setattr(schema, "create", create)
-    in_threads(2, lambda _: IndexFile(tmp_path, "acme").begin())
+    monkeypatch.setattr(IndexSchema, "create", create)
+    in_threads(2, lambda _: IndexFile(tmp_path, "acme", SCHEMA).begin())
     assert begun == [1]
-    assert whole(IndexFile(tmp_path, "acme").path)
+    assert whole(IndexFile(tmp_path, "acme", SCHEMA).path)
 
 
 def test_index_that_stays_damaged_is_an_error(one, monkeypatch):
     """It is made again once for an answer, not for ever."""
-    monkeypatch.setattr(schema, "is_complete", lambda *_: False)
+    monkeypatch.setattr(IndexSchema, "is_complete", lambda *_: False)
     with pytest.raises(StorageUnavailable, match="search index"):
         one.found()
 
@@ -181,7 +184,7 @@ def test_trouble_that_may_pass_is_an_error(tmp_path, storage, clock, monkeypatch
 
     with monkeypatch.context() as patch:
         patch.setattr(files.IndexFile, "begin", fail)
-        with pytest.raises(StorageUnavailable, match="search index"):
+        with pytest.raises(StorageUnavailable, match="An index of this host"):
             one.found()
     assert one.found() == []
     assert one.index.database.file is not None
@@ -189,9 +192,11 @@ def test_trouble_that_may_pass_is_an_error(tmp_path, storage, clock, monkeypatch
 
 def test_python_without_fts5_is_told(tmp_path, storage, clock, monkeypatch):
     """The sentence says what is missing."""
-    monkeypatch.setattr(schema, "_TABLES", schema._TABLES.replace("fts5", "fts99"))
+    host = Host(storage, tmp_path / "index", clock)
+    without = replace(SCHEMA, statements=SCHEMA.statements.replace("fts5", "fts99"))
+    monkeypatch.setattr(host.index.database.file, "schema", without)
     with pytest.raises(StorageUnavailable, match="FTS5"):
-        Host(storage, tmp_path / "index", clock).found()
+        host.found()
     assert list((tmp_path / "index").glob("*sqlite3*")) == list((tmp_path / "index").glob(".new-*")) == []
 
 
@@ -234,6 +239,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from support.search import Host, SetClock
 from nproxy_mw.storage import LocalStorage
+from nproxy_mw.storage.indexes import database, files
 host = Host(LocalStorage(sys.argv[2]), Path(sys.argv[3]), SetClock())
 host.found()
 print("ready", flush=True)
@@ -319,8 +325,8 @@ def test_idle_connections_are_bounded(tmp_path):
 def test_writer_waits_a_little_for_another(tmp_path, monkeypatch):
     """Two writers come one after the other; one that comes too late is told."""
     monkeypatch.setattr(files, "BUSY_SECONDS", 0.01)
-    index = SearchDatabase(tmp_path, "acme")
-    with index.writing(), pytest.raises(StorageUnavailable, match="search index"), index.writing():
+    index = IndexDatabase(tmp_path, "acme", SCHEMA)
+    with index.writing(), pytest.raises(StorageUnavailable, match="An index of this host"), index.writing():
         pass
     with index.reading() as connection:
         assert connection.execute("SELECT count(*) FROM packages").fetchone() == (0,)

@@ -11,9 +11,10 @@ from support.publications import ACTOR
 from support.search import Host
 from support.stores import edit, overwrite
 
+from nproxy_mw import background
 from nproxy_mw.errors import StorageUnavailable
 from nproxy_mw.npm.names import parse_name
-from nproxy_mw.packages.search import index, jobs, refresh
+from nproxy_mw.packages.search import index, refresh
 from nproxy_mw.packages.search.index import SearchIndex
 from nproxy_mw.packages.search.queries import PackageSort
 from nproxy_mw.storage import open_storage
@@ -231,7 +232,7 @@ def test_storage_that_is_away_is_an_error_only_without_an_index(host, storage, c
     one, new = host("one"), host("two")
     one.publish("@acme/utils")
     assert one.found() == ["@acme/utils"]
-    monkeypatch.setattr(jobs, "PAUSE", 0.0)
+    monkeypatch.setattr(background, "PAUSE", 0.0)
 
     def away(self, *_):
         raise StorageUnavailable("The storage is away.")

@@ -9,10 +9,11 @@ from typing import Any
 
 from nproxy_mw.npm.search import parse_query
 from nproxy_mw.orgs.organization import open_organization
-from nproxy_mw.packages.search import queries, schema, tables
+from nproxy_mw.packages.search import queries, tables
 from nproxy_mw.packages.search.entries import PackageEntry
-from nproxy_mw.packages.search.files import connect
 from nproxy_mw.packages.search.queries import PackageSort
+from nproxy_mw.packages.search.schema import SCHEMA
+from nproxy_mw.storage.indexes.files import connect
 from nproxy_mw.storage.locks import ThreadLocks
 from nproxy_mw.storage.port import Revision, Storage
 from support.publications import publish
@@ -82,9 +83,9 @@ def summary_of(name: str, **fields: Any) -> dict[str, Any]:
 def index_of(*summaries: dict[str, Any]) -> sqlite3.Connection:
     """An index in memory that holds *summaries*."""
     connection = connect(None)
-    schema.create(connection, "acme")
+    SCHEMA.create(connection, "acme")
     for summary in summaries:
-        tables.put(connection, summary["name"], PackageEntry(summary["name"], Revision("1"), 1, summary), None)
+        tables.put(connection, summary["name"], PackageEntry(summary["name"], Revision("1"), 1, 0, summary), None)
     return connection
 
 

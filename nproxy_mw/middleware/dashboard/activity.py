@@ -18,10 +18,10 @@ from functools import partial
 from typing import TypeVar
 
 from nproxy_mw.audit.index import kinds_of
+from nproxy_mw.background import Job
 from nproxy_mw.ledger.query import read_day
 from nproxy_mw.middleware.dashboard.package_names import PATIENCE
 from nproxy_mw.orgs.organization import Organization
-from nproxy_mw.packages.search.jobs import Job
 from nproxy_mw.times import Clock, utc_now
 
 DAYS = 30

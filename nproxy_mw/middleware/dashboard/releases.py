@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from nproxy_mw.errors import NotFound
+from nproxy_mw.firewall.firewall import Firewall
+from nproxy_mw.firewall.registry_signatures import SignatureReport, signature_report
 from nproxy_mw.firewall.review import ReviewedPackage, reviewed
 from nproxy_mw.json_values import Json
 from nproxy_mw.middleware.dashboard.request import PageRequest
@@ -24,7 +27,8 @@ class Releases:
     """The versions of the package *name*. *versions* are the highest first; *held* are those that the rules hold.
 
     *manifest*, *published* (empty when it is not known) and *tarball* return what belongs to a version. The last one
-    raises as the source of the package does.
+    raises as the source of the package does. *signatures* tells of the upstream's own; it is None for an internal
+    package.
     """
 
     name: Name
@@ -35,6 +39,7 @@ class Releases:
     tarball: Callable[[str], bytes]
     is_internal: bool = True
     held: Collection[str] = ()
+    signatures: Callable[[str], SignatureReport] | None = None
 
 
 def releases_of(request: PageRequest) -> Releases:
@@ -51,7 +56,7 @@ def releases_of(request: PageRequest) -> Releases:
     except NotFound:
         if firewall is None or name.scope in organization.settings.get().internal_scopes:
             raise
-    return _of_upstream(reviewed(firewall, name))
+    return _of_upstream(firewall, reviewed(firewall, name))
 
 
 def _internal(packages: PackageStore, name: Name) -> Releases:
@@ -72,7 +77,7 @@ def _internal(packages: PackageStore, name: Name) -> Releases:
     )
 
 
-def _of_upstream(package: ReviewedPackage) -> Releases:
+def _of_upstream(firewall: Firewall, package: ReviewedPackage) -> Releases:
     return Releases(
         package.name,
         package.versions,
@@ -82,6 +87,7 @@ def _of_upstream(package: ReviewedPackage) -> Releases:
         package.tarball,
         is_internal=False,
         held=package.decision.blocked,
+        signatures=partial(signature_report, firewall.unruled, package),
     )
 
 

@@ -55,6 +55,12 @@ def moment(value: datetime | str | None) -> Markup | str:
     return Markup('<time datetime="{0}">{1} {2}Z</time>').format(text, text[:10], text[11:19])
 
 
+def clock(value: datetime) -> Markup:
+    """Returns a time in UTC to the minute, for tiles; the whole of it is for machines and on its title."""
+    text = timestamp(value)
+    return Markup('<time datetime="{0}" title="{0}">{1} {2}Z</time>').format(text, text[:10], text[11:16])
+
+
 def web_url(value: object) -> str:
     """Returns *value* when it is a URL of the web that a link may go to; else an empty text."""
     if not isinstance(value, str) or len(value) > 2048:
@@ -84,7 +90,7 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters.update(size=size, moment=moment, web_url=web_url, count=count, short=short)
+_environment.filters.update(size=size, moment=moment, clock=clock, web_url=web_url, count=count, short=short)
 _environment.globals.update(STYLE=STYLE, SCRIPT=SCRIPT, ICON=ICON)
 
 

@@ -29,6 +29,7 @@ from nproxy_mw.middleware.management import (
     packages,
     reading,
     tokens,
+    upstream_packages,
 )
 from nproxy_mw.middleware.management.accounts import AccountCalls
 from nproxy_mw.middleware.management.calls import Authenticator, Call, Tenant, bearer, called_by, reply
@@ -162,5 +163,6 @@ def _operations(directory: OrganizationDirectory, users: Authenticator, firewall
     yield from packages.OPERATIONS
     yield from package_changes.OPERATIONS
     yield from firewall.operations(firewall_of)
+    yield from upstream_packages.operations(firewall_of)
     yield from incident.operations(firewall_of)
     yield from exceptions.OPERATIONS

@@ -14,6 +14,7 @@ from nproxy_mw.http.context import actor_of, context_of
 from nproxy_mw.http.json_bodies import MANAGEMENT, JsonLimits, read_object
 from nproxy_mw.http.messages import NO_STORE, Response, json_response
 from nproxy_mw.ledger.recorder import Ledger
+from nproxy_mw.ledger.seen import SeenIndex
 from nproxy_mw.orgs.exception_requests import ExceptionRequestStore
 from nproxy_mw.orgs.keys import KeyStore
 from nproxy_mw.orgs.settings import SettingsStore
@@ -50,6 +51,8 @@ class Tenant(Protocol):
     def ledger(self) -> Ledger: ...
     @property
     def search_index(self) -> SearchIndex: ...
+    @property
+    def seen_index(self) -> SeenIndex: ...
 
 
 Authenticator: TypeAlias = "Callable[[WSGIEnvironment], User | None]"

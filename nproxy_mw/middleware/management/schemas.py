@@ -131,6 +131,14 @@ _INSTALL: dict[str, Any] = {
     "first": TIME,
     "last": TIME,
 }
+_FETCHED: dict[str, Any] = {
+    "name": TEXT,
+    "newestVersion": TEXT,
+    "lastFetchedAt": TIME,
+    "held": {"type": ["integer", "null"]},
+    "warned": {"type": ["integer", "null"]},
+    "isNewestHeld": YES_OR_NO,
+}
 _REQUEST: dict[str, Any] = {
     "id": TEXT,
     "package": TEXT,
@@ -168,6 +176,7 @@ def schemas(catalog: Catalog, settings: type[Settings] = Settings) -> dict[str, 
         "Event": an_object(_EVENT),
         "Finding": an_object({"where": TEXT, "event": {"type": ["integer", "null"]}, "what": TEXT}),
         "Install": an_object(_INSTALL),
+        "FetchedPackage": an_object(_FETCHED),
         "Package": an_object(_PACKAGE),
         "WholePackage": an_object(
             _PACKAGE

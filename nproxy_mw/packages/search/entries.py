@@ -17,18 +17,20 @@ _log = logging.getLogger(__name__)
 class PackageEntry:
     """One package. *summary* is None when there is nothing to show of it.
 
-    *revision* names the stored state that this is made from; *generation* counts the changes up to it.
+    *revision* names the stored state that this is made from; *generation* counts the changes up to it. *size* is how
+    many bytes its tarballs have.
     """
 
     name: str
     revision: Revision
     generation: int = 0
+    size: int = 0
     summary: Json | None = None
 
 
-def entry_of(name: str, record: Record, revision: Revision) -> PackageEntry:
+def entry_of(name: str, record: Record, revision: Revision, size: int) -> PackageEntry:
     """Returns the entry of a package. One that is unpublished, or whose packument is damaged, has no summary."""
-    return PackageEntry(name, revision, record.generation, _shown(name, record))
+    return PackageEntry(name, revision, record.generation, size, _shown(name, record))
 
 
 def _shown(name: str, record: Record) -> Json | None:

@@ -10,23 +10,26 @@ from __future__ import annotations
 
 import logging
 import math
+import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
+from nproxy_mw.background import Job
 from nproxy_mw.errors import Busy, StorageUnavailable
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.search import Query
 from nproxy_mw.packages.record import Record
 from nproxy_mw.packages.search import queries, tables
-from nproxy_mw.packages.search.database import IndexGone, SearchDatabase
 from nproxy_mw.packages.search.entries import entry_of
-from nproxy_mw.packages.search.jobs import Job
-from nproxy_mw.packages.search.queries import FoundPackages, IndexQuestion, PackageSort, PagePosition
+from nproxy_mw.packages.search.queries import FoundPackages, PackageSort, PagePosition, StoredAmount
 from nproxy_mw.packages.search.records import PackageRecords
 from nproxy_mw.packages.search.refresh import GAP, IndexRefresh
+from nproxy_mw.packages.search.schema import SCHEMA
 from nproxy_mw.packages.search.tables import IndexState
+from nproxy_mw.storage.indexes.database import IndexDatabase, IndexGone
 from nproxy_mw.storage.places import derived_folder, is_local
 from nproxy_mw.storage.port import Revision, Storage
 from nproxy_mw.times import Clock, utc_now
@@ -41,6 +44,8 @@ TOGETHER = 60.0  # seconds within which the processes of a host start: one compa
 THREADS = 8
 """How many records are read at once where each costs a request."""
 
+T = TypeVar("T")
+
 _log = logging.getLogger(__name__)
 
 
@@ -52,7 +57,7 @@ class SearchIndex:
 
     def __init__(self, storage: Storage, org: str, *, folder: Path | None = None, clock: Clock = utc_now) -> None:
         self.org = org
-        self.database = SearchDatabase(folder, org)
+        self.database = IndexDatabase(folder, org, SCHEMA)
         self.clock = clock
         self._refresh = IndexRefresh(
             self.database, PackageRecords(storage, threads=1 if is_local(storage) else THREADS), clock
@@ -83,6 +88,10 @@ class SearchIndex:
         with self.database.reading() as connection:
             return queries.names(connection)
 
+    def amount(self) -> StoredAmount:
+        """Returns how many packages are stored, and how many bytes they have. Raises as `search`."""
+        return self._answer(queries.amount)
+
     def changed(self, name: Name, record: Record, revision: Revision | None) -> None:
         """Notes a change that this process has stored. *revision* is None when it is not known which state is stored.
 
@@ -91,16 +100,17 @@ class SearchIndex:
         try:
             if not self.database.exists():  # it is made from the storage when it is needed
                 return
-            if revision is not None:
+            size = record.tarball_bytes
+            if revision is not None and size is not None:
                 with self.database.writing() as connection:
-                    tables.put_newer(connection, entry_of(str(name), record, revision))
+                    tables.put_newer(connection, entry_of(str(name), record, revision, size))
                 return
         except Exception:
             _log.warning("the search index of %s follows a change of %s later", self.org, name, exc_info=True)
         with self._guard:
             self._pending.add(str(name))
 
-    def _answer(self, ask: IndexQuestion) -> FoundPackages:
+    def _answer(self, ask: Callable[[sqlite3.Connection], T]) -> T:
         for _ in range(2):  # an index that is found damaged is made again, once
             with suppress(IndexGone):
                 self._follow()

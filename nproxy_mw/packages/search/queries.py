@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import orjson
 
@@ -60,8 +60,17 @@ class FoundPackages:
     is_complete: bool
 
 
-IndexQuestion: TypeAlias = Callable[[sqlite3.Connection], FoundPackages]
-"""A question to an index."""
+@dataclass(frozen=True, slots=True)
+class StoredAmount:
+    """How many *packages* there are, and how many *bytes* their tarballs have.
+
+    *counted* is when that was known to hold, in seconds of Unix time; None while the index is made for the first time
+    and lacks packages.
+    """
+
+    packages: int
+    bytes: int
+    counted: float | None
 
 
 def search(
@@ -130,6 +139,14 @@ def page(
     is_all = after is None and len(rows) < size
     total = len(rows) if is_all else _number(connection, f"{_COUNT}{has_text}", pattern=values["pattern"])
     return _found(connection, rows, total)
+
+
+def amount(connection: sqlite3.Connection) -> StoredAmount:
+    """Returns how much is stored."""
+    (size,) = connection.execute("SELECT coalesce(sum(size), 0) FROM packages").fetchone()
+    state = tables.state(connection)
+    counted = state.checked if state.compared is not None else None
+    return StoredAmount(_number(connection, _COUNT), size, counted)
 
 
 def names(connection: sqlite3.Connection) -> list[str]:

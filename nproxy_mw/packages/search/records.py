@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from nproxy_mw.errors import Missing, StorageUnavailable
-from nproxy_mw.packages.record import decode
+from nproxy_mw.lru import Lru
+from nproxy_mw.packages.record import Record, bytes_of, decode
 from nproxy_mw.packages.search.entries import PackageEntry, entry_of
+from nproxy_mw.packages.version_parts import VersionPart
 from nproxy_mw.storage.documents import UnreadableObject
 from nproxy_mw.storage.freshness import strict
 from nproxy_mw.storage.layout import RECORD
 from nproxy_mw.storage.listing import list_with_revisions
+from nproxy_mw.storage.parts import PartMissing, Parts
 from nproxy_mw.storage.port import Revision, Storage
 
 _log = logging.getLogger(__name__)
@@ -42,6 +45,7 @@ class PackageRecords:
     def __init__(self, storage: Storage, threads: int) -> None:
         self.storage = strict(storage)
         self.threads = threads
+        self._parts = Parts(self.storage, VersionPart, memory=Lru(max_items=0))
 
     def revisions(self) -> Iterator[tuple[str, Revision | None]]:
         """Yields the names of all packages, with the revisions of their records where the storage lists them.
@@ -77,7 +81,17 @@ class PackageRecords:
         if stored is None:
             return _NoEntry.UNCHANGED
         try:
-            return entry_of(name, decode(stored.data), stored.revision)
+            record = decode(stored.data)
+            return entry_of(name, record, stored.revision, self._size(name, record))
         except UnreadableObject as error:
             _log.warning("%s is not found by searches: %s", name, error)
             return PackageEntry(name, stored.revision)
+        except (PartMissing, StorageUnavailable) as error:  # a part is gone when the package was changed meanwhile
+            _log.info("%s is read again for the search index: %s", name, error)
+            return _NoEntry.FAILED
+
+    def _size(self, name: str, record: Record) -> int:
+        """The bytes of a package's tarballs. Parts that do not say theirs, as earlier versions wrote them, are read."""
+        silent = [ref for ref in record.version_parts if ref.tarballs is None]
+        told = sum(ref.tarballs or 0 for ref in record.version_parts)
+        return bytes_of(record.tarballs) + told + sum(part.tarball_bytes for part in self._parts.read(name, silent))

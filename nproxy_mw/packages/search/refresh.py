@@ -18,9 +18,9 @@ from itertools import islice
 from nproxy_mw.audit import index as events
 from nproxy_mw.errors import StorageUnavailable
 from nproxy_mw.packages.search import tables
-from nproxy_mw.packages.search.database import SearchDatabase
 from nproxy_mw.packages.search.entries import PackageEntry
 from nproxy_mw.packages.search.records import PackageRecords
+from nproxy_mw.storage.indexes.database import IndexDatabase
 from nproxy_mw.storage.port import Revision
 from nproxy_mw.times import Clock
 
@@ -41,7 +41,7 @@ PROGRESS = 10.0  # seconds between two lines of the log
 class IndexRefresh:
     """Brings the index in *database* up to date with *records*. *clock* tells the time that events are stamped with."""
 
-    def __init__(self, database: SearchDatabase, records: PackageRecords, clock: Clock) -> None:
+    def __init__(self, database: IndexDatabase, records: PackageRecords, clock: Clock) -> None:
         self.database = database
         self.records = records
         self.clock = clock
@@ -51,7 +51,7 @@ class IndexRefresh:
 
         Raises:
             StorageUnavailable: the storage, or the index, cannot be read or written just now.
-            IndexGone: see `SearchDatabase.reading`.
+            IndexGone: see `IndexDatabase.reading`.
         """
         now = self.clock()
         with self.database.reading() as connection:

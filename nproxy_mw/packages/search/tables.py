@@ -101,7 +101,7 @@ def _delete(connection: sqlite3.Connection, row: int | None) -> None:
 def _insert(connection: sqlite3.Connection, entry: PackageEntry, row: int | None) -> None:
     shown = entry.summary
     row = connection.execute(
-        "INSERT INTO packages VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO packages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             row,
             entry.name,
@@ -110,6 +110,7 @@ def _insert(connection: sqlite3.Connection, entry: PackageEntry, row: int | None
             base_of(entry.name),
             bool(shown and shown["deprecated"]),
             (shown and shown["modifiedAt"]) or "",
+            entry.size,
             orjson.dumps(shown).decode() if shown else None,
         ],
     ).lastrowid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from nproxy_mw.audit.checkpoints import Checkpoints
 from nproxy_mw.firewall.upstream_state import upstream_state
@@ -11,7 +12,6 @@ from nproxy_mw.middleware.dashboard.answers import Answer, Page
 from nproxy_mw.middleware.dashboard.charts import HEIGHT, WIDTH, Chart, chart
 from nproxy_mw.middleware.dashboard.pages.tokens import SOON
 from nproxy_mw.middleware.dashboard.request import PageRequest
-from nproxy_mw.packages.search.queries import PackageSort
 from nproxy_mw.times import utc_now
 
 
@@ -21,11 +21,13 @@ def show(request: PageRequest) -> Answer:
     firewall = request.site.firewall_of(organization.id)
     tokens = organization.tokens.list() if request.user.manages(organization.id) else []
     expiring = [one for one in tokens if one.expires_at is not None and now < one.expires_at <= now + SOON]
+    amount = organization.search_index.amount()
     activity = request.site.activity.of(organization)
     values = {
         "url": request.site.registry_url(request.environ, organization.id),
         "scopes": organization.settings.get().internal_scopes,
-        "packages": organization.search_index.page(sort=PackageSort.NAME, after=None, text="", size=1).total,
+        "amount": amount,
+        "counted": datetime.fromtimestamp(amount.counted, UTC) if amount.counted is not None else None,
         "tokens": len(tokens),
         "expiring": sorted(expiring, key=lambda one: str(one.expires_at))[:10],
         "expiring_total": len(expiring),

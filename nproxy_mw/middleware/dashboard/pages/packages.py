@@ -1,4 +1,4 @@
-"""The list of internal packages, from the search index: a page costs the same however many there are."""
+"""The list of packages, from an index: a page costs the same however many there are."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from nproxy_mw.errors import BadRequest
 from nproxy_mw.json_values import Json
 from nproxy_mw.middleware.dashboard.answers import Answer, Page
 from nproxy_mw.middleware.dashboard.forms import SentForm
+from nproxy_mw.middleware.dashboard.pages import seen
 from nproxy_mw.middleware.dashboard.request import PageRequest
 from nproxy_mw.npm.names import MAX_LENGTH, parse_name
 from nproxy_mw.packages.search.queries import PackageSort, PagePosition
@@ -20,13 +21,17 @@ _TIME = re.compile(r"[0-9T:.Z-]{0,30}", re.ASCII)
 
 
 def show(request: PageRequest) -> Answer:
-    """Returns a page of the packages whose names hold what was searched for."""
+    """Returns a page of the packages whose names hold what was searched for; internal ones unless others are asked."""
     query, organization = request.query, request.organization
+    has_upstream = request.site.firewall_of(organization.id) is not None
+    if has_upstream and query.text("show") == seen.SHOWN:
+        return seen.show(request)
     text, sort = query.text("q")[:MAX_LENGTH].lower(), _sort(query)
     found = organization.search_index.page(sort=sort, after=_position(query), text=text, size=LENGTH + 1)
     rows = found.summaries[:LENGTH]
     values = {
         "rows": rows,
+        "has_upstream": has_upstream,
         "total": found.total,
         "is_complete": found.is_complete,
         "q": text,

@@ -55,6 +55,7 @@ def show(request: PageRequest) -> Answer:
         "scripts": _table(manifest.get("scripts"), ROOM),
         "before": version_before(releases.versions, version),
         "signatures": _signatures(request, releases, version, is_opened=not note),
+        "upstream_signatures": releases.signatures(version) if releases.signatures else None,
     }
     return Page("version.html", f"{releases.name}@{version}", values)
 

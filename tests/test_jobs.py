@@ -6,9 +6,9 @@ import threading
 
 from support.logs import messages_of
 
+from nproxy_mw import background
+from nproxy_mw.background import Job
 from nproxy_mw.errors import StorageUnavailable
-from nproxy_mw.packages.search import jobs
-from nproxy_mw.packages.search.jobs import Job
 
 
 def test_work_is_not_begun_twice_at_once():
@@ -44,10 +44,10 @@ def test_failure_is_kept_and_not_repeated_at_once(caplog, monkeypatch):
     for _ in range(3):
         job.start()
         job.wait(30)
-    assert messages_of(caplog, jobs.__name__) == ["work: The storage is away."]
+    assert messages_of(caplog, background.__name__) == ["work: The storage is away."]
     assert isinstance(job.failure, StorageUnavailable)
     failing.clear()
-    monkeypatch.setattr(jobs, "PAUSE", -1.0)
+    monkeypatch.setattr(background, "PAUSE", -1.0)
     job.start()
     job.wait(30)
     assert job.failure is None

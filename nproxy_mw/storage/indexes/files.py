@@ -1,4 +1,4 @@
-"""The file of a search index: begun, opened, and removed when it is damaged.
+"""The file of an index: begun, opened, and removed when it is damaged.
 
 A new file gets its name when its tables are complete, so what has the name is an index, or was damaged since. Beginning
 and removing take a lock: SQLite would read the log of a removed file into a new one of the same name.
@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from nproxy_mw.packages.search import schema
+from nproxy_mw.storage.indexes.schema import IndexSchema
 from nproxy_mw.storage.locks import FileLocks
 
 BUSY_SECONDS = 0.5
@@ -27,10 +27,11 @@ _SIDES = ("", "-wal", "-shm")
 class IndexFile:
     """The file of the index of *org* in *folder*."""
 
-    def __init__(self, folder: Path, org: str) -> None:
+    def __init__(self, folder: Path, org: str, schema: IndexSchema) -> None:
         self.folder = folder
         self.org = org
-        self.path = folder / f"{org}.v{schema.VERSION}.sqlite3"
+        self.schema = schema
+        self.path = folder / f"{org}.v{schema.version}.sqlite3"
 
     def inode(self) -> int | None:
         """Returns what tells this file from an earlier one of its name; None when there is none."""
@@ -62,7 +63,7 @@ class IndexFile:
                 os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
                 with closing(connect(new)) as connection:
                     connection.execute("PRAGMA journal_mode = WAL")
-                    schema.create(connection, self.org)
+                    self.schema.create(connection, self.org)
                 new.rename(self.path)
             finally:
                 for side in _SIDES:

@@ -1,4 +1,4 @@
-"""A search index that is there whenever it is asked for: begun when it is missing, begun anew when it is damaged.
+"""An index that is there whenever it is asked for: begun when it is missing, begun anew when it is damaged.
 
 *Strategy:* SQLite in WAL mode. Readers do not wait for a writer, and a writer that is killed leaves the state before
 its transaction or after it. What the last moments before a power cut wrote may be lost: it can be derived again.
@@ -23,9 +23,9 @@ from typing import NoReturn
 import orjson
 
 from nproxy_mw.errors import NproxyError, StorageUnavailable
-from nproxy_mw.packages.search import schema
-from nproxy_mw.packages.search.connections import IDLE
-from nproxy_mw.packages.search.files import IndexFile, connect
+from nproxy_mw.storage.indexes.connections import IDLE
+from nproxy_mw.storage.indexes.files import IndexFile, connect
+from nproxy_mw.storage.indexes.schema import IndexSchema
 
 _log = logging.getLogger(__name__)
 
@@ -47,12 +47,13 @@ class _Memory:
     turn: threading.Lock = field(default_factory=threading.Lock)
 
 
-class SearchDatabase:
+class IndexDatabase:
     """The index of the organization *org*: a file in *folder*, or in memory if *folder* is None."""
 
-    def __init__(self, folder: Path | None, org: str) -> None:
+    def __init__(self, folder: Path | None, org: str, schema: IndexSchema) -> None:
         self.org = org
-        self.file = IndexFile(folder, org) if folder is not None else None
+        self.schema = schema
+        self.file = IndexFile(folder, org, schema) if folder is not None else None
         self._memory: dict[int, _Memory] = {}  # by process: a fork must not share one
 
     def exists(self) -> bool:
@@ -88,7 +89,7 @@ class SearchDatabase:
     def _of_memory(self, begin: str) -> Iterator[sqlite3.Connection]:
         if os.getpid() not in self._memory:
             connection = connect(None)
-            schema.create(connection, self.org)
+            self.schema.create(connection, self.org)
             self._memory.setdefault(os.getpid(), _Memory(connection))
         memory = self._memory[os.getpid()]
         with memory.turn, _transaction(memory.connection, begin):
@@ -100,7 +101,7 @@ class SearchDatabase:
         connection = self._taken(file, inode)
         try:
             with _transaction(connection, begin):
-                if not schema.is_complete(connection, self.org):
+                if not self.schema.is_complete(connection, self.org):
                     raise IndexGone
                 yield connection
         except (sqlite3.DatabaseError, orjson.JSONDecodeError, IndexGone) as error:
@@ -134,7 +135,7 @@ class SearchDatabase:
             raise StorageUnavailable(_NO_FTS5) from error
         if _is_writable(file.folder):
             raise _unavailable() from error
-        _log.warning("the folder %s cannot be written: this process keeps a search index in memory", file.folder)
+        _log.warning("the folder %s cannot be written: this process keeps an index in memory", file.folder)
         self.file = None
         raise IndexGone from error
 
@@ -143,7 +144,7 @@ def _replace(file: IndexFile, inode: int, error: Exception) -> NoReturn:
     """Removes a file that is damaged; any other error is about using it just now."""
     if not _is_damage(error):
         raise _unavailable() from error
-    _log.warning("the search index %s is damaged: a new one is begun", file.path)
+    _log.warning("the index %s is damaged: a new one is begun", file.path)
     file.remove(inode)
     raise IndexGone from error
 
@@ -169,7 +170,7 @@ def _is_damage(error: Exception) -> bool:
 
 
 def _unavailable() -> StorageUnavailable:
-    return StorageUnavailable("The search index cannot be read or written just now: the log says why.")
+    return StorageUnavailable("An index of this host cannot be read or written just now: the log says why.")
 
 
 def _is_writable(folder: Path) -> bool:

@@ -1,0 +1,62 @@
+"""The list of packages that were fetched from the upstream, from an index of the ledger of installs."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlencode
+
+from nproxy_mw.errors import BadRequest
+from nproxy_mw.firewall.seen import fetched_page
+from nproxy_mw.ledger.seen_tables import SeenPosition, SeenQuestion, SeenSort
+from nproxy_mw.middleware.dashboard.answers import Answer, Page
+from nproxy_mw.middleware.dashboard.forms import SentForm
+from nproxy_mw.middleware.dashboard.request import PageRequest
+from nproxy_mw.npm.names import MAX_LENGTH, parse_name
+
+SHOWN = "upstream"
+"""What the query of the page Packages says to show these."""
+
+LENGTH = 50
+SORTS = {SeenSort.NAME: "name", SeenSort.FETCHED: "last fetch"}
+_SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)
+
+
+def show(request: PageRequest) -> Answer:
+    """Returns a page of the packages whose names hold what was searched for."""
+    query, organization = request.query, request.organization
+    text, sort = query.text("q")[:MAX_LENGTH].lower(), _sort(query)
+    found = fetched_page(
+        organization.seen_index,
+        request.site.firewall_of(organization.id),
+        organization.settings.get().internal_scopes,
+        SeenQuestion(sort, _position(query), text, LENGTH),
+    )
+    shown = {"show": SHOWN, "q": text, "sort": sort.value}
+    values = {
+        "rows": found.packages,
+        "total": found.total,
+        "counted": found.counted,
+        "shown": SHOWN,
+        "q": text,
+        "sort": sort,
+        "sorts": SORTS,
+        "is_first": not query.text("after"),
+        "first": urlencode(shown),
+        "next": urlencode({**shown, "after": found.next.name, "at": found.next.last}) if found.next else "",
+    }
+    return Page("packages_seen.html", "Packages", values)
+
+
+def _sort(query: SentForm) -> SeenSort:
+    text = query.text("sort")
+    return SeenSort(text) if text in set(SeenSort) else SeenSort.NAME
+
+
+def _position(query: SentForm) -> SeenPosition | None:
+    """Where the page before ended: a name, and when it was fetched last."""
+    name, at = query.text("after"), query.text("at") or "0"
+    if not name:
+        return None
+    if not _SECONDS.fullmatch(at):
+        raise BadRequest("That page does not exist: go back to the first one.")
+    return SeenPosition(str(parse_name(name)), float(at))

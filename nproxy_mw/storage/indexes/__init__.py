@@ -1,0 +1,1 @@
+"""Indexes: SQLite files of one host that are derived from a storage, and made again whenever they are gone."""
