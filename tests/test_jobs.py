@@ -33,7 +33,7 @@ def test_work_is_not_begun_twice_at_once():
 
 def test_failure_is_kept_and_not_repeated_at_once(caplog, monkeypatch):
     """The log has it once, and the work is begun again after a pause."""
-    monkeypatch.setattr(jobs, "PAUSE", 3600.0)
+    monkeypatch.setattr(background, "PAUSE", 3600.0)
     failing = [True]
 
     def work():

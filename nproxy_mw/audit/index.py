@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from itertools import islice
 from operator import attrgetter
 from typing import Any
@@ -62,10 +63,15 @@ class IndexEntry:
     @property
     def kinds(self) -> Mapping[str, int]:
         """How many events of each kind the object has; empty when only the object itself tells."""
-        if self.label == _VARIOUS:
-            return {}
-        counts = (part.partition("~") for part in self.label.split("+"))
-        return {kind: int(number) if number.isdigit() else 1 for kind, _, number in counts}
+        return _kinds_in(self.label)
+
+
+@lru_cache(maxsize=4096)
+def _kinds_in(label: str) -> Mapping[str, int]:
+    if label == _VARIOUS:
+        return {}
+    counts = (part.partition("~") for part in label.split("+"))
+    return {kind: int(number) if number.isdigit() else 1 for kind, _, number in counts}
 
 
 def cursor_of(event: Json) -> str:
@@ -138,10 +144,16 @@ def write(storage: Storage, events: Iterable[Json]) -> None:
             continue
 
 
-def read(storage: Storage, entry: IndexEntry) -> list[dict[str, Any]]:
-    """Returns the events under *entry*, oldest first; none when they are gone or damaged, which `verify` reports."""
+def read(storage: Storage, entry: IndexEntry, naming: str = "") -> list[dict[str, Any]]:
+    """Returns the events under *entry*, oldest first; none when they are gone or damaged, which `verify` reports.
+
+    With *naming*, none unless their JSON holds that text as a string: of many objects about many packages, few are
+    worth decoding.
+    """
     try:
         data = storage.read(entry.key).data
+        if naming and orjson.dumps(naming) not in data:
+            return []
         found = documents.decode(data)["events"] if entry.key.startswith(INDEX.folder) else [orjson.loads(data)]
         return [event for event in found if isinstance(event, dict)]
     except (Missing, UnreadableObject, ValueError, KeyError, TypeError):
@@ -221,7 +233,12 @@ def kinds_of(storage: Storage, day: date) -> Counter[str]:
 
 def digest(text: object) -> str:
     """Returns how a key names a package or an actor."""
-    return hashlib.sha256(str(text).encode("utf-8", "replace")).hexdigest()[:8]
+    return _digest(str(text))
+
+
+@lru_cache(maxsize=1024)
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]
 
 
 def may_be(found: str, wanted: object) -> bool:

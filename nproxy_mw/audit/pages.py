@@ -23,7 +23,7 @@ EventPage: TypeAlias = tuple[list[dict[str, Any]], str | None]
 MAX_LIMIT = 200
 """Events on one page at most."""
 
-MAX_OPENED = 1000
+MAX_OPENED = 500
 """Objects of the index opened for one page at most: a page may be short and have a cursor to continue from."""
 
 MAX_PASSED = 20_000
@@ -59,12 +59,11 @@ class EventFilter:
 
     def may_be_in(self, entry: IndexEntry) -> bool:
         """Returns whether the object under *entry* can hold events that are wanted."""
+        is_about = self.package is None or index.may_be(entry.package, self.package)
+        if not is_about or not (self.by is None or index.may_be(entry.by, self.by)):
+            return False
         kinds = entry.kinds
-        return (
-            (self.kinds is None or not kinds or any(kind in self.kinds for kind in kinds))
-            and (self.package is None or index.may_be(entry.package, self.package))
-            and (self.by is None or index.may_be(entry.by, self.by))
-        )
+        return self.kinds is None or not kinds or any(kind in self.kinds for kind in kinds)
 
     def asks_for_changes_of_packages(self) -> bool:
         """Returns whether events are wanted that the chains of packages hold."""
@@ -103,7 +102,7 @@ def page_of_index(storage: Storage, wanted: EventFilter, *, now: datetime, after
         last = entry.cursor
         if wanted.may_be_in(entry):
             opened += 1
-            for event in reversed(index.read(storage, entry)):
+            for event in reversed(index.read(storage, entry, naming=wanted.package or "")):
                 if event.get("id") not in seen and (after is None or cursor_of(event) < after) and wanted.admits(event):
                     seen.add(str(event.get("id")))
                     found.append(event)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
 from nproxy_mw.times import timestamp
+
+FEW = 50
+"""Packages whose rows are looked for one after the other. Of more, all rows are decoded."""
 
 FORMAT = 1
 """Of the stored JSON. A reader refuses a number it does not know."""
@@ -55,9 +58,12 @@ class Install(NamedTuple):
         }
 
 
+_Row: TypeAlias = tuple[str, str, str, str, int, float, float]
+
+
 class _Stored(msgspec.Struct):
     format: int
-    installs: list[tuple[str, str, str, str, int, float, float]]
+    installs: list[_Row]
     of: list[str] = []
 
 
@@ -78,17 +84,62 @@ def encode(counts: Counts, of: Iterable[str] = ()) -> bytes:
     return msgspec.json.encode(_Stored(FORMAT, rows, list(of)))
 
 
-def decode(data: bytes, packages: Container[str] | None = None) -> LedgerPart:
+def decode(data: bytes, packages: Collection[str] | None = None) -> LedgerPart:
     """Returns the part that `encode` stored; of *packages* alone, unless it is None.
 
     Raises:
         ValueError: the bytes are damaged, or of a format that this version does not know.
     """
-    stored = msgspec.json.decode(data, type=_Stored)
+    if packages is not None and len(packages) <= FEW and data.startswith(_BEGINNING):
+        return _picked(data, packages)
+    stored = _WHOLE.decode(data)
     if stored.format != FORMAT:
         raise ValueError("The ledger was written by another version of this program.")
-    rows = stored.installs if packages is None else [row for row in stored.installs if row[0] in packages]
-    return LedgerPart({InstallKey(*row[:4]): Count(*row[4:]) for row in rows}, tuple(stored.of))
+    rows = (row for row in stored.installs if packages is None or row[0] in packages)
+    return _part(rows, stored.of)
+
+
+def _part(rows: Iterable[_Row], of: Iterable[str]) -> LedgerPart:
+    return LedgerPart({InstallKey(*row[:4]): Count(*row[4:]) for row in rows}, tuple(of))
+
+
+def _picked(data: bytes, packages: Iterable[str]) -> LedgerPart:
+    """The part that `encode` stored, without decoding the rows about other packages: there are thousands of them.
+
+    No string holds what is looked for, because a quotation mark in a string is escaped.
+    """
+    end = data.rfind(_END)
+    if end < 0 or not data.endswith(b"]}"):
+        raise ValueError("The end of an object of the ledger is missing.")
+    of = _OF.decode(data[end + len(_END) - 1 : -1])
+    return _part((row for package in packages for row in _rows_of(package, data, end + 1)), of)
+
+
+def _rows_of(package: str, data: bytes, stop: int) -> Iterator[_Row]:
+    """Yields the rows about *package* in JSON without spaces, up to the place *stop*."""
+    beginning = b"[" + msgspec.json.encode(package) + b","
+    place = data.find(beginning, 0, stop)
+    while place >= 0:
+        end = data.find(b"]", place, stop)
+        while (row := _row(data[place : end + 1])) is None:  # the bracket stands within a string
+            end = data.find(b"]", end + 1, stop)
+            if end < 0:
+                raise ValueError("A row of the ledger has no end.")
+        yield row
+        place = data.find(beginning, end, stop)
+
+
+def _row(data: bytes) -> _Row | None:
+    try:
+        return _ROW.decode(data)
+    except msgspec.DecodeError:
+        return None
+
+
+_BEGINNING = b'{"format":1,"installs":['
+_END = b'],"of":['
+_WHOLE, _OF = msgspec.json.Decoder(_Stored), msgspec.json.Decoder(list[str])
+_ROW: msgspec.json.Decoder[_Row] = msgspec.json.Decoder(_Row)
 
 
 def merge(into: Counts, counts: Counts) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 
@@ -23,7 +23,7 @@ def find(
     until: datetime,
     wanted: Callable[[InstallKey], bool] = lambda key: True,
     *,
-    packages: Container[str] | None = None,
+    packages: Collection[str] | None = None,
 ) -> Iterator[Install]:
     """Yields the facts between *since* and *until* (aware) for which *wanted* holds, oldest day first.
 
@@ -44,7 +44,7 @@ def find(
                 yield install
 
 
-def read_day(storage: Storage, day: date, packages: Container[str] | None = None) -> Counts:
+def read_day(storage: Storage, day: date, packages: Collection[str] | None = None) -> Counts:
     """Returns the facts of one day, all or those of *packages*. Raises `UnreadableObject` for a damaged object."""
     whole: Counts = {}
     for part in _counted(_parts(storage, day, packages)).values():
@@ -89,7 +89,7 @@ def prune(storage: Storage, before: date, *, dry_run: bool = False) -> int:
     return len(old)
 
 
-def _parts(storage: Storage, day: date, packages: Container[str] | None = None) -> dict[str, LedgerPart]:
+def _parts(storage: Storage, day: date, packages: Collection[str] | None = None) -> dict[str, LedgerPart]:
     found: dict[str, LedgerPart] = {}
     for key in list(storage.list(f"{INSTALLS.folder}/{day:%Y/%m/%d}")):
         try:

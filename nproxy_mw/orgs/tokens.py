@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -88,6 +88,10 @@ class TokenStore:
         records = [record for record in self._all() if revoked or record.revoked_at is None]
         return sorted(records, key=lambda record: (record.created_at, record.hash), reverse=True)
 
+    def with_ids(self, ids: Container[str]) -> dict[str, TokenRecord]:
+        """Returns the tokens that have one of *ids*, by their ids; revoked ones, too. The others are not read."""
+        return {record.id: record for record in self._all(lambda found: found[:ID_LENGTH] in ids)}
+
     def revoke(self, token_id: str, *, actor: Actor) -> None:
         """Ends a token, named by its identifier or its whole hash, and records it.
 
@@ -156,8 +160,8 @@ class TokenStore:
             raise _unknown()
         return hashes[0]
 
-    def _all(self) -> Iterator[TokenRecord]:
-        for found in self.hashes():
+    def _all(self, is_wanted: Callable[[str], bool] = lambda found: True) -> Iterator[TokenRecord]:
+        for found in filter(is_wanted, self.hashes()):
             try:
                 yield self._records.get(TOKEN.key(found))
             except Missing:

@@ -12,6 +12,7 @@ from nproxy_mw.audit.package_chain import EventPart
 from nproxy_mw.errors import Missing
 from nproxy_mw.lru import Lru
 from nproxy_mw.npm.names import Name
+from nproxy_mw.packages.browsing import BrowsedPackage
 from nproxy_mw.packages.changes import absent
 from nproxy_mw.packages.compaction import (
     BOUNDS,
@@ -96,6 +97,17 @@ class RecordStore:
             record, _ = self.own(name, current=current or again)
             parts = self._versions.read(name, record.version_parts) if record.packument else []
             return record, written_packument(record, parts, _rev=record.revision)
+
+        return settled(read)
+
+    def browsed(self, name: Name, *, current: bool = False) -> BrowsedPackage:
+        """Returns the package with nothing of its parts decoded. Raises as `own`."""
+
+        def read(again: bool) -> BrowsedPackage:
+            record, _ = self.own(name, current=current or again)
+            pieces = self._events.read(name, record.event_parts)
+            events = [event for piece in pieces for event in piece.chain]
+            return BrowsedPackage(record, self._versions.read(name, record.version_parts), events)
 
         return settled(read)
 

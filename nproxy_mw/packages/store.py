@@ -31,6 +31,7 @@ from nproxy_mw.npm.names import Name, parse_name
 from nproxy_mw.npm.packuments import check_free
 from nproxy_mw.npm.publication import Publication
 from nproxy_mw.packages import changes
+from nproxy_mw.packages.browsing import BrowsedPackage
 from nproxy_mw.packages.changing import RecordedChange, RecordStep
 from nproxy_mw.packages.record import Record
 from nproxy_mw.packages.records import RecordStore, every_part, no_part
@@ -117,6 +118,14 @@ class PackageStore:
             NotFound: there is no such package, or it is unpublished.
         """
         return self._read(self.records.own, name)[0]
+
+    def browse(self, name: Name, *, for_write: bool = False) -> BrowsedPackage:
+        """Returns the package for pages: what is not looked at is not decoded. See `read`."""
+        package = self.records.browsed(name, current=for_write)
+        if package.record.packument is None and not for_write:
+            package = self.records.browsed(name, current=True)
+        changes.present(package.record)
+        return package
 
     def document(self, name: Name, *, for_write: bool = False) -> tuple[str, bytes]:
         """Returns npm's ``_rev`` of the packument and its JSON, without tarball URLs. See `read`."""

@@ -222,6 +222,6 @@ def test_a_hostile_version_stays_within_a_page(browser: Browser, upstream: Recor
 def test_the_version_before_is_the_stable_one() -> None:
     """Of a package without stable versions, it is the one below; of the first one, there is none."""
     before = page_of_version.version_before
-    assert before(["2.0.0", "2.0.0-rc.1", "1.0.0", "3.0.0"], "2.0.0") == "1.0.0"
+    assert before(["3.0.0", "2.0.0", "2.0.0-rc.1", "1.0.0"], "2.0.0") == "1.0.0"
     assert before(["1.0.0-b", "1.0.0-a"], "1.0.0-b") == "1.0.0-a"
     assert before(["1.0.0"], "1.0.0") == ""

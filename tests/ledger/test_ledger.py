@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nproxy_mw.errors import StorageUnavailable
-from nproxy_mw.ledger.facts import InstallKey, decode
+from nproxy_mw.ledger.facts import Count, InstallKey, decode, encode
 from nproxy_mw.ledger.query import compact, find, prune, read_day
 from nproxy_mw.ledger.recorder import MAX_LATE, Ledger
 from nproxy_mw.storage import open_storage
@@ -238,3 +238,31 @@ def test_what_is_no_ledger_is_refused(data: bytes) -> None:
     """Only what `encode` wrote is read."""
     with pytest.raises(ValueError):  # noqa: PT011 - msgspec's own sentences
         decode(data)
+
+
+HOSTILE = ["1.0.0],[", '1.0.0"]', '["axios","', "]" * 50, '\\"],["axios","9.9.9"', "\u202e", "1.0.0"]
+"""Versions with the marks that end a row, and begin one."""
+
+
+@pytest.mark.parametrize("packages", [["axios"], ["axios", "@a/b"], ["ax"], [f"p{number}" for number in range(60)]])
+def test_rows_of_a_few_packages_are_those_of_all(packages: list[str]) -> None:
+    """Whatever stands in the others, or in their own versions and tokens."""
+    names = ("axios", "@a/b", "ax", "axios-x", "p7")
+    keys = [InstallKey(name, version, version, version) for name in names for version in HOSTILE]
+    data = encode({key: Count(2, 1.5, 2.5) for key in keys}, of=['["axios",'])
+    every, some = decode(data), decode(data, packages)
+    assert some.counts == {key: count for key, count in every.counts.items() if key.package in packages}
+    assert some.of == every.of
+    spaced = data.replace(b'"installs":[', b'"installs": [')
+    assert decode(spaced, packages).counts == some.counts
+
+
+CUT = b'{"format":1,"installs":[["axios","1"'
+ODD = b'{"format":1,"installs":[["axios",1]]}'
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", CUT, ODD])
+def test_damaged_object_is_an_error_for_a_few_packages_too(data: bytes) -> None:
+    """It is never taken for one without their rows."""
+    with pytest.raises(ValueError, match=r"truncated|Expected|no end|is missing"):
+        decode(data, ["axios"])

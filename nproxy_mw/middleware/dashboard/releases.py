@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import dropwhile
 from typing import Any
 
 from nproxy_mw.errors import NotFound
@@ -60,8 +61,7 @@ def releases_of(request: PageRequest) -> Releases:
 
 
 def _internal(packages: PackageStore, name: Name) -> Releases:
-    packument, _ = packages.read(name)
-    manifests, times = packument["versions"], packument["time"]
+    package = packages.browse(name)
 
     def tarball(version: str) -> bytes:
         with packages.open_tarball(name, name.tarball(version)).stream as stream:
@@ -69,10 +69,10 @@ def _internal(packages: PackageStore, name: Name) -> Releases:
 
     return Releases(
         name,
-        sorted(manifests, key=sort_key, reverse=True),
-        packument["dist-tags"],
-        manifests.__getitem__,
-        lambda version: str(times.get(version, "")),
+        package.versions,
+        package.tags,
+        package.manifest,
+        package.published,
         tarball,
     )
 
@@ -94,11 +94,16 @@ def _of_upstream(firewall: Firewall, package: ReviewedPackage) -> Releases:
 def version_before(versions: Sequence[str], version: str) -> str:
     """Returns what a version is compared with: the highest stable one below it; of a package without, the one below.
 
-    Empty when there is none. *versions* are in any order.
+    Empty when there is none. *versions* are the highest first.
     """
-    below = [one for one in versions if sort_key(one) < sort_key(version)]
-    stable = [one for one in below if (number := parse_loose(one)) is not None and number.is_stable]
-    return max(stable or below, key=sort_key, default="")
+    key = sort_key(version)
+    below = list(dropwhile(lambda one: sort_key(one) >= key, versions[versions.index(version) :]))
+    return next(filter(_is_stable, below), below[0] if below else "")
+
+
+def _is_stable(version: str) -> bool:
+    number = parse_loose(version)
+    return number is not None and number.is_stable
 
 
 def unpacked_size(manifest: Json) -> int | None:

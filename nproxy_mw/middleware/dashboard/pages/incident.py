@@ -170,10 +170,9 @@ def _page(
     is_complete: bool = True,
     problems: Mapping[str, str] | None = None,
 ) -> Page:
-    tokens = _tokens(request) if found else {}
-    used = sorted(
-        {one.key.token: None for one in found or () if one.key.token}, key=lambda one: not _is_in_use(tokens, one)
-    )
+    fetchers = {one.key.token: None for one in found or () if one.key.token}
+    tokens = request.organization.tokens.with_ids(fetchers) if fetchers else {}
+    used = sorted(fetchers, key=lambda one: not _is_in_use(tokens, one))
 
     def name_of(token: str) -> str:
         return tokens[token].name if token in tokens else ""

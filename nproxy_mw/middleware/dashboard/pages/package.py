@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,8 @@ from nproxy_mw.middleware.dashboard.paging import page_of
 from nproxy_mw.middleware.dashboard.readme import shown_readme
 from nproxy_mw.middleware.dashboard.request import PageRequest
 from nproxy_mw.npm.names import Name, parse_name
-from nproxy_mw.npm.versions import sort_key
 from nproxy_mw.packages import editing
+from nproxy_mw.packages.browsing import BrowsedPackage
 
 EVENTS = 15  # of the package's own history on its page
 VERSIONS = 50
@@ -109,53 +109,51 @@ def _changed(request: PageRequest, notice: str, change: Callable[[Name], None]) 
 
 def _package(request: PageRequest, problem: str = "") -> Page:
     organization, name = request.organization, parse_name(request.parts["package"])
-    packument, _ = organization.packages.read(name, for_write=bool(problem))
-    record, _ = organization.packages.record(name)
-    latest = packument["dist-tags"].get("latest", "")
-    readme, is_cut = shown_readme(str(packument.get("readme") or ""))
+    package = organization.packages.browse(name, for_write=bool(problem))
+    members, latest = package.members, package.tags.get("latest", "")
+    readme, is_cut = shown_readme(str(members.get("readme") or ""))
     names = organization.search_index.names()
-    versions = page_of(list(_versions(packument)), request.query.text("page"), VERSIONS)
+    versions = page_of(package.versions, request.query.text("page"), VERSIONS)
     values = {
-        "description": str(packument.get("description") or ""),
-        "created": str(packument["time"].get("created", "")),
+        "description": str(members.get("description") or ""),
+        "created": package.published("created"),
         "name": str(name),
         "latest": latest,
-        "manifest": packument["versions"].get(latest, {}),
+        "manifest": package.manifest(latest) if latest in package.versions else {},
         "dependents": request.site.dependents.of(organization.id, organization.packages, names, str(name)),
         "readme": readme,
         "is_cut": is_cut,
         "page": versions,
-        "all_versions": sorted(packument["versions"], key=sort_key, reverse=True)[:1000],
-        "tags": list(_tags(packument, record.chain)),
-        "events": list(reversed(record.chain))[:EVENTS],
-        "links": {key: _link(packument, key) for key in ("homepage", "repository", "bugs")},
+        "rows": [_row(package, version) for version in versions.entries],
+        "all_versions": package.versions[:200],
+        "tags": list(_tags(package)),
+        "events": list(package.newest_events(EVENTS)),
+        "links": {key: _link(members, key) for key in ("homepage", "repository", "bugs")},
         "problem": problem,
-        "can_unpublish_versions": organization.settings.get().version_unpublish and len(packument["versions"]) > 1,
+        "can_unpublish_versions": organization.settings.get().version_unpublish and len(package.versions) > 1,
     }
     return Page("package.html", str(name), values, 400 if problem else 200)
 
 
-def _versions(packument: Json) -> Iterator[VersionRow]:
-    for version in sorted(packument["versions"], key=sort_key, reverse=True):
-        manifest = packument["versions"][version]
-        dist = manifest["dist"]
-        yield VersionRow(
-            version,
-            str(packument["time"].get(version, "")),
-            str(_member(manifest.get("_npmUser"), "name")),
-            dist.get("unpackedSize"),
-            bool(dist.get("signatures")),
-            str(manifest.get("deprecated") or ""),
-            tuple(sorted(tag for tag, target in packument["dist-tags"].items() if target == version)),
-        )
+def _row(package: BrowsedPackage, version: str) -> VersionRow:
+    manifest = package.manifest(version)
+    dist = manifest["dist"]
+    return VersionRow(
+        version,
+        package.published(version),
+        str(_member(manifest.get("_npmUser"), "name")),
+        dist.get("unpackedSize"),
+        bool(dist.get("signatures")),
+        str(manifest.get("deprecated") or ""),
+        tuple(sorted(tag for tag, target in package.tags.items() if target == version)),
+    )
 
 
-def _tags(packument: Json, chain: Sequence[Json]) -> Iterator[TagRow]:
+def _tags(package: BrowsedPackage) -> Iterator[TagRow]:
     moves: dict[str, list[Json]] = {}
-    for event in chain:
-        if event.get("event") == "package.tagged":
-            moves.setdefault(str(event.get("tag")), []).append(event)
-    for tag, version in sorted(packument["dist-tags"].items()):
+    for event in package.events_of("package.tagged"):
+        moves.setdefault(str(event.get("tag")), []).append(event)
+    for tag, version in sorted(package.tags.items()):
         told = moves.get(tag, [])
         before = told[-2].get("version", "") if len(told) > 1 else ""
         yield TagRow(tag, version, str(before), str(told[-1].get("time", "")) if told else "")
@@ -163,15 +161,15 @@ def _tags(packument: Json, chain: Sequence[Json]) -> Iterator[TagRow]:
 
 def _question(request: PageRequest, problem: str = "") -> Page:
     name = parse_name(request.parts["package"])
-    packument, _ = request.organization.packages.read(name)
+    versions = request.organization.packages.browse(name).versions
     version = request.form.text("version") or request.query.text("version")
-    if version and version not in packument["versions"]:
+    if version and version not in versions:
         raise NotFound("The package has no such version.", code="version-not-found")
     values = {
         "name": str(name),
         "version": version,
         "written": _written(name, version),
-        "number": len(packument["versions"]),
+        "number": len(versions),
         "problem": problem,
     }
     return Page("unpublish.html", f"Unpublish {_written(name, version)}?", values, 400 if problem else 200)
@@ -182,8 +180,8 @@ def _written(name: Name, version: str) -> str:
     return f"{name}@{version}" if version else str(name)
 
 
-def _link(packument: Json, key: str) -> str:
-    value = packument.get(key)
+def _link(members: Json, key: str) -> str:
+    value = members.get(key)
     url = str(value if isinstance(value, str) else _member(value, "url"))
     return url.removeprefix("git+").removesuffix(".git")
 

@@ -126,9 +126,12 @@ def _signatures(request: PageRequest, releases: Releases, version: str, *, is_op
     """What is wrong with an internal version's signatures and bytes; None when that is not looked at here."""
     if not (releases.is_internal and is_opened):
         return None
-    organization = request.organization
-    packument, _ = organization.packages.read(releases.name)
-    return list(findings(packument, version, releases.tarball(version), organization.keys.public_keys()))
+    one = {
+        "name": str(releases.name),
+        "versions": {version: releases.manifest(version)},
+        "time": {version: releases.published(version)},
+    }
+    return list(findings(one, version, releases.tarball(version), request.organization.keys.public_keys()))
 
 
 def _publisher(manifest: Json) -> str:
