@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from nproxy_mw import signing
 from nproxy_mw.ledger.recorder import Ledger
+from nproxy_mw.signing import P256Signer
 from nproxy_mw.testing.upstream import RecordingUpstream
 from nproxy_mw.times import timestamp
 from support.hosting import PlatformFixture
@@ -13,6 +15,8 @@ from support.registry import ACTOR
 HELD = "/orgs/acme/explain?package=axios&version=1.14.1"
 PATHS = (
     *(HELD, "/orgs/acme/explain?package=axios", "/orgs/acme/explain?package=debug&version=4.4.3"),
+    *("/orgs/acme/packages?show=upstream", "/orgs/acme/packages?show=upstream&q=nothing"),
+    *("/orgs/beta/packages?show=upstream", "/orgs/acme/packages/axios/1.14.0", "/orgs/acme/packages/debug/4.4.1"),
     *("/orgs/acme/packages/axios/1.14.1", "/orgs/acme/packages/axios/-/changes/1.14.1?against=1.14.0"),
     *("/orgs/acme/incident?package=axios", "/orgs/acme/firewall?kind=rule.blocked", "/orgs/acme/firewall/nothing"),
 )
@@ -45,11 +49,21 @@ def fill_upstream(upstream: RecordingUpstream) -> None:
     upstream.publish("debug", "4.4.3")
     for version in ("0.25.0", "0.25.1"):
         upstream.publish("esbuild", version, {"scripts": {"postinstall": "node install.js"}})
+    sign(upstream)
     ages = {"axios": (900, 200, 60, 0.1), "debug": (300, 0.5), "esbuild": (90, 30)}
     for name, days in ages.items():
         versions = list(upstream.state.packuments[name]["versions"])
         times = {version: timestamp(now - timedelta(days=age)) for version, age in zip(versions, days, strict=True)}
         upstream.state.packuments[name]["time"] = {"created": times[versions[0]], **times}
+
+
+def sign(upstream: RecordingUpstream) -> None:
+    """Signs two versions with the key that the upstream lists, and one with a key that it does not list."""
+    signer, other = P256Signer(), P256Signer()
+    upstream.state.keys = [signing.public_record(signing.P256, signer.public)]
+    for name, version, by in (("axios", "1.14.0", signer), ("axios", "1.14.1", signer), ("debug", "4.4.1", other)):
+        dist = upstream.state.packuments[name]["versions"][version]["dist"]
+        dist["signatures"] = signing.signatures(name, version, dist["integrity"], [by])["signatures"]
 
 
 def fill_firewall(tenants: PlatformFixture) -> None:
