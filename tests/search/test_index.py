@@ -17,6 +17,7 @@ from nproxy_mw.npm.names import parse_name
 from nproxy_mw.packages.search import index, refresh
 from nproxy_mw.packages.search.index import SearchIndex
 from nproxy_mw.packages.search.queries import PackageSort
+from nproxy_mw.packages.search.schema import SCHEMA
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.layout import INDEX, RECORD
 from nproxy_mw.storage.local import LocalStorage
@@ -379,7 +380,9 @@ def test_index_stands_where_the_storage_says(tmp_path, clock, url):
     keys = set(storage.list())
     assert one.found() == ["@acme/utils"]
     assert set(storage.list()) == keys
-    assert [file.name for file in tmp_path.glob("**/*.sqlite3")] == (["acme.v1.sqlite3"] if url == "{}" else [])
+    assert [file.name for file in tmp_path.glob("**/*.sqlite3")] == (
+        [f"acme.v{SCHEMA.version}.sqlite3"] if url == "{}" else []
+    )
 
 
 def test_publish_makes_no_index(host, tmp_path):

@@ -11,6 +11,7 @@ from support.search import SetClock
 from nproxy_mw.npm.search import parse_query
 from nproxy_mw.orgs.organization import Organizations
 from nproxy_mw.packages.search import index
+from nproxy_mw.packages.search.schema import SCHEMA
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.locks import ThreadLocks
 
@@ -48,4 +49,4 @@ def test_index_is_in_the_folder_for_caches(s3_url, tmp_path, monkeypatch):
     for url in (*urls, *urls):
         organization = Organizations.at(url).open("acme")
         assert found(organization) == []
-    assert len(list(tmp_path.glob("nproxy-mw/*/search/acme.v1.sqlite3"))) == 2
+    assert len(list(tmp_path.glob(f"nproxy-mw/*/search/acme.v{SCHEMA.version}.sqlite3"))) == 2
