@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -67,8 +68,7 @@ class BrowsedPackage:
         """Yields the last *number* events, the newest first."""
         own = self.record.chain[-number:]
         yield from map(dict, reversed(own))
-        for one in reversed(self.events[len(self.events) - (number - len(own)) :] if len(own) < number else ()):
-            yield msgspec.json.decode(one)
+        yield from map(msgspec.json.decode, islice(reversed(self.events), number - len(own)))
 
 
 @lru_cache(maxsize=64)
