@@ -53,9 +53,7 @@ def test_two_organizations_live_side_by_side(platform):
     for org in ("acme", "beta"):
         reader = platform.npm(org, f"{org}-reader", "proxy")
         assert reader.ok("view", "@lib/utils", "description").strip() == f"of {org}"
-        project = reader.folder / "project"
-        project.mkdir()
-        reader.ok("init", "-y", cwd=project)
+        project = reader.package("project")
         reader.ok("install", "@lib/utils", cwd=project)
         assert publishers[org].registry in (project / "node_modules/@lib/utils/index.js").read_text()
         lock = (project / "package-lock.json").read_text()

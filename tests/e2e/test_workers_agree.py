@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.publications import ACTOR
 from support.running import PROGRAM, Running
 from support.server import PASSWORD, ask, call
 
+from nproxy_mw import organization_at
 from nproxy_mw.testing.documents import publish_document
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
@@ -37,8 +39,8 @@ class Host:
 
     def token(self) -> tuple[str, str]:
         """A new token, and its id."""
-        made = self.command("token", "create", "--scope", "proxy", "--scope", "publish")
-        return made.stdout.strip(), made.stderr.split()[1]
+        secret, token = organization_at(self.storage).tokens.create("ann", ["proxy", "publish"], actor=ACTOR)
+        return secret, token.id
 
     def statuses(self, token: str, path: str = "/-/whoami") -> set[int]:
         """What many requests get, each on a connection of its own."""
