@@ -25,9 +25,12 @@ _QUICK = {"tests", "npm", "rules", "intelligence", "packages", "middleware"}
 """The folders of the quick subset; ``tests`` stands for the files beside this one."""
 
 
-# How long an example takes says how busy the machine is.
+# How long an example takes says how busy the machine is. The examples are the same each time: what others would find is
+# looked for with --hypothesis-profile=explore, and not by chance in somebody's change.
 settings.register_profile("any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("any machine")
+settings.register_profile("explore", settings.get_profile("any machine"), max_examples=1000)
+settings.register_profile("repeatable", settings.get_profile("any machine"), derandomize=True)
+settings.load_profile("repeatable")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -93,12 +93,12 @@ def test_a_corpus_is_generated(tmp_path, capsys, small_sizes):
 @pytest.mark.e2e
 @pytest.mark.skipif(not shutil.which("npm"), reason="npm is not installed")
 def test_a_whole_run(tmp_path, corpus, monkeypatch, capsys):
-    """Our server, the bare one and the upstream itself: figures of every group, nothing wrong, nothing lost."""
+    """Our server and the upstream itself: figures of every group, nothing wrong, nothing lost."""
     small = {"rounds": 1, "seconds": 0.0, "publishes": 3, "versions": (2,), "many": (3,)}
     monkeypatch.setattr(running, "QUICK", replace(QUICK, **small))
     monkeypatch.setattr(running, "generator", Own)
     out = tmp_path / "out"
-    names = "direct,bare-gunicorn,nproxy-mw-gunicorn"
+    names = "direct,nproxy-mw-gunicorn"
     place = ["--work", str(tmp_path / "work"), "--out", str(out), "--corpus", str(corpus.folder)]
     assert main(["run", "--quick", "--servers", names, *place]) == 0
     samples = [json.loads(line) for line in (out / "benchmarks" / "samples.jsonl").read_text().splitlines()]

@@ -14,7 +14,6 @@ _LIMITS = (
     "nproxy_mw.storage.indexes.files.BUSY_SECONDS",
     "nproxy_mw.storage.indexes.files._LOCK_SECONDS",
     "nproxy_mw.storage.local._LOCK_TIMEOUT",
-    "nproxy_mw.upstream.guarded.FAST",
     f"{_PACKAGES}.search.index.FIRST_PATIENCE",
     f"{_PACKAGES}.search.index.PATIENCE",
     f"{_PACKAGES}.store.LOCK_SECONDS",

@@ -36,7 +36,7 @@ def pauses() -> list[float]:
 
 @pytest.fixture
 def guarded(source: ScriptedSource, pauses: list[float]) -> Guarded:
-    return Guarded(source, asking=2, waiting=3, patience=0.05, sleep=pauses.append)
+    return Guarded(source, asking=2, waiting=3, patience=0.05, sleep=pauses.append, monotonic=lambda: 0.0)
 
 
 def test_answers_pass(guarded: Guarded) -> None:
