@@ -27,6 +27,7 @@ COMMANDS = {
     "verify": "check signatures and bytes of a package",
     "audit": "list, verify and export the audit trail",
     "explain": "say why a version is allowed or held",
+    "exception": "let through what a rule holds, and answer requests for it",
     "installs": "show who fetched a package",
     "exposure": "show who fetched what a list or an advisory names",
     "replay": "show what other rules would have done",
@@ -106,7 +107,7 @@ def _parsed(arguments: Sequence[str]) -> Parsed:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"nproxy-mw {__version__}")
+    parser.add_argument("-V", "--version", action="version", version=f"nproxy-mw {__version__}")
     verbs = verbs_of(parser)
     # The program itself has no options with a value: its first word that is no option is the command.
     chosen = next((word for word in arguments if not word.startswith("-")), None)
