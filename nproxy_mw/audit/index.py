@@ -10,15 +10,12 @@ Earlier versions wrote one object per event, in folders of days (`EVENT_INDEX`).
 from __future__ import annotations
 
 import hashlib
-import heapq
 import re
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from itertools import islice
-from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -33,15 +30,8 @@ from nproxy_mw.storage.port import Storage, is_key
 MAX_EVENTS = 200
 """Events in one object at most; a larger change has several."""
 
-FEW = 1000
-"""Keys that a folder may have to be listed whole. An S3 engine lists as many at once."""
-
-_FIRST_YEAR = 2020
-"""No event is older than this project."""
-
-_DEPTHS = {INDEX: 4, EVENT_INDEX: 3}  # folders below that of the kind: year, month, day, and hour
-_PARTS = (range(1, 13), range(1, 32), range(24))  # in a year, a month, a day
-_VARIOUS = "various"  # in a key: only the object itself tells
+DEPTHS = {INDEX: 4, EVENT_INDEX: 3}  # folders below that of the kind: year, month, day, and hour
+VARIOUS = "various"  # in a key: only the object itself tells
 _CURSOR = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{3}Z-[0-9a-f]{32}", re.ASCII)
 _KIND = re.compile(r"[a-z0-9.-]+", re.ASCII)
 _MAX_LABEL = 120  # characters
@@ -57,8 +47,8 @@ class IndexEntry:
     key: str
     cursor: str
     label: str
-    package: str = _VARIOUS
-    by: str = _VARIOUS
+    package: str = VARIOUS
+    by: str = VARIOUS
 
     @property
     def kinds(self) -> Mapping[str, int]:
@@ -68,7 +58,7 @@ class IndexEntry:
 
 @lru_cache(maxsize=4096)
 def _kinds_in(label: str) -> Mapping[str, int]:
-    if label == _VARIOUS:
+    if label == VARIOUS:
         return {}
     counts = (part.partition("~") for part in label.split("+"))
     return {kind: int(number) if number.isdigit() else 1 for kind, _, number in counts}
@@ -183,14 +173,7 @@ class ListedFolders:
 
 def is_empty(storage: Storage) -> bool:
     """Returns whether the index holds nothing at all."""
-    return all(next(iter(storage.list(kind.folder)), None) is None for kind in _DEPTHS)
-
-
-def entries_before(storage: Storage, bound: str) -> Iterator[IndexEntry]:
-    """Yields the entries whose cursors are below *bound*, newest first. Folders are listed when they are reached."""
-    each = (_newest_first(storage, kind, bound) for kind in _DEPTHS)
-    merged = heapq.merge(*each, key=attrgetter("cursor"), reverse=True)
-    return (entry for entry in merged if entry.key)
+    return all(next(iter(storage.list(kind.folder)), None) is None for kind in DEPTHS)
 
 
 def entries_between(storage: Storage, start: datetime, end: datetime) -> Iterator[IndexEntry]:
@@ -198,7 +181,7 @@ def entries_between(storage: Storage, start: datetime, end: datetime) -> Iterato
     for number in range(int((end - start).total_seconds() // 3600) + 2):
         hour = start + timedelta(hours=number)
         if f"{hour:%Y%m%d%H}" <= f"{end:%Y%m%d%H}":
-            yield from _entries(INDEX, storage.list(f"{INDEX.folder}/{hour:%Y/%m/%d/%H}"))
+            yield from entries_of(INDEX, storage.list(f"{INDEX.folder}/{hour:%Y/%m/%d/%H}"))
 
 
 def package_changes(storage: Storage, start: datetime, end: datetime) -> Iterator[str]:
@@ -210,7 +193,7 @@ def package_changes(storage: Storage, start: datetime, end: datetime) -> Iterato
 
 def package_of(storage: Storage, key: str) -> str | None:
     """Returns the name of the package that the change under *key* is about; None when it cannot be read."""
-    names = [event.get("package") for entry in _entries(INDEX, [key]) for event in read(storage, entry)]
+    names = [event.get("package") for entry in entries_of(INDEX, [key]) for event in read(storage, entry)]
     return names[0] if names and isinstance(names[0], str) else None
 
 
@@ -222,12 +205,12 @@ def kinds_of(storage: Storage, day: date) -> Counter[str]:
     """
     counts: Counter[str] = Counter()
     alike: dict[str, list[IndexEntry]] = {}  # few labels, and many entries of each
-    for kind in _DEPTHS:
-        for entry in _entries(kind, storage.list(f"{kind.folder}/{day:%Y/%m/%d}")):
+    for kind in DEPTHS:
+        for entry in entries_of(kind, storage.list(f"{kind.folder}/{day:%Y/%m/%d}")):
             alike.setdefault(entry.label, []).append(entry)
     for entries in alike.values():
         counts.update({kind: number * len(entries) for kind, number in entries[0].kinds.items()})
-    counts.update(str(event.get("event")) for entry in alike.get(_VARIOUS, ()) for event in read(storage, entry))
+    counts.update(str(event.get("event")) for entry in alike.get(VARIOUS, ()) for event in read(storage, entry))
     return counts
 
 
@@ -243,42 +226,11 @@ def _digest(text: str) -> str:
 
 def may_be(found: str, wanted: object) -> bool:
     """Returns whether *found*, the digest in a key, can be that of *wanted*."""
-    return found in (_VARIOUS, digest(wanted))
+    return found in (VARIOUS, digest(wanted))
 
 
-def _newest_first(storage: Storage, kind: ObjectKind, bound: str) -> Iterator[IndexEntry]:
-    """The entries of one kind below *bound*. Most often a page is in the day of *bound*, or in the one before."""
-    day = _day_of(bound)
-    if day is not None and day.year >= _FIRST_YEAR:
-        for near in (day, day - timedelta(days=1)):
-            yield from _below(storage, kind, (f"{near:%Y}", f"{near:%m}", f"{near:%d}"), bound)
-        bound = f"{day - timedelta(days=1):%Y%m%d}"
-    yield from _below(storage, kind, (), bound)
-
-
-def _below(storage: Storage, kind: ObjectKind, path: tuple[str, ...], bound: str) -> Iterator[IndexEntry]:
-    """The entries below *bound* in the folder *path*: it is listed whole if it has few, else one folder in it.
-
-    Before that comes an entry without a key, which stands above them in order: so a merge with another index lists the
-    folder only when it gets there.
-    """
-    yield IndexEntry("", min(f"{''.join(path[:3])}{'T'.join(['', *path[3:]])}~", bound), _VARIOUS)
-    is_last = len(path) == _DEPTHS[kind]
-    found = list(islice(storage.list("/".join((kind.folder, *path))), None if is_last else FEW + 1))
-    if is_last or len(found) <= FEW:
-        yield from (entry for entry in _entries(kind, sorted(found, reverse=True)) if entry.cursor < bound)
-        return
-    for part in _parts_of(path, bound.replace("T", "")):
-        yield from _below(storage, kind, (*path, part), bound)
-
-
-def _parts_of(path: tuple[str, ...], bound: str) -> Iterator[str]:
-    """The names of the folders in *path* that can hold entries below *bound*, digits only; the newest first."""
-    above, parts = "".join(path), _PARTS[len(path) - 1] if path else range(_FIRST_YEAR, int(bound[:4]) + 1)
-    return (f"{number:02}" for number in reversed(parts) if f"{above}{number:02}" < bound)
-
-
-def _entries(kind: ObjectKind, found: Iterable[str]) -> Iterator[IndexEntry]:
+def entries_of(kind: ObjectKind, found: Iterable[str]) -> Iterator[IndexEntry]:
+    """Yields what the keys in *found* say, in their order. Those that are none of *kind* are left out."""
     for key in found:
         parts = kind.parse(key)
         if parts is None:
@@ -290,13 +242,6 @@ def _entries(kind: ObjectKind, found: Iterable[str]) -> Iterator[IndexEntry]:
             yield IndexEntry(key, named[:53], named[54:], package, by)
 
 
-def _day_of(bound: str) -> date | None:
-    try:
-        return datetime.strptime(bound[:8], "%Y%m%d").date()  # noqa: DTZ007
-    except (ValueError, OverflowError):
-        return None
-
-
 def _follows(event: Json, before: Json) -> bool:
     return bool(event["time"] == before["time"] and int(event["id"], 16) == int(before["id"], 16) + 1)
 
@@ -305,16 +250,16 @@ def _label(change: Sequence[Json]) -> str:
     kinds = Counter(str(event.get("event")) for event in change)
     label = "+".join(kind if number == 1 else f"{kind}~{number}" for kind, number in sorted(kinds.items()))
     is_plain = len(label) <= _MAX_LABEL and all(map(_KIND.fullmatch, kinds))
-    return label if is_plain else _VARIOUS
+    return label if is_plain else VARIOUS
 
 
 def _shared(change: Sequence[Json], field: str) -> str:
     values = {digest(event.get(field, "")) for event in change}
-    return values.pop() if len(values) == 1 else _VARIOUS
+    return values.pop() if len(values) == 1 else VARIOUS
 
 
 def _package(change: Sequence[Json]) -> str:
-    return _VARIOUS if any("packages" in event for event in change) else _shared(change, "package")
+    return VARIOUS if any("packages" in event for event in change) else _shared(change, "package")
 
 
 def _encode(change: Sequence[Json]) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from nproxy_mw.audit import index
 from nproxy_mw.audit.index import IndexEntry, cursor_of
+from nproxy_mw.audit.newest_first import entries_before
 from nproxy_mw.audit.package_chain import NEWER
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.json_values import Json
@@ -94,7 +95,7 @@ def page_of_index(storage: Storage, wanted: EventFilter, *, now: datetime, after
     """Returns a page of the index on *storage*, an organization's own."""
     found: list[dict[str, Any]] = []
     opened, last, seen = 0, "", set[str]()
-    for passed, entry in enumerate(index.entries_before(storage, _bound(wanted, now, after))):
+    for passed, entry in enumerate(entries_before(storage, _bound(wanted, now, after))):
         if len(found) >= limit or opened == MAX_OPENED or passed == MAX_PASSED:
             return _cut(found, limit, last)
         if wanted.since is not None and entry.cursor < _place(wanted.since):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from nproxy_mw.lru import Lru
 from nproxy_mw.storage.generations import Generations
-from nproxy_mw.storage.listing import list_with_revisions, list_with_times
+from nproxy_mw.storage.listing import list_names, list_with_revisions, list_with_times
 from nproxy_mw.storage.port import Revision, Storage, Stored
 from nproxy_mw.storage.prefixed import Prefixed
 from nproxy_mw.storage.series import in_series, stage
@@ -122,6 +122,9 @@ class FreshnessCache:
 
     def list_with_times(self, prefix: str = "") -> Iterator[tuple[str, datetime | None]]:
         return list_with_times(self.storage, prefix)
+
+    def list_names(self, prefix: str = "") -> Sequence[str] | None:
+        return list_names(self.storage, prefix)
 
     def strict(self) -> FreshnessCache:
         """Returns the same storage, asked each time. What it confirms counts for this one too."""

@@ -4,14 +4,16 @@ These are optional parts of the storage port. A back end offers them as methods:
 
     def list_with_revisions(self, prefix: str = "") -> Iterator[tuple[str, Revision]]: ...
     def list_with_times(self, prefix: str = "") -> Iterator[tuple[str, datetime]]: ...
+    def list_names(self, prefix: str = "") -> Sequence[str] | None: ...
 
-They list what ``list`` lists, each key with the revision that ``read`` would return at that moment, or with the time at
-which the object was last written, by the one clock of the storage.
+The first two list what ``list`` lists, each key with the revision that ``read`` would return at that moment, or with
+the time at which the object was last written, by the one clock of the storage. The third is for a storage where looking
+into a folder costs as good as nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
@@ -33,6 +35,18 @@ class ListsTimes(Protocol):
 
     def list_with_times(self, prefix: str = "") -> Iterable[tuple[str, datetime | None]]:
         """Yields the keys under the folder *prefix*, as ``list`` does, with the times of their last writes."""
+        ...
+
+
+@runtime_checkable
+class ListsNames(Protocol):
+    """A storage that lists one folder without those in it."""
+
+    def list_names(self, prefix: str = "") -> Sequence[str] | None:
+        """Returns the names in the folder *prefix*, of objects and of folders, in no order; None if it cannot.
+
+        Some may be names of neither.
+        """
         ...
 
 
@@ -60,3 +74,12 @@ def list_with_times(storage: Storage, prefix: str = "") -> Iterator[tuple[str, d
     else:
         for key in storage.list(prefix):
             yield key, None
+
+
+def list_names(storage: Storage, prefix: str = "") -> Sequence[str] | None:
+    """Returns the names in the folder *prefix*; None where *storage* cannot list those alone.
+
+    Raises:
+        StorageUnavailable: the storage cannot be listed.
+    """
+    return storage.list_names(prefix) if isinstance(storage, ListsNames) else None

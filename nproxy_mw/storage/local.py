@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from copy import copy
 from datetime import UTC, datetime
@@ -120,6 +120,13 @@ class LocalStorage:
         for key, path in _walk(folder, f"{prefix}/" if prefix else ""):
             with suppress(FileNotFoundError), translated():  # deleted meanwhile
                 yield key, datetime.fromtimestamp(Path(path).stat().st_mtime, UTC)
+
+    def list_names(self, prefix: str = "") -> Sequence[str] | None:
+        with translated():
+            try:
+                return os.listdir(self._path(prefix) if prefix else self._root)
+            except (FileNotFoundError, NotADirectoryError):
+                return []
 
     def sweep(self, older_than: float = 86_400.0, *, dry_run: bool = False) -> int:
         """Removes temporary files that killed processes left more than *older_than* seconds ago; returns how many.

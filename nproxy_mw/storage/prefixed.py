@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
 
-from nproxy_mw.storage.listing import list_with_revisions, list_with_times
+from nproxy_mw.storage.listing import list_names, list_with_revisions, list_with_times
 from nproxy_mw.storage.port import Revision, Storage, Stored, check_key
 from nproxy_mw.storage.series import in_series, stage
 
@@ -63,6 +63,9 @@ class Prefixed:
     def list_with_times(self, prefix: str = "") -> Iterator[tuple[str, datetime | None]]:
         found = list_with_times(self.storage, self.outer(prefix) if prefix else self.prefix)
         return ((key.removeprefix(f"{self.prefix}/"), time) for key, time in found)
+
+    def list_names(self, prefix: str = "") -> Sequence[str] | None:
+        return list_names(self.storage, self.outer(prefix) if prefix else self.prefix)
 
     def outer(self, key: str) -> str:
         """Returns the key in the whole storage."""

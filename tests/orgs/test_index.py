@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from tempfile import TemporaryDirectory
 
 import orjson
 import pytest
@@ -12,11 +14,11 @@ from hypothesis import strategies as st
 from support.events import event
 
 from nproxy_mw.access import Actor
-from nproxy_mw.audit import events, index, pages, verify
+from nproxy_mw.audit import events, index, newest_first, pages, verify
 from nproxy_mw.audit.checkpoints import Checkpoints
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import BadRequest, StorageUnavailable
-from nproxy_mw.storage import open_storage
+from nproxy_mw.storage import LocalStorage, open_storage
 
 PUBLISH = [
     ("package.published", {"version": "1.0.0"}),
@@ -193,7 +195,7 @@ def test_events_of_one_actor_open_no_others(trail, storage, actor):
 
 def test_span_of_time_is_listed_alone(trail, storage, clock, actor, monkeypatch):
     """*since* belongs to a page, *until* does not; what lies outside is neither listed nor opened."""
-    monkeypatch.setattr(index, "FEW", 2)
+    monkeypatch.setattr(newest_first, "FEW", 2)
     made = []
     for _ in range(60):
         clock.forward(hours=5)
@@ -204,14 +206,15 @@ def test_span_of_time_is_listed_alone(trail, storage, clock, actor, monkeypatch)
     found = trail.page(since=since, until=until)[0]
     assert [each["id"] for each in found] == [each["id"] for each in made[20:25][::-1]]
     assert len(reads(storage)) == 5
-    hours = [key for verb, key in storage.calls if verb == "list" and key.count("/") == 5]
+    hours = [key for verb, key in storage.calls if verb in ("list", "list_names") and key.count("/") == 5]
+    assert hours
     days = {key.removeprefix("audit/index/")[:10] for key in hours}
     assert days <= {f"{since:%Y/%m/%d}", f"{until:%Y/%m/%d}"}
 
 
 def test_busy_day_is_listed_by_the_hour(trail, storage, clock, actor, monkeypatch):
     """Where a day has many changes, a page lists the hours that it shows."""
-    monkeypatch.setattr(index, "FEW", 10)
+    monkeypatch.setattr(newest_first, "FEW", 10)
     clock.now = clock.now.replace(hour=0)
     for _ in range(22 * 4):
         clock.forward(minutes=15)
@@ -219,11 +222,27 @@ def test_busy_day_is_listed_by_the_hour(trail, storage, clock, actor, monkeypatc
     storage.calls.clear()
     found, cursor = trail.page(limit=6)
     assert len(found) == 6
-    listed = [key for verb, key in storage.calls if verb == "list" and key.startswith("audit/index")]
-    assert listed == [f"audit/index/2026/11/22{hour}" for hour in ("", "/23", "/22", "/21", "/20")]
+    day = [key for verb, key in storage.calls if "list" in verb and key.startswith("audit/index/2026/11/22")]
+    # The last hour has no change: a folder of this machine that is not there is not looked into.
+    hours = [key for key in day if not key.endswith("/23")]
+    assert hours == [f"audit/index/2026/11/22{hour}" for hour in ("", "/22", "/21", "/20")]
     storage.calls.clear()
     trail.page(limit=6, after=cursor)
     assert len([verb for verb, _ in storage.calls if verb == "list"]) <= 6
+
+
+def test_page_of_a_busy_hour_looks_into_its_folder_once(trail, storage, clock, actor):
+    """And opens what it shows. Where folders can be looked into, nothing is listed with what is below it."""
+    clock.now = clock.now.replace(minute=0)
+    for _ in range(600):
+        clock.forward(seconds=1)
+        index.write(trail.storage, trail.stamp(actor).events([("a.one", {})]))
+    storage.calls.clear()
+    assert len(trail.page(limit=50)[0]) == 50
+    assert len(reads(storage)) == 50
+    verbs = Counter(verb for verb, _ in storage.calls)
+    assert (verbs["list_names"] == 0) != (verbs["list"] == 0)
+    assert verbs["list_names"] + verbs["list"] <= 9
 
 
 def test_page_looks_at_a_bounded_number_of_keys(trail, clock, actor, monkeypatch):
@@ -244,10 +263,17 @@ def test_page_looks_at_a_bounded_number_of_keys(trail, clock, actor, monkeypatch
     few=st.integers(1, 6),
     limit=st.integers(1, 7),
     old=st.integers(0, 25),
+    has_folders=st.booleans(),
 )
-def test_pages_cover_all_times(minutes, few, limit, old):
+def test_pages_cover_all_times(minutes, few, limit, old, has_folders):
     """Whatever the times, and whoever wrote them: every event once, newest first, in pages of any size."""
-    storage = open_storage(f"memory://{next(_NUMBERS)}-index")
+    with TemporaryDirectory() as folder:
+        memory = f"memory://{next(_NUMBERS)}-index"
+        storage = LocalStorage(folder, durable=False) if has_folders else open_storage(memory)
+        check_pages(storage, minutes, few, limit, old)
+
+
+def check_pages(storage, minutes, few, limit, old):
     now = [datetime(2024, 1, 1, tzinfo=UTC)]
     trail = Trail(storage, org="acme", clock=lambda: now[0])
     made = []
@@ -262,7 +288,8 @@ def test_pages_cover_all_times(minutes, few, limit, old):
             index.write(storage, change)
     now[0] = datetime(2026, 12, 1, tzinfo=UTC)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(index, "FEW", few)
+        patch.setattr(newest_first, "FEW", few)
+        patch.setattr(newest_first, "_PAGE", few)
         assert everything(trail, limit) == sorted(made, key=index.cursor_of, reverse=True)
 
 

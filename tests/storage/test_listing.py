@@ -6,7 +6,7 @@ import pytest
 
 from nproxy_mw.storage import LocalStorage
 from nproxy_mw.storage.freshness import FreshnessCache
-from nproxy_mw.storage.listing import list_with_revisions
+from nproxy_mw.storage.listing import list_names, list_with_revisions
 from nproxy_mw.storage.prefixed import Prefixed
 from nproxy_mw.testing.faults import Faulty
 
@@ -26,6 +26,17 @@ def test_revisions_come_through(tmp_path, over):
     assert dict(list_with_revisions(storage, "packages")) == {"packages/a": first}
     second = storage.replace("packages/a", b"2", first)
     assert dict(list_with_revisions(storage, "packages")) == {"packages/a": second}
+
+
+def test_names_in_a_folder_come_through(tmp_path):
+    """Those of objects and of folders, without what is in these; none of a folder that is not there."""
+    storage = Prefixed(FreshnessCache(LocalStorage(tmp_path), 60.0), "orgs/acme")
+    storage.create("packages/a", b"1")
+    storage.create("packages/b/c", b"1")
+    assert sorted(list_names(storage, "packages")) == ["a", "b"]
+    assert list_names(storage) == ["packages"]
+    assert list_names(storage, "tokens") == []
+    assert list_names(Prefixed(Faulty(LocalStorage(tmp_path), 99), "orgs/acme"), "packages") is None
 
 
 def test_storage_without_them_lists_keys(tmp_path):
