@@ -68,12 +68,13 @@ def counted(work: Callable[[], object]) -> Calls:
 
 
 class Application:
-    """A registry on *folder* and a client with a token."""
+    """A registry on the storage at *place*, and a client with a token: *token*, or a new one."""
 
-    def __init__(self, folder: str) -> None:
-        organization = open_organization(open_storage(folder), locks_for(folder))
-        organization.settings.ensure_scopes(["@acme"], actor=ACTOR)
-        self.token = organization.tokens.create("ann", ["proxy", "publish"], actor=ACTOR)[0]
+    def __init__(self, place: str, token: str = "") -> None:
+        organization = open_organization(open_storage(place), locks_for(place))
+        if not token:
+            organization.settings.ensure_scopes(["@acme"], actor=ACTOR)
+        self.token = token or organization.tokens.create("ann", ["proxy", "publish"], actor=ACTOR)[0]
         self.app = registry(organization)
 
     def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
