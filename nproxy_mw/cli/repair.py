@@ -7,6 +7,7 @@ import threading
 
 from nproxy_mw.cli.stores import open_organizations
 from nproxy_mw.errors import Busy
+from nproxy_mw.storage.flocks import Flocks
 from nproxy_mw.storage.locks import FileLocks, locks_for
 from nproxy_mw.upkeep.repair import OutOfTime, repair_quickly
 
@@ -41,9 +42,9 @@ def mend(url: str, seconds: float = SECONDS) -> None:
         _log.warning("what a crash may have left was not repaired (%s): run 'nproxy-mw check --repair'", reason)
 
 
-def lock_of(url: str) -> FileLocks:
+def lock_of(url: str) -> Flocks:
     """Returns a lock apart from those of publishes: it is held for longer than a publish waits."""
     locks = locks_for(url)
     if not isinstance(locks, FileLocks):
         raise TypeError("a storage in memory has no server")
-    return FileLocks(locks.folder / "mending", names=1)
+    return Flocks(locks.folder / "mending", names=1)

@@ -16,7 +16,8 @@ from itertools import islice
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from nproxy_mw.errors import Busy
+from filelock import FileLock, Timeout
+
 from nproxy_mw.intelligence.osv_archive import (
     MAX_ARCHIVE,
     MAX_CHANGES,
@@ -30,7 +31,6 @@ from nproxy_mw.intelligence.osv_build import build, modified_of
 from nproxy_mw.intelligence.osv_database import Summary, summary_of
 from nproxy_mw.intelligence.osv_records import MAX_RECORD, ParsedRecord
 from nproxy_mw.intelligence.web import Web, checked
-from nproxy_mw.storage.locks import held_file
 from nproxy_mw.times import timestamp
 
 MAX_SINGLE = 5_000
@@ -94,9 +94,9 @@ def update(database: Path, source: str = "", *, changes: bool = False, now: date
     """
     database.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     try:
-        with held_file(database.with_name(f".{database.name}.lock")):
+        with FileLock(database.with_name(f".{database.name}.lock"), timeout=0, fallback_to_soft=False):
             return _update(database, source, changes=changes, now=now, web=web or Web())
-    except Busy as error:
+    except Timeout as error:
         raise BadArchive("Another update of this database is under way: wait for it.") from error
     except (sqlite3.Error, OSError) as error:
         raise BadArchive(f"The update broke off, and nothing was changed: {error}.") from error

@@ -23,7 +23,7 @@ from typing import BinaryIO
 
 from nproxy_mw.errors import Busy, Changed, Exists, Missing, StorageUnavailable
 from nproxy_mw.storage.disk import ABSENT, TEMPORARY, DiskOrder, make_folder, revision_of, written_beside
-from nproxy_mw.storage.locks import FileLocks
+from nproxy_mw.storage.flocks import Flocks
 from nproxy_mw.storage.os_errors import translated
 from nproxy_mw.storage.port import Revision, Stored, check_key, is_key
 
@@ -38,7 +38,7 @@ class LocalStorage:
         self.root = Path(root).absolute()
         self._root = f"{self.root}/"  # a Path takes longer than the look, and each request looks several times
         self.durable = durable
-        self._locks = FileLocks(self.root / ".locks" / "writes", names=256)
+        self._locks = Flocks(self.root / ".locks" / "writes", names=256)
         self._order: DiskOrder | None = None  # that of a series
 
     def __repr__(self) -> str:

@@ -5,14 +5,11 @@ A lock's name may be anything. Hold one name at a time: two names may share a lo
 
 from __future__ import annotations
 
-import fcntl
 import os
-import random
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -35,10 +32,7 @@ class Locks(Protocol):
         ...
 
 
-_BUSY = "Another change of the same thing is under way: try again."
-_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-_FIRST_PAUSE = 0.0005  # seconds, then twice as long each time
-_LONGEST_PAUSE = 0.004
+BUSY = "Another change of the same thing is under way: try again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,91 +48,42 @@ class FileLocks:
 
     @contextmanager
     def hold(self, name: str, timeout: float) -> Iterator[None]:
-        number = int.from_bytes(sha256(name.encode()).digest()[:8]) % self.names
+        # It brings asyncio along: a command that changes no packument does without.
+        from filelock import FileLock, Timeout
+
+        # A new object each time: a shared one is re-entrant, or no lock at all, and breaks in a fork. Where flock is
+        # missing, filelock's fallback to lock files would outlive a killed holder.
+        path = self.folder / file_name(name, self.names)
+        lock = FileLock(path, timeout=timeout, mode=0o600, poll_interval=0.002, fallback_to_soft=False)
         try:
-            # Opened anew each time: a lock belongs to what was opened, so each thread has one of its own.
-            descriptor = self._open(f"{self.folder}/{number:03x}.lock")
+            make_private(self.folder)
+            lock.acquire()
+        except Timeout as error:
+            raise Busy(BUSY) from error
         except OSError as error:
-            raise _unusable() from error
-        with _locked(descriptor, timeout):
+            raise unusable() from error
+        try:
             yield
-
-    def _open(self, path: str) -> int:
-        try:
-            return os.open(path, _FLAGS, 0o600)
-        except FileNotFoundError:
-            _make_private(self.folder)
-            return os.open(path, _FLAGS, 0o600)
+        finally:
+            lock.release()
 
 
-@contextmanager
-def held_file(path: Path) -> Iterator[None]:
-    """Holds one file for a ``with`` block, without waiting for it. It is created, and never deleted.
-
-    Raises:
-        Busy: somebody else holds it.
-        StorageUnavailable: it cannot be locked.
-        OSError: it cannot be made.
-    """
-    with _locked(os.open(path, _FLAGS, 0o600), timeout=0):
-        yield
+def file_name(name: str, names: int) -> str:
+    """Returns the file, one of *names*, whose lock is that of *name*."""
+    return f"{int.from_bytes(sha256(name.encode()).digest()[:8]) % names:03x}.lock"
 
 
-@contextmanager
-def _locked(descriptor: int, timeout: float) -> Iterator[None]:
-    _held.add(descriptor)
-    try:
-        _lock(descriptor, timeout)
-        yield
-    finally:
-        _let_go(descriptor)
-
-
-def _lock(descriptor: int, timeout: float) -> None:
-    """Locks an open file. Waiting is trying again: a lock that is waited for in the kernel has no timeout."""
-    deadline, pause = time.monotonic() + timeout, _FIRST_PAUSE
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError as error:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise Busy(_BUSY) from error
-        except OSError as error:
-            raise _unusable() from error
-        time.sleep(min(left, pause * random.uniform(0.5, 1.5)))
-        pause = min(2 * pause, _LONGEST_PAUSE)
-
-
-def _let_go(descriptor: int) -> None:
-    if descriptor in _held:  # not in a child that was forked inside of the block
-        _held.discard(descriptor)
-        with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_UN)  # a program that was started meanwhile may have it open, too
-        os.close(descriptor)
-
-
-def _forget_held() -> None:
-    """Closes in a child what its parent holds, so that the parent alone does."""
-    while _held:
-        os.close(_held.pop())
-
-
-_held: set[int] = set()
-os.register_at_fork(after_in_child=_forget_held)
-
-
-def _unusable() -> StorageUnavailable:
+def unusable() -> StorageUnavailable:
+    """Returns the error of a folder for locks that cannot be used."""
     return StorageUnavailable("The folder for locks cannot be written to.", retry_after=10)
 
 
-def _make_private(folder: Path) -> None:
+def make_private(folder: Path) -> None:
     """Makes *folder*, and those above it that are missing, for this user alone: others could hold its locks."""
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
     except FileNotFoundError:
-        _make_private(folder.parent)
+        make_private(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
 
 
@@ -154,7 +99,7 @@ class ThreadLocks:
         lock = self._want(name)
         try:
             if not lock.acquire(timeout=timeout):
-                raise Busy(_BUSY)
+                raise Busy(BUSY)
             try:
                 yield
             finally:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from nproxy_mw.npm.source import PackageSource
 from nproxy_mw.storage import LocalStorage, open_storage
-from nproxy_mw.storage.locks import FileLocks, folder_of_user
+from nproxy_mw.storage.flocks import Flocks
+from nproxy_mw.storage.locks import folder_of_user
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.prefixed import Prefixed
 from nproxy_mw.storage.urls import absolute, is_local, split_url
@@ -91,9 +92,9 @@ def open_cache(url: str, upstream: str, *, bound: int = DEFAULT_BOUND, ttl: floa
         folder = CacheFolder(storage.root / part, eviction)
         spool = folder.root / SPOOL
         observations = LocalStorage(folder.root / ".observations", durable=False)  # the eviction passes over it
-        return Cache(folder, observations, spool, Flights(FileLocks(spool / "flights")), eviction, ttl)
+        return Cache(folder, observations, spool, Flights(Flocks(spool / "flights")), eviction, ttl)
     spool = folder_of_user() / f"cache-{sha256(f'{url} {upstream}'.encode()).hexdigest()[:16]}"
-    flights = Flights(FileLocks(spool / "flights"))
+    flights = Flights(Flocks(spool / "flights"))
     return Cache(Prefixed(storage, part), Prefixed(storage, f"{part}/observations"), spool, flights, None, ttl)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from nproxy_mw.storage.flocks import Flocks
 from nproxy_mw.storage.locks import FileLocks, Locks, ThreadLocks
 from nproxy_mw.testing import LocksContract
 
@@ -20,6 +21,16 @@ class TestFileLocks(LocksContract):
     @pytest.fixture
     def opener(self, tmp_path: Path) -> Callable[[], Locks]:
         return partial(FileLocks, tmp_path / "locks")
+
+
+class TestFlocks(LocksContract):
+    """Locks of all processes of a machine, without filelock."""
+
+    between_processes = True
+
+    @pytest.fixture
+    def opener(self, tmp_path: Path) -> Callable[[], Locks]:
+        return partial(Flocks, tmp_path / "locks")
 
 
 class TestThreadLocks(LocksContract):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from support.osv import affected, archive, events, malware, record
 from support.scripted_web import Reply, ScriptedWeb, scripted_web
 
@@ -22,7 +23,6 @@ from nproxy_mw.intelligence.osv_database import OsvDatabase, summary_of
 from nproxy_mw.intelligence.osv_records import MAX_RECORD
 from nproxy_mw.intelligence.osv_update import Report, Source, update
 from nproxy_mw.intelligence.web import FetchFailed
-from nproxy_mw.storage.locks import held_file
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 EVIL, BAD = malware("MAL-1", "evil"), malware("MAL-2", "bad")
@@ -217,7 +217,7 @@ def test_sources_that_are_none(path: Path, source: str, words: str) -> None:
 def test_one_update_at_a_time(path: Path) -> None:
     """A second update does not wait for the first."""
     path.parent.mkdir()
-    with held_file(path.with_name(f".{path.name}.lock")), pytest.raises(BadArchive, match="under way"):
+    with FileLock(path.with_name(f".{path.name}.lock")), pytest.raises(BadArchive, match="under way"):
         from_file(path, archive(EVIL))
 
 

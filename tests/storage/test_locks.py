@@ -6,20 +6,30 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from nproxy_mw.errors import Busy, StorageUnavailable
 from nproxy_mw.storage import locks as locks_module
+from nproxy_mw.storage.flocks import Flocks
 from nproxy_mw.storage.locks import FileLocks, Locks, ThreadLocks, locks_for
 from nproxy_mw.testing.races import in_threads
 
+KINDS: Mapping[str, Callable[[Path], Locks]] = {
+    "files": FileLocks,
+    "flocks": Flocks,
+    "threads": lambda _: ThreadLocks(),
+}
 
-@pytest.fixture(params=["files", "threads"])
+FILES = pytest.mark.parametrize("kind", [FileLocks, Flocks])
+FileKind = type[FileLocks] | type[Flocks]
+
+
+@pytest.fixture(params=list(KINDS))
 def locks(request: pytest.FixtureRequest, tmp_path: Path) -> Locks:
-    return FileLocks(tmp_path / "locks") if request.param == "files" else ThreadLocks()
+    return KINDS[request.param](tmp_path / "locks")
 
 
 def test_lock_has_one_holder(locks: Locks) -> None:
@@ -70,19 +80,21 @@ def test_forgotten_names_take_no_memory() -> None:
     assert locks._wanted == {}
 
 
-def test_files_are_few_and_named_by_nobody(tmp_path: Path) -> None:
+@FILES
+def test_files_are_few_and_named_by_nobody(tmp_path: Path, kind: FileKind) -> None:
     """However many names, there are at most so many files, and a name may be any text."""
-    locks = FileLocks(tmp_path, names=4)
+    locks = kind(tmp_path, names=4)
     for name in ("../../etc", "a/b", "", "\0", "é", *map(str, range(50))):
         with locks.hold(name, 1):
             pass
     assert {path.name for path in tmp_path.iterdir()} == {"000.lock", "001.lock", "002.lock", "003.lock"}
 
 
-def test_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+@FILES
+def test_folder_that_cannot_be_written_is_told(tmp_path: Path, kind: FileKind) -> None:
     """A file in the place of the folder is StorageUnavailable."""
     (tmp_path / "locks").write_text("")
-    with pytest.raises(StorageUnavailable, match="folder for locks"), FileLocks(tmp_path / "locks").hold("a", 1):
+    with pytest.raises(StorageUnavailable, match="folder for locks"), kind(tmp_path / "locks").hold("a", 1):
         pass
 
 
@@ -109,21 +121,23 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def test_lock_holds_between_processes(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
-    """What another process holds is busy; when it is killed, the lock is free."""
-    with pytest.raises(Busy), FileLocks(tmp_path).hold("a", 0.02):
+@FILES
+def test_lock_holds_between_processes(tmp_path: Path, holder: subprocess.Popen[str], kind: FileKind) -> None:
+    """What another process holds is busy for both kinds; when it is killed, the lock is free."""
+    with pytest.raises(Busy), kind(tmp_path).hold("a", 0.02):
         pass
     holder.kill()
-    with FileLocks(tmp_path).hold("a", 5):
+    with kind(tmp_path).hold("a", 5):
         pass
 
 
 FORKED = """
 import os, sys
 from pathlib import Path
+from nproxy_mw.storage.flocks import Flocks
 from nproxy_mw.storage.locks import FileLocks
 read, write = os.pipe()
-locks = FileLocks(Path(sys.argv[1]))
+locks = {"FileLocks": FileLocks, "Flocks": Flocks}[sys.argv[2]](Path(sys.argv[1]))
 with locks.hold("a", 5):
     child = os.fork()
     if child == 0:
@@ -137,9 +151,10 @@ os._exit(os.waitpid(child, 0)[1])
 """
 
 
-def test_lock_is_not_kept_by_a_forked_child(tmp_path: Path) -> None:
+@FILES
+def test_lock_is_not_kept_by_a_forked_child(tmp_path: Path, kind: FileKind) -> None:
     """A child that was forked inside of the block does not hold what its parent releases."""
-    command = [sys.executable, "-c", FORKED, str(tmp_path)]
+    command = [sys.executable, "-c", FORKED, str(tmp_path), kind.__name__]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
     assert done.stdout == "free\n"
 
@@ -180,11 +195,12 @@ def test_given_folder_is_used(tmp_path: Path) -> None:
     assert locks_for("s3://bucket", tmp_path) == FileLocks(tmp_path)
 
 
-def test_locks_are_for_this_user_alone(tmp_path: Path) -> None:
+@FILES
+def test_locks_are_for_this_user_alone(tmp_path: Path, kind: FileKind) -> None:
     """Whatever the umask: a lock that others could open, they could hold."""
     before = os.umask(0)
     try:
-        with FileLocks(tmp_path / ".locks" / "names").hold("a", 1.0):
+        with kind(tmp_path / ".locks" / "names").hold("a", 1.0):
             pass
     finally:
         os.umask(before)

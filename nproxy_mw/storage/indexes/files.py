@@ -13,8 +13,8 @@ from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 from urllib.parse import quote
 
+from nproxy_mw.storage.flocks import Flocks
 from nproxy_mw.storage.indexes.schema import IndexSchema
-from nproxy_mw.storage.locks import FileLocks
 
 BUSY_SECONDS = 0.5
 """How long a write waits for that of another thread or process."""
@@ -43,7 +43,7 @@ class IndexFile:
     def lock(self, work: str, timeout: float) -> AbstractContextManager[None]:
         """Keeps other processes of this host out of *work* on this file. Raises as `Locks.hold`."""
         # A folder for each kind of work: one may be done while another goes on, and two names can share one lock.
-        return FileLocks(self.folder / "locks" / work, names=64).hold(self.org, timeout)
+        return Flocks(self.folder / "locks" / work, names=64).hold(self.org, timeout)
 
     def begin(self) -> None:
         """Begins an empty index where there is none.
