@@ -6,12 +6,12 @@ import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
-from functools import cached_property
 from hashlib import blake2b
 
 import msgspec
 
 from nproxy_mw.errors import Busy, Missing, StorageUnavailable
+from nproxy_mw.lazy import lazy
 from nproxy_mw.lru import Lru
 from nproxy_mw.rules.decisions import Decision, Finding
 from nproxy_mw.storage.port import Storage
@@ -38,12 +38,12 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Whether the two say the same for the same reasons, whenever they were made."""
         return (self.revision, self.policy, self.decision) == (other.revision, other.policy, other.decision)
 
-    @cached_property
+    @lazy
     def verdicts(self) -> tuple[tuple[str, str], ...]:
         """``block`` or ``warn``, and the rule, for each rule that flags a version."""
         return verdicts_in(self.decision.blocked.values(), self.decision.warned.values())
 
-    @cached_property
+    @lazy
     def state(self) -> str:
         """Names the filtered packument: the same text for the same bytes."""
         until = self.decision.valid_until
@@ -56,7 +56,7 @@ def verdicts_in(
 ) -> tuple[tuple[str, str], ...]:
     """Returns ``block`` or ``warn``, and the rule, for each rule that has a finding among these."""
     pairs = (("block", blocked), ("warn", warned))
-    return tuple(sorted({(mode, finding.rule) for mode, found in pairs for one in found for finding in one}))
+    return tuple((mode, rule) for mode, found in pairs for rule in sorted({one.rule for some in found for one in some}))
 
 
 class Judgments:
