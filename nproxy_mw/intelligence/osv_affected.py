@@ -12,8 +12,11 @@ than less: an ``introduced`` that is no version counts as the beginning, and any
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from nproxy_mw.intelligence.advisories import Advisory, Events
 from nproxy_mw.intelligence.port import Alert
@@ -60,7 +63,48 @@ def matcher(advisory: Advisory) -> Callable[[str, str | None], bool]:
 
 def alerts_of(advisories: Iterable[Advisory], releases: Sequence[Release]) -> tuple[Alert, ...]:
     """Returns an alert for each of *releases* that one of *advisories* is about."""
-    return tuple(alert for advisory in advisories for alert in _alerts(advisory, releases))
+    ordered = _Ordered(releases)
+    return tuple(alert for advisory in advisories for alert in _alerts(advisory, ordered))
+
+
+class _Ordered:
+    """Releases in npm's order of versions, so that a range is two look-ups: made once for many advisories."""
+
+    def __init__(self, releases: Sequence[Release]) -> None:
+        self.releases = releases
+        numbered = [(one.number.precedence, place) for place, one in enumerate(releases) if one.number is not None]
+        numbered.sort()
+        self._precedences = [precedence for precedence, _ in numbered]
+        self._places = [place for _, place in numbered]
+        self._nameless = [place for place, one in enumerate(releases) if one.number is None]
+
+    def affected(self, advisory: Advisory) -> list[Release]:
+        """Returns the releases that *advisory* is about, as `matcher` says, in their own order."""
+        found = {place for bounds in map(bounds_of, advisory.ranges) for place in self._within(bounds)}
+        if advisory.every_version:
+            found.update(self._nameless)
+        if advisory.versions or advisory.integrities:
+            found.update(self._listed(frozenset(advisory.versions), frozenset(advisory.integrities)))
+        return [self.releases[place] for place in sorted(found)]
+
+    def _within(self, bounds: RangeBounds) -> Iterator[int]:
+        """The places of the releases in a range. Its events turn it on and off at ever later positions."""
+        end = len(self._places) if bounds.limit is None else bisect_left(self._precedences, bounds.limit.place)
+        start: int | None = None
+        for place, _, event, _ in bounds.walk:
+            at = (bisect_right if event == "last_affected" else bisect_left)(self._precedences, place)
+            if event == "introduced":
+                start = at if start is None else start
+            elif start is not None:
+                yield from self._places[start : min(at, end)]
+                start = None
+        if start is not None:
+            yield from self._places[start:end]
+
+    def _listed(self, versions: frozenset[str], condemned: frozenset[str]) -> Iterator[int]:
+        for place, one in enumerate(self.releases):
+            if one.version in versions or not condemned.isdisjoint((one.integrity or "").split()):
+                yield place
 
 
 def npm_range(advisory: Advisory) -> str:
@@ -80,27 +124,27 @@ def bounds_of(events: Events) -> RangeBounds:
     return RangeBounds(sorted(bound for bound in bounds if bound.event != "limit"), max(limits) if is_limited else None)
 
 
-def _alerts(advisory: Advisory, releases: Sequence[Release]) -> Iterator[Alert]:
-    is_affected = matcher(advisory)
-    versions = [release.version for release in releases if is_affected(release.version, release.integrity)]
-    affected = npm_range(advisory) if versions else ""
-    for version in versions:
-        yield Alert(
-            version=version,
-            kind=advisory.kind,
-            id=advisory.id,
-            summary=advisory.summary,
-            severity=advisory.severity,
-            fixed=advisory.fixed,
-            published=advisory.published,
-            every_version=advisory.every_version,
-            affected=affected,
-            url=advisory.url,
-            aliases=advisory.aliases,
-            cwes=advisory.cwes,
-            vector=advisory.vector,
-            score=advisory.score,
-        )
+def _alerts(advisory: Advisory, ordered: _Ordered) -> list[Alert]:
+    releases = ordered.affected(advisory)
+    if not releases:
+        return []
+    first = Alert(
+        version=releases[0].version,
+        kind=advisory.kind,
+        id=advisory.id,
+        summary=advisory.summary,
+        severity=advisory.severity,
+        fixed=advisory.fixed,
+        published=advisory.published,
+        every_version=advisory.every_version,
+        affected=npm_range(advisory),
+        url=advisory.url,
+        aliases=advisory.aliases,
+        cwes=advisory.cwes,
+        vector=advisory.vector,
+        score=advisory.score,
+    )
+    return [first, *(replace(first, version=release.version) for release in releases[1:])]
 
 
 def _bound(event: str, version: str) -> Bound | None:

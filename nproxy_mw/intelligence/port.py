@@ -26,7 +26,7 @@ MALWARE_KINDS = (MALWARE, "typosquatting", "protestware", "troll")
 """Kinds of alerts that condemn a version whatever their severity. The shipped sources use the first."""
 
 
-class Alert(msgspec.Struct, frozen=True, kw_only=True):
+class Alert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is known against one version.
 
     *kind* is ``vulnerability`` or one of `MALWARE_KINDS`. *id* is the record's (``MAL-2026-1``, ``GHSA-...``).

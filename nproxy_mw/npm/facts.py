@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
-from itertools import accumulate, groupby, islice
+from itertools import accumulate, islice
 from operator import itemgetter
 
 import msgspec
 
+from nproxy_mw.lazy import lazy
 from nproxy_mw.npm.versions import Precedence, Version, parse_loose
 
 NO_EVIDENCE, PROVENANCE, TRUSTED_PUBLISHER, STAGED = 0, 1, 2, 3
@@ -49,7 +49,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     file_count: int | None = None
     deprecated: bool = False
 
-    @cached_property
+    @lazy
     def number(self) -> Version | None:
         """The version as npm reads it, strictly or not; None for a text that is no version."""
         return parse_loose(self.version)
@@ -64,7 +64,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Whether it is a version, and no prerelease."""
         return self.number is not None and self.number.is_stable
 
-    @cached_property
+    @lazy
     def install_scripts(self) -> Mapping[str, str]:
         """What npm runs at an install, ``node-gyp rebuild`` included, which ``gypfile`` stands for."""
         scripts = {name: self.scripts[name] for name in INSTALL_SCRIPTS if self.scripts.get(name)}
@@ -90,12 +90,12 @@ class History:
     removed: frozenset[str] = frozenset()
     maintainers: tuple[str, ...] = ()
 
-    @cached_property
+    @lazy
     def by_number(self) -> tuple[Release, ...]:
         """The releases in npm's order of versions, lowest first. A text that is no version is below all versions."""
         return tuple(sorted(self.releases, key=_precedence))
 
-    @cached_property
+    @lazy
     def has_import_times(self) -> bool:
         """Whether the times are those at which a mirror imported the versions, and say nothing of their order.
 
@@ -114,12 +114,12 @@ class History:
             last[release.major] = release.published
         return reversed_ * 5 > neighbors
 
-    @cached_property
+    @lazy
     def is_ordered_by_number(self) -> bool:
         """Whether `by_publication` is `by_number`, because the times are a mirror's, or there are none."""
         return self.has_import_times or not any(release.published for release in self.releases)
 
-    @cached_property
+    @lazy
     def by_publication(self) -> tuple[Release, ...]:
         """The releases in the order of (time, number), oldest first; by number where the times are a mirror's.
 
@@ -131,19 +131,20 @@ class History:
         pairs = zip(islice(times, 1, None), self.by_number, strict=True)
         return tuple(release for _, release in sorted(pairs, key=itemgetter(0)))
 
-    @cached_property
+    @lazy
     def stable_below(self) -> Mapping[str, Release | None]:
         """For each version, the highest lower stable release; it is of the same major version where there is one.
 
         Versions of one precedence, such as 1.0.0 and 1.0.0+build, are not below each other.
         """
         highest: Release | None = None
+        last: Release | None = None
         found: dict[str, Release | None] = {}
-        for _, group in groupby(self.by_number, key=_precedence):
-            equals = list(group)
-            found |= dict.fromkeys((release.version for release in equals), highest)
-            if equals[-1].is_stable:
-                highest = equals[-1]
+        for release in self.by_number:
+            if last is not None and last.is_stable and _precedence(last) != _precedence(release):
+                highest = last
+            found[release.version] = highest
+            last = release
         return found
 
 

@@ -8,9 +8,11 @@ Source: https://semver.org/spec/v2.0.0.html and npm's own semver package, https:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TypeAlias
+
+import msgspec
+from msgspec.structs import force_setattr
 
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.npm.semver_grammar import LOOSE_VERSION, SPACES, VERSION
@@ -24,6 +26,11 @@ MAX_NUMBER = 2**53 - 1
 Precedence: TypeAlias = tuple[tuple[int, int, int], bool, tuple[tuple[int, float | str], ...]]
 """A sort key of semver section 11: a release is above its prereleases, numbers are below words."""
 
+SortKey: TypeAlias = Precedence | tuple[()]
+"""What `sort_key` returns."""
+
+_LOWEST: Precedence = ((0, 0, 0), False, ())
+
 # Longer versions are rare, and one of many identifiers takes up to 18 kB when it is parsed.
 _CACHED_LENGTH = 64
 
@@ -32,18 +39,20 @@ _PREFIXED = re.compile(f"[{SPACES}]*+v?{VERSION}[{SPACES}]*+")
 _LOOSE = re.compile(f"{LOOSE_VERSION}[{SPACES}]*+")
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
-    """A parsed version. Compare by *precedence*; build metadata does not take part in it."""
+class Version(msgspec.Struct, frozen=True, gc=False):
+    """A parsed version. Compare by *precedence*, which follows from the rest; build metadata does not take part in it.
+
+    It is a struct because a packument has thousands, and a data class takes three times as long to make.
+    """
 
     release: tuple[int, int, int]
     prerelease: tuple[str, ...]
     build: tuple[str, ...]
-    precedence: Precedence = field(init=False, repr=False, compare=False)
+    precedence: Precedence = _LOWEST
 
     def __post_init__(self) -> None:
         precedence = self.release, not self.prerelease, tuple(map(_rank, self.prerelease))
-        object.__setattr__(self, "precedence", precedence)  # once: a packument's thousands of versions are sorted by it
+        force_setattr(self, "precedence", precedence)  # once: versions are sorted by it
 
     def __str__(self) -> str:
         text = ".".join(map(str, self.release))
@@ -97,7 +106,7 @@ def parse_loose(text: str) -> Version | None:
     return parse_like_npm(text, loose=True)
 
 
-def sort_key(text: str) -> Precedence | tuple[()]:
+def sort_key(text: str) -> SortKey:
     """Returns a key that sorts versions in npm's order, strict and loose ones together.
 
     A text that is no version, even loosely, is below all versions.

@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 
-class Finding(msgspec.Struct, frozen=True):
+class Finding(msgspec.Struct, frozen=True, gc=False):
     """One rule's flag on one version. *until* is when it ends by itself, None when it does not."""
 
     rule: str

@@ -96,7 +96,8 @@ def merge(
             exempt_until = covers(verdict.version, rule)
             place = excepted if exempt_until else blocked if may_block and not verdict.only_warns else warned
             place.setdefault(verdict.version, []).append(Finding(rule, verdict.reason, verdict.until))
-            ends |= {verdict.until, exempt_until}
+            if verdict.until or exempt_until:
+                ends |= {verdict.until, exempt_until}
     allowed = tuple(release.version for release in history.by_number if release.version not in blocked)
     tags = repaired(history.tags, allowed)
     return Decision(
@@ -114,10 +115,10 @@ def merge(
 
 
 def _run(configured: Configured, history: History, knowledge: Knowledge, outcome: Outcome) -> None:
-    rule = configured.rule
+    rule, shown = configured.rule, dict[str, str]()
     try:
         for word in rule.check(history, configured.parameters, knowledge):
-            _hear(word, rule.id, outcome)
+            _hear(word, rule.id, outcome, shown)
     except Exception as error:  # a host's rule may raise anything
         reason = "the rule failed on this package"
         outcome.notes.append(Note(rule.id, "failed", f"{reason}: {type(error).__name__}"))
@@ -125,12 +126,17 @@ def _run(configured: Configured, history: History, knowledge: Knowledge, outcome
             outcome.verdicts = [Verdict(release.version, reason) for release in history.releases]
 
 
-def _hear(word: Word, rule: str, outcome: Outcome) -> None:
-    """Takes a word of a rule down. Raises for what is none: a rule of a host may yield anything."""
+def _hear(word: Word, rule: str, outcome: Outcome, shown: dict[str, str]) -> None:
+    """Takes a word of a rule down. Raises for what is none: a rule of a host may yield anything.
+
+    *shown* has the reasons that were heard before, as they are shown: thousands of versions share a few.
+    """
     if isinstance(word, Verdict):
         if not isinstance(word.version, str) or (word.until is not None and word.until.tzinfo is None):
             raise ValueError("A verdict has a version, and perhaps a moment with its time zone.")
-        reason = plain(word.reason, LONGEST_REASON)
+        reason = shown.get(word.reason)
+        if reason is None:
+            reason = shown[word.reason] = plain(word.reason, LONGEST_REASON)
         outcome.verdicts.append(word if reason == word.reason else msgspec.structs.replace(word, reason=reason))
     elif isinstance(word, CannotTell):
         reason = plain(word.reason, LONGEST_REASON)

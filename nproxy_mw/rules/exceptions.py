@@ -90,6 +90,8 @@ class Exceptions:
 
     def ends(self, package: str, now: datetime) -> Callable[[str, str], datetime | None]:
         """Returns a function that returns when the exception ends that covers a version from a rule, else None."""
+        if not self.of(package):
+            return _never  # it is asked for each finding, and nearly all packages have no exception
 
         def end_of(version: str, rule: str) -> datetime | None:
             exception = self.covering(package, version, rule, now)
@@ -116,6 +118,10 @@ def load(document: Json) -> RuleException:
         rules=texts(document.get("rules")),
         unknown={key: value for key, value in document.items() if key not in _MEMBERS},
     )
+
+
+def _never(version: str, rule: str) -> datetime | None:
+    return None
 
 
 def texts(value: Any) -> tuple[str, ...] | None:

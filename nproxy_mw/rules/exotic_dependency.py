@@ -23,32 +23,38 @@ class ExoticDependency:
 
     def check(self, history: History, parameters: Mapping[str, Any], knowledge: Knowledge) -> Iterator[Verdict]:
         """Yields a verdict per version with such a dependency."""
-        ordinary: set[str] = set()
+        exotic = {specifier for specifier in _specifiers(history) if is_exotic(specifier, knowledge.own_git)}
+        if not exotic:
+            return
         for release in history.releases:
-            found = exotic(release, ordinary, knowledge.own_git)
+            found = _those_of(release, exotic)
             if found:
                 before = history.stable_below[release.version]
-                had_one = False
-                if before is not None and before.major == release.major:
-                    had_one = bool(exotic(before, ordinary, knowledge.own_git))
+                is_comparable = before is not None and before.major == release.major
+                had_one = before is not None and is_comparable and bool(_those_of(before, exotic))
                 reason = f"it takes {listed(found)} from outside the registry"
                 yield Verdict(release.version, reason, only_warns=had_one)
 
 
-def exotic(release: Release, ordinary: set[str], own: tuple[str, ...]) -> list[str]:
-    """Returns the release's dependencies that do not come from a registry, each with its specifier.
+def _specifiers(history: History) -> set[str]:
+    """Returns every specifier of a dependency, whichever release has it. Releases with equal ones share them."""
+    every = {
+        id(dependencies): dependencies
+        for release in history.releases
+        for dependencies in (release.dependencies, release.optional_dependencies)
+    }
+    return set().union(*(dependencies.values() for dependencies in every.values()))
 
-    *ordinary* are specifiers that were found to name a registry's packages; new ones are added to it.
-    """
-    found: dict[str, None] = {}
-    for dependencies in (release.dependencies, release.optional_dependencies):
-        if ordinary.issuperset(dependencies.values()):
-            continue
-        unknown = set(dependencies.values()).difference(ordinary)
-        strange = {specifier for specifier in unknown if is_exotic(specifier, own)}
-        ordinary |= unknown - strange
-        if strange:
-            found |= {f"{name} ({text})": None for name, text in dependencies.items() if text in strange}
+
+def _those_of(release: Release, exotic: set[str]) -> list[str]:
+    """Returns the release's dependencies with an *exotic* specifier, each with it."""
+    found = {
+        f"{name} ({specifier})": None
+        for dependencies in (release.dependencies, release.optional_dependencies)
+        if not exotic.isdisjoint(dependencies.values())
+        for name, specifier in dependencies.items()
+        if specifier in exotic
+    }
     return list(found)
 
 

@@ -20,8 +20,10 @@ class InstallScripts:
     def check(self, history: History, parameters: Mapping[str, Any], knowledge: Knowledge) -> Iterator[Verdict]:
         """Yields a verdict per version with such a script."""
         for release in history.releases:
-            if release.scripts.keys() == {"prepare"}:
+            if not release.scripts:
+                continue
+            if len(release.scripts) == 1 and "prepare" in release.scripts:
                 yield Verdict(release.version, _UNUSED)
-            elif release.scripts:
+            else:
                 names = ", ".join(name for name in _ORDER if name in release.scripts)
                 yield Verdict(release.version, f"it has install scripts: {names}")

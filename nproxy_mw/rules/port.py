@@ -24,7 +24,7 @@ from nproxy_mw.intelligence.port import Alert
 from nproxy_mw.npm.facts import History
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """One rule's word on one version: flagged, and why.
 
     *reason* is a clause without a full stop, written for the developer whose install met it. *until* is when the

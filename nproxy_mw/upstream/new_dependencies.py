@@ -79,9 +79,5 @@ def _satisfied(wanted: str, versions: tuple[str, ...], tags: Mapping[str, str]) 
 
 
 def _chosen(history: History) -> list[Release]:
-    highest: dict[int | None, Release] = {}
-    for release in history.by_number:
-        if release.is_stable:
-            highest.pop(release.major, None)
-            highest[release.major] = release
+    highest = {release.major: release for release in history.by_number if release.is_stable}  # majors are in order
     return list(highest.values())[-MAX_MAJORS:]

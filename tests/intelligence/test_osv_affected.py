@@ -227,6 +227,21 @@ def test_against_the_schema(ranges: list[list[tuple[str, str]]], versions: list[
         assert is_affected(version, None) == is_vulnerable(version, ranges, versions), version
 
 
+@given(
+    ranges=st.lists(EVENTS, max_size=3),
+    versions=st.lists(NUMBERS, max_size=3),
+    numbers=st.lists(st.sampled_from([*VERSIONS, "no version", "1.0.0+build"]), unique=True),
+)
+def test_alerts_are_about_what_is_affected(
+    ranges: list[list[tuple[str, str]]], versions: list[str], numbers: list[str]
+) -> None:
+    """All releases together get what each gets alone, in their own order, whatever it is."""
+    found = advisory(affected(*(events(*one) for one in ranges), versions=versions))
+    is_affected = matcher(found)
+    alerts = alerts_of([found, found], releases(numbers))
+    assert [alert.version for alert in alerts] == 2 * [one for one in numbers if is_affected(one, None)]
+
+
 @given(ranges=st.lists(EVENTS, max_size=3), versions=st.lists(NUMBERS, max_size=3))
 def test_npm_range(ranges: list[list[tuple[str, str]]], versions: list[str]) -> None:
     """The range that npm audit gets holds the versions that are affected, and no others."""
