@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from support.client import Client
 
 from nproxy_mw.http import compressing
-from nproxy_mw.http.compressing import gzipped
+from nproxy_mw.http.compressing import gunzipped, gzipped
 from nproxy_mw.http.messages import Response, send
 from nproxy_mw.http.views import GZIP_FROM, Views, etag_of, make_view, small_response
 from nproxy_mw.npm.documents import LARGE, Document
@@ -188,3 +189,29 @@ def test_small_document_is_tagged_by_its_bytes() -> None:
     assert gzip.decompress(first.body) == BIG
     assert client.get("/", If_None_Match=first.headers["etag"]).status == 304
     assert client.post("/", If_None_Match=first.headers["etag"]).status == 200
+
+
+@pytest.mark.parametrize("has_isal", [True, False])
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (gzip.compress(b"x" * 100), b"x" * 100),
+        (gzip.compress(b""), b""),
+        (gzip.compress(b"x" * 101), None),
+        (gzip.compress(b"x" * 100)[:-1], None),
+        (gzip.compress(b"x" * 100) + b"y", None),
+        (gzip.compress(b"x") + gzip.compress(b"y"), None),
+        (gzip.compress(b"x" * 100)[:-8] + bytes(8), None),
+        (b"x" * 100, None),
+        (b"", None),
+    ],
+    ids=["at the limit", "empty", "too large", "cut off", "followed", "two", "damaged", "no gzip", "nothing"],
+)
+def test_gunzipped_is_one_whole_member(
+    monkeypatch: pytest.MonkeyPatch, data: bytes, expected: bytes | None, has_isal: bool
+) -> None:
+    """By either library: what is cut off, damaged, followed by something or too large is nothing."""
+    if not has_isal:
+        monkeypatch.setattr(compressing, "isal_zlib", None)
+        monkeypatch.setattr(compressing, "_BROKEN", zlib.error)
+    assert gunzipped(data, 100) == expected

@@ -6,7 +6,6 @@ revision. So learning that nothing changed rewrites no body, and every process o
 
 from __future__ import annotations
 
-import gzip
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,6 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from nproxy_mw.errors import BadRequest, Exists, Forbidden, Missing, NotFound, NproxyError, StorageError
+from nproxy_mw.http.compressing import gunzipped
 from nproxy_mw.npm.documents import Document
 from nproxy_mw.npm.slices import MAX_BYTES
 from nproxy_mw.storage.port import Revision, Storage
@@ -195,15 +195,4 @@ def _decoded(data: bytes) -> Entry:
 def _undamaged(data: bytes, entry: Entry) -> bytes | None:
     if zlib.crc32(data) != entry.checksum:
         return None
-    try:
-        return _inflated(data) if entry.is_gzipped else data
-    except (zlib.error, EOFError, OSError):
-        return None
-
-
-def _inflated(data: bytes) -> bytes:
-    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-    raw = inflater.decompress(data, MAX_BYTES)
-    if not inflater.eof:
-        raise gzip.BadGzipFile("a body that was not kept whole")
-    return raw
+    return gunzipped(data, MAX_BYTES) if entry.is_gzipped else data

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from nproxy_mw.errors import UpstreamUnavailable
+from nproxy_mw.http.compressing import gunzipped
 from nproxy_mw.http.inflating import ENCODINGS, CutShort, InflateError, TrailingBytes, inflated
 from nproxy_mw.http.messages import Headers
 
@@ -85,6 +86,10 @@ class UpstreamResponse:
         raw = _bounded(self.stream(), limit)
         if self._encoding in _PLAIN:
             return raw, None
+        whole = gunzipped(raw, limit) if self._encoding != "deflate" else None
+        if whole is not None:
+            return whole, raw
+        # It is broken, or unusual: read piece by piece, so that it can be said what is wrong.
         return _bounded(inflated_answer(iter([raw])), limit), raw if self._encoding != "deflate" else None
 
     def close(self) -> None:
