@@ -10,14 +10,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property
 from typing import BinaryIO, Self
 
 from msgspec import Raw
 
+from nproxy_mw.lazy import lazy
 from nproxy_mw.npm.facts import History
 from nproxy_mw.npm.history import read_history
-from nproxy_mw.npm.slices import Packument, outline, split
+from nproxy_mw.npm.quick_splits import manifest_of, packument_of
+from nproxy_mw.npm.slices import Members, Packument, outline, split
 
 LARGE = 4 * 2**20  # bytes
 
@@ -70,11 +71,14 @@ class Document:
         if "packument" in self.__dict__:  # somebody reads it already
             return
         with self.alone():
-            document = self.at(self.revision) if len(self.raw) > LARGE else self
+            document = Document(self.raw, "", name=self.name) if len(self.raw) > LARGE else self
             _ = document.packument if self.name else document.members
 
     def at(self, revision: str, packument: Packument | None = None) -> Document:
-        """Returns this document at another *revision*, and with another *packument* when one is given."""
+        """Returns this document at another *revision*, and with another *packument* when one is given.
+
+        It is not split again, unless what it is split into takes much memory.
+        """
         other = Document(
             self.raw,
             revision,
@@ -83,21 +87,29 @@ class Document:
             etag=self.etag,
             last_modified=self.last_modified,
         )
-        if packument is not None:
-            other.__dict__["packument"] = packument  # where a cached property keeps its value
+        known = packument or self.__dict__.get("packument")
+        if known is not None and (known is packument or known.is_light):
+            other.__dict__["packument"] = known  # where a lazy property keeps its value
         return other
 
-    @cached_property
+    @lazy
     def members(self) -> dict[str, Raw]:
         """The members of the object. Raises as `nproxy_mw.npm.slices.outline`."""
         return outline(self.raw)
 
-    @cached_property
+    @lazy
     def packument(self) -> Packument:
         """The document split as a packument of *name*. Raises as `nproxy_mw.npm.slices.split`."""
-        return split(self.members, self.name)
+        return split(self.members, self.name) if "members" in self.__dict__ else packument_of(self.raw, self.name)
 
-    @cached_property
+    def manifest(self, version: str) -> Members | None:
+        """Returns what the packument says of *version*; None when it does not have it. Raises as `packument`."""
+        split_already: Packument | None = self.__dict__.get("packument")
+        if split_already is not None:
+            return split_already.versions.get(version)
+        return manifest_of(self.raw, self.name, version)
+
+    @lazy
     def history(self) -> History:
         """The releases as the packument describes them. Raises as `packument`."""
         return read_history(self.packument)

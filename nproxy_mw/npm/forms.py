@@ -18,7 +18,8 @@ import msgspec
 from msgspec import Raw
 
 from nproxy_mw.errors import NotFound
-from nproxy_mw.npm.slices import NO_SCRIPTS, Members, Packument, as_text, as_time, members_of, scripts_of
+from nproxy_mw.npm.scripts import NO_SCRIPTS, scripts_of
+from nproxy_mw.npm.slices import Members, Packument, as_text, as_time, members_of
 
 NO_SUCH_VERSION = "version-not-found"
 """Code of the error for a version or a dist-tag that a packument does not have."""

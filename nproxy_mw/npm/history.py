@@ -6,15 +6,18 @@ value whose type differs from npm's documentation counts as absent and does not 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import TypeVar
 
 import msgspec
 from msgspec import Raw
 
 from nproxy_mw.npm.facts import INSTALL_SCRIPTS, NO_EVIDENCE, PROVENANCE, STAGED, TRUSTED_PUBLISHER, History, Release
+from nproxy_mw.npm.scripts import scripts_in
 from nproxy_mw.npm.slices import (
     ABSENT,
+    UNREADABLE,
     Members,
     Packument,
     as_count,
@@ -23,17 +26,26 @@ from nproxy_mw.npm.slices import (
     fields_of,
     list_of,
     members_of,
-    scripts_of,
+    time_in,
 )
 
 _KEPT_SCRIPTS = (*INSTALL_SCRIPTS, "prepare")
 _NOT_VERSIONS = frozenset({"created", "modified", "unpublished"})
 _FALSY = (b"null", b"false", b'""', b"0")  # what JavaScript takes for false
 
+T = TypeVar("T")
+
 
 class _Dist(msgspec.Struct, gc=False):
+    integrity: str | None = None
+    unpackedSize: int | None = None  # noqa: N815 - npm's names
+    fileCount: int | None = None  # noqa: N815
+    attestations: Raw = ABSENT
+
+
+class _LooseDist(msgspec.Struct, gc=False):
     integrity: Raw = ABSENT
-    unpackedSize: Raw = ABSENT  # noqa: N815 - npm's names
+    unpackedSize: Raw = ABSENT  # noqa: N815
     fileCount: Raw = ABSENT  # noqa: N815
     attestations: Raw = ABSENT
 
@@ -48,27 +60,36 @@ class _Attestations(msgspec.Struct, gc=False):
     provenance: Raw = ABSENT
 
 
-_DIST, _USER = msgspec.json.Decoder(_Dist), msgspec.json.Decoder(_User)
-_ATTESTATIONS = msgspec.json.Decoder(_Attestations)
+class _Person(msgspec.Struct, frozen=True, gc=False):
+    """Who published a version, and how well that is vouched for."""
+
+    name: str | None = None
+    is_staged: bool = False
+    is_trusted: bool = False
+
+
+_DIST, _LOOSE_DIST = msgspec.json.Decoder(_Dist), msgspec.json.Decoder(_LooseDist)
+_USER, _ATTESTATIONS = msgspec.json.Decoder(_User), msgspec.json.Decoder(_Attestations)
 _STRINGS = msgspec.json.Decoder(dict[str, str])
-_NO_DIST, _NO_USER, _NO_ATTESTATIONS = _Dist(), _User(), _Attestations()
+_NOTHING: Mapping[str, str] = {}
+_NO_DIST, _NO_USER, _NO_ATTESTATIONS, _NOBODY = _LooseDist(), _User(), _Attestations(), _Person()
 
 
 def read_history(packument: Packument) -> History:
     """Returns the releases of a package as *packument* describes them."""
-    times = {key: as_time(raw) for key, raw in members_of(packument.members.get("time")).items()}
+    times = _times(packument.members.get("time"))
     dated = [time for key, time in times.items() if time and key not in _NOT_VERSIONS]
     versions = packument.versions
-    dists = {version: fields_of(_DIST, manifest["dist"], _NO_DIST) for version, manifest in versions.items()}
+    dists = [_dist(manifest["dist"]) for manifest in versions.values()]
     tells = any("_npmUser" in manifest for manifest in versions.values()) or any(
-        dist.attestations is not ABSENT for dist in dists.values()
+        dist.attestations is not ABSENT for dist in dists
     )
-    alike: dict[bytes, Mapping[str, str]] = {}
+    read = _Reading(tells=tells)
     return History(
         name=packument.name,
         releases=tuple(
-            _release(version, manifest, dists[version], times.get(version), alike, tells=tells)
-            for version, manifest in versions.items()
+            read.release(version, manifest, dist, times.get(version))
+            for (version, manifest), dist in zip(versions.items(), dists, strict=True)
         ),
         tags=packument.tags,
         created=times.get("created") or min(dated, default=None),
@@ -78,60 +99,96 @@ def read_history(packument: Packument) -> History:
     )
 
 
-def _release(
-    version: str,
-    manifest: Members,
-    dist: _Dist,
-    published: datetime | None,
-    alike: dict[bytes, Mapping[str, str]],
-    *,
-    tells: bool,
-) -> Release:
-    user, scripts = fields_of(_USER, manifest.get("_npmUser"), _NO_USER), scripts_of(manifest)
-    return Release(
-        version=version,
-        published=published,
-        dependencies=_strings(manifest.get("dependencies"), alike),
-        optional_dependencies=_strings(manifest.get("optionalDependencies"), alike),
-        scripts={name: text for name in _KEPT_SCRIPTS if (text := as_text(getattr(scripts, name)))},
-        gypfile=_is_true(manifest.get("gypfile", ABSENT)),
-        publisher=as_text(user.name),
-        evidence=_evidence(dist, user) if tells else None,
-        integrity=as_text(dist.integrity),
-        unpacked_size=as_count(dist.unpackedSize),
-        file_count=as_count(dist.fileCount),
-        deprecated=_is_true(manifest.get("deprecated", ABSENT)),
-    )
+class _Reading:
+    """Reads releases. Many versions have equal fields: each text is read once, and gives one value.
 
-
-def _evidence(dist: _Dist, user: _User) -> int:
-    # The ranks of pnpm's trust policy (pnpm 11, resolving/npm-resolver).
-    provenance = _is_true(fields_of(_ATTESTATIONS, dist.attestations, _NO_ATTESTATIONS).provenance)
-    if _is_true(user.approver):
-        return STAGED
-    if provenance and _is_true(user.trustedPublisher):
-        return TRUSTED_PUBLISHER
-    return PROVENANCE if provenance else NO_EVIDENCE
-
-
-def _strings(raw: Raw | None, alike: dict[bytes, Mapping[str, str]]) -> Mapping[str, str]:
-    """Returns the members of an object that are strings.
-
-    Many versions have the same dependencies: *alike* has the objects that were read, so that each is one value.
+    *tells* is whether the packument has the fields that evidence is read from.
     """
-    if raw is None:
-        return {}
-    key = bytes(raw)
-    found = alike.get(key)
-    if found is None:
-        found = alike[key] = _read_strings(raw)
-    return found
+
+    def __init__(self, *, tells: bool) -> None:
+        self._tells = tells
+        self._strings = _once(_read_strings, _NOTHING)
+        self._scripts = _once(_read_scripts, _NOTHING)
+        self._publisher = _once(_read_publisher, _NOBODY)
+
+    def release(self, version: str, manifest: Members, dist: _Dist, published: datetime | None) -> Release:
+        """Returns the release that *manifest* describes."""
+        get = manifest.get
+        publisher = self._publisher(get("_npmUser"))
+        return Release(
+            version=version,
+            published=published,
+            dependencies=self._strings(get("dependencies")),
+            optional_dependencies=self._strings(get("optionalDependencies")),
+            scripts=self._scripts(get("scripts")),
+            gypfile=_is_true(get("gypfile", ABSENT)),
+            publisher=publisher.name,
+            evidence=_evidence(dist, publisher) if self._tells else None,
+            integrity=dist.integrity,
+            unpacked_size=dist.unpackedSize,
+            file_count=dist.fileCount,
+            deprecated=_is_true(get("deprecated", ABSENT)),
+        )
+
+
+def _once(read: Callable[[Raw], T], none: T) -> Callable[[Raw | None], T]:
+    """Returns *read*, which reads each text once, and returns *none* where there is none."""
+    known: dict[bytes, T] = {}
+
+    def once(raw: Raw | None) -> T:
+        if raw is None:
+            return none
+        text = bytes(raw)
+        found = known.get(text)
+        if found is None:
+            found = known[text] = read(raw)
+        return found
+
+    return once
+
+
+def _times(raw: Raw | None) -> dict[str, datetime | None]:
+    try:
+        texts = {} if raw is None else _STRINGS.decode(raw)
+    except UNREADABLE:
+        return {key: as_time(value) for key, value in members_of(raw).items()}
+    return {key: time_in(text) for key, text in texts.items()}
+
+
+def _dist(raw: Raw) -> _Dist:
+    try:
+        return _DIST.decode(raw)
+    except UNREADABLE:
+        loose = fields_of(_LOOSE_DIST, raw, _NO_DIST)
+        sizes = as_count(loose.unpackedSize), as_count(loose.fileCount)
+        return _Dist(as_text(loose.integrity), *sizes, loose.attestations)
+
+
+def _read_scripts(raw: Raw) -> Mapping[str, str]:
+    scripts = scripts_in(raw)
+    return {name: text for name in _KEPT_SCRIPTS if (text := as_text(getattr(scripts, name)))}
+
+
+def _read_publisher(raw: Raw) -> _Person:
+    user = fields_of(_USER, raw, _NO_USER)
+    return _Person(as_text(user.name), _is_true(user.approver), _is_true(user.trustedPublisher))
+
+
+def _evidence(dist: _Dist, publisher: _Person) -> int:
+    # The ranks of pnpm's trust policy (pnpm 11, resolving/npm-resolver).
+    if publisher.is_staged:
+        return STAGED
+    if dist.attestations is ABSENT or not _is_true(
+        fields_of(_ATTESTATIONS, dist.attestations, _NO_ATTESTATIONS).provenance
+    ):
+        return NO_EVIDENCE
+    return TRUSTED_PUBLISHER if publisher.is_trusted else PROVENANCE
 
 
 def _read_strings(raw: Raw) -> Mapping[str, str]:
     try:
         return _STRINGS.decode(raw)
-    except msgspec.ValidationError:
+    except UNREADABLE:
         return {key: text for key, value in members_of(raw).items() if (text := as_text(value)) is not None}
 
 

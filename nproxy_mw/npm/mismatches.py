@@ -11,13 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import Raw
 
 from nproxy_mw.errors import BadRequest, UpstreamUnavailable
 from nproxy_mw.npm import manifests
 from nproxy_mw.npm import package_json as corrected
 from nproxy_mw.npm.facts import INSTALL_SCRIPTS
 from nproxy_mw.npm.package_json import Fields
-from nproxy_mw.npm.slices import Members, outline
+from nproxy_mw.npm.slices import Members, check_values, outline
 from nproxy_mw.npm.tarballs import Contents, Whole, inspect
 
 COMPARED = (
@@ -48,10 +49,10 @@ def mismatch(manifest: Members, tarball: Whole) -> str:
     contradiction, too.
     """
     try:
+        stated = _read(manifest)
         contents = inspect(tarball, lambda raw: _read(outline(raw)))
     except (BadRequest, UpstreamUnavailable) as error:
         return f"its tarball cannot be compared with the packument: {error.message.removesuffix('.')}"
-    stated = _read(manifest)
     found = dict(_differences(stated, contents.package_json))
     if found:
         fields = ", ".join(f"{field} ({what})" if what else field for field, what in found.items())
@@ -63,7 +64,12 @@ def mismatch(manifest: Members, tarball: Whole) -> str:
 
 def _read(members: Members) -> dict[str, Any]:
     """The compared fields; of equal keys the last one counts, as for every client."""
-    return {field: msgspec.json.decode(members[field]) for field in COMPARED if field in members}
+    return {field: _built(members[field]) for field in COMPARED if field in members}
+
+
+def _built(raw: Raw) -> Any:
+    check_values(bytes(raw))
+    return msgspec.json.decode(raw)
 
 
 def _differences(manifest: Fields, package: Fields) -> Iterator[tuple[str, str]]:

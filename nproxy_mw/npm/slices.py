@@ -6,7 +6,8 @@ What changes on the way out is one slice among many (`nproxy_mw.npm.forms`).
 
 A document comes from outside, so:
 
-- It is bounded before anything of it is built: its bytes, commas and opening braces bound all that is made of it.
+- It is bounded before anything of it is built: its bytes and commas bound all that is made of it. Who builds the
+  values below asks `check_values` first.
 - It must not contradict its own name. A packument of another package, or a version that is filed under another package
   or number, is refused whole, so that no name can be answered with the content of another.
 - The last of equal keys counts, as in JavaScript. A key ``__proto__`` is dropped, at any depth.
@@ -42,6 +43,7 @@ ABSENT = Raw(b"")
 MAX_BYTES = 128 * 2**20  # the largest public packuments have some 30 MiB
 MAX_COMMAS = 2_000_000  # one of 21 MB has 720,000
 MAX_OBJECTS = 1_000_000  # opening braces; one of 21 MB has 36,000
+LIGHT = 250_000  # members of a light packument; one of 21 MB has 60,000
 
 _BOM = b"\xef\xbb\xbf"
 _PROTO = "__proto__"
@@ -53,14 +55,14 @@ _SURROGATES = re.compile(
 _HALF = 6  # bytes of one \uXXXX
 # What a segment of an npm URL holds, see `nproxy_mw.npm.routes`.
 _NAMEABLE = re.compile(r"[A-Za-z0-9@_~!$&'()*+,:=-][A-Za-z0-9@._~!$&'()*+,:=-]{0,255}", re.ASCII)
-_MEMBERS = msgspec.json.Decoder(dict[str, Raw])
-_VERSIONS = msgspec.json.Decoder(dict[str, dict[str, Raw]])
+MEMBERS = msgspec.json.Decoder(dict[str, Raw])
+VERSIONS = msgspec.json.Decoder(dict[str, dict[str, Raw]])
 _ITEMS = msgspec.json.Decoder(list[Raw])
 _TEXT = msgspec.json.Decoder(str)
 _INTEGER = msgspec.json.Decoder(int)
 _EMPTY = Raw(b"{}")
 # A part may be too deep for a reader who stands deeper in the program than who split the whole.
-_UNREADABLE = (msgspec.ValidationError, RecursionError)
+UNREADABLE = (msgspec.ValidationError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +80,10 @@ class Packument:
     tags: Mapping[str, str]
     withheld: Mapping[str, Callable[[], NproxyError]] = field(default_factory=dict)
 
-
-class Scripts(msgspec.Struct, omit_defaults=True, gc=False):
-    """The scripts of a manifest that an installer asks about."""
-
-    preinstall: Raw = ABSENT
-    install: Raw = ABSENT
-    postinstall: Raw = ABSENT
-    prepare: Raw = ABSENT
-
-
-NO_SCRIPTS = Scripts()
-_SCRIPTS = msgspec.json.Decoder(Scripts)
+    @property
+    def is_light(self) -> bool:
+        """Whether it takes no more than some 30 MB beside the document's text."""
+        return len(self.members) + sum(map(len, self.versions.values())) <= LIGHT
 
 
 def outline(raw: bytes) -> dict[str, Raw]:
@@ -98,17 +92,7 @@ def outline(raw: bytes) -> dict[str, Raw]:
     Raises:
         UpstreamUnavailable: it is larger than the bounds, or not a JSON object.
     """
-    check_size(raw)
-    text = raw.removeprefix(_BOM)
-    if not (text.isascii() or _is_utf8(text)):
-        text = text.decode("utf-8", "replace").encode()
-    if b'"__proto__"' in text:
-        text = _without_proto(text)
-    try:
-        members = _MEMBERS.decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        members = _decoded(_MEMBERS, _SURROGATES.sub(_whole_or_replaced, text))
-    return members
+    return members_in(readable(raw))
 
 
 def split(outlined: Members, name: str) -> Packument:
@@ -120,36 +104,65 @@ def split(outlined: Members, name: str) -> Packument:
     members = dict(outlined)
     if "versions" not in members and not members.keys() & {"name", "_id"}:
         raise UpstreamUnavailable("The upstream registry's answer is not a packument.")
-    if as_text(members.setdefault("name", _raw(name))) != name:
+    return joined(members, _decoded(VERSIONS, members.pop("versions", _EMPTY)), name)
+
+
+def joined(members: dict[str, Raw], versions: dict[str, dict[str, Raw]], name: str) -> Packument:
+    """Returns the packument of *members* and *versions*. Raises as `split`."""
+    if as_text(members.setdefault("name", as_raw(name))) != name:
         raise UpstreamUnavailable("The upstream registry answered with another package than the one asked for.")
-    versions = _decoded(_VERSIONS, members.pop("versions", _EMPTY))
-    tags = {tag: as_text(version) for tag, version in _decoded(_MEMBERS, members.pop("dist-tags", _EMPTY)).items()}
+    tags = {tag: as_text(version) for tag, version in _decoded(MEMBERS, members.pop("dist-tags", _EMPTY)).items()}
     if not _is_object(members.get("time", _EMPTY)):
         del members["time"]
-    raw_name = _raw(name)
+    raw_name = as_raw(name)
     return Packument(
         name,
         members,
-        {key: _checked(manifest, raw_name, key) for key, manifest in versions.items() if is_nameable(key)},
+        {key: checked(manifest, raw_name, key) for key, manifest in versions.items() if is_nameable(key)},
         {tag: version for tag, version in tags.items() if version},
     )
 
 
+def readable(raw: bytes) -> bytes:
+    """Returns *raw* as JSON that is within the bounds, UTF-8, and without a key ``__proto__``. Raises as `outline`."""
+    check_size(raw)
+    text = raw.removeprefix(_BOM)
+    if not (text.isascii() or _is_utf8(text)):
+        text = text.decode("utf-8", "replace").encode()
+    return _without_proto(text) if b'"__proto__"' in text else text
+
+
+def members_in(text: bytes) -> dict[str, Raw]:
+    """Splits *text*, which `readable` returned. Raises as `outline`."""
+    try:
+        return MEMBERS.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return _decoded(MEMBERS, _SURROGATES.sub(_whole_or_replaced, text))
+
+
 def check_size(raw: bytes) -> None:
-    """Passes when *raw* is within the bounds.
+    """Passes when *raw* is small enough to be split: of each object that is taken apart, all members but one have a
+    comma. It is counted only where there can be too many.
 
     Raises:
         UpstreamUnavailable: it is not.
     """
-    if len(raw) > MAX_BYTES or raw.count(b",") > MAX_COMMAS or raw.count(b"{") > MAX_OBJECTS:
-        raise UpstreamUnavailable("The upstream registry's answer is larger than this registry reads.")
+    if len(raw) > MAX_BYTES or (len(raw) > MAX_COMMAS and raw.count(b",") > MAX_COMMAS):
+        raise _too_large()
+
+
+def check_values(raw: bytes) -> None:
+    """Passes when *raw* is small enough for values of all that is in it. Raises as `check_size`."""
+    check_size(raw)
+    if raw.count(b"{") > MAX_OBJECTS:
+        raise _too_large()
 
 
 def members_of(raw: Raw | None) -> dict[str, Raw]:
     """Returns the members of the JSON object in *raw*; none when it is something else, or None."""
     try:
-        return {} if raw is None else _MEMBERS.decode(raw)
-    except _UNREADABLE:
+        return {} if raw is None else MEMBERS.decode(raw)
+    except UNREADABLE:
         return {}
 
 
@@ -157,7 +170,7 @@ def as_text(raw: Raw | None) -> str | None:
     """Returns the string that *raw* holds; None when it is something else, or None."""
     try:
         return None if raw is None or raw is ABSENT else _TEXT.decode(raw)
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
 
 
@@ -165,14 +178,19 @@ def as_count(raw: Raw | None) -> int | None:
     """Returns the integer that *raw* holds; None when it is something else, or None."""
     try:
         return None if raw is None or raw is ABSENT else _INTEGER.decode(raw)
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
 
 
 def as_time(raw: Raw | None) -> datetime | None:
     """Returns the time that *raw* holds, in UTC; None when it is something else, or None."""
+    return time_in(as_text(raw) or "")
+
+
+def time_in(text: str) -> datetime | None:
+    """Returns the time that *text* names, in UTC; None when it names none."""
     try:
-        return parse_time(as_text(raw) or "")
+        return parse_time(text)
     except ValueError:
         return None
 
@@ -181,7 +199,7 @@ def list_of(raw: Raw | None) -> list[Raw]:
     """Returns the items of the JSON array in *raw*; none when it is something else, or None."""
     try:
         return [] if raw is None else _ITEMS.decode(raw)
-    except _UNREADABLE:
+    except UNREADABLE:
         return []
 
 
@@ -192,13 +210,8 @@ def fields_of(decoder: msgspec.json.Decoder[T], raw: Raw | None, none: T) -> T:
     """
     try:
         return none if raw is None or raw is ABSENT else decoder.decode(raw)
-    except _UNREADABLE:
+    except UNREADABLE:
         return none
-
-
-def scripts_of(manifest: Members) -> Scripts:
-    """Returns the scripts of *manifest* that an installer asks about."""
-    return fields_of(_SCRIPTS, manifest.get("scripts"), NO_SCRIPTS)
 
 
 def is_nameable(version: str) -> bool:
@@ -206,16 +219,22 @@ def is_nameable(version: str) -> bool:
     return bool(_NAMEABLE.fullmatch(version)) and version != _PROTO
 
 
-def _checked(manifest: dict[str, Raw], name: Raw, version: str) -> Members:
-    if (manifest.setdefault("name", name) != name and as_text(manifest["name"]) != as_text(name)) or (
-        "version" in manifest and as_text(manifest["version"]) != version
-    ):
-        raise UpstreamUnavailable("The upstream registry files a version under another package or number.")
-    if "version" not in manifest:
-        manifest["version"] = _raw(version)
+def checked(manifest: dict[str, Raw], name: Raw, version: str) -> Members:
+    """Returns *manifest* with what every manifest has. *name* is the package's, as JSON. Raises as `split`."""
+    number = manifest.setdefault("version", ABSENT)
+    if number is ABSENT:
+        manifest["version"] = as_raw(version)
+    elif as_text(number) != version:
+        raise _misfiled()
+    if manifest.setdefault("name", name) != name and as_text(manifest["name"]) != as_text(name):
+        raise _misfiled()
     if "dist" not in manifest or not _is_object(manifest["dist"]):
         manifest["dist"] = _EMPTY
     return manifest
+
+
+def _misfiled() -> UpstreamUnavailable:
+    return UpstreamUnavailable("The upstream registry files a version under another package or number.")
 
 
 def _is_object(raw: Raw) -> bool:
@@ -233,7 +252,8 @@ def _decoded(decoder: msgspec.json.Decoder[T], raw: bytes | Raw) -> T:
         ) from error
 
 
-def _raw(text: str) -> Raw:
+def as_raw(text: str) -> Raw:
+    """Returns *text* as JSON."""
     return Raw(msgspec.json.encode(text))
 
 
@@ -255,6 +275,7 @@ def _whole_or_replaced(match: re.Match[bytes]) -> bytes:
 
 def _without_proto(text: bytes) -> bytes:
     """Returns the JSON in *text* without any key ``__proto__``: it is rare enough to be built and written anew."""
+    check_values(text)
     whole = [_decoded(msgspec.json.Decoder(), _SURROGATES.sub(_whole_or_replaced, text))]
     left: list[Any] = [whole]
     while left:
@@ -266,6 +287,10 @@ def _without_proto(text: bytes) -> bytes:
         return msgspec.json.encode(whole[0])
     except RecursionError as error:
         raise _too_deep() from error
+
+
+def _too_large() -> UpstreamUnavailable:
+    return UpstreamUnavailable("The upstream registry's answer is larger than this registry reads.")
 
 
 def _too_deep() -> UpstreamUnavailable:

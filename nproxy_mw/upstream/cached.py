@@ -140,7 +140,7 @@ class Cached:
             document = self.packument(name, for_write=past)
             assert document is not None  # noqa: S101 - no revision was given
             with document.alone():
-                manifest = document.packument.versions.get(version)
+                manifest = document.manifest(version)
                 if manifest is not None:
                     return wanted(name, filename, manifest)
         raise NotFound("The upstream registry has no such tarball.", code="tarball-not-found")

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nproxy_mw.errors import UpstreamUnavailable
+from nproxy_mw.npm import slices
 from nproxy_mw.npm.documents import LARGE, Blob, ByteRange, Document, _place_for_a_large_one, parse_range
 
 
@@ -18,6 +19,31 @@ def test_document_is_read_once() -> None:
     assert document.packument is document.packument
     assert document.history.releases[0].dependencies == {"a": "1"}
     assert list(document.members) == ["versions"]  # unharmed by what was made of them
+
+
+def test_document_at_another_revision_is_not_split_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It shares what it was split into, unless that takes much memory; then it is split when somebody asks."""
+    document = Document(b'{"versions":{"1.0.0":{"a":1}}}', "1", name="x")
+    assert document.at("2").packument == document.packument
+    assert document.at("2").packument is document.packument
+    monkeypatch.setattr(slices, "LIGHT", 3)
+    assert document.at("2").packument is not document.packument
+
+
+def test_large_document_that_is_checked_keeps_nothing() -> None:
+    """Who checks one only wants to know whether it can be read."""
+    document = Document(b'{"versions":{}}' + b" " * LARGE, "1", name="x")
+    document.check()
+    assert "packument" not in vars(document)
+
+
+def test_one_manifest_is_had_without_the_others() -> None:
+    """Or from the split document, if there is one."""
+    document = Document(b'{"versions":{"1.0.0":{"a":1}}}', "1", name="x")
+    found = document.manifest("1.0.0")
+    assert "packument" not in vars(document)
+    assert found == document.packument.versions["1.0.0"] == document.manifest("1.0.0")
+    assert document.manifest("2.0.0") is None
 
 
 def test_document_of_something_else_is_an_error_when_it_is_read() -> None:

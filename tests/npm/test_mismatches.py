@@ -10,6 +10,7 @@ import pytest
 from msgspec import Raw
 from support.raw_tar import package, packed
 
+from nproxy_mw.npm import slices
 from nproxy_mw.npm.mismatches import mismatch
 from nproxy_mw.testing.documents import tarball
 
@@ -120,3 +121,9 @@ def test_last_of_equal_keys_counts() -> None:
     assert mismatch(members, packed(package(text.encode()))) == ""
     members["bin"] = Raw(b'{"a":"x"}')
     assert mismatch(members, packed(package(text.encode()))) == DIFFER + "bin"
+
+
+def test_manifest_of_too_many_values_cannot_be_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is built of it, and the tarball counts as one that contradicts it."""
+    monkeypatch.setattr(slices, "MAX_OBJECTS", 1)
+    assert "cannot be compared with the packument" in found({"scripts": {"a": {"b": {}}}}, {})
