@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import time
-
 import pytest
 from support.chaos import Storm, servers
+from support.impatient import eventually
 from support.logs import messages_of
 from support.publications import publish
 from support.registry import ACTOR
@@ -155,10 +153,10 @@ def test_audit_trail_is_whole_after_a_crash_and_a_start(tmp_path):
         lose(url, "-token.created-")
         server.start()
         storm.end()
-        wait_until(lambda: is_whole(url))
+        assert eventually(lambda: is_whole(url))
         lose(url, "-package.published+package.signed")
         server.kill_worker()  # the one in its place mends as well
-        wait_until(lambda: is_whole(url))
+        assert eventually(lambda: is_whole(url))
         program(tmp_path / "store", "audit", "verify")
 
 
@@ -170,7 +168,7 @@ def test_clean_stop_leaves_nothing_to_look_at(tmp_path):
         token = organization_at(url).tokens.create("ci", ["proxy", "publish"], actor=ACTOR)[0]
         settle_all()
         jobs = [[(f"@acme/{part}", f"1.0.{number}") for number in range(8)] for part in ("clean", "killed")]
-        wait_until(lambda: (tmp_path / "store/orgs/default/upkeep/mended.json").exists())
+        assert eventually(lambda: (tmp_path / "store/orgs/default/upkeep/mended.json").exists())
         for job, end in zip(jobs, (server.process.terminate, server.kill), strict=True):
             storm = Storm([server.port], token, job)
             storm.begin(4)
@@ -183,15 +181,8 @@ def test_clean_stop_leaves_nothing_to_look_at(tmp_path):
             lost = lose(url, "/audit/index/") if end == server.kill else 0
             server.start()
         assert lost
-        wait_until(lambda: is_whole(url))
+        assert eventually(lambda: is_whole(url))
 
 
 def marks(folder):
     return list((folder / "store/orgs/default/upkeep/dirty").glob("*"))
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        os.sched_yield()

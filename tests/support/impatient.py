@@ -143,8 +143,8 @@ def read_answer(connection):
 
 
 def eventually(check):
-    """Whether *check* comes true within half a minute."""
-    return any(check() or Event().wait(0.05) for _ in range(600))
+    """Whether *check* comes true within a minute and more."""
+    return any(check() or Event().wait(0.05) for _ in range(1500))
 
 
 def is_open(connection):

@@ -8,7 +8,6 @@ import sys
 import threading
 import uuid
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -20,9 +19,13 @@ from nproxy_mw.orgs.organization import Organization, open_organization
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.layout import COPY
 from nproxy_mw.storage.locks import FileLocks
+from nproxy_mw.times import utc_now
 from nproxy_mw.upkeep.check import OrphanFinding, check
 from nproxy_mw.upkeep.copy import copy
 from nproxy_mw.upkeep.gc import GRACE, gc
+
+PAUSE = threading.Event()
+"""Never set: between two looks, what goes on has the processor."""
 
 
 def changes(organization: Organization) -> int:
@@ -55,7 +58,7 @@ def busy(tmp_path) -> Iterator[Organization]:
     for thread in threads:
         thread.start()
     while changes(open_organization(storage, locks, "acme")) < 5:
-        pass
+        PAUSE.wait(0.02)
     yield open_organization(storage, locks, "acme")
     over.set()
     for thread in threads:
@@ -79,13 +82,18 @@ def test_gc_and_copy_of_a_busy_store_lose_nothing(busy, tmp_path):
             assert [str(it) for it in check(place) if "tarball" in it.what and not isinstance(it, OrphanFinding)] == []
 
 
-def test_grace_of_seconds_is_enough_for_what_was_given_up(busy):
-    """Orphans that are due go while others publish, and only those."""
+def test_what_was_given_up_goes_while_others_publish(busy):
+    """Orphans that are due, and only those: what others are about to name stays."""
     store = busy.storage.storage
-    store.create("orgs/acme/tarballs/@acme/p0/0123.tgz", b"")
-    seen = set()
-    while "orgs/acme/tarballs/@acme/p0/0123.tgz" not in seen:
-        seen |= {left.key for left in gc(store, grace=timedelta(milliseconds=200)) if left.due}
+    given_up = "orgs/acme/tarballs/@acme/p0/0123.tgz"
+    store.create(given_up, b"")
+    under_way = {left.key for left in gc(store)}
+    under_way.remove(given_up)
+    while under_way & {left.key for left in gc(store, dry_run=True)}:
+        PAUSE.wait(0.02)
+    later = gc(store, grace=GRACE, clock=lambda: utc_now() + 2 * GRACE)
+    assert {left.key for left in later if left.due} == {given_up}
+    assert given_up not in store.list()
     assert [str(it) for it in check(store) if "missing" in it.what] == []
 
 
@@ -106,7 +114,7 @@ def test_copy_to_a_bucket_that_is_killed_goes_on(s3_url, tmp_path):
     for copied in (1, 10, 20):
         with subprocess.Popen([program, "copy", folder, f"{s3_url}/there"]) as running:
             while running.poll() is None and len(list(there.list("orgs/acme/packages"))) < copied:
-                pass
+                PAUSE.wait(0.02)
             running.send_signal(signal.SIGKILL)
         assert running.returncode in (-signal.SIGKILL, 0)  # it did not fail by itself
         assert [str(it) for it in check(there) if "tarball" in it.what and not isinstance(it, OrphanFinding)] == []
