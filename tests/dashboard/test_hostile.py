@@ -26,7 +26,7 @@ ATTRIBUTES = frozenset(
     | {*("value", "for", "maxlength", "minlength", "required", "autocomplete", "autocapitalize", "spellcheck", "role")}
     | {*("aria-describedby", "aria-label", "aria-current", "aria-labelledby", "aria-invalid", "tabindex", "scope")}
     | {*("datetime", "checked", "selected", "rows", "inputmode", "open", "viewbox", "x", "y", "x1", "x2", "y1", "y2")}
-    | {*("width", "height", "preserveaspectratio", "data-label", "start", "form", "formaction")}
+    | {*("width", "height", "preserveaspectratio", "data-label", "start", "form", "formaction", "title")}
 )
 LINK = re.compile(r"(/-/dashboard(/[^\s]*)?|https?://[^\s]+|mailto:[^\s]+|#[\w-]+|\?[^\s]*)")
 

@@ -78,7 +78,7 @@ def installed(app: Path) -> str | None:
     return json.loads(manifest.read_text())["version"] if manifest.exists() else None
 
 
-@pytest.mark.parametrize("asked", ["fresh", "fresh@^1.0.0"])
+@pytest.mark.parametrize(("name", "asked"), [*((name, "fresh") for name in CLIENTS), ("npm", "fresh@^1.0.0")])
 def test_the_newest_allowed_version_is_installed(name: str, asked: str, served: Served, tmp_path: Path) -> None:
     """For a name, which is the tag latest, and for a range."""
     one = client(name, served, tmp_path)

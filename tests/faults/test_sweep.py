@@ -28,6 +28,9 @@ from nproxy_mw.testing.faults import Faulty
 FULL = os.environ.get("NPROXY_STORM") == "full"  # read before the tests' environment is emptied
 # Each point takes a second on a real engine, so the others are tried there when asked for.
 ON_S3 = list(COMMANDS) if FULL else ["publish of a new version", "unpublish", "tag change", "token creation"]
+KILLED_ON_S3 = (
+    ON_S3 if FULL else ON_S3[:1]
+)  # what a kill leaves there is what an engine that is down from there on leaves
 OF_PACKAGES = ["publish of a new version", "unpublish", "unpublish of one version", "tag change", "deprecation"]
 KILLED = Path(__file__).parents[1] / "support" / "killed_command.py"
 KINDS = {
@@ -191,7 +194,7 @@ def test_kill_anywhere_in_a_folder_loses_nothing(operation, furnished, count_poi
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("operation", ON_S3)
+@pytest.mark.parametrize("operation", KILLED_ON_S3)
 def test_kill_anywhere_in_a_bucket_loses_nothing(operation, furnished, count_points, s3_url, tmp_path):
     """The same on an S3 engine."""
     url = f"{s3_url}/{uuid.uuid4().hex[:12]}"

@@ -31,6 +31,7 @@ BODIES = [label for label, found in OPERATIONS.items() if found.body]
 # What no schema tells: what is printable, ids that are kept, times in the past, cursors of the future, exceptions.
 NARROWER = {
     "GET /api/v1/orgs/{orgId}/audit",
+    "GET /api/v1/orgs/{orgId}/audit/export",
     "GET /api/v1/orgs/{orgId}/decisions",
     "GET /api/v1/orgs/{orgId}/installs",
     "POST /api/v1/orgs/{orgId}/blocklist",

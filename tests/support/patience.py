@@ -7,7 +7,6 @@ import pytest
 _PACKAGES, _MIDDLEWARE = "nproxy_mw.packages", "nproxy_mw.middleware"
 _LIMITS = (
     "nproxy_mw.accounts.administrators.PATIENCE",
-    "nproxy_mw.firewall.review.PATIENCE",
     "nproxy_mw.ledger.seen.FIRST_PATIENCE",
     "nproxy_mw.ledger.seen.LOCK_SECONDS",
     "nproxy_mw.ledger.seen.PATIENCE",
