@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from nproxy_mw.cli import logs
 from nproxy_mw.cli.addresses import check_port, check_upstream
+from nproxy_mw.cli.allocator import give_back_memory
 from nproxy_mw.cli.command import Command, Parsed
 from nproxy_mw.cli.options import Option
 from nproxy_mw.cli.stores import CONFIG, ORG, ORGS, SEAL_KEY, STORAGE, org_of
@@ -94,6 +95,7 @@ class _Server(Protocol):
 
 
 def _run(parsed: Parsed) -> int:
+    give_back_memory()
     with no_collection():
         server = _prepared(parsed)
     gc.freeze()  # or the first look for garbage in each worker would copy all that they share
