@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 from threading import Event
 
@@ -188,7 +189,7 @@ def test_readers_never_see_half(path: Path) -> None:
         return [malware(f"MAL-{number}", f"evil-{number}", f"{generation}.0.0") for number in range(40)]
 
     filled(path, *content(0))
-    database = OsvDatabase(path, monotonic=iter(float(10 * tick) for tick in range(10**9)).__next__)
+    database = OsvDatabase(path, monotonic=count(0.0, 10.0).__next__)
     done = Event()
 
     def read() -> int:
