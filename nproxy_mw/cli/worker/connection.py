@@ -11,6 +11,7 @@ from gunicorn.http.errors import LimitRequestHeaders
 from gunicorn.workers.gthread import TConn
 
 from nproxy_mw.cli.worker.bounds import Bounds
+from nproxy_mw.cli.worker.heads import Heads
 from nproxy_mw.cli.worker.output import OutputBuffer
 from nproxy_mw.cli.worker.request import ClientRequest, check_partial, head_end
 
@@ -21,9 +22,18 @@ class Connection(TConn):
     """
 
     def __init__(
-        self, cfg: Any, stream: socket.socket, client: Any, server: Any, *, bounds: Bounds, output: OutputBuffer
+        self,
+        cfg: Any,
+        stream: socket.socket,
+        client: Any,
+        server: Any,
+        *,
+        bounds: Bounds,
+        output: OutputBuffer,
+        heads: Heads | None = None,
     ) -> None:
         super().__init__(cfg, stream, client, server)  # makes it non-blocking
+        self.heads = heads or Heads(cfg)
         self.stream = stream
         self.output = output
         self.bounds = bounds
@@ -61,7 +71,7 @@ class Connection(TConn):
             raise LimitRequestHeaders("the head is too large")
         self.requests += 1
         head, self.held, self.searched = self.held[:end], self.held[end:], 0
-        self.request = ClientRequest(self.cfg, head, self.client, self.requests)
+        self.request = self.heads.request(head, self.client, self.requests)
         return self.request
 
     def take(self, size: int) -> bytes:

@@ -6,6 +6,7 @@ import re
 import socket
 from typing import Any, cast
 
+from gunicorn.http.body import Body, LengthReader
 from gunicorn.http.errors import InvalidRequestLine, LimitRequestHeaders, NoMoreData
 from gunicorn.http.message import Request
 from gunicorn.http.unreader import Unreader
@@ -15,6 +16,7 @@ from nproxy_mw.cli.worker.bounds import Bounds
 from nproxy_mw.cli.worker.budget import Budget
 
 _END = b"\r\n\r\n"
+_ABOUT_BODIES = frozenset({"CONTENT-LENGTH", "TRANSFER-ENCODING", "EXPECT"})
 _ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*://(?P<authority>[^/?#@]+)(?:[/?#].*)?", re.ASCII | re.IGNORECASE)
 
 
@@ -31,6 +33,23 @@ class ClientRequest(Request):
         self.reader = RequestReader(head)
         self.missing = 0  # bytes of the body that the poller has yet to read
         super().__init__(cfg, cast("Unreader", self.reader), client, number)
+
+    def again(self, method: str, uri: str, path: str, query: str, client: Any, number: int) -> ClientRequest:
+        """Returns another request with the same headers and without a body, whose request line has these parts."""
+        request = ClientRequest.__new__(ClientRequest)
+        request.__dict__.update(self.__dict__)
+        request.method, request.uri, request.path, request.query = method, uri, path, query
+        request.peer_addr = request.remote_addr = client
+        request.req_number, request.must_close = number, False
+        request.reader = RequestReader(b"")
+        request.unreader = cast("Unreader", request.reader)
+        request.body = Body(LengthReader(request.unreader, 0))
+        return request
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the request is one line and headers that are only passed on: they say nothing of a body."""
+        return _ABOUT_BODIES.isdisjoint(name for name, _ in self.headers)
 
     def parse(self, unreader: Any) -> bytes:
         """Reads the head; called by the constructor."""

@@ -18,6 +18,7 @@ from nproxy_mw.cli.worker.connection import Connection
 from nproxy_mw.cli.worker.connections import Connections, network_of
 from nproxy_mw.cli.worker.conversation import Conversation
 from nproxy_mw.cli.worker.dispatcher import Dispatcher
+from nproxy_mw.cli.worker.heads import Heads
 from nproxy_mw.cli.worker.output import UNSENT, OutputBuffer, limit_unsent
 from nproxy_mw.cli.worker.poller import Poller
 from nproxy_mw.cli.worker.refusals import refusal_for
@@ -45,6 +46,7 @@ class Worker(ThreadWorker):
         self.keep_alive = float(self.cfg.keepalive)
         self.accept_at = self.notify_at = self.sweep_at = 0.0  # by time.monotonic
         self.ready: list[socket.socket] = []  # listeners that have a connection
+        self.heads = Heads(self.cfg)
         self.quits = False
         self.refused = 0  # requests since the last sweep that no thread got
 
@@ -159,7 +161,9 @@ class Worker(ThreadWorker):
             stream.close()
             return
         output = OutputBuffer(stream, self.budget)
-        connection = Connection(self.cfg, stream, client, listener.getsockname(), bounds=self.bounds, output=output)
+        connection = Connection(
+            self.cfg, stream, client, listener.getsockname(), bounds=self.bounds, output=output, heads=self.heads
+        )
         connection.address = address
         self.polling.add(connection, self.conversation.read, time.monotonic() + self.bounds.head_seconds)
 
