@@ -23,6 +23,7 @@ from nproxy_mw.upstream.kept_documents import NEGATIVE_TTL, TTL
 from nproxy_mw.upstream.kept_tarballs import WHOLE_FIRST, Arrived, Tarballs, no_look
 from nproxy_mw.upstream.rooms import WAITING, Room
 from nproxy_mw.upstream.tarball_store import TarballStore
+from nproxy_mw.upstream.verifications import Verifications
 
 FRESHNESS = 30.0
 """Seconds after which a process looks whether others have changed what is kept, where each look costs a request."""
@@ -50,10 +51,14 @@ class Cache:
 
         At most *waiting* requests wait for it at a time. *arrived* is called with each tarball that was fetched.
         """
+        # Only files of this host have a state by which they are known again.
+        verifications = Verifications(self.spool) if self.eviction is not None else None
         return Cached(
             source,
             self.storage,
-            tarballs=Tarballs(TarballStore(self.storage), self.spool, arrived=arrived, whole_first=self.whole_first),
+            tarballs=Tarballs(
+                TarballStore(self.storage, verifications), self.spool, arrived=arrived, whole_first=self.whole_first
+            ),
             flights=self.flights,
             room=Room(waiting),
             ttl=self.ttl,

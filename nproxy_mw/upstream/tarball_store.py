@@ -1,8 +1,9 @@
 """Where kept tarballs lie, each with a seal: its size and digest, by which it is verified when it is read again.
 
-A file that was not synced may be damaged by a power cut, and any file by a disk or a person. So each process verifies a
-tarball when it opens it first, and again when the file has changed since: its size, its time, its inode. One that is
-not what its seal says is removed, and counts as not kept.
+A file that was not synced may be damaged by a power cut, and any file by a disk or a person. So a tarball is verified
+when a process opens it that does not know it, and again when the file has changed since: its size, its time, its inode.
+What one process of the host has verified or written, the others need not verify again (`Verifications`). A tarball that
+is not what its seal says is removed, and counts as not kept.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from nproxy_mw.errors import Exists, Missing, RangeNotSatisfiable, StorageError
+from nproxy_mw.errors import Exists, Missing, RangeNotSatisfiable, StorageError, StorageUnavailable
 from nproxy_mw.lru import Lru
 from nproxy_mw.npm.documents import Blob, ByteRange, Part
 from nproxy_mw.npm.names import Name
@@ -27,6 +28,7 @@ from nproxy_mw.storage.swaps import Swap
 from nproxy_mw.upstream.cache_folder import CacheFolder
 from nproxy_mw.upstream.cache_units import SEALS, TARBALLS
 from nproxy_mw.upstream.file_states import FileState, state_of
+from nproxy_mw.upstream.verifications import Verifications, Verified
 from nproxy_mw.upstream.verifying import Digest, Verifier, digest_of
 
 CHUNK = 256 * 1024
@@ -57,10 +59,14 @@ def key_of(name: Name, filename: str) -> str:
 
 
 class TarballStore:
-    """The tarballs on *storage*, under the keys of `key_of`."""
+    """The tarballs on *storage*, under the keys of `key_of`.
 
-    def __init__(self, storage: Storage) -> None:
+    *verifications* are those of all processes of the host; if it is None, each process verifies for itself.
+    """
+
+    def __init__(self, storage: Storage, verifications: Verifications | None = None) -> None:
         self.storage = storage
+        self.verifications = verifications
         self._verified: Lru[str, tuple[FileState | None, TarballSeal]] = Lru(max_items=MAX_VERIFIED)
 
     def open(self, key: str, part: ByteRange | None) -> Blob:
@@ -93,9 +99,10 @@ class TarballStore:
 
     def create(self, key: str, data: bytes, digest: Digest | None, *, look: int = 0) -> None:
         """Keeps *data*, which has that *digest*. Raises `StorageUnavailable`."""
-        self._seal(key, TarballSeal(len(data), str(digest), look))
+        seal = self._seal(key, TarballSeal(len(data), str(digest), look))
         with suppress(Exists):
             self.storage.create(key, data)
+            self._note_written(key, seal)
 
     def make_room(self, size: int) -> None:
         """Lets the cache make room for a file of *size* bytes that is about to be written, and adopted then."""
@@ -107,9 +114,10 @@ class TarballStore:
         if not isinstance(self.storage, LocalStorage):
             self.create(key, path.read_bytes(), digest, look=look)
             return
-        self._seal(key, TarballSeal(path.stat().st_size, str(digest), look))
+        seal = self._seal(key, TarballSeal(path.stat().st_size, str(digest), look))
         with suppress(Exists):
             self.storage.adopt(key, path)
+            self._note_written(key, seal)
 
     def remove(self, key: str) -> None:
         """Removes a tarball, if it is there."""
@@ -122,14 +130,31 @@ class TarballStore:
         state = state_of(file)
         before, seal = self._verified.get(key) or (None, None)
         if seal is None or before != state:
-            seal = self._verify(key, file, state)
+            seal = self._known(key, state) or self._verify(key, file, state)
             self._verified.put(key, (state, seal))
         return seal
+
+    def _known(self, key: str, state: FileState | None) -> TarballSeal | None:
+        """What a process of this host found the file to be, in this very state; None when none did."""
+        known = self.verifications.find(key, state) if self.verifications is not None and state is not None else None
+        return TarballSeal(known.state.size, known.digest, known.look) if known is not None else None
+
+    def _note(self, key: str, state: FileState | None, seal: TarballSeal) -> None:
+        """Lets the processes of this host know that the file of *key* is what *seal* says, as it is now."""
+        if self.verifications is not None and state is not None:
+            self.verifications.note(key, Verified(state, seal.digest, seal.look))
+
+    def _note_written(self, key: str, seal: TarballSeal) -> None:
+        """Does so for what this process has just written."""
+        if self.verifications is not None:
+            with suppress(Missing, StorageUnavailable), self.storage.open(key) as file:
+                self._note(key, state_of(file), seal)
 
     def _verify(self, key: str, file: BinaryIO, state: FileState | None) -> TarballSeal:
         try:
             seal = _DECODER.decode(self.storage.read(_seal_key(key)).data)
             if seal.size == _size_of(file) and (state is None or _has_digest(file, seal)):
+                self._note(key, state, seal)
                 return seal
             _log.warning("%s is damaged: it is removed, and fetched again", key)
         except (Missing, msgspec.DecodeError):
@@ -137,9 +162,10 @@ class TarballStore:
         self.remove(key)
         raise Missing("The tarball was damaged.")
 
-    def _seal(self, key: str, seal: TarballSeal) -> None:
+    def _seal(self, key: str, seal: TarballSeal) -> TarballSeal:
         data = _ENCODER.encode(seal)
         Swap(self.storage, _seal_key(key), bytes, bytes, lambda before: data, lambda found: found == data).run()
+        return seal
 
 
 _ENCODER = msgspec.json.Encoder()
