@@ -7,6 +7,7 @@ from hashlib import blake2b
 
 import orjson
 
+from nproxy_mw.http.context import CURRENT
 from nproxy_mw.intelligence.popular import POPULAR
 from nproxy_mw.intelligence.port import Intelligence
 from nproxy_mw.json_values import Json
@@ -45,10 +46,16 @@ class Policies:
 
     def __call__(self) -> Policy:
         """Returns the policy of this moment. Raises as the settings do."""
-        settings, made = self.settings(), self._made
+        settings, made = self._present(), self._made
         if made is None or made[0] is not settings:
             made = self._made = settings, self.of(settings)
         return made[1]
+
+    def _present(self) -> Settings:
+        """The settings that all layers answer the present request by; without a request, those of this moment."""
+        context = CURRENT.get()
+        found = context.settings if context is not None else None
+        return found if isinstance(found, Settings) else self.settings()
 
     def of(self, settings: Settings) -> Policy:
         """Returns the policy that *settings* make."""

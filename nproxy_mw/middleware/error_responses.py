@@ -18,7 +18,8 @@ tarball: it ends the connection, so that the client sees a broken download.
 from __future__ import annotations
 
 import logging
-import secrets
+import os
+import random
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,8 @@ _log = logging.getLogger(__name__)
 
 LONGEST_NOTICE = 500  # characters
 LONGEST_REASON = 200
+_ids = random.Random()  # an id has to be new, not secret; and the system's own numbers cost a call each
+os.register_at_fork(after_in_child=_ids.seed)
 _STRANGERS = (401, 403, 429)  # statuses of clients whose uploads are not read to the end
 
 
@@ -47,7 +50,7 @@ class ErrorResponses:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         environ, context = opened(environ)
-        request_id = context.request_id = context.request_id or secrets.token_hex(16)
+        request_id = context.request_id = context.request_id or _new_id()
         token = REQUEST.set(request_id)
         start = _with_id(start_response, request_id)
         counted: CountedInput | None = None
@@ -61,6 +64,10 @@ class ErrorResponses:
         if isinstance(body, list):  # of what is still to be sent, the log may have something to say
             REQUEST.reset(token)
         return body
+
+
+def _new_id() -> str:
+    return f"{_ids.getrandbits(128):032x}"
 
 
 def _with_id(start_response: StartResponse, request_id: str) -> StartResponse:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from nproxy_mw import token_format
 from nproxy_mw.access import Grant
 from nproxy_mw.errors import NotFound, Unauthenticated
-from nproxy_mw.http.context import actor_of
+from nproxy_mw.http.context import CONTEXT, ROUTE, Context, actor_of
 from nproxy_mw.http.handlers import Handler, Request, VerbTable, routed
 from nproxy_mw.http.messages import NO_STORE, PRIVATE, Response, json_response, send
 from nproxy_mw.npm.routes import Kind
@@ -40,11 +40,12 @@ class OwnTokens:
         }
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        request = routed(environ, by="OwnTokens")
-        table = self._tables.get(request.route.kind)
+        context = environ.get(CONTEXT) or Context()
+        route = context.route or ROUTE.require(environ, by="OwnTokens")
+        table = self._tables.get(route.kind)
         if table is None:
             return self.app(environ, start_response)
-        handler = table.find(environ)
+        request, handler = routed(environ, by="OwnTokens"), table.find(environ)
         if request.principal.is_anonymous:
             raise Unauthenticated("This needs an API token of this registry: put one into .npmrc.")
         return send(environ, start_response, handler(request))

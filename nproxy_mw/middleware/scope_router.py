@@ -8,6 +8,7 @@ does not understand is refused before anything else happens.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from nproxy_mw.access import Grant, require
@@ -42,7 +43,7 @@ class ScopeRouter:
         context.route = route = parse_route(environ.get("PATH_INFO", ""))
         context.settings = settings = self.settings()
         context.destination = destination = _destination(route, settings.internal_scopes)
-        if destination is Destination.UPSTREAM and holds_secret(environ["PATH_INFO"]):
+        if destination is Destination.UPSTREAM and _holds_secret(environ["PATH_INFO"]):
             raise BadRequest(
                 "An API token of this registry is in the path, where a name or a version belongs: it is not sent on. "
                 "Put it into .npmrc, and revoke it if others can read where you typed it.",
@@ -56,6 +57,10 @@ class ScopeRouter:
 
 _AUDITS = frozenset({Kind.ADVISORIES, Kind.AUDIT})
 """They ask the upstream about packages, as reads do."""
+
+
+_holds_secret = lru_cache(maxsize=1024)(holds_secret)
+"""The paths that an install asks for come again, as they do in `parse_route`."""
 
 
 def _destination(route: Route, internal_scopes: Collection[str]) -> Destination:

@@ -49,7 +49,7 @@ class LocalStorage:
             return Stored(data=file.read(), revision=revision_of(file.fileno()))
 
     def read_if_changed(self, key: str, revision: Revision) -> Stored | None:
-        return None if revision_of(self._path(key)) == revision else self.read(key)
+        return None if revision_of(self.path_of(key)) == revision else self.read(key)
 
     def open(self, key: str) -> BinaryIO:
         with translated():
@@ -76,14 +76,14 @@ class LocalStorage:
         Raises:
             Exists: the key is taken.
         """
-        target = self._path(key)
+        target = self.path_of(key)
         with self._ordered() as order, translated():
             make_folder(_folder_of(target), order)
             order.wait()
             _link(os.fspath(path), target, order)
 
     def replace(self, key: str, data: bytes, revision: Revision) -> Revision:
-        target = self._path(key)
+        target = self.path_of(key)
         self._check_revision(key, revision)
         with self._ordered() as order, written_beside(target, data, order) as new:
             with self._locked(key):
@@ -94,7 +94,7 @@ class LocalStorage:
             return new.revision
 
     def delete(self, key: str) -> None:
-        target = self._path(key)
+        target = self.path_of(key)
         with self._ordered() as order, translated():
             order.wait()
             # Under the lock: a `replace` that has just looked must not bring the object back.
@@ -124,7 +124,7 @@ class LocalStorage:
     def list_names(self, prefix: str = "") -> Sequence[str] | None:
         with translated():
             try:
-                return os.listdir(self._path(prefix) if prefix else self._root)
+                return os.listdir(self.path_of(prefix) if prefix else self._root)
             except (FileNotFoundError, NotADirectoryError):
                 return []
 
@@ -147,7 +147,7 @@ class LocalStorage:
         return swept
 
     def _create(self, key: str, data: bytes, *, is_staged: bool = False) -> Revision:
-        target = self._path(key)
+        target = self.path_of(key)
         # What cannot be looked at cannot be written either, and then the write says why.
         if os.path.exists(target):
             raise Exists("The key is taken.")
@@ -159,20 +159,21 @@ class LocalStorage:
         """The order of the series that this is, or one of a single write."""
         return DiskOrder(is_durable=self.durable) if self._order is None else nullcontext(self._order)
 
-    def _path(self, key: str) -> str:
+    def path_of(self, key: str) -> str:
+        """Returns where the file of the object under *key* is."""
         return self._root + check_key(key)
 
     def _opened(self, key: str) -> BinaryIO:
         """The object's file. What was opened stays whole: its bytes are never written again."""
         try:
-            return open(self._path(key), "rb")
+            return open(self.path_of(key), "rb")
         except ABSENT as error:
             raise Missing("There is no such object.") from error
 
     def _check_revision(self, key: str, revision: Revision) -> None:
         """Passes when the object is at *revision*; raises `Changed`."""
         try:
-            found = revision_of(self._path(key))
+            found = revision_of(self.path_of(key))
         except Missing as error:
             raise Changed("The object is gone.") from error
         if found != revision:

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 from nproxy_mw.errors import Missing
 from nproxy_mw.lru import Lru
 from nproxy_mw.storage.freshness import strict
+from nproxy_mw.storage.looks import Look, look_at
 from nproxy_mw.storage.port import Revision, Storage, Stored
 
 T = TypeVar("T")
@@ -21,7 +22,7 @@ T = TypeVar("T")
 MEMORY: Lru[tuple[object, str], Any] = Lru(max_items=65_536, max_weight=256 * 1024 * 1024)
 """What all caches of this process keep together: at most 256 MiB, as `held_bytes` estimates it."""
 
-_ENTRY = 600  # bytes of an entry itself: the key, the tuple, the revision and the place in the map
+_ENTRY = 900  # bytes of an entry itself: the key, the tuple, the revision, the look and the place in the map
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class _CachedObject(Generic[T]):
 
     value: T
     revision: Revision
+    look: Look | None
 
 
 class RevisionCache(Generic[T]):
@@ -70,6 +72,8 @@ class RevisionCache(Generic[T]):
             StorageUnavailable: the object cannot be read, or whatever *decode* raises.
         """
         entry: _CachedObject[T] | None = self._memory.get((self._owner, key))
+        if entry is not None and entry.look is not None and entry.look():
+            return entry.value, entry.revision
         storage = self._strict if current else self._storage
         try:
             stored = storage.read_if_changed(key, entry.revision) if entry else storage.read(key)
@@ -91,7 +95,8 @@ class RevisionCache(Generic[T]):
     def put(self, key: str, value: T, stored: Stored) -> None:
         """Keeps *value*, which is what *stored* decodes to: what was just written needs no reading."""
         weight = _ENTRY + held_bytes(stored.data)
-        self._memory.put((self._owner, key), _CachedObject(value, stored.revision), weight)
+        look = look_at(self._storage, key, stored.revision)
+        self._memory.put((self._owner, key), _CachedObject(value, stored.revision, look), weight)
 
 
 def held_bytes(data: bytes) -> int:

@@ -18,7 +18,8 @@ from nproxy_mw.errors import BadRequest, Exists, Forbidden, Missing, NotFound, N
 from nproxy_mw.http.compressing import gunzipped
 from nproxy_mw.npm.documents import Document
 from nproxy_mw.npm.slices import MAX_BYTES
-from nproxy_mw.storage.port import Revision, Storage
+from nproxy_mw.storage.looks import Look, look_at
+from nproxy_mw.storage.port import Revision, Storage, Stored
 from nproxy_mw.storage.swaps import Swap
 
 FORMAT = 1
@@ -63,10 +64,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Found(NamedTuple):
-    """An entry, and the *revision* of the object that it was read from; empty when it could not be stored."""
+    """An entry, and the *revision* of the object that it was read from; empty when it could not be stored.
+
+    *look* tells whether it is still that one, where that can be told without asking the storage.
+    """
 
     entry: Entry
     revision: Revision
+    look: Look | None = None
 
 
 UNSTORED = Revision("")
@@ -91,17 +96,17 @@ class Entries:
             stored = self.storage.read(self._entry(key))
         except Missing:
             return None
-        return Found(_decoded(stored.data), stored.revision)
+        return self._found(key, stored)
 
     def current(self, key: str, known: Found) -> Found | None:
         """Returns *known* if the entry of *key* is still that, or what another process wrote since then; or None."""
-        if not known.revision:
+        if not known.revision or (known.look is not None and known.look()):
             return known
         try:
             stored = self.storage.read_if_changed(self._entry(key), known.revision)
         except Missing:
             return None
-        return known if stored is None else Found(_decoded(stored.data), stored.revision)
+        return known if stored is None else self._found(key, stored)
 
     def load(self, key: str, entry: Entry, name: str) -> Document | None:
         """Returns the document of *entry*; None when its body is gone or damaged. *name* is a packument's package.
@@ -170,7 +175,10 @@ class Entries:
         swap = Swap(self.storage, self._entry(key), _decoded, _ENCODER.encode, next_to, lambda found: False)
         swap.run()
         assert swap.written is not None  # noqa: S101 - a swap that writes nothing raises
-        return Found(_DECODER.decode(swap.written.data), swap.written.revision)
+        return self._found(key, swap.written)
+
+    def _found(self, key: str, stored: Stored) -> Found:
+        return Found(_decoded(stored.data), stored.revision, look_at(self.storage, self._entry(key), stored.revision))
 
     def _entry(self, key: str) -> str:
         return f"{self.folder}/{key}/entry"
