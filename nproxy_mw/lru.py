@@ -31,12 +31,12 @@ class Lru(Generic[K, V]):
 
     def get(self, key: K) -> V | None:
         """Returns the value of *key*, which thereby counts as used last; None when there is none."""
-        with self._guard:
-            found = self._values.get(key)
-            if found is None:
-                return None
+        try:  # without the lock: each step is whole by itself, and what is dropped in between counts as absent
+            found = self._values[key]
             self._values.move_to_end(key)
-            return found[0]
+        except KeyError:
+            return None
+        return found[0]
 
     def put(self, key: K, value: V, weight: int = 0) -> None:
         """Keeps *value* under *key* in place of an earlier one, and drops the least recently used over the bounds."""

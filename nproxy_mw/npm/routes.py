@@ -25,6 +25,8 @@ EXPLAIN_PATH = "/-/nproxy/explain"
 class Kind(Enum):
     """What a path is about."""
 
+    __hash__ = object.__hash__  # that of `Enum` is written in Python, and each layer looks for a kind in its table
+
     ROOT = auto()
     PACKUMENT = auto()
     PACKUMENT_REVISION = auto()

@@ -44,7 +44,7 @@ class FileLook:
 
     def __call__(self) -> bool:
         try:
-            status = os.stat(self.path)
+            status = os.stat(self.path)  # noqa: PTH116 - a Path takes longer than the look
         except OSError:
             return False
         return status.st_mtime_ns == self.modified and status.st_ino == self.inode and status.st_size == self.size
