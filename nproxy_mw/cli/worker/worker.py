@@ -14,6 +14,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from nproxy_mw.cli.worker.bounds import Bounds, connections_allowed, raised_file_limit
 from nproxy_mw.cli.worker.budget import Budget
+from nproxy_mw.cli.worker.callbacks import Callbacks
 from nproxy_mw.cli.worker.connection import Connection
 from nproxy_mw.cli.worker.connections import Connections, network_of
 from nproxy_mw.cli.worker.conversation import Conversation
@@ -42,6 +43,7 @@ class Worker(ThreadWorker):
 
     def __init__(self, *args: Any, **how: Any) -> None:
         super().__init__(*args, **how)
+        self.method_queue = Callbacks()
         self.budget = Budget(self.bounds.memory, self.bounds.disk)
         self.keep_alive = float(self.cfg.keepalive)
         self.accept_at = self.notify_at = self.sweep_at = 0.0  # by time.monotonic
