@@ -24,7 +24,7 @@ EventPage: TypeAlias = tuple[list[dict[str, Any]], str | None]
 MAX_LIMIT = 200
 """Events on one page at most."""
 
-MAX_OPENED = 500
+MAX_OPENED = 400
 """Objects of the index opened for one page at most: a page may be short and have a cursor to continue from."""
 
 MAX_PASSED = 20_000

@@ -16,7 +16,7 @@ from nproxy_mw.times import timestamp
 
 @dataclass(frozen=True, slots=True)
 class FetchedPackage:
-    """One package. *newest* is the highest version that was fetched, *last* the time of the last fetch.
+    """One package. *newest* is the highest version that was fetched, *position* where it stands in the list.
 
     *decision* is what the rules make of the package; None when nothing was decided since it was asked for last, or
     since something changed.
@@ -24,8 +24,13 @@ class FetchedPackage:
 
     name: str
     newest: str
-    last: datetime
+    position: SeenPosition
     decision: Decision | None
+
+    @property
+    def last(self) -> datetime:
+        """When anything of it was fetched last."""
+        return _moment(self.position.last)
 
     @property
     def held(self) -> int | None:
@@ -79,16 +84,17 @@ def fetched_page(
     found = index.page(replace(asked, size=asked.size + 1, scopes=internal_scopes))
     shown = found.packages[: asked.size]
     decisions = firewall.standing(one.name for one in shown) if firewall else {}
+    packages = [_fetched(one, decisions) for one in shown]
     return FetchedPage(
-        [_fetched(one, decisions) for one in shown],
+        packages,
         found.total,
-        SeenPosition(shown[-1].name, shown[-1].last) if len(found.packages) > asked.size else None,
+        packages[-1].position if len(found.packages) > asked.size else None,
         _moment(found.counted) if found.counted is not None else None,
     )
 
 
 def _fetched(one: SeenPackage, decisions: Mapping[str, Decision]) -> FetchedPackage:
-    return FetchedPackage(one.name, one.newest, _moment(one.last), decisions.get(one.name))
+    return FetchedPackage(one.name, one.newest, SeenPosition(one.name, one.last), decisions.get(one.name))
 
 
 def _moment(seconds: float) -> datetime:

@@ -9,6 +9,8 @@ every `FRESH` seconds; those of all days every `WHOLE` seconds, when what `gc` p
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -18,7 +20,7 @@ from nproxy_mw.errors import Busy, Missing, StorageUnavailable
 from nproxy_mw.ledger import seen_tables
 from nproxy_mw.ledger.facts import Counts, decode
 from nproxy_mw.ledger.query import day_of
-from nproxy_mw.ledger.seen_tables import SCHEMA, SeenPackage, SeenPage, SeenQuestion, SeenState
+from nproxy_mw.ledger.seen_tables import SCHEMA, SeenObject, SeenPackage, SeenPage, SeenQuestion, SeenState
 from nproxy_mw.storage.freshness import strict
 from nproxy_mw.storage.indexes.database import IndexDatabase, IndexGone
 from nproxy_mw.storage.layout import INSTALLS
@@ -63,7 +65,17 @@ class SeenIndex:
                 self._follow()
                 with self.database.reading() as connection:
                     return seen_tables.page(connection, asked)
-        raise StorageUnavailable("The index of fetched packages cannot be read just now: the log says why.")
+        raise _unavailable()
+
+    def fetches(self) -> Mapping[date, int] | None:
+        """Returns how many fetches each day has; None while the index is made for the first time. Raises as `page`."""
+        for _ in range(2):
+            with suppress(IndexGone):
+                self._follow()
+                with self.database.reading() as connection:
+                    state, found = seen_tables.state(connection), seen_tables.fetches(connection)
+                return _by_day(found) if state.whole is not None else None
+        raise _unavailable()
 
     def _follow(self) -> None:
         """Brings the index up to date as far as this request has to wait for that."""
@@ -117,12 +129,13 @@ class SeenIndex:
                     seen_tables.take_in(connection, key, revision or "", seen)
         return known
 
-    def _read(self, key: str) -> dict[str, SeenPackage]:
+    def _read(self, key: str) -> SeenObject:
         try:
-            return folded(decode(self.storage.read(key).data).counts)
+            part = decode(self.storage.read(key).data)
         except ValueError:
             _log.warning("%s is not in the list of fetched packages: it is damaged", key)
-            return {}
+            return SeenObject({})
+        return SeenObject(folded(part.counts), sum(count.times for count in part.counts.values()), part.of)
 
     def _listed(self, folder: str) -> dict[str, str | None]:
         found = list_with_revisions(self.storage, folder)
@@ -150,6 +163,17 @@ def folded(counts: Counts) -> dict[str, SeenPackage]:
         before = seen.get(key.package)
         seen[key.package] = one if before is None else before.joined(one)
     return seen
+
+
+def _by_day(fetches: Mapping[str, int]) -> Mapping[date, int]:
+    days: Counter[date] = Counter()
+    for key, number in fetches.items():
+        days[day_of(key)] += number
+    return days
+
+
+def _unavailable() -> StorageUnavailable:
+    return StorageUnavailable("The index of fetched packages cannot be read just now: the log says why.")
 
 
 def _is_due(moment: float | None, seconds: float, now: float) -> bool:

@@ -21,11 +21,16 @@ CREATE TABLE packages (
     last REAL NOT NULL          -- when anything of it was fetched last, in seconds of Unix time
 ) WITHOUT ROWID;
 CREATE INDEX by_time ON packages (last, name);
-CREATE TABLE objects (key TEXT PRIMARY KEY, revision TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE objects (
+    key TEXT PRIMARY KEY,
+    revision TEXT NOT NULL,
+    fetches INTEGER NOT NULL,   -- that its facts count
+    stands_for TEXT NOT NULL    -- JSON: the keys of the objects that were merged into it
+) WITHOUT ROWID;
 CREATE TABLE state (org TEXT NOT NULL, near REAL, whole REAL);
 """
 
-SCHEMA = IndexSchema(1, _TABLES)
+SCHEMA = IndexSchema(2, _TABLES)
 
 
 class SeenState(NamedTuple):
@@ -46,6 +51,14 @@ class SeenPackage(NamedTuple):
         """Returns what both say of the package together."""
         newest = max(self.newest, other.newest, key=sort_key)
         return SeenPackage(self.name, newest, max(self.last, other.last))
+
+
+class SeenObject(NamedTuple):
+    """What one object of the ledger says: of each package; how many *fetches*; and which objects it *stands_for*."""
+
+    packages: Mapping[str, SeenPackage]
+    fetches: int = 0
+    stands_for: Sequence[str] = ()
 
 
 class SeenPosition(NamedTuple):
@@ -102,17 +115,25 @@ def revisions(connection: sqlite3.Connection) -> dict[str, str]:
     return dict(connection.execute("SELECT key, revision FROM objects"))
 
 
-def take_in(connection: sqlite3.Connection, key: str, revision: str, seen: Mapping[str, SeenPackage]) -> None:
+def fetches(connection: sqlite3.Connection) -> dict[str, int]:
+    """Returns how many fetches each object of the ledger counts, without those that another one stands for."""
+    rows = connection.execute("SELECT key, fetches, stands_for FROM objects").fetchall()
+    replaced = {key for _, _, stands_for in rows for key in orjson.loads(stands_for)}
+    return {key: number for key, number, _ in rows if key not in replaced}
+
+
+def take_in(connection: sqlite3.Connection, key: str, revision: str, seen: SeenObject) -> None:
     """Adds what one object of the ledger has *seen*. It does not matter how often that is done."""
-    asked = orjson.dumps(list(seen)).decode()
+    asked = orjson.dumps(list(seen.packages)).decode()
     known = connection.execute(
         "SELECT name, newest, last FROM packages WHERE name IN (SELECT value FROM json_each(?))", [asked]
     )
     before = {row[0]: SeenPackage(*row) for row in known}
-    after = (before[name].joined(one) if name in before else one for name, one in seen.items())
+    after = (before[name].joined(one) if name in before else one for name, one in seen.packages.items())
     changed = [one for one in after if one != before.get(one.name)]
     connection.executemany("INSERT OR REPLACE INTO packages VALUES (?, ?, ?)", changed)
-    connection.execute("INSERT OR REPLACE INTO objects VALUES (?, ?)", [key, revision])
+    stands_for = orjson.dumps(seen.stands_for).decode()
+    connection.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)", [key, revision, seen.fetches, stands_for])
 
 
 def forget(connection: sqlite3.Connection, keys: Iterable[str], before: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from support.browser import HOME, Browser, signed_in
@@ -101,6 +102,27 @@ def test_search_and_pages(fetched: PlatformFixture, browser: Browser, monkeypatc
         assert found == names
     assert "axios 1.9.0" in browser.get(f"{PAGE}&q=XIO").text
     assert "No package has “nothing” in its name" in browser.get(f"{PAGE}&q=nothing").text
+
+
+def test_long_names_make_short_pages(town: PlatformFixture, browser: Browser) -> None:
+    """Within 60 kB, whatever packages are called; the next page goes on behind the last one that is shown."""
+    ledger = town.platform.organization("acme").ledger
+    names = [f"{number:03}{mark * 211}" for number in range(60) for mark in "'a"]
+    for name in names:
+        ledger.record(name, "1.0.0-" + "a" * 249, "", "192.0.2.1")
+    ledger.flush()
+    for sort in ("name", "fetched"):
+        page, found = browser.get(f"{PAGE}&sort={sort}"), list[str]()
+        for _ in range(20):
+            assert len(page.body) <= 60_000
+            found += [
+                unquote(link.rpartition("/")[2]) for link in page.links if "/packages/" in link and "." not in link
+            ]
+            following = [link for link in page.links if "after=" in link]
+            if not following:
+                break
+            page = browser.get(f"{HOME}/orgs/acme/packages{following[0]}")
+        assert sorted(found) == sorted(names)
 
 
 POSITIONS = ["axios&at=x", "../x", "%00", "axios&at=1e9", f"axios&at={'9' * 20}"]

@@ -154,6 +154,25 @@ def test_merged_days_count_once_and_pruned_ones_are_forgotten(index: SeenIndex, 
     assert shown(index) == [("axios", "1.13.0")]
 
 
+def test_fetches_of_each_day(index: SeenIndex, storage: Reads, time: Time) -> None:
+    """All of them, whatever was fetched; merged objects are not counted twice, also while both are there."""
+    page(index)
+    assert index.fetches() == {NOON.date(): 4}
+    old = {key: storage.read(key).data for key in storage.list()}
+    time.pass_by(days=1)
+    fetch(storage, time, ("axios", "1.13.0"))
+    compact(storage, NOON.date())
+    for key, data in old.items():  # as if `gc` had been killed before it removed them
+        storage.create(key, data)
+    page(index)
+    assert index.fetches() == {NOON.date(): 4, time.now.date(): 1}
+    for key in old:
+        storage.delete(key)
+    time.pass_by(hours=1)
+    page(index)
+    assert index.fetches() == {NOON.date(): 4, time.now.date(): 1}
+
+
 @pytest.mark.parametrize("sort", list(SeenSort))
 def test_pages_follow_each_other(index: SeenIndex, sort: SeenSort) -> None:
     """Two pages have all packages, each once, in order."""

@@ -1,9 +1,9 @@
 """What happened in an organization lately, counted by a thread of its own and kept.
 
-Events are counted by the names of the index's objects, and installs by the ledger's. A month of a busy organization has
-a hundred thousand of both, which is more than a request may read. So a request begins the count, waits a moment for it,
-and shows what is there. A day that is over is counted once in each process; today is counted anew as often as that is
-cheap.
+Events are counted by the names of the index's objects, and installs by the index of the ledger. A month of a busy
+organization has a hundred thousand events, which is more than a request may read. So a request begins the count, waits
+a moment for it, and shows what is there. A day that is over is counted once in each process; today is counted anew as
+often as that is cheap.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from typing import TypeVar
 
 from nproxy_mw.audit.index import kinds_of
 from nproxy_mw.background import Job
-from nproxy_mw.ledger.query import read_day
 from nproxy_mw.middleware.dashboard.package_names import PATIENCE
 from nproxy_mw.orgs.organization import Organization
 from nproxy_mw.times import Clock, utc_now
@@ -94,11 +93,14 @@ class _Count:
     def run(self, organization: Organization, today: date, monotonic: Callable[[], float]) -> None:
         if monotonic() >= self._by_rule[1]:
             self._by_rule = self._kept(lambda: _by_rule(organization), monotonic, is_over=False)
+        installs = organization.seen_index.fetches()
+        if installs is None:  # the index is still being made
+            return
         for ago in range(DAYS):  # the newest first
             day = today - timedelta(days=ago)
             if day not in self._days or monotonic() >= self._days[day][1]:
                 # The clock of another host may be a little behind, and its yesterday not over.
-                self._days[day] = self._kept(partial(_day, organization, day), monotonic, is_over=ago > 1)
+                self._days[day] = self._kept(partial(_day, organization, day, installs), monotonic, is_over=ago > 1)
 
     def _kept(self, count: Callable[[], _T], monotonic: Callable[[], float], *, is_over: bool) -> tuple[_T, float]:
         begun = monotonic()
@@ -106,9 +108,8 @@ class _Count:
         return found, float("inf") if is_over else done + PATIENCE * (done - begun)
 
 
-def _day(organization: Organization, day: date) -> Day:
-    installs = sum(count.times for count in read_day(organization.ledger.storage, day).values())
-    return Day(kinds_of(organization.storage, day), installs)
+def _day(organization: Organization, day: date, installs: Mapping[date, int]) -> Day:
+    return Day(kinds_of(organization.storage, day), installs.get(day, 0))
 
 
 def _by_rule(organization: Organization) -> Mapping[str, Mapping[str, int]]:

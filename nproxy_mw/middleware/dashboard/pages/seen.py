@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from nproxy_mw.errors import BadRequest
-from nproxy_mw.firewall.seen import fetched_page
+from nproxy_mw.firewall.seen import FetchedPackage, fetched_page
 from nproxy_mw.ledger.seen_tables import SeenPosition, SeenQuestion, SeenSort
 from nproxy_mw.middleware.dashboard.answers import Answer, Page
 from nproxy_mw.middleware.dashboard.forms import SentForm
 from nproxy_mw.middleware.dashboard.request import PageRequest
+from nproxy_mw.middleware.dashboard.texts import fitting
 from nproxy_mw.npm.names import MAX_LENGTH, parse_name
 
 SHOWN = "upstream"
 """What the query of the page Packages says to show these."""
 
 LENGTH = 50
+ROOM = 45_000  # bytes of the rows: old packages have names whose marks become six characters each
 SORTS = {SeenSort.NAME: "name", SeenSort.FETCHED: "last fetch"}
+VERSION = 100  # bytes of a version
 _SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)
 
 
@@ -31,20 +34,29 @@ def show(request: PageRequest) -> Answer:
         organization.settings.get().internal_scopes,
         SeenQuestion(sort, _position(query), text, LENGTH),
     )
+    rows = fitting(found.packages, _texts, ROOM)
+    following = found.next if len(rows) == len(found.packages) else rows[-1].position
     shown = {"show": SHOWN, "q": text, "sort": sort.value}
     values = {
-        "rows": found.packages,
+        "rows": rows,
         "total": found.total,
         "counted": found.counted,
         "shown": SHOWN,
         "q": text,
         "sort": sort,
         "sorts": SORTS,
+        "version_room": VERSION,
         "is_first": not query.text("after"),
         "first": urlencode(shown),
-        "next": urlencode({**shown, "after": found.next.name, "at": found.next.last}) if found.next else "",
+        "next": urlencode({**shown, "after": following.name, "at": following.last}) if following else "",
     }
     return Page("packages_seen.html", "Packages", values)
+
+
+def _texts(row: FetchedPackage) -> list[str]:
+    """What a row shows: the name twice and in three links, the version once and in a link."""
+    name = quote(row.name)
+    return [row.name, row.name, name, name, name, row.newest[:VERSION], quote(row.newest), " " * 300]
 
 
 def _sort(query: SentForm) -> SeenSort:
