@@ -142,7 +142,8 @@ def read(storage: Storage, entry: IndexEntry, naming: str = "") -> list[dict[str
     """
     try:
         data = storage.read(entry.key).data
-        if naming and orjson.dumps(naming) not in data:
+        # What is no text of UTF-8 was never stored: it becomes another one here.
+        if naming and orjson.dumps(naming.encode("utf-8", "replace").decode()) not in data:
             return []
         found = documents.decode(data)["events"] if entry.key.startswith(INDEX.folder) else [orjson.loads(data)]
         return [event for event in found if isinstance(event, dict)]

@@ -168,6 +168,17 @@ def test_package_without_a_record_is_looked_for_in_the_index(trail, storage, act
     assert len([key for key in reads(storage) if key.startswith("audit/")]) == len(found)
 
 
+def test_package_among_others_of_one_change(trail, actor):
+    """Its events are found by its whole name, however it is written in JSON; what is no text finds nothing."""
+    names = ["axios", "axios-x", "a", "@a/b", 'quo"te']
+    facts = [("rule.blocked", {"package": name, "rule": "score", "versions": ["1.0.0"]}) for name in names]
+    trail.append(trail.stamp(actor).events(facts))
+    for name in names:
+        found, _ = trail.page(package=name)
+        assert [event["package"] for event in found] == [name]
+    assert trail.page(package="axio")[0] == trail.page(package="\udcff")[0] == []
+
+
 def test_event_that_names_many_packages_is_about_each(trail, actor):
     """What a rule could not decide is one event for all of them."""
     trail.record("rule.undecided", actor, packages=["lodash", "express"])
