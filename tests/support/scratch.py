@@ -10,6 +10,7 @@ from multiprocessing.util import Finalize
 from pathlib import Path
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a file system of Linux
+_NAME = "nproxy-tests-"  # the number of the process follows
 _ROOM = 6 * 2**30
 """What all of them need, several times."""
 
@@ -21,10 +22,19 @@ def use_memory() -> None:
     """
     if "TMPDIR" in os.environ or not _has_room():
         return
-    folder = tempfile.mkdtemp(prefix="nproxy-tests-", dir=_MEMORY)
+    _forget_the_dead()
+    folder = tempfile.mkdtemp(prefix=f"{_NAME}{os.getpid()}-", dir=_MEMORY)
     os.environ["TMPDIR"] = tempfile.tempdir = folder
     # After all work that is done at the end of a process: it may write to a store once more.
     Finalize(None, shutil.rmtree, args=(folder, True), exitpriority=-100)
+
+
+def _forget_the_dead() -> None:
+    """Removes what runs left that were killed: it would stay in memory."""
+    for folder in _MEMORY.glob(f"{_NAME}*"):
+        number = folder.name.removeprefix(_NAME).partition("-")[0]
+        if number.isdigit() and not Path("/proc", number).exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _has_room() -> bool:
