@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from urllib.parse import quote, urljoin
 
 import pytest
@@ -12,6 +13,7 @@ from support.hosting import PlatformFixture
 from support.payloads import PAYLOADS
 
 from nproxy_mw.access import Actor
+from nproxy_mw.errors import BadRequest
 from nproxy_mw.middleware.dashboard.readme import MAX_HTML, MAX_LINES, readme_html, shown_readme
 
 TAGS = frozenset(
@@ -84,6 +86,9 @@ def test_hostile_urls_and_forms_do_nothing(ann: Browser, payload: str) -> None:
     for path in (
         f"/orgs/acme/packages?q={quoted}&page={quoted}",
         f"/orgs/acme/audit?event={quoted}&package={quoted}&after={quoted}",
+        f"/orgs/acme/audit?by={quoted}&package={quoted}",
+        f"/orgs/acme/audit?by={quoted}&from={quoted}&to={quoted}",
+        f"/account?after={quoted}",
         f"/orgs/acme/packages/{quoted}",
         f"/orgs/{quoted}/packages",
         f"/orgs?notice={quoted}",
@@ -93,6 +98,7 @@ def test_hostile_urls_and_forms_do_nothing(ann: Browser, payload: str) -> None:
     page = ann.get(f"{HOME}/orgs/acme/settings")
     check(ann.submit(page, "/settings", internalScopes=payload, ledgerDays=payload, auditWithoutAdvisories=payload))
     check(ann.submit(ann.get(f"{HOME}/orgs"), "/orgs", id=payload, name=payload))
+    check(ann.submit(ann.get(f"{HOME}/orgs"), "/orgs", id="named", name=payload))
     check(ann.submit(ann.get(f"{HOME}/people"), "/people", name=payload, password=payload, organizations=payload))
     check(
         ann.submit(
@@ -110,6 +116,22 @@ def test_hostile_clients_and_restrictions_do_nothing(tenants: PlatformFixture, a
     form = ann.get(f"{HOME}/orgs/acme/tokens")
     check(ann.submit(form, "/tokens", name=payload, scopes=["proxy"], packages=payload, addresses=payload))
     check(ann.get(f"{HOME}/account?page={quote(payload)}"))
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_hostile_requests_and_answers_do_nothing(tenants: PlatformFixture, ann: Browser, payload: str) -> None:
+    """Why an exception is wanted, by whom, and what an administrator wrote to it."""
+    page = f"{HOME}/orgs/acme/exceptions"
+    requests = tenants.platform.organization("acme").exception_requests
+    for answer in ("approve", "deny"):
+        asked = {"package": "x", "reason": "x"}
+        with suppress(BadRequest):
+            requests.ask({"package": "x", "reason": payload}, actor=Actor(name=payload))
+        made = requests.ask(asked, actor=Actor(name=payload, user_agent=payload))
+        check(ann.get(page))
+        check(ann.submit(ann.get(page), f"requests/{made.id}", answer=answer, comment=payload, lifetime="30"))
+    check(ann.get(page))
+    check(ann.get(f"{HOME}/orgs/acme/audit"))
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)

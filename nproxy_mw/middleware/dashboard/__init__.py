@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
@@ -31,7 +32,7 @@ from nproxy_mw.middleware.dashboard.guards import check_access, check_form
 from nproxy_mw.middleware.dashboard.layout import html
 from nproxy_mw.middleware.dashboard.login import HostLogin, SessionLogin, VisitorLogin
 from nproxy_mw.middleware.dashboard.pages import ROUTES
-from nproxy_mw.middleware.dashboard.rendering import PAGE_HEADERS
+from nproxy_mw.middleware.dashboard.rendering import FILE_HEADERS, PAGE_HEADERS
 from nproxy_mw.middleware.dashboard.request import PageRequest, Site
 from nproxy_mw.npm.routes import EXPLAIN_PATH, Kind, parse_route
 from nproxy_mw.orgs.directory import OrganizationDirectory
@@ -101,8 +102,9 @@ class Dashboard:
             wanted = path.encode("latin-1").decode("utf-8", "replace") if is_read(environ) else ""
             return _go(request.sign_in_link(wanted), status=303)
         except Exception as error:
+            request = self._placed(request, path)
             if isinstance(error, NproxyError) and not isinstance(error, StorageError):
-                return _sent(request, _refusal(error), [*error.headers()])
+                return _sent(request, _refusal(error, request), [*error.headers()])
             _log.error("request %s failed", request.actor.request_id, exc_info=error)
             return _sent(request, _failure(request))
 
@@ -118,6 +120,14 @@ class Dashboard:
         if not is_read(environ):
             check_form(request, offer.access)
         return _sent(request, offer.handler(request))
+
+    def _placed(self, request: PageRequest, path: str) -> PageRequest:
+        """A refusal has the navigation of the organization that its *path* names, when the visitor may see it."""
+        org = path.removeprefix("orgs/").partition("/")[0] if path.startswith("orgs/") else ""
+        with suppress(NproxyError):
+            if request.user.sees(org) and self.site.organizations.exists(org):
+                return replace(request, parts={"org": org})
+        return request
 
     def _request(self, environ: WSGIEnvironment) -> PageRequest:
         base = self._base(environ)
@@ -173,7 +183,7 @@ def _sent(request: PageRequest, answer: Answer, headers: Iterable[tuple[str, str
         return _go(url, status=303, headers=answer.headers)
     disposition = f'attachment; filename="{answer.filename}"'
     return Response(
-        200, [("Content-Type", answer.content_type), ("Content-Disposition", disposition), *NO_STORE], answer.body
+        200, [("Content-Type", answer.content_type), ("Content-Disposition", disposition), *FILE_HEADERS], answer.body
     )
 
 
@@ -181,15 +191,16 @@ def _go(location: str, *, status: int = 302, headers: Iterable[tuple[str, str]] 
     return Response(status, [("Location", location), ("Content-Type", "text/plain"), *NO_STORE, *headers])
 
 
-def _refusal(error: NproxyError) -> Page:
+def _refusal(error: NproxyError, request: PageRequest) -> Page:
     heading = _HEADINGS.get(error.status, "That did not work")
-    return Page("refusal.html", heading, {"sentence": error.message, "status": error.status}, error.status)
+    advice = _ADVICE.get(error.status, "").format(id=request.actor.request_id)
+    return Page("refusal.html", heading, {"sentence": error.message, "advice": advice}, error.status)
 
 
 def _failure(request: PageRequest) -> Page:
     """What is shown when a page has a bug: nothing of it, but the id by which the log tells of it."""
     sentence = f"This page failed. The log of the server says why, under the request's id {request.actor.request_id}."
-    return Page("refusal.html", "Something went wrong", {"sentence": sentence, "status": 500}, 500)
+    return Page("refusal.html", "Something went wrong", {"sentence": sentence, "advice": ""}, 500)
 
 
 _HEADINGS = {
@@ -197,5 +208,19 @@ _HEADINGS = {
     403: "You may not do that",
     MethodNotAllowed.status: "That is not offered here",
     429: "Too many attempts",
+    502: "The upstream did not answer",
     503: "Try again in a moment",
+    504: "The upstream did not answer",
 }
+
+_LATER = "Reload the page in a moment. If this stays, the log of the server says why, under the request's id {id}."
+_ADVICE = {
+    400: "Go back, change what is wrong, and send it again.",
+    NotFound.status: "It may have been removed meanwhile, or the address is not complete.",
+    MethodNotAllowed.status: "Pages are opened by links, and changes are made by the forms on them.",
+    413: "Go back, and send less at once.",
+    502: _LATER,
+    503: _LATER,
+    504: _LATER,
+}
+"""What a person can do about a refusal whose sentence says only what was wrong."""

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 SESSION = "nproxy_session"
 GUARD = "nproxy_form"
+FORGET = ("Clear-Site-Data", '"cache"')
+"""Goes with the end of a session: browsers that know it throw away the pages that were shown
+(https://www.w3.org/TR/clear-site-data/)."""
 _LONGEST = 512  # characters of a value
 
 

@@ -40,12 +40,12 @@ def fields_of(name: str, schema: Json, value: Any, problems: Mapping[str, str] |
     found = problems or {}
     inner = _without_null(schema)
     if inner.get("type") == "object":
-        sentence = schema.get("description", "")
+        sentence = _sentence(schema)
         for member, kind in inner["properties"].items():
             shown = (value or {}).get(member)
             yield from fields_of(f"{name}.{member}", {"description": sentence, **kind}, shown, found)
         return
-    yield Field(name, _kind(inner), label_of(name), schema.get("description", ""), value, inner, found.get(name, ""))
+    yield Field(name, _kind(inner), label_of(name), _sentence(schema), value, inner, found.get(name, ""))
 
 
 def value_of(name: str, schema: Json, form: SentForm) -> Any:
@@ -72,6 +72,11 @@ def _number(text: str, schema: Json) -> Any:
         return int(text) if schema["type"] == "integer" else float(text)
     except ValueError:
         return text
+
+
+def _sentence(schema: Json) -> str:
+    """What a schema says of its value, for people: in a form, null is an empty field."""
+    return str(schema.get("description", "")).replace("Null is ", "Empty means ")
 
 
 def _kind(schema: Json) -> str:

@@ -21,6 +21,9 @@ POLICY = (
     "frame-ancestors 'none'"
 )
 
+FILE_HEADERS: Headers = (("Cross-Origin-Resource-Policy", "same-origin"), *NO_STORE)
+"""Of a file that a browser stores: no page of another site can take it as a script or a picture."""
+
 PAGE_HEADERS: Headers = (
     ("Content-Type", "text/html; charset=utf-8"),
     ("Content-Security-Policy", POLICY),

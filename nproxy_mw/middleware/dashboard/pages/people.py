@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nproxy_mw.access import Role
 from nproxy_mw.errors import BadRequest, Conflict, NotFound, TooManyRequests, Unauthenticated
 from nproxy_mw.middleware.dashboard.answers import Answer, Page, Redirect
-from nproxy_mw.middleware.dashboard.cookies import SESSION, Cookie
+from nproxy_mw.middleware.dashboard.cookies import FORGET, SESSION, Cookie
 from nproxy_mw.middleware.dashboard.paging import page_of
 from nproxy_mw.middleware.dashboard.request import PageRequest
 
@@ -121,7 +121,7 @@ def sign_out_everywhere(request: PageRequest) -> Answer:
 
 
 def _left(request: PageRequest, notice: str) -> Redirect:
-    return Redirect("sign-in", notice, [Cookie(SESSION, request.base, request.is_secure).clear()])
+    return Redirect("sign-in", notice, [Cookie(SESSION, request.base, request.is_secure).clear(), FORGET])
 
 
 def _accounts(request: PageRequest) -> AdministratorStore:

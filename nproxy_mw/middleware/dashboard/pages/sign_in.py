@@ -12,13 +12,11 @@ from hmac import compare_digest
 
 from nproxy_mw.errors import NotFound, NproxyError, TooManyRequests, Unauthenticated
 from nproxy_mw.middleware.dashboard.answers import Answer, Page, Redirect
-from nproxy_mw.middleware.dashboard.cookies import GUARD, SESSION, Cookie
+from nproxy_mw.middleware.dashboard.cookies import FORGET, GUARD, SESSION, Cookie
 from nproxy_mw.middleware.dashboard.request import PageRequest
 
 _NEXT = re.compile(r"[A-Za-z0-9@/._~+-]{0,600}(\?[A-Za-z0-9@/._~+&=%-]{0,600})?", re.ASCII)
 _GUARD_SECONDS = 3600
-_FORGET = ("Clear-Site-Data", '"cache"')
-"""Browsers that know it throw away the pages that were shown (https://www.w3.org/TR/clear-site-data/)."""
 
 
 def show(request: PageRequest) -> Answer:
@@ -48,7 +46,7 @@ def sign_in(request: PageRequest) -> Answer:
 def sign_out(request: PageRequest) -> Answer:
     """Ends the session."""
     request.site.login.sign_out(request.secret, actor=request.actor)
-    return Redirect("sign-in", "signed-out", [_session(request).clear(), _FORGET])
+    return Redirect("sign-in", "signed-out", [_session(request).clear(), FORGET])
 
 
 def _form(request: PageRequest, status: int = 200, alert: str = "") -> Page:
