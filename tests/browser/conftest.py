@@ -10,6 +10,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -69,9 +70,9 @@ def tenants(upstream: RecordingUpstream) -> PlatformFixture:
     return tenants
 
 
-@pytest.fixture(scope="session")
-def url(tenants: PlatformFixture) -> Iterator[str]:
-    """Where the dashboard is."""
+@contextmanager
+def served(tenants: PlatformFixture) -> Iterator[str]:
+    """Serves a platform on the loopback; yields where its dashboard is."""
     server = make_server("127.0.0.1", 0, tenants.platform, threaded=True, request_handler=Quiet)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -79,6 +80,31 @@ def url(tenants: PlatformFixture) -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture(scope="session")
+def url(tenants: PlatformFixture) -> Iterator[str]:
+    """Where the dashboard is."""
+    with served(tenants) as url:
+        yield url
+
+
+@pytest.fixture
+def without_scripts(chromium: Browser) -> Iterator[Callable[[str], Page]]:
+    """Opens a page in a browser without scripts that is signed in to a platform of its own, which a test may change."""
+    tenants = fill(PlatformFixture())
+    with served(tenants) as url:
+        context = chromium.new_context(java_script_enabled=False)
+        context.add_cookies([{"name": "nproxy_session", "value": tenants.session(), "url": url}])
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+
+        def open_page(path: str) -> Page:
+            page.goto(url + path)
+            return page
+
+        yield open_page
+        context.close()
 
 
 @pytest.fixture
