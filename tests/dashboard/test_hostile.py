@@ -27,7 +27,24 @@ ATTRIBUTES = frozenset(
     {*("lang", "charset", "name", "content", "rel", "href", "type", "src", "defer", "class", "id", "method", "action")}
     | {*("value", "for", "maxlength", "minlength", "required", "autocomplete", "autocapitalize", "spellcheck", "role")}
     | {*("aria-describedby", "aria-label", "aria-current", "aria-labelledby", "aria-invalid", "tabindex", "scope")}
-    | {*("datetime", "checked", "selected", "rows", "inputmode", "open", "viewbox", "x", "y", "x1", "x2", "y1", "y2")}
+    | {
+        *(
+            "datetime",
+            "title",
+            "checked",
+            "selected",
+            "rows",
+            "inputmode",
+            "open",
+            "viewbox",
+            "x",
+            "y",
+            "x1",
+            "x2",
+            "y1",
+            "y2",
+        )
+    }
     | {*("width", "height", "preserveaspectratio", "data-label", "start", "form", "formaction", "title")}
 )
 LINK = re.compile(r"(/-/dashboard(/[^\s]*)?|https?://[^\s]+|mailto:[^\s]+|#[\w-]+|\?[^\s]*)")
