@@ -195,8 +195,8 @@ class DirtyMarks:
 
     def _is_usable(self, mark: _Mark) -> bool:
         """Whether *mark* is young by both clocks: one of them stands still while the machine sleeps."""
-        ages = self._monotonic() - mark.begun, time.time() - mark.wall
-        return mark.owner == os.getpid() and all(0 <= age < PERIOD for age in ages)
+        age, by_the_wall = self._monotonic() - mark.begun, time.time() - mark.wall
+        return mark.owner == os.getpid() and 0 <= age < PERIOD and 0 <= by_the_wall < PERIOD
 
     def _remove(self, mark: _Mark) -> None:
         if mark.changes or not mark.is_clean or mark.owner != os.getpid():

@@ -248,15 +248,15 @@ def _follows(event: Json, before: Json) -> bool:
 
 
 def _label(change: Sequence[Json]) -> str:
-    kinds = Counter(str(event.get("event")) for event in change)
-    label = "+".join(kind if number == 1 else f"{kind}~{number}" for kind, number in sorted(kinds.items()))
+    kinds = Counter([str(event.get("event")) for event in change])
+    label = "+".join([kind if number == 1 else f"{kind}~{number}" for kind, number in sorted(kinds.items())])
     is_plain = len(label) <= _MAX_LABEL and all(map(_KIND.fullmatch, kinds))
     return label if is_plain else VARIOUS
 
 
 def _shared(change: Sequence[Json], field: str) -> str:
-    values = {digest(event.get(field, "")) for event in change}
-    return values.pop() if len(values) == 1 else VARIOUS
+    values = {str(event.get(field, "")) for event in change}
+    return digest(values.pop()) if len(values) == 1 else VARIOUS
 
 
 def _package(change: Sequence[Json]) -> str:

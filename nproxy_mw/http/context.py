@@ -181,4 +181,5 @@ def actor_of(context: Context, environ: WSGIEnvironment) -> Actor:
 
 
 def _printable(text: str, length: int) -> str:
-    return "".join(character for character in text[:length] if character.isprintable())
+    text = text[:length]
+    return text if text.isprintable() else "".join(filter(str.isprintable, text))

@@ -40,6 +40,11 @@ class Gunzip:
         Raises:
             BadRequest: there are fewer, or what follows breaks a rule of gzip or a cap.
         """
+        start, end = self._used, self._used + size
+        if end <= len(self._piece):  # most often: a header, a small file
+            self._used = end
+            self.position += size
+            return self._piece[start:end]
         pieces = []
         while size:
             piece = self.read_some(size)

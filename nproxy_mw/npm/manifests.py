@@ -39,7 +39,7 @@ def check_same(manifest: Fields, package: Fields) -> None:
 def runs_on_install(package: Fields, contents: Contents) -> bool:
     """Returns whether an install of the package runs something: a script, or node-gyp for a ``*.gyp`` file."""
     scripts = corrected.scripts(package)
-    return any(scripts.get(name) for name in INSTALL_SCRIPTS) or (contents.has_gyp and corrected.builds_by_gyp(package))
+    return any(map(scripts.get, INSTALL_SCRIPTS)) or (contents.has_gyp and corrected.builds_by_gyp(package))
 
 
 def _differ(field: str) -> BadRequest:

@@ -57,7 +57,7 @@ class Name:
     @property
     def is_storable(self) -> bool:
         """Whether every file system can hold the name: no device of Windows, and no dot at the end."""
-        return all(_is_storable(part) for part in (self.scope[1:], self.base))
+        return _is_storable(self.scope[1:]) and _is_storable(self.base)
 
     def tarball(self, version: str) -> str:
         """Returns the file name of a version's tarball, without the scope: ``utils-1.0.0.tgz``."""

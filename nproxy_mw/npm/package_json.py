@@ -38,7 +38,7 @@ def version(package: Fields) -> str | None:
     match = _LOOSE.fullmatch(given) if isinstance(given, str) else None
     if match is None:
         return None
-    text = ".".join(str(int(number)) for number in match.groups()[:3])
+    text = ".".join(map(str, map(int, match.groups()[:3])))
     parts = match[4].split(".") if match[4] else ()
     return text + ("-" if parts else "") + ".".join(str(int(part)) if part.isdigit() else part for part in parts)
 

@@ -27,8 +27,8 @@ def add_version(packument: Json | None, name: Name, manifest: Json, tags: Mappin
     Raises:
         Conflict: the version is there already, or one that differs in build metadata alone.
     """
-    version = str(manifest["version"])
-    begun = {"_id": str(name), "name": str(name), "dist-tags": {"latest": version}, "versions": {}, "time": {}}
+    version, text = str(manifest["version"]), str(name)
+    begun = {"_id": text, "name": text, "dist-tags": {"latest": version}, "versions": {}, "time": {}}
     old: Json = packument or begun
     check_free(version, old["versions"])
     stamp = later(old, now)

@@ -108,7 +108,8 @@ def _check_name(name: Name, document: Mapping[str, Any]) -> None:
             "Not every file system can store that name: it is a device's, or ends with a dot. Choose another.",
             code="invalid-name",
         )
-    if document.get("name") != str(name) or document.get("_id", str(name)) != str(name):
+    text = str(name)
+    if document.get("name") != text or document.get("_id", text) != text:
         raise _refusal("names another package than the URL")
 
 
@@ -118,10 +119,10 @@ def _only_version(name: Name, document: Mapping[str, Any]) -> tuple[str, dict[st
         raise _refusal("must bring exactly one version")
     ((version, given),) = versions.items()
     parse_version(version)
-    manifest = _object(given, "version")
-    if manifest.get("name") != str(name) or manifest.get("version") != version:
+    manifest, text = _object(given, "version"), str(name)
+    if manifest.get("name") != text or manifest.get("version") != version:
         raise _refusal("has a version whose manifest has another name or version")
-    if manifest.get("_id", f"{name}@{version}") != f"{name}@{version}":
+    if manifest.get("_id", f"{text}@{version}") != f"{text}@{version}":
         raise _refusal("has a version whose _id is not name@version")
     return version, manifest
 

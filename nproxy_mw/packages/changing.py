@@ -94,8 +94,9 @@ class RecordedChange:
         self._places.add(found.event_count)
         grown = found.next(separated(change.after, loaded), self.chain, self.nonce)
         self.stored = self.records.compacted(self.name, grown, len(new))
-        self._replaced = found.parts - self.stored.parts
-        self._made |= self.stored.parts - found.parts
+        before, after = found.parts, self.stored.parts
+        self._replaced = before - after
+        self._made |= after - before
         return self.stored
 
     def _is_done(self, found: Record) -> bool:

@@ -61,8 +61,9 @@ class DiskOrder:
                 os.fsync(file)
             for folder in self._folders:
                 _sync_folder(folder)
-        self._close()
-        self._folders.clear()
+            self._folders.clear()
+        if self._files:
+            self._close()
 
     def _close(self) -> None:
         while self._files:
