@@ -193,8 +193,10 @@ class PackageStore:
             key_ids=[signer.key_id for signer in signers],
         )
         try:
+            # On the disk before the lock, in which others wait.
+            with in_series(self.storage) as ordered:
+                stage(ordered, TARBALL.key(name, file), publication.tarball)
             with self._covered_series() as series:
-                stage(series.storage, TARBALL.key(name, file), publication.tarball)
                 self._change(series, name, step, actor, needs=holding(version), ask=known is not None)
         except StorageUnavailable:
             # The swap may have been written all the same, or be written yet: a request can outlive the wait for its

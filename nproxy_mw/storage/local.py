@@ -28,7 +28,6 @@ from nproxy_mw.storage.os_errors import translated
 from nproxy_mw.storage.port import Revision, Stored, check_key, is_key
 
 _LOCK_TIMEOUT = 10.0  # seconds; a holder needs a millisecond
-_STAGED = 256 * 1024  # bytes; what is larger is brought to the disk by itself, so that nobody's lock waits for it
 
 
 class LocalStorage:
@@ -60,7 +59,7 @@ class LocalStorage:
 
     def stage(self, key: str, data: bytes) -> None:
         """Creates an object that nobody looks for yet: see `nproxy_mw.storage.series.stage`."""
-        self._create(key, data, is_staged=self._order is not None and len(data) <= _STAGED)
+        self._create(key, data, is_staged=self._order is not None)
 
     @contextmanager
     def series(self) -> Iterator[LocalStorage]:
