@@ -52,7 +52,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def upstream() -> Iterator[RecordingUpstream]:
     """An upstream with versions that the rules hold and warn of."""
     with RecordingUpstream() as upstream:
@@ -60,9 +60,12 @@ def upstream() -> Iterator[RecordingUpstream]:
         yield upstream
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tenants(upstream: RecordingUpstream) -> PlatformFixture:
-    """A platform with something on every page, and an organization full of hostile text."""
+    """A platform with something on every page, and an organization full of hostile text.
+
+    Each file has its own, because what is under memory:// goes with a file.
+    """
     tenants = fill(PlatformFixture(orgs=("acme", "beta"), upstream=upstream.url))
     fill_firewall(tenants)
     for number, payload in enumerate(PAYLOADS):
@@ -82,7 +85,7 @@ def served(tenants: PlatformFixture) -> Iterator[str]:
     server.server_close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def url(tenants: PlatformFixture) -> Iterator[str]:
     """Where the dashboard is."""
     with served(tenants) as url:
