@@ -84,6 +84,18 @@ def test_vulnerability_names_the_fix(fixed: tuple[str, ...], words: str) -> None
     assert verdicts["1.0.1"].reason == f"GHSA-1 of high severity affects it: Prototype pollution{words}"
 
 
+def test_versions_of_one_advisory_have_the_fix_above_each() -> None:
+    """Also where a host's own source gives the fixes as a list, and the same advisory comes in several parts."""
+    history = History(name="left-pad", releases=releases(["1.0.0", "2.0.0", "3.0.0"]))
+    parts = [alert(version, severity="high", fixed=["2.0.1", "1.0.1"]) for version in ("1.0.0", "2.0.0", "3.0.0")]
+    verdicts, _ = said(Vulnerability(), history, knowing(*parts), severity="high", unknown="block")
+    assert {version: verdict.reason.partition("affects it")[2] for version, verdict in verdicts.items()} == {
+        "1.0.0": " (fixed in 1.0.1)",
+        "2.0.0": " (fixed in 2.0.1)",
+        "3.0.0": "",
+    }
+
+
 @pytest.mark.parametrize(
     ("rule", "parameters"),
     [
