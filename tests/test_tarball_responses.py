@@ -9,6 +9,7 @@ import pytest
 from support.client import Client
 
 from nproxy_mw.errors import RangeNotSatisfiable
+from nproxy_mw.http import messages
 from nproxy_mw.http.messages import send
 from nproxy_mw.http.tarballs import tarball_response
 from nproxy_mw.npm.documents import Blob, ByteRange, Part
@@ -63,8 +64,9 @@ def test_whole_tarball_has_the_headers_of_every_tarball() -> None:
     assert (head.headers, head.body, opened.open) == (response.headers, b"", 0)
 
 
-def test_file_is_handed_to_the_server() -> None:
-    """Servers that can send a file by themselves get it."""
+def test_file_is_handed_to_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers that can send a file by themselves get one that is not small."""
+    monkeypatch.setattr(messages, "ONE_PIECE", 0)
     file = io.BytesIO(DATA)
     wrapped: list[Any] = []
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nproxy_mw.errors import BadRequest
+from nproxy_mw.http import messages
 from nproxy_mw.http.messages import (
     ABBREVIATED,
     File,
@@ -277,8 +280,9 @@ def test_bytes_are_sent_with_their_length():
         pytest.param(lambda stream: Response(200, [], File(stream, 3)), id="file"),
     ],
 )
-def test_body_that_is_not_sent_is_closed(response):
+def test_body_that_is_not_sent_is_closed(response, monkeypatch):
     """A HEAD has the headers of the GET, reads nothing, and leaves nothing open."""
+    monkeypatch.setattr(messages, "ONE_PIECE", 0)
     got, head = Closing(), Closing()
     _, headers, _ = sent(response(got))
     status, head_headers, body = sent(response(head), "HEAD")
@@ -311,5 +315,13 @@ def test_answers_without_a_body_have_no_length(response):
 def test_file_is_handed_to_the_servers_wrapper():
     """A server that can send a file without Python is given it."""
     stream = Closing()
-    _, _, body = sent(Response(200, [], File(stream, 3)), **{"wsgi.file_wrapper": lambda *given: given})
+    response = Response(200, [], File(stream, messages.ONE_PIECE + 1))
+    _, _, body = sent(response, **{"wsgi.file_wrapper": lambda *given: given})
     assert body[0] is stream
+
+
+def test_small_file_goes_out_with_the_headers():
+    """In one piece, and it is closed."""
+    stream = io.BytesIO(b"abc")
+    _, headers, body = sent(Response(200, [], File(stream, 3)), **{"wsgi.file_wrapper": lambda *given: given})
+    assert (body, headers["Content-Length"], stream.closed) == ([b"abc"], "3", True)

@@ -27,6 +27,9 @@ NO_STORE: Headers = (("Cache-Control", "no-store"),)
 
 CHUNK = 64 * 1024  # bytes
 
+ONE_PIECE = 64 * 1024
+"""Bytes of a file up to which it is read and goes out with the headers: that takes less than having it sent."""
+
 SEND_FILE = "nproxy.send_file"
 """The environ key of what has the last word on a `Response` with a `File`: the layer SendFiles sets it."""
 
@@ -104,9 +107,18 @@ def send(environ: WSGIEnvironment, start_response: StartResponse, response: Resp
     if isinstance(body, bytes):
         return [body]
     if isinstance(body, File):
+        if body.size <= ONE_PIECE:
+            return [_all_of(body)]
         wrapper = environ.get("wsgi.file_wrapper", FileChunks)
         return wrapper(body.stream, CHUNK)  # type: ignore[no-any-return]
     return body
+
+
+def _all_of(file: File) -> bytes:
+    try:
+        return file.stream.read(file.size)
+    finally:
+        file.stream.close()
 
 
 def _close(body: bytes | File | Stream) -> None:

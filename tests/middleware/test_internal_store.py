@@ -11,6 +11,7 @@ import pytest
 from support.client import ABBREVIATED, Client
 from support.registry import ACTOR, RegistryFixture, publish
 
+from nproxy_mw.http import messages
 from nproxy_mw.middleware.internal_store import meta
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.routes import Kind
@@ -101,8 +102,9 @@ def test_tarball_is_the_bytes_that_were_published(client):
     assert client.get("/@acme%2futils/-/utils-1.0.0.tgz").body == response.body
 
 
-def test_tarball_goes_through_the_servers_own_file_wrapper(client):
-    """A server's wsgi.file_wrapper sends the file, and gets it open."""
+def test_tarball_goes_through_the_servers_own_file_wrapper(client, monkeypatch):
+    """A server's wsgi.file_wrapper sends a file that is not small, and gets it open."""
+    monkeypatch.setattr(messages, "ONE_PIECE", 0)
     wrapped = []
 
     class Wrapper:
