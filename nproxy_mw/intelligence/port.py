@@ -95,7 +95,7 @@ class Distant(Protocol):
 
     @property
     def kept(self) -> Intelligence:
-        """The same source as far as its answers are kept: it asks nobody."""
+        """The same source, which asks nobody and knows the kept answers only."""
         ...
 
 
