@@ -1,4 +1,4 @@
-"""The internal packages of one organization: publish, read, unpublish, tag, deprecate. Knows no HTTP.
+"""Changes of the internal packages of one organization: publish, unpublish, tag, deprecate, sign. Knows no HTTP.
 
 Rules this module keeps:
 
@@ -17,28 +17,25 @@ import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
-from typing import BinaryIO, NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from nproxy_mw import signing
 from nproxy_mw.access import Actor
 from nproxy_mw.audit.dirty import Cover
 from nproxy_mw.audit.trail import Trail
-from nproxy_mw.errors import Missing, NotFound, NproxyError, StorageUnavailable
-from nproxy_mw.json_values import Json
-from nproxy_mw.npm.names import Name, parse_name
+from nproxy_mw.errors import NotFound, NproxyError, StorageUnavailable
+from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.packuments import check_free
 from nproxy_mw.npm.publication import Publication
 from nproxy_mw.packages import changes
-from nproxy_mw.packages.browsing import BrowsedPackage
 from nproxy_mw.packages.changing import RecordedChange, RecordStep
+from nproxy_mw.packages.reading import PackageReader
 from nproxy_mw.packages.record import Record
-from nproxy_mw.packages.records import RecordStore, every_part, no_part
+from nproxy_mw.packages.records import every_part, no_part
 from nproxy_mw.packages.version_parts import holding
 from nproxy_mw.signing import Signer
-from nproxy_mw.storage.documents import UnreadableObject
-from nproxy_mw.storage.layout import RECORD, TARBALL
+from nproxy_mw.storage.layout import TARBALL
 from nproxy_mw.storage.locks import Locks, ThreadLocks
 from nproxy_mw.storage.parts import PartRef
 from nproxy_mw.storage.port import Revision, Storage
@@ -48,7 +45,6 @@ _log = logging.getLogger(__name__)
 
 LOCK_SECONDS = 15.0
 """How long a change waits for others of the same package on this host."""
-
 
 Needs: TypeAlias = Callable[[PartRef], bool]
 """Tells which parts of a record a change needs."""
@@ -61,23 +57,8 @@ class _Series(NamedTuple):
     cover: Cover
 
 
-class ReadRecord(Protocol):
-    """Reads a package's record, or part of it, and the revision of that; *current*: as it is this moment."""
-
-    def __call__(self, name: Name, *, current: bool = False) -> tuple[Record, Revision]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class OpenTarball:
-    """A stored tarball, open for reading. Its receiver closes *stream*."""
-
-    stream: BinaryIO
-    size: int  # bytes
-    integrity: str
-
-
-class PackageStore:
-    """The internal packages on *storage*, one organization's own, whose changes *trail* records.
+class PackageStore(PackageReader):
+    """The internal packages on *storage*, one organization's own, to read and to change. *trail* records changes.
 
     If *locks* is None, only the writers of this process are ordered. *signers* are asked for at each publish. *changed*
     is told of each change that was stored: the name, the record without its parts, and its revision unless the answer
@@ -93,81 +74,12 @@ class PackageStore:
         signers: Callable[[], Sequence[Signer]] = tuple,
         changed: Callable[[Name, Record, Revision | None], None] = lambda *_: None,
     ) -> None:
-        self.storage = storage
+        super().__init__(storage)
         self.trail = trail
         self.org = trail.org
         self.locks = locks or ThreadLocks()
         self.signers = signers
         self.changed = changed
-        self.records = RecordStore(storage)
-
-    def read(self, name: Name, *, for_write: bool = False) -> tuple[Json, Revision]:
-        """Returns the packument, without tarball URLs, and the storage revision of its record.
-
-        *for_write* asks for it as it is this moment: what is about to be changed must not be a little old.
-
-        Raises:
-            NotFound: there is no such package, or it is unpublished.
-        """
-        return self._read(self.records.whole, name, current=for_write)
-
-    def outline(self, name: Name) -> Json:
-        """Returns the packument with a few of its versions: the one that ``latest`` names, and the newest.
-
-        Raises:
-            NotFound: there is no such package, or it is unpublished.
-        """
-        return self._read(self.records.own, name)[0]
-
-    def browse(self, name: Name, *, for_write: bool = False) -> BrowsedPackage:
-        """Returns the package for pages: what is not looked at is not decoded. See `read`."""
-        package = self.records.browsed(name, current=for_write)
-        if package.record.packument is None and not for_write:
-            package = self.records.browsed(name, current=True)
-        changes.present(package.record)
-        return package
-
-    def document(self, name: Name, *, for_write: bool = False) -> tuple[str, bytes]:
-        """Returns npm's ``_rev`` of the packument and its JSON, without tarball URLs. See `read`."""
-        record, data = self.records.packument(name, current=for_write)
-        if record.packument is None and not for_write:
-            record, data = self.records.packument(name, current=True)
-        changes.present(record)
-        return record.revision, data
-
-    def record(self, name: Name, *, current: bool = False) -> tuple[Record, Revision]:
-        """Returns the whole stored record; *current*: as it is this moment.
-
-        Raises:
-            NotFound: nothing was ever published under that name.
-        """
-        return self.records.whole(name, current=current)
-
-    def names(self) -> Iterator[Name]:
-        """Yields every package that can be read, in the order of their names.
-
-        One that cannot be read because its record is damaged is logged, and the others are listed all the same.
-        """
-        for name in sorted(map(parse_name, RECORD.names(self.storage))):
-            try:
-                self.outline(name)
-            except NotFound:
-                continue
-            except UnreadableObject as error:
-                _log.warning("%s is left out of a list: %s", name, error)
-                continue
-            yield name
-
-    def open_tarball(self, name: Name, filename: str) -> OpenTarball:
-        """Opens the tarball that *filename* (``utils-1.0.0.tgz``) names.
-
-        Raises:
-            NotFound: no version has it.
-        """
-        found = self._opened(name, filename, current=False) or self._opened(name, filename, current=True)
-        if found is None:
-            raise NotFound("The package has no such tarball.", code="tarball-not-found")
-        return found
 
     def publish(self, publication: Publication, actor: Actor) -> None:
         """Stores a version: its bytes first, then the record that names them.
@@ -285,29 +197,6 @@ class PackageStore:
             return self.records.own(name)
         except NotFound:
             return None, None
-
-    def _read(self, read: ReadRecord, name: Name, *, current: bool = False) -> tuple[Json, Revision]:
-        record, revision = read(name, current=current)
-        if record.packument is None and not current:
-            record, revision = read(name, current=True)
-        return {**changes.present(record), "_rev": record.revision}, revision
-
-    def _opened(self, name: Name, filename: str, *, current: bool) -> OpenTarball | None:
-        version = filename.removeprefix(f"{name.base}-").removesuffix(".tgz")
-        record, _ = self.records.own(name, current=current)
-        if record.packument and version in record.tarballs:
-            entry, manifest = record.tarballs[version], record.packument["versions"][version]
-        elif record.version_parts and (found := self.records.release_in_parts(name, version, current=current)):
-            entry, manifest = found
-        else:
-            return None
-        if filename != name.tarball(version):
-            return None
-        try:
-            stream = self.storage.open(TARBALL.key(name, entry["key"]))
-        except Missing:  # unpublished between the two reads
-            return None
-        return OpenTarball(stream, entry["size"], manifest["dist"]["integrity"])
 
     def _remove(self, keys: Iterable[str], storage: Storage) -> None:
         """Removes what no record names any more. What cannot be removed is an orphan for `nproxy-mw gc`."""
