@@ -123,7 +123,7 @@ def test_another_host_goes_on_meanwhile(new_store, skew):
 
 def lose_index(organization, storage, operation="publish of a new version"):
     """A change whose events do not get into the index, as when its process is killed."""
-    organization.trail.index = lambda chain, before: None
+    organization.trail.index = lambda chain, before, *, storage: None
     COMMANDS[operation].act(organization)
     del organization.trail.index
     assert findings(storage) != []
