@@ -46,7 +46,7 @@ def unmark(storage: Storage, name: str, digest: str, expires_at: datetime) -> No
 
 def marked(storage: Storage, name: str) -> tuple[list[str], list[str]]:
     """Returns the places of the sessions of the account *name*, the last to end first; and the hashes of all sessions
-    that have no mark, whoever they are of. Nothing but keys is read.
+    that have no mark, of all accounts. Nothing but keys is read.
     """
     there = set(SESSION.names(storage))
     places: list[str] = []

@@ -1,4 +1,4 @@
-"""How many events of the rules one process writes, whoever asks for packages: anybody can make decisions by asking.
+"""How many events of the rules one process writes: anybody can make decisions by asking for packages.
 
 A decision that nobody has made before is an event. A cache that gave it up forgets that, so the same event is written
 once a day at most. Beyond `PER_HOUR` events of a kind, the decisions of the rest of the hour are told together: how

@@ -120,8 +120,8 @@ class SeenIndex:
         with self.database.reading() as connection:
             known = seen_tables.revisions(connection)
         for key, revision in listed.items():
-            is_untold = revision is None and day_of(key) in near
-            if known.get(key) == (revision or "") and not is_untold:
+            may_have_changed = revision is None and day_of(key) in near
+            if known.get(key) == (revision or "") and not may_have_changed:
                 continue
             with suppress(Missing):  # merged with others meanwhile, which the next look finds
                 seen = self._read(key)

@@ -131,6 +131,25 @@ _CACHE = {
 }
 
 
+_FETCHED_PAGE = an_object(
+    {"packages": a_list(ref("FetchedPackage")), "next": MAYBE_TEXT, "total": COUNT, "countedAt": MAYBE_TIME}
+)
+_UPSTREAM_VERSION = an_object(
+    {
+        "name": TEXT,
+        "version": TEXT,
+        "publishedAt": MAYBE_TEXT,
+        "isHeld": YES_OR_NO,
+        "signatures": a_list(an_object({"state": {"enum": sorted(SignatureState)}, "keyId": TEXT})),
+        "areSignaturesValid": YES_OR_NO,
+        "signaturesNotChecked": MAYBE_TEXT,
+    }
+)
+_STORAGE = an_object(
+    {"packages": an_object({"count": COUNT, "bytes": COUNT, "countedAt": MAYBE_TIME}), "cache": _CACHE}
+)
+
+
 def operations(firewall_of: FirewallOf) -> tuple[Operation, ...]:
     """Returns the calls, with the rules of each organization that *firewall_of* finds."""
     return (
@@ -141,14 +160,7 @@ def operations(firewall_of: FirewallOf) -> tuple[Operation, ...]:
             "A page of the packages that this organization's clients fetched from the upstream, with how many versions "
             "the rules hold and warn of; null where nothing was decided since something changed",
             OfOrganization(partial(list_fetched, firewall_of), Role.READER),
-            an_object(
-                {
-                    "packages": a_list(ref("FetchedPackage")),
-                    "next": MAYBE_TEXT,
-                    "total": COUNT,
-                    "countedAt": MAYBE_TIME,
-                }
-            ),
+            _FETCHED_PAGE,
             query=PAGE_SCHEMA | {"after": _CURSOR, "sort": {"enum": sorted(SeenSort)}, "text": PACKAGE_TEXT},
         ),
         Operation(
@@ -157,17 +169,7 @@ def operations(firewall_of: FirewallOf) -> tuple[Operation, ...]:
             "showUpstreamVersion",
             "One version as the upstream has it, and whether its signatures are good by the keys that it lists",
             OfOrganization(partial(show_version, firewall_of), Role.READER),
-            an_object(
-                {
-                    "name": TEXT,
-                    "version": TEXT,
-                    "publishedAt": MAYBE_TEXT,
-                    "isHeld": YES_OR_NO,
-                    "signatures": a_list(an_object({"state": {"enum": sorted(SignatureState)}, "keyId": TEXT})),
-                    "areSignaturesValid": YES_OR_NO,
-                    "signaturesNotChecked": MAYBE_TEXT,
-                }
-            ),
+            _UPSTREAM_VERSION,
             refusals="502 504",
         ),
         Operation(
@@ -176,8 +178,6 @@ def operations(firewall_of: FirewallOf) -> tuple[Operation, ...]:
             "showStorage",
             "How many bytes the tarballs of the internal packages have, and how full the cache of the upstream is",
             OfOrganization(partial(show_storage, firewall_of), Role.READER),
-            an_object(
-                {"packages": an_object({"count": COUNT, "bytes": COUNT, "countedAt": MAYBE_TIME}), "cache": _CACHE}
-            ),
+            _STORAGE,
         ),
     )
