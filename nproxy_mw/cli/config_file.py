@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +33,8 @@ def read_config(path: Path, known: Collection[str]) -> ConfigFile:
         raise ValueError(f"The configuration file {path} cannot be read: {error.strerror}.") from error
     if len(data) > MAX_SIZE:
         raise ValueError(f"The configuration file {path} is larger than {MAX_SIZE // 1024} KiB.")
+    import tomllib  # most starts read no file
+
     try:
         values = tomllib.loads(data.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -1,17 +1,18 @@
-"""LateDashboard: the dashboard, imported when somebody may want a page, so that the registry answers sooner."""
+"""The dashboard, imported when somebody may want a page, so that the registry answers sooner."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import cached_property, partial
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from nproxy_mw.accounts.sessions import SessionStore
+from nproxy_mw.http.late import LateLayer
+from nproxy_mw.http.layering import Layer
 from nproxy_mw.http.negotiation import header
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
     from nproxy_mw.accounts.administrators import AdministratorStore
 
@@ -21,26 +22,14 @@ DASHBOARD = "/-/dashboard"
 _PACKAGES = ("jinja2", "markdown_it", "nh3")
 
 
-class LateDashboard:
-    """The `Dashboard` of a server with administrators of its own, over *app*. *options* are those of `Dashboard`.
+def late_dashboard(
+    app: WSGIApplication, *, administrators: AdministratorStore, sessions: SessionStore, **options: Any
+) -> LateLayer:
+    """Returns the `Dashboard` of a server with administrators of its own, over *app*. *options* are its own.
 
-    What nobody can have opened in a browser goes to *app* at once. The pages and their libraries are some 170 modules,
-    a fifth of what the server would import before it listens, and few workers ever show one.
+    The pages and their libraries are some 170 modules, a fifth of what the server would import before it listens.
     """
-
-    def __init__(
-        self, app: WSGIApplication, *, administrators: AdministratorStore, sessions: SessionStore, **options: Any
-    ) -> None:
-        self.app = app
-        self._make = partial(_dashboard, app, administrators, sessions, options)
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        app = self._dashboard if _may_be_for_people(environ) else self.app
-        return app(environ, start_response)
-
-    @cached_property
-    def _dashboard(self) -> WSGIApplication:
-        return self._make()
+    return LateLayer(app, concerns=_may_be_for_people, make=partial(_dashboard, administrators, sessions, options))
 
 
 def check_installed() -> None:
@@ -58,9 +47,7 @@ def _may_be_for_people(environ: WSGIEnvironment) -> bool:
     return environ.get("PATH_INFO", "").startswith(DASHBOARD) or "text/html" in header(environ, "HTTP_ACCEPT")
 
 
-def _dashboard(
-    app: WSGIApplication, administrators: AdministratorStore, sessions: SessionStore, options: dict[str, Any]
-) -> WSGIApplication:
+def _dashboard(administrators: AdministratorStore, sessions: SessionStore, options: dict[str, Any]) -> Layer:
     from nproxy_mw.middleware.dashboard import Dashboard, SessionLogin
 
-    return Dashboard(app, login=SessionLogin(administrators, sessions), **options)
+    return partial(Dashboard, login=SessionLogin(administrators, sessions), **options)

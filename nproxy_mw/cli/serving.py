@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import Pipe, get_context
-from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from nproxy_mw.accounts.signed_in import SignedIn
 from nproxy_mw.audit.dirty import settle_all
 from nproxy_mw.cli.addresses import ChosenUpstream
 from nproxy_mw.cli.command import Parsed
-from nproxy_mw.cli.late_dashboard import LateDashboard, check_installed
+from nproxy_mw.cli.late_dashboard import check_installed, late_dashboard
 from nproxy_mw.cli.options import UsageError
 from nproxy_mw.cli.stores import ACTOR, no_such_organization, open_organizations
-from nproxy_mw.cli.terminal import about_storage
 from nproxy_mw.cli.upstreams import cache_of, gateway_of, intelligence_of, transport_to
-from nproxy_mw.errors import NproxyError, StorageUnavailable
 from nproxy_mw.firewall.gateway import Gateway
 from nproxy_mw.hosting import Platform
-from nproxy_mw.middleware.management import SignedIn
 from nproxy_mw.middleware.tenants import Resolve
 from nproxy_mw.orgs.organization import Organizations
 from nproxy_mw.rules.catalog import Catalog
@@ -89,7 +85,7 @@ class Serving:
             public_url=options.public_url,
             users=SignedIn(administrators, sessions),
             administrators=administrators,
-            dashboard=partial(LateDashboard, administrators=administrators, sessions=sessions),
+            dashboard=partial(late_dashboard, administrators=administrators, sessions=sessions),
         )
         return self._behind_proxies(platform, organizations.storage)
 
@@ -129,7 +125,7 @@ def prepare(serving: Serving) -> None:
     if is_local(options.storage):
         _try_storage(serving)
     else:
-        _try_in_own_process(serving)
+        _try_apart(serving)
 
 
 def _try_storage(serving: Serving) -> None:
@@ -149,33 +145,9 @@ def _try_storage(serving: Serving) -> None:
     settle_all()
 
 
-def _try_in_own_process(serving: Serving) -> None:
-    """Tries the storage where its connections end with it: workers that are forked later could not use them.
+def _try_apart(serving: Serving) -> None:
+    """Tries a storage on the network where its connections end: workers that are forked later could not use them."""
+    # Imported here because the other storages, which most servers have, need none of it.
+    from nproxy_mw.cli.own_process import try_apart
 
-    Raises:
-        UsageError: it failed; the message is that of the error.
-    """
-    receiver, sender = Pipe(duplex=False)
-    process = get_context("fork").Process(target=_report, args=(serving, sender))
-    process.start()
-    sender.close()
-    try:
-        failure = receiver.recv()
-    except EOFError as error:
-        raise UsageError("The storage could not be tried: the lines above say why.") from error
-    finally:
-        process.join()
-    if failure:
-        raise UsageError(failure)
-
-
-def _report(serving: Serving, sender: Connection) -> None:
-    try:
-        _try_storage(serving)
-        sender.send("")
-    except StorageUnavailable as error:
-        sender.send(f"{error} {about_storage(serving.options.storage, error)}")
-    except (UsageError, NproxyError) as error:
-        sender.send(str(error))
-    except KeyboardInterrupt:
-        sender.send("Interrupted.")
+    try_apart(partial(_try_storage, serving), serving.options.storage)

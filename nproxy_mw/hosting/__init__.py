@@ -23,13 +23,13 @@ from nproxy_mw.access import Administrators, Tokens
 from nproxy_mw.errors import NotFound
 from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.firewall.gateway import Gateway
-from nproxy_mw.http.sites import base_url
+from nproxy_mw.http.late import LateLayer
+from nproxy_mw.http.sites import base_url, check_domain
 from nproxy_mw.http.views import Views
 from nproxy_mw.intelligence.port import Intelligence
 from nproxy_mw.lru import Lru
 from nproxy_mw.middleware.error_responses import ErrorResponses
 from nproxy_mw.middleware.login import Login
-from nproxy_mw.middleware.management import Authenticator, Management
 from nproxy_mw.middleware.own_tokens import OwnTokens
 from nproxy_mw.middleware.tenants import Resolve, TenantRouter
 from nproxy_mw.orgs.organization import Organization, Organizations
@@ -42,6 +42,11 @@ from nproxy_mw.upstream.transport import Transport
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from nproxy_mw.middleware.management import Authenticator
+
+MANAGEMENT = "/api/v1"
+"""Where the management API lies; `nproxy_mw.middleware.management.BASE`, which would import all of it."""
 
 CAPACITY = 256
 """Organizations whose stacks one process keeps; others are built again when they are asked for."""
@@ -121,6 +126,8 @@ class Platform:
 
     def _outer(self, users: Authenticator | None, dashboard: Callable[..., WSGIApplication] | None) -> Iterator[Layer]:
         domain = self.resolve.management_domain
+        if domain is not None:
+            check_domain(domain)
         yield ErrorResponses
         if dashboard is not None:
             yield partial(
@@ -134,16 +141,22 @@ class Platform:
                 domain=domain,
             )
         if users is not None:
-            yield partial(
-                Management,
-                organizations=self.organizations,
-                tenant=self.organization,
-                users=users,
-                domain=domain,
-                firewall_of=self.firewall,
-                catalog=self.catalog,
-            )
+            yield partial(LateLayer, concerns=_may_manage, make=partial(self._management, users, domain))
         yield partial(TenantRouter, resolve=self.resolve, registry_of=self.registry_of)
+
+    def _management(self, users: Authenticator, domain: str | None) -> Layer:
+        # Imported at its first request: what it needs beside the registry is a tenth of what a start would import.
+        from nproxy_mw.middleware.management import Management
+
+        return partial(
+            Management,
+            organizations=self.organizations,
+            tenant=self.organization,
+            users=users,
+            domain=domain,
+            firewall_of=self.firewall,
+            catalog=self.catalog,
+        )
 
     def _built(self, org: str) -> WSGIApplication:
         organization, public_url = self.organization(org), self.public_url_of(org)
@@ -225,6 +238,10 @@ def platform(
         tokens=tokens,
         dashboard=dashboard,
     )
+
+
+def _may_manage(environ: WSGIEnvironment) -> bool:
+    return bool(environ.get("PATH_INFO", "").startswith(MANAGEMENT))
 
 
 def _gateway(upstream: str | Transport | Gateway | None, catalog: Catalog) -> Gateway | None:

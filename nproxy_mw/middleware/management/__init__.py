@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, assert_never
 
 from nproxy_mw.access import Administrators, Grant, Principal, Role, User, check_address, require
+from nproxy_mw.accounts.signed_in import SignedIn
 from nproxy_mw.errors import Forbidden, NotFound, Unauthenticated
 from nproxy_mw.firewall.firewall import FirewallOf
+from nproxy_mw.http.bearer import bearer
 from nproxy_mw.http.context import context_of
 from nproxy_mw.http.handlers import VerbTable
 from nproxy_mw.http.messages import Response, send
@@ -32,10 +34,10 @@ from nproxy_mw.middleware.management import (
     upstream_packages,
 )
 from nproxy_mw.middleware.management.accounts import AccountCalls
-from nproxy_mw.middleware.management.calls import Authenticator, Call, Tenant, bearer, called_by, reply
+from nproxy_mw.middleware.management.calls import Authenticator, Call, Tenant, called_by, reply
 from nproxy_mw.middleware.management.openapi import openapi
 from nproxy_mw.middleware.management.operations import ForUsers, OfOrganization, Operation, OperationTable, Public
-from nproxy_mw.middleware.management.sessions import SignedIn
+from nproxy_mw.middleware.management.sessions import SessionCalls
 from nproxy_mw.orgs.directory import OrganizationDirectory
 from nproxy_mw.rules.catalog import Catalog
 from nproxy_mw.rules.shipped import SHIPPED
@@ -153,7 +155,7 @@ class Management:
 def _operations(directory: OrganizationDirectory, users: Authenticator, firewall_of: FirewallOf) -> Iterator[Operation]:
     """Yields every call but the description; those about sessions and accounts only where *users* are this server's."""
     if isinstance(users, SignedIn):
-        yield from users.operations()
+        yield from SessionCalls(users.administrators, users.sessions).operations()
         yield from AccountCalls(users.administrators, users.sessions).operations()
     yield from organizations.OrganizationCalls(directory).operations()
     yield from organizations.SETTINGS_OPERATIONS

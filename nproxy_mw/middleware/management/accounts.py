@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from nproxy_mw.access import User
 from nproxy_mw.accounts.sessions import SessionStore
 from nproxy_mw.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthenticated
+from nproxy_mw.http.bearer import bearer
 from nproxy_mw.http.json_bodies import CREDENTIALS
 from nproxy_mw.http.messages import Response
-from nproxy_mw.middleware.management.calls import DONE, Call, bearer, reply
+from nproxy_mw.middleware.management.calls import DONE, Call, reply
 from nproxy_mw.middleware.management.operations import ForUsers, Operation
 from nproxy_mw.middleware.management.reading import PAGE_SCHEMA, limit_in
 from nproxy_mw.middleware.management.schemas import (

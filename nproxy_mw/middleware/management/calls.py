@@ -116,12 +116,6 @@ def called_by(principal: Principal, environ: WSGIEnvironment) -> Actor:
     return actor_of(context, environ)
 
 
-def bearer(environ: WSGIEnvironment) -> str:
-    """Returns the secret that a request carries as a Bearer, or an empty text."""
-    scheme, _, secret = environ.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
-    return secret.strip() if scheme.lower() == "bearer" else ""
-
-
 def reply(document: Any, status: int = 200) -> Response:
     """Returns *document* as JSON that nobody may keep."""
     return json_response(document, status, NO_STORE)

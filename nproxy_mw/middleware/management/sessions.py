@@ -1,24 +1,19 @@
-"""How an administrator of a standalone server signs in and out, and how a request names its session.
-
-A session travels only in the Authorization header. Cookies are ignored, so that a page of another site cannot use the
-session of a browser.
-"""
+"""The calls by which an administrator of a standalone server signs in and out."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nproxy_mw.access import ANONYMOUS, Principal, User
+from nproxy_mw.access import ANONYMOUS, Principal
 from nproxy_mw.accounts.sessions import SessionStore
-from nproxy_mw.errors import Unauthenticated
+from nproxy_mw.http.bearer import bearer
 from nproxy_mw.http.json_bodies import CREDENTIALS
 from nproxy_mw.http.messages import Response
-from nproxy_mw.middleware.management.calls import DONE, Call, bearer, called_by, read_document, reply
+from nproxy_mw.middleware.management.calls import DONE, Call, called_by, read_document, reply
 from nproxy_mw.middleware.management.operations import ForUsers, Operation, Public
 from nproxy_mw.middleware.management.schemas import CREDENTIAL, an_object, ref
 from nproxy_mw.rules.values import InvalidFields
 from nproxy_mw.times import timestamp
-from nproxy_mw.token_format import looks_like_ours
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -28,22 +23,12 @@ if TYPE_CHECKING:
 LONGEST = 1024  # characters of a name or a password that are looked at
 
 
-class SignedIn:
-    """The `Authenticator` of a server that has its own administrators, and keeps their *sessions*."""
+class SessionCalls:
+    """Begins and ends the *sessions* of *administrators*."""
 
     def __init__(self, administrators: AdministratorStore, sessions: SessionStore) -> None:
         self.administrators = administrators
         self.sessions = sessions
-
-    def __call__(self, environ: WSGIEnvironment) -> User | None:
-        secret = bearer(environ)
-        if looks_like_ours(secret):
-            raise Unauthenticated(
-                "An API token does not open the management API: sign in with POST /api/v1/sessions.",
-                code="not-a-session",
-            )
-        name = self.sessions.find(secret)
-        return self.administrators.find(name) if name is not None else None
 
     def sign_in(self, environ: WSGIEnvironment) -> Response:
         """Creates a session for a name and its password."""
