@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nproxy_mw.access import Actor
+from nproxy_mw.audit.day_counts import DayCounts, open_day_counts
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import StorageUnavailable
 from nproxy_mw.ledger.recorder import Ledger
@@ -48,6 +49,7 @@ class Organization:
     id: str
     storage: Storage
     trail: Trail
+    day_counts: DayCounts
     settings: SettingsStore
     exception_requests: ExceptionRequestStore
     tokens: TokenStore
@@ -94,6 +96,7 @@ def open_organization(
         id=org,
         storage=own,
         trail=trail,
+        day_counts=open_day_counts(storage, own, org, folder=search_folder and search_folder / "days", clock=clock),
         settings=settings,
         exception_requests=ExceptionRequestStore(own, trail=trail, settings=settings, clock=clock),
         tokens=TokenStore(own, trail=trail, settings=settings, clock=clock),

@@ -8,16 +8,19 @@ from argparse import Namespace
 
 import pytest
 from support.client import Client
+from support.impatient import eventually
+from support.publications import publish
 from support.registry import ACTOR
 
 from nproxy_mw import organization_at
-from nproxy_mw.cli import greeting, late_dashboard, serve
+from nproxy_mw.cli import greeting, late_dashboard, serve, warming
 from nproxy_mw.cli.addresses import Bind, ChosenUpstream
 from nproxy_mw.cli.options import UsageError
 from nproxy_mw.cli.serving import Serving, prepare
 from nproxy_mw.cli.stores import open_organizations
 from nproxy_mw.errors import StorageUnavailable, UpstreamUnavailable
 from nproxy_mw.hosting.administration import administrators_of
+from nproxy_mw.middleware.dashboard import rendering
 from nproxy_mw.middleware.dashboard.assets import ASSETS
 from nproxy_mw.middleware.tenants import ByHost, ByPath, FixedOrg
 from nproxy_mw.orgs.seal import Seal
@@ -70,6 +73,59 @@ def test_pages_are_there_when_somebody_wants_one(store):
     assert b"Sign in" in browser.get("/-/dashboard/sign-in").body
     assert Client(app).get(f"/-/dashboard/{next(iter(ASSETS))}").status == 200
     assert Client(app).get("/-/ping").status == 200
+
+
+def test_every_template_is_compiled_before_somebody_wants_a_page(store):
+    """The first page fills in what is there."""
+    one = serving(store)
+    prepare(one)
+    cache, templates = rendering._environment.cache, rendering._environment.list_templates()
+    assert cache is not None
+    cache.clear()
+    warming.warm(one, is_first=True)
+    assert len(templates) > 20
+    assert {name for _, name in cache} >= set(templates)
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_first_worker_brings_an_index_up_to_date(store, is_first):
+    """What came while no server ran, without an event, is in it before anybody asks."""
+    one = serving(store, scope=("@acme",))
+    prepare(one)
+    organization = one.organizations().open("default")
+    publish(organization, "@acme/utils", "1.0.0")
+    database = organization.search_index.database
+    organization.search_index.amount()
+    with database.writing() as connection:
+        connection.execute("DELETE FROM packages")
+        connection.execute("UPDATE state SET compared = 1")
+    warming.warm(one, is_first=is_first)
+
+    def indexed():
+        with database.reading() as connection:
+            return connection.execute("SELECT name FROM packages").fetchall()
+
+    if is_first:
+        assert eventually(lambda: indexed() == [("@acme/utils",)])
+    else:
+        assert indexed() == []
+
+
+def test_nobody_gets_an_index_who_did_not_ask_for_one(store):
+    """A server whose packages are never searched or listed does not read them all."""
+    one = serving(store)
+    prepare(one)
+    warming.warm(one, is_first=True)
+    assert not one.organizations().open("default").search_index.database.exists()
+
+
+def test_pages_that_cannot_be_made_ready_are_a_line_in_the_log(store, caplog):
+    """The server serves on, and the first request tries again."""
+    one = serving(store)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(late_dashboard, "make_ready", lambda: 1 / 0)
+        warming.warm(one, is_first=True)
+    assert "the first one takes longer" in caplog.text
 
 
 def test_typo_makes_no_organization(store):

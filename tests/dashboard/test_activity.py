@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from support.browser import HOME, Browser
 from support.hosting import PlatformFixture
+from support.packages import memory
 from support.publications import publish
 from support.registry import ACTOR
 
+from nproxy_mw.audit import index
+from nproxy_mw.audit.day_counts import DayCounts
+from nproxy_mw.audit.events import Stamp
 from nproxy_mw.ledger.recorder import Ledger
 from nproxy_mw.middleware.dashboard import activity
 from nproxy_mw.middleware.dashboard.activity import DAYS, ActivityCounts
@@ -41,6 +46,34 @@ def test_days_are_counted(tenants: PlatformFixture, ann: Browser) -> None:
     assert "5 installs, as a table" in page.text
     assert "1 version, as a table" in page.text
     assert "score 0 2" in page.text
+
+
+def test_day_that_is_over_is_counted_once_a_day(tmp_path: Path) -> None:
+    """By all processes of a host together. Yesterday may not be over on another host yet."""
+    now, storage = datetime(2026, 6, 15, 1, tzinfo=UTC), memory()
+    before, yesterday = date(2026, 6, 13), date(2026, 6, 14)
+
+    def counts_at(moment: datetime) -> DayCounts:
+        return DayCounts(storage, "acme", folder=tmp_path / "days", clock=lambda: moment)
+
+    def happens(day: date, number: int) -> None:
+        stamp = Stamp("acme", ACTOR, datetime(day.year, day.month, day.day, 12, number, tzinfo=UTC))
+        index.write(storage, stamp.events([("token.created", {})]))
+
+    for number in (1, 2):
+        for day in (before, yesterday):
+            happens(day, number)
+        counted = [counts_at(now).of(day)["token.created"] for day in (before, yesterday)]
+        assert counted == [1, number]
+    assert counts_at(now + timedelta(hours=23)).of(before) == {"token.created": 1}
+    assert counts_at(now + timedelta(hours=25)).of(before) == {"token.created": 2}
+
+
+def test_a_day_is_counted_where_no_index_can_be_written(tmp_path: Path) -> None:
+    """An index only saves work."""
+    (tmp_path / "days").write_text("a file")
+    counts = DayCounts(memory(), "acme", folder=tmp_path / "days")
+    assert counts.of(date(2026, 1, 1)) == {}
 
 
 def test_a_count_that_is_not_done_is_said(

@@ -148,3 +148,14 @@ def test_odd_documents_have_pages(odd: object) -> None:
     browser = signed_in(tenants)
     for path in ("packages", "packages/@acme/odd", "packages/@acme/odd/1.0.1", "packages/@acme/odd/-/changes/1.0.1"):
         assert browser.get(f"{HOME}/orgs/acme/{path}").status == 200
+
+
+def test_many_organizations_are_listed_in_pages(tenants: PlatformFixture, ann: Browser) -> None:
+    """The page of a platform with hundreds of them stays small."""
+    for number in range(60):
+        tenants.platform.organizations.create(f"team-{number:02}", actor=ACTOR)
+    first = ann.get(f"{HOME}/orgs")
+    second = ann.get(f"{HOME}/orgs?page=2")
+    assert "1–50 of" in first.text
+    assert "team-59" in second.text
+    assert "team-59" not in first.text

@@ -2,8 +2,8 @@
 
 Events are counted by the names of the index's objects, and installs by the index of the ledger. A month of a busy
 organization has a hundred thousand events, which is more than a request may read. So a request begins the count, waits
-a moment for it, and shows what is there. A day that is over is counted once in each process; today is counted anew as
-often as that is cheap.
+a moment for it, and shows what is there. A day that is over is counted once on a host (`DayCounts`); today is counted
+anew as often as that is cheap.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from datetime import date, timedelta
 from functools import partial
 from typing import TypeVar
 
-from nproxy_mw.audit.index import kinds_of
 from nproxy_mw.background import Job
 from nproxy_mw.middleware.dashboard.package_names import PATIENCE
 from nproxy_mw.orgs.organization import Organization
@@ -99,8 +98,8 @@ class _Count:
         for ago in range(DAYS):  # the newest first
             day = today - timedelta(days=ago)
             if day not in self._days or monotonic() >= self._days[day][1]:
-                # The clock of another host may be a little behind, and its yesterday not over.
-                self._days[day] = self._kept(partial(_day, organization, day, installs), monotonic, is_over=ago > 1)
+                is_over = organization.day_counts.is_over(day)
+                self._days[day] = self._kept(partial(_day, organization, day, installs), monotonic, is_over=is_over)
 
     def _kept(self, count: Callable[[], _T], monotonic: Callable[[], float], *, is_over: bool) -> tuple[_T, float]:
         begun = monotonic()
@@ -109,7 +108,7 @@ class _Count:
 
 
 def _day(organization: Organization, day: date, installs: Mapping[date, int]) -> Day:
-    return Day(kinds_of(organization.storage, day), installs.get(day, 0))
+    return Day(organization.day_counts.of(day), installs.get(day, 0))
 
 
 def _by_rule(organization: Organization) -> Mapping[str, Mapping[str, int]]:

@@ -66,7 +66,7 @@ class SearchIndex:
         self._comparison = Job(f"comparison of the search index of {org}", self._run_comparison)
         self._guard = threading.Lock()
         self._pending: set[str] = set()  # changed by this process, and not written to the index
-        self._opened = math.inf
+        self._opened = clock().timestamp()
 
     def search(self, query: Query, *, first: int, size: int, patterns: Sequence[str] = ()) -> FoundPackages:
         """Returns *size* packages that fit *query*, the best first, from the number *first* on.
@@ -91,6 +91,12 @@ class SearchIndex:
     def amount(self) -> StoredAmount:
         """Returns how many packages are stored, and how many bytes they have. Raises as `search`."""
         return self._answer(queries.amount)
+
+    def follow(self) -> None:
+        """Brings an index that there is up to date, before anybody asks. Raises as `search`."""
+        with suppress(IndexGone):
+            if self.database.exists():
+                self._follow()
 
     def changed(self, name: Name, record: Record, revision: Revision | None) -> None:
         """Notes a change that this process has stored. *revision* is None when it is not known which state is stored.

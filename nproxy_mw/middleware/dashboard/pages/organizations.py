@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nproxy_mw.errors import BadRequest, Conflict
 from nproxy_mw.middleware.dashboard.answers import Answer, Page, Redirect
+from nproxy_mw.middleware.dashboard.paging import page_of
 from nproxy_mw.middleware.dashboard.request import PageRequest
 from nproxy_mw.orgs.directory import OrganizationRecord
 
@@ -31,7 +32,8 @@ def create(request: PageRequest) -> Answer:
 
 def _list(request: PageRequest, problem: str = "") -> Page:
     values = {
-        "organizations": [(one, request.site.registry_url(request.environ, one.id)) for one in _seen(request)],
+        "page": page_of(_seen(request), request.query.text("page")),
+        "url_of": lambda org: request.site.registry_url(request.environ, org),
         "problem": problem,
         "id": request.form.text("id"),
         "name": request.form.text("name"),
