@@ -9,16 +9,19 @@ before they are overwritten.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import count
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 from nproxy_mw.access import Actor
 from nproxy_mw.audit.dirty import Cover
 from nproxy_mw.audit.events import AuditedChange, Stamp
 from nproxy_mw.audit.trail import Trail
-from nproxy_mw.errors import NproxyError
+from nproxy_mw.errors import NproxyError, StorageUnavailable
 from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.port import Storage
@@ -56,7 +59,7 @@ class AuditedObject:
             ClientError: whatever *step* raises.
         """
         with self.trail.dirty.covering() as cover:
-            change = _RecordedChange(self.trail, self.trail.stamp(actor), step, cover)
+            change = _RecordedChange(self.trail, self.trail.stamp(actor), step, cover, self.trail.append_pending)
             documents.change(self.storage, self.key, change.next, is_done=change.is_done)
             if change.after is not None:
                 self._append(change.events)
@@ -70,14 +73,54 @@ class AuditedObject:
             _log.warning("%s was changed, and the audit trail does not show it yet: %s", self.key, error)
 
 
+Change: TypeAlias = Callable[[str, Step], dict[str, Any] | None]
+"""Changes the object under a key; returns it as it was written, or None when the step wrote nothing."""
+
+
+@contextmanager
+def changing_many(storage: Storage, trail: Trail, actor: Actor) -> Iterator[Change]:
+    """Makes changes of many objects, each with one event, which are appended to the trail together at the end.
+
+    So the chain is read and written once, not once for each object. Within, the changes may be made by several threads.
+    Each is made as soon as its object is written, and raises as `AuditedObject.change`. A crash before the end leaves
+    pending events in all of them.
+    """
+    shared, numbers, recorded = trail.stamp(actor), count(), list[Json]()
+    with trail.dirty.covering() as cover:
+        cover.begin()
+
+        def change(key: str, step: Step) -> dict[str, Any] | None:
+            # Events of one moment with successive ids are one object in the index.
+            stamp = replace(shared, nonce=shared.nonce + next(numbers))
+            one = _RecordedChange(trail, stamp, step, cover, recorded.extend)
+            try:
+                documents.change(storage, key, one.next, is_done=one.is_done)
+            except StorageUnavailable:  # it may have been written
+                trail.dirty.spoil()
+                raise
+            recorded.extend(one.events if one.after is not None else ())
+            return one.after
+
+        yield change
+        try:
+            trail.append_pending(sorted(recorded, key=itemgetter("id")))
+        except NproxyError as error:
+            trail.dirty.spoil()
+            _log.warning("events that the audit trail does not show yet: %d: %s", len(recorded), error)
+
+
 @dataclass(slots=True)
 class _RecordedChange:
-    """The attempts of one change. *after* and *events* are those of the last attempt."""
+    """The attempts of one change. *after* and *events* are those of the last attempt.
+
+    *append_pending* is given the events of the object before; it returns how many of them it appended.
+    """
 
     trail: Trail
     stamp: Stamp
     step: Step
     cover: Cover
+    append_pending: Callable[[Sequence[Json]], int | None]
     after: dict[str, Any] | None = None
     events: Sequence[Json] = field(default=())
     completed: dict[str, Any] | None = None  # an object that stays, after its pending events were appended
@@ -85,7 +128,7 @@ class _RecordedChange:
     def next(self, before: dict[str, Any] | None) -> dict[str, Any] | None:
         change = self.step(before, self.stamp.time)
         self.events = self.stamp.events(change.facts)
-        appended = self.trail.append_pending(_events_of(before)) if before else 0
+        appended = self.append_pending(_events_of(before)) if before else 0
         if change.after is None:
             self.after, self.completed = None, before if appended else None
         else:

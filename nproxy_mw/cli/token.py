@@ -62,7 +62,7 @@ def _create(parsed: Parsed) -> int:
 
 
 def _list(parsed: Parsed) -> int:
-    now = datetime.now(UTC)
+    now, found = datetime.now(UTC), organization_of(parsed).tokens.listing(revoked=parsed.all)
     rows = [
         (
             token.id,
@@ -74,11 +74,13 @@ def _list(parsed: Parsed) -> int:
             timestamp(token.last_used_at) if token.last_used_at else "never",
             _state(token, now),
         )
-        for token in organization_of(parsed).tokens.list(revoked=parsed.all)
+        for token in found.tokens
     ]
     titles = ("ID", "NAME", "SCOPES", "ONLY FOR", "CREATED", "EXPIRES", "LAST USED", "STATE")
     print_table(titles, rows, empty="There are no tokens yet: create one with 'nproxy-mw token create'.")
-    return 0
+    for one in found.unreadable:
+        print(f"The record of token {one} is damaged: 'nproxy-mw check' says more.", file=sys.stderr)
+    return 1 if found.unreadable else 0
 
 
 def _revoke(parsed: Parsed) -> int:

@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeAlias
 from nproxy_mw.errors import NproxyError
 from nproxy_mw.firewall.advisories import NO_FINDINGS, advised, own_advisories
 from nproxy_mw.firewall.policies import Policies
+from nproxy_mw.firewall.standing import StandingDecisions
 from nproxy_mw.intelligence.combined import known_alerts, learned
 from nproxy_mw.npm.audits import OwnAdvisories, OwnAdvisory
 from nproxy_mw.npm.documents import Document
@@ -49,7 +50,7 @@ class Firewall:
     *judgments* keep decisions; if it is None, this process keeps its own. *observations* are what was seen of packages;
     if it is None, nothing was. *kept* returns a packument that is kept, and asks nobody. *log* records decisions; if it
     is None, nobody does. Clients read `source`; `unruled` is the same before any rule, for people who decide about a
-    hold.
+    hold. `standing` is what the rules say of many packages at once.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Firewall:
             decided=self._decided,
             clock=clock,
         )
+        self.standing = StandingDecisions(self.source, policies, self._kept_decision, clock)
 
     def explain(self, name: Name, version: str = "") -> dict[str, Any]:
         """Returns why a version is allowed or held, or what holds for the whole package when *version* is empty.
@@ -119,15 +121,6 @@ class Firewall:
         for change in _changes(then, knowledge_at(knowledge, moment), present, other):
             if change.version == version:
                 yield replace(change, at=moment)
-
-    def standing(self, packages: Iterable[str]) -> dict[str, Decision]:
-        """Returns the decisions about *packages* that were made and still hold. Nothing is asked, or decided anew."""
-        policy, found = self.policies(), dict[str, Decision]()
-        for package in packages:
-            judged = self.source.holding(parse_name(package), policy)
-            if judged is not None:
-                found[package] = judged.decision
-        return found
 
     @property
     def has_advisories(self) -> bool:

@@ -18,8 +18,8 @@ from nproxy_mw.times import timestamp
 class FetchedPackage:
     """One package. *newest* is the highest version that was fetched, *position* where it stands in the list.
 
-    *decision* is what the rules make of the package; None when nothing was decided since it was asked for last, or
-    since something changed.
+    *decision* is what the rules make of the package; None when it is not decided yet, or nothing of the package is
+    kept to decide by.
     """
 
     name: str
@@ -83,7 +83,7 @@ def fetched_page(
     """
     found = index.page(replace(asked, size=asked.size + 1, scopes=internal_scopes))
     shown = found.packages[: asked.size]
-    decisions = firewall.standing(one.name for one in shown) if firewall else {}
+    decisions = firewall.standing.of(one.name for one in shown) if firewall else {}
     packages = [_fetched(one, decisions) for one in shown]
     return FetchedPage(
         packages,

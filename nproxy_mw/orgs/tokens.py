@@ -10,14 +10,15 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from hmac import compare_digest
 
 from nproxy_mw import token_format
 from nproxy_mw.access import Actor, Grant, Principal
-from nproxy_mw.audit.audited import AuditedObject
+from nproxy_mw.audit.audited import AuditedObject, changing_many
 from nproxy_mw.audit.events import AuditedChange
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Changed, Conflict, Missing, NotFound, NproxyError
@@ -26,6 +27,7 @@ from nproxy_mw.orgs import token_records
 from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.orgs.token_records import ID_LENGTH, TokenRecord, check_expiry, check_grants, check_name, named
 from nproxy_mw.restrictions import UNRESTRICTED, Restrictions
+from nproxy_mw.storage.documents import UnreadableObject
 from nproxy_mw.storage.layout import TOKEN
 from nproxy_mw.storage.port import Revision, Storage
 from nproxy_mw.storage.revisions import RevisionCache
@@ -36,6 +38,14 @@ LAST_USE = timedelta(hours=1)
 
 _HASH = re.compile("[0-9a-f]{64}", re.ASCII)
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenListing:
+    """The *tokens* of an organization, and the ids of those whose records cannot be understood: they open nothing."""
+
+    tokens: list[TokenRecord]
+    unreadable: list[str]
 
 
 class TokenStore:
@@ -84,13 +94,27 @@ class TokenStore:
         return secret, record
 
     def list(self, *, revoked: bool = False) -> list[TokenRecord]:
-        """Returns the tokens, newest first: expired ones too, revoked ones only with *revoked*."""
-        records = [record for record in self._all() if revoked or record.revoked_at is None]
-        return sorted(records, key=lambda record: (record.created_at, record.hash), reverse=True)
+        """Returns the tokens as `listing` does, without those whose records cannot be understood: they open nothing."""
+        return self.listing(revoked=revoked).tokens
+
+    def listing(self, *, revoked: bool = False) -> TokenListing:
+        """Returns the tokens, newest first: expired ones too, revoked ones only with *revoked*.
+
+        Raises:
+            StorageUnavailable: the storage cannot be read.
+        """
+        found = list(self._all())
+        records = [one for one in found if isinstance(one, TokenRecord) and (revoked or one.revoked_at is None)]
+        records.sort(key=lambda record: (record.created_at, record.hash), reverse=True)
+        return TokenListing(records, sorted(one for one in found if isinstance(one, str)))
 
     def with_ids(self, ids: Container[str]) -> dict[str, TokenRecord]:
-        """Returns the tokens that have one of *ids*, by their ids; revoked ones, too. The others are not read."""
-        return {record.id: record for record in self._all(lambda found: found[:ID_LENGTH] in ids)}
+        """Returns the tokens that have one of *ids*, by their ids; revoked ones, too. The others are not read.
+
+        One whose record cannot be understood is left out.
+        """
+        found = self._all(lambda digest: digest[:ID_LENGTH] in ids)
+        return {record.id: record for record in found if isinstance(record, TokenRecord)}
 
     def revoke(self, token_id: str, *, actor: Actor) -> None:
         """Ends a token, named by its identifier or its whole hash, and records it.
@@ -104,9 +128,23 @@ class TokenStore:
         try:
             was_revoked = self._records.get(TOKEN.key(digest)).revoked_at is not None
         except Missing:
-            raise _unknown() from None
+            raise unknown_token() from None
         if self._object(digest).change(_revoked, actor) is None and was_revoked:
-            raise _unknown()
+            raise unknown_token()
+
+    @contextmanager
+    def revoking(self, actor: Actor) -> Iterator[Callable[[str], None]]:
+        """Ends many tokens, each named by its whole hash as in `revoke`, from several threads if need be.
+
+        Each is ended at once. Their events are appended to the trail together, at the end.
+        """
+        with changing_many(self.storage, self.trail, actor) as change:
+
+            def revoke(digest: str) -> None:
+                if change(TOKEN.key(digest), _revoked) is None:
+                    raise unknown_token()
+
+            yield revoke
 
     def hashes(self) -> Iterator[str]:
         """Yields the hashes of all tokens, revoked ones too."""
@@ -157,15 +195,18 @@ class TokenStore:
     def _hash_of(self, token_id: str) -> str:
         hashes = [found for found in self.hashes() if found[:ID_LENGTH] == token_id]
         if len(hashes) != 1:
-            raise _unknown()
+            raise unknown_token()
         return hashes[0]
 
-    def _all(self, is_wanted: Callable[[str], bool] = lambda found: True) -> Iterator[TokenRecord]:
+    def _all(self, is_wanted: Callable[[str], bool] = lambda found: True) -> Iterator[TokenRecord | str]:
+        """Yields the tokens, and the id of one whose record cannot be understood."""
         for found in filter(is_wanted, self.hashes()):
             try:
                 yield self._records.get(TOKEN.key(found))
             except Missing:
                 continue
+            except UnreadableObject:
+                yield found[:ID_LENGTH]
 
 
 class StaticTokens:
@@ -187,7 +228,8 @@ class StaticTokens:
         return self._principals.get(token_format.digest(secret))
 
 
-def _unknown() -> NotFound:
+def unknown_token() -> NotFound:
+    """Returns what is raised for a token that is not there, or not any more."""
     return NotFound("There is no token with that id: list the tokens to see theirs.", code="unknown-token")
 
 

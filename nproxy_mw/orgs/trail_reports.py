@@ -5,7 +5,7 @@ Both are bounded, because a page or a call of the management API waits for them;
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain, islice
@@ -33,9 +33,13 @@ MAX_VERIFIED = 2000
 
 MAX_FINDINGS = 100
 
-COLUMNS = ("time", "event", "package", "version", "by", "tokenHash", "ip", "userAgent", "requestId", "id")
+MORE = "more"
+"""The column with all that an event says beyond `SHARED`."""
 
-_SHOWN = frozenset({*COLUMNS, "org", "previous", "hash"})
+SHARED = ("time", "event", "package", "version", "by", "tokenHash", "ip", "userAgent", "requestId", "id")
+COLUMNS = (*SHARED, MORE)
+
+_SHOWN = frozenset({*SHARED, "org", "previous", "hash"})
 
 
 class ExportFormat(StrEnum):
@@ -59,8 +63,8 @@ class ExportFormat(StrEnum):
 class TrailExport:
     """A body with the newest events of *trail*, read and written page by page while it is sent.
 
-    The first page is read at once, so that a storage that cannot be read is an error and no broken file. *after* and
-    *filters* are those of `Trail.page`.
+    The first page is read at once, so that a storage that cannot be read is an error and no broken file. *columns* are
+    those of CSV; *after* and *filters* are those of `Trail.page`.
 
     Raises:
         BadRequest: *after* is no cursor.
@@ -68,20 +72,31 @@ class TrailExport:
     """
 
     def __init__(
-        self, trail: Trail, kind: ExportFormat, *, after: str | None = None, limit: int = MAX_EXPORT, **filters: Any
+        self,
+        trail: Trail,
+        kind: ExportFormat,
+        *,
+        columns: Sequence[str] = COLUMNS,
+        after: str | None = None,
+        limit: int = MAX_EXPORT,
+        **filters: Any,
     ) -> None:
         pages = _pages(trail, after, limit, filters)
         self._pages = chain([next(pages, [])], pages)
         self._kind = kind
+        self._columns = columns
 
     def __iter__(self) -> Iterator[bytes]:
         if self._kind is ExportFormat.CSV:
-            yield csv_rows([[*COLUMNS, "more"]])
+            yield csv_rows([self._columns])
         for events in self._pages:
-            yield json_lines(events) if self._kind is ExportFormat.JSON else csv_rows(map(_cells, events))
+            yield json_lines(events) if self._kind is ExportFormat.JSON else csv_rows(map(self._cells, events))
 
     def close(self) -> None:
         """Ends nothing: between two pages nothing is open."""
+
+    def _cells(self, event: Json) -> list[Any]:
+        return [more_of(event) if column == MORE else event.get(column, "") for column in self._columns]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +130,17 @@ def verified(trail: Trail, keys: KeyStore, *, actor: Actor) -> TrailVerdict:
 def more_of(event: Json) -> str:
     """Returns what an event says beyond the columns that all of them have."""
     rest = {key: value for key, value in event.items() if key not in _SHOWN}
-    if all(isinstance(value, str) for value in rest.values()):
-        return ", ".join(f"{key}: {value}" for key, value in rest.items())
+    texts = {key: _text(value) for key, value in rest.items()}
+    if all(text is not None for text in texts.values()):
+        return ", ".join(f"{key}: {text}" for key, text in texts.items())
     return orjson.dumps(rest).decode()
 
 
-def newest(trail: Trail, *, limit: int = MAX_EXPORT, **filters: Any) -> Iterator[Json]:
-    """Yields up to *limit* events, newest first, with the *filters* of `Trail.page`. Raises as that."""
-    return chain.from_iterable(_pages(trail, None, limit, filters))
-
-
-def _cells(event: Json) -> list[Any]:
-    return [*(event.get(column, "") for column in COLUMNS), more_of(event)]
+def _text(value: object) -> str | None:
+    """A text, a number or a list of texts as people read it; None for what has more inside."""
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return " ".join(value)
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
 def _pages(trail: Trail, cursor: str | None, limit: int, filters: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:

@@ -174,19 +174,19 @@ class Ruled:
         seen, held = self.observed(history.name), self.dependencies.held(history, policy)
         return policy.knowledge(history, self.clock(), seen, held)
 
-    def _state(self, name: Name, policy: Policy, seen: Observation | None = None) -> str:
-        """Names all that a decision is made from beside the packument."""
+    def state(self, name: Name, policy: Policy, seen: Observation | None = None) -> str:
+        """Names all that a decision is made from beside the packument. *seen*: see `decision`."""
         observed = (self.observed(str(name)) if seen is None else seen).state
         return f"{policy.state}/{observed}" if observed else policy.state
 
     def holding(self, name: Name, policy: Policy, seen: Observation | None = None) -> Judged | None:
         """Returns the last decision about a package if it still holds, of whatever revision. *seen*: see `decision`."""
         judged = self.judgments.find(str(name))
-        return judged if judged is not None and judged.holds(self._state(name, policy, seen), self.clock()) else None
+        return judged if judged is not None and judged.holds(self.state(name, policy, seen), self.clock()) else None
 
     def _judged(self, name: Name, document: Document, policy: Policy, now: datetime) -> Judged:
         """Returns the decision about *document*: one that is kept, or a new one."""
-        before, state = self.judgments.find(str(name)), self._state(name, policy)
+        before, state = self.judgments.find(str(name)), self.state(name, policy)
         for kept in (before, self.judgments.stored(str(name))):
             if kept is not None and kept.revision == document.revision and kept.holds(state, now):
                 return kept

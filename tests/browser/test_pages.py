@@ -67,6 +67,43 @@ def test_every_page_is_accessible(
     assert found == dict.fromkeys(PATHS, ([], 0, []))
 
 
+@pytest.mark.parametrize("java_script_enabled", [True, False], ids=["scripts", "no scripts"])
+def test_the_menu_of_a_phone(opened: Callable[..., Page], java_script_enabled: bool) -> None:
+    """The first screen has the page's own content; a key opens the menu, leads into it, and closes it."""
+    page = opened(
+        "/orgs/acme/overview", viewport={"width": 320, "height": 640}, java_script_enabled=java_script_enabled
+    )
+    menu, settings = page.get_by_role("button", name="Menu"), page.get_by_role("link", name="Settings")
+    expect(settings).not_to_be_visible()
+    assert page.get_by_role("heading", level=1).bounding_box()["y"] < 160  # type: ignore[index]
+    menu.focus()
+    page.keyboard.press("Enter")
+    expect(settings).to_be_visible()
+    if java_script_enabled:
+        assert violations(page) == []
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Overview")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(settings).not_to_be_visible()
+    menu.click()
+    settings.click()
+    expect(page.get_by_role("heading", name="Settings")).to_be_visible()
+
+
+def test_there_is_no_menu_where_there_is_room(opened: Callable[..., Page]) -> None:
+    """The navigation is a column."""
+    page = opened("/orgs/acme/overview")
+    expect(page.get_by_role("link", name="Settings")).to_be_visible()
+    expect(page.get_by_role("button", name="Menu")).not_to_be_visible()
+
+
+def test_a_long_name_leaves_room_for_the_other_columns(opened: Callable[..., Page], tenants: PlatformFixture) -> None:
+    """A token's name of 100 characters without a gap is broken, in the window of a desktop too."""
+    tenants.platform.organization("acme").tokens.create("W" * 100, ["proxy"], actor=ACTOR)
+    page = opened("/orgs/acme/tokens", viewport={"width": 1000, "height": 800})
+    assert cut_tables(page) == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_sign_in_is_accessible(opened: Callable[..., Page], scheme: str) -> None:
     """Before and after a wrong password."""

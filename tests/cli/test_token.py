@@ -225,3 +225,16 @@ def test_other_restrictions_are_refused(store, capsys, option, text, sentence):
     assert main(["token", "create", "--scope", "proxy", option, text, "--storage", store]) == 2
     assert sentence in capsys.readouterr().err
     assert not Path(store).exists()
+
+
+def test_a_damaged_record_does_not_hide_the_others(store, capsys):
+    """They are listed, the damaged one is named on standard error, and the exit code is 1."""
+    create(store, capsys, "--name", "good")
+    out, _ = create(store, capsys, "--name", "bad")
+    digest = token_format.digest(out.strip())
+    (path,) = Path(store).rglob(f"{digest}.json")
+    path.write_text("{")
+    assert main(["token", "list", "--storage", store]) == 1
+    shown = capsys.readouterr()
+    assert "good" in shown.out
+    assert shown.err == f"The record of token {digest[:16]} is damaged: 'nproxy-mw check' says more.\n"

@@ -405,3 +405,24 @@ def test_an_organization_is_created(tenants: PlatformFixture, ann: Browser) -> N
     page = ann.submit(ann.get(f"{HOME}/orgs"), "/orgs", id="gamma", name="Gamma Ltd")
     assert page.path == f"{HOME}/orgs/gamma/settings"
     assert ann.submit(ann.get(f"{HOME}/orgs"), "/orgs", id="gamma").status == 400
+
+
+def test_a_damaged_token_does_not_hide_the_others(filled: PlatformFixture, browser: Browser) -> None:
+    """The list names it beside the others, which can be revoked; the overview and the question before all are there."""
+    tokens = filled.platform.organization("acme").tokens
+    damaged, other = tokens.list()[:2]
+    key = f"orgs/acme/tokens/{damaged.hash}.json"
+    filled.storage.replace(key, b"{", filled.storage.read(key).revision)
+    page = browser.get(f"{ACME}/tokens")
+    assert page.status == 200
+    assert f"The record of 1 token is damaged: {damaged.id}" in " ".join(page.text.split())
+    assert other.name in page.text
+    assert f"{ACME}/tokens/{damaged.id}/revoke" not in page.links
+    assert browser.get(f"{ACME}/overview").status == 200
+    assert "1 more token is damaged" in browser.get(f"{ACME}/tokens/revoke-all").text
+    assert browser.get(f"{ACME}/tokens/{damaged.id}/revoke").status == 404
+    browser.submit(browser.get(f"{ACME}/tokens/{other.id}/revoke"))
+    assert other.id not in [one.id for one in tokens.list()]
+    page = browser.submit(browser.get(f"{ACME}/tokens/revoke-all"), confirm="acme")
+    assert page.status == 503
+    assert f"{damaged.id} An object in the storage is damaged" in page.text

@@ -317,6 +317,28 @@ def test_chosen_tokens_are_revoked_after_a_question(town: PlatformFixture, brows
     assert (none.status, "Choose at least one token" in none.text) == (400, True)
 
 
+def test_more_tokens_than_a_page_shows_are_revoked_at_once(town: PlatformFixture, browser: Browser) -> None:
+    """All that fetched it, and no other; each page has at most 60 kB."""
+    acme = town.platform.organization("acme")
+    ids = [acme.tokens.create(f"pipeline {number}", ["proxy"], actor=ACTOR)[1].id for number in range(510)]
+    for one in ids[1:]:
+        acme.ledger.record("axios", "1.0.0", one, "192.0.2.1")
+    acme.ledger.flush()
+    page = find(browser, "axios")
+    assert "of 509 tokens are shown" in page.text
+    assert "Revoke all 509 tokens…" in page.text
+    question = browser.submit(page, "/incident", formaction="/revoke", which="all")
+    assert "509 tokens will open nothing from now on." in question.text
+    assert "of them are named here." in question.text
+    assert "The tokens are revoked." in browser.submit(question, "/revoke", confirm="yes").text
+    assert [one.id for one in acme.tokens.list()] == ids[:1]
+    assert max(len(one.body) for one in (page, question)) <= 60_000
+    nothing = browser.submit(find(browser, "axios"), "/incident", formaction="/revoke", which="all")
+    assert (nothing.status, "Choose at least one token" in nothing.text) == (400, True)
+    unreadable = browser.submit(page, "/incident", formaction="/revoke", which="all", what="@@")
+    assert unreadable.status == 400
+
+
 def test_tokens_that_were_not_revoked_are_named(
     town: PlatformFixture, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:

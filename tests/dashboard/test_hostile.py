@@ -45,7 +45,20 @@ ATTRIBUTES = frozenset(
             "y2",
         )
     }
-    | {*("width", "height", "preserveaspectratio", "data-label", "start", "form", "formaction", "title")}
+    | {
+        *(
+            "width",
+            "height",
+            "preserveaspectratio",
+            "data-label",
+            "start",
+            "form",
+            "formaction",
+            "title",
+            "popover",
+            "popovertarget",
+        )
+    }
 )
 LINK = re.compile(r"(/-/dashboard(/[^\s]*)?|https?://[^\s]+|mailto:[^\s]+|#[\w-]+|\?[^\s]*)")
 

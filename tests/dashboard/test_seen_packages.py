@@ -77,16 +77,42 @@ def test_versions_and_verdicts(fetched: PlatformFixture, browser: Browser) -> No
     assert browser.follow(f"{HOME}/orgs/acme/packages/axios").status == 200
 
 
-def test_version_that_is_held_by_now(fetched: PlatformFixture, browser: Browser) -> None:
-    """It was fetched before; the list says so when the rules changed and decided again."""
-    fetched.platform.organization("acme").settings.block(["axios@1.9.0 # Hijacked."], actor=ACTOR)
-    assert "held" not in browser.get(PAGE).text  # nothing was decided since: a dash
-    assert fetched.client("acme", "proxy").get("/acme/axios/-/axios-1.9.0.tgz").status == 403
+@pytest.fixture
+def kept(upstream: RecordingUpstream, tmp_path: Path) -> PlatformFixture:
+    """A platform that keeps packuments, whose client fetched a package with one held version."""
+    transport = transport_to(upstream.url)
+    assert transport is not None
+    tenants = PlatformFixture(upstream=gateway_to(transport, str(tmp_path / "cache")))
+    assert tenants.client("acme", "proxy").get("/acme/axios/-/axios-1.9.0.tgz").status == 200
+    tenants.platform.organization("acme").ledger.flush()
+    return tenants
+
+
+def test_version_that_is_held_by_now(kept: PlatformFixture, upstream: RecordingUpstream) -> None:
+    """It was fetched before; the list says so right after the rules changed, though no client and no page asked."""
+    browser, asked = signed_in(kept), len(upstream.requests)
+    kept.platform.organization("acme").settings.block(["axios@1.9.0 # Hijacked."], actor=ACTOR)
     page = browser.get(PAGE)
     assert "held now" in page.text
     assert "2 held" in page.text
-    (axios, node) = fetched.manager().get(CALL, query="sort=name").json["packages"][::-1]
-    assert (axios["name"], axios["held"], axios["isNewestHeld"], node["held"]) == ("axios", 2, True, None)
+    (axios,) = kept.manager().get(CALL, query="sort=name").json["packages"]
+    assert (axios["held"], axios["isNewestHeld"]) == (2, True)
+    assert len(upstream.requests) == asked
+    assert kept.client("acme", "proxy").get("/acme/axios/-/axios-1.9.0.tgz").status == 403
+    kept.platform.organization("acme").settings.change(
+        {"rules": {"blocklist": {"mode": "on", "entries": []}}}, actor=ACTOR
+    )
+    assert "1 held" in browser.get(PAGE).text
+
+
+def test_version_of_which_nothing_is_kept(fetched: PlatformFixture, browser: Browser) -> None:
+    """A list asks nobody: after a change of the rules it has a dash, until something asks for the package."""
+    fetched.platform.organization("acme").settings.block(["axios@1.9.0 # Hijacked."], actor=ACTOR)
+    page = browser.get(PAGE)
+    assert "held" not in page.text
+    assert "A dash: nothing is decided yet." in page.text
+    assert fetched.client("acme", "proxy").get("/acme/axios/-/axios-1.9.0.tgz").status == 403
+    assert "2 held" in browser.get(PAGE).text
 
 
 def test_search_and_pages(fetched: PlatformFixture, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
@@ -11,7 +13,7 @@ import pytest
 from support.events import recorded
 
 from nproxy_mw.access import Actor
-from nproxy_mw.audit.audited import AuditedObject
+from nproxy_mw.audit.audited import AuditedObject, changing_many
 from nproxy_mw.audit.events import AuditedChange, verify
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Busy, Changed, Conflict, Exists, StorageUnavailable
@@ -217,3 +219,58 @@ def test_pending_event_is_found_behind_events_of_a_slower_clock(back, clock, mon
     behind.record("a.two", BOB)
     assert trail.append_pending([event]) == 0
     assert recorded(trail) == ["a.one", "a.two"]
+
+
+def test_many_changes_are_appended_together(back, clock):
+    """Each is in its object and in the chain, in one object of the index; the chain is read and written once."""
+    trail = Trail(back, org="acme", clock=clock)
+    with changing_many(back, trail, ANN) as change, ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda number: change(f"tokens/{number}.json", partial(added, word="a")), range(50)))
+    chain = trail.chain()
+    assert verify(chain) == []
+    assert sorted(event["id"] for event in chain) == sorted(one["events"][0]["id"] for one in made)
+    assert len(list(back.list("audit/index"))) == 1
+    assert len(trail.page(event="word.added", limit=100)[0]) == 50
+
+
+def test_many_changes_of_nothing_append_nothing(back):
+    """But what was pending in an object that stays as it is."""
+    trail = Trail(back, org="acme")
+    thing(back).change(partial(added, word="a"), ANN)
+    before = trail.chain()
+    back.delete("audit/administration.json")
+    with changing_many(back, trail, BOB) as change:
+        assert change(KEY, partial(added, word="a")) is None
+    assert [event["id"] for event in trail.chain()] == [event["id"] for event in before]
+
+
+def test_what_ends_among_many_changes_is_appended_later(back):
+    """The objects that were changed keep their events; the next change of one appends them."""
+    trail = Trail(back, org="acme")
+    with suppress(KeyboardInterrupt), changing_many(back, trail, ANN) as change:
+        change(KEY, partial(added, word="a"))
+        raise KeyboardInterrupt
+    assert trail.chain() == []
+    assert len(list(back.list("upkeep/dirty"))) == 1
+    thing(back).change(partial(added, word="b"), BOB)
+    assert [event["word"] for event in trail.chain()] == ["a", "b"]
+
+
+def test_many_changes_stand_while_the_chain_is_out_of_reach(back, caplog):
+    """That is logged, and the mark for the next start stays."""
+    trail = Trail(Faulty(back, 2, times=100), org="acme")  # all but the mark
+    with changing_many(back, trail, ANN) as change:
+        change(KEY, partial(added, word="a"))
+    assert words(back) == ["a"]
+    assert "events that the audit trail does not show yet: 1" in caplog.text
+    trail.dirty.settle()
+    assert len(list(back.list("upkeep/dirty"))) == 1
+
+
+def test_a_lost_answer_among_many_changes_leaves_the_mark(back):
+    """What is not known to be stored may be stored: the next start looks."""
+    trail = Trail(back, org="acme")
+    with changing_many(Faulty(back, 2, "fail", times=100), trail, ANN) as change, pytest.raises(StorageUnavailable):
+        change(KEY, partial(added, word="a"))
+    trail.dirty.settle()
+    assert len(list(back.list("upkeep/dirty"))) == 1

@@ -32,9 +32,10 @@ _OF_NEW = ("name", "scopes", "packages", "addresses", "createdAt", "expiresAt")
 
 
 def list_tokens(call: Call, organization: Tenant) -> Response:
-    """Returns the tokens that are not revoked, newest first."""
+    """Returns the tokens that are not revoked, newest first, and the ids of those whose records are damaged."""
     call.query()
-    return reply({"tokens": [record.to_document() for record in organization.tokens.list()]})
+    found = organization.tokens.listing()
+    return reply({"tokens": [record.to_document() for record in found.tokens], "unreadable": found.unreadable})
 
 
 def create_token(call: Call, organization: Tenant) -> Response:
@@ -125,9 +126,9 @@ OPERATIONS = (
         "GET",
         _PATH,
         "listTokens",
-        "The tokens in use",
+        "The tokens in use, and the ids of those whose records are damaged",
         OfOrganization(list_tokens),
-        an_object({"tokens": a_list(ref("Token"))}),
+        an_object({"tokens": a_list(ref("Token")), "unreadable": a_list(TEXT)}),
     ),
     Operation(
         "POST",

@@ -8,12 +8,11 @@ from typing import Any
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.firewall.events import KINDS
 from nproxy_mw.json_values import Json
-from nproxy_mw.middleware.dashboard.answers import Answer, Page
+from nproxy_mw.middleware.dashboard.answers import Answer, Download, Page
 from nproxy_mw.middleware.dashboard.pages.audit import refuse_future
 from nproxy_mw.middleware.dashboard.request import PageRequest
-from nproxy_mw.middleware.dashboard.tables import csv_file, json_file
 from nproxy_mw.npm.names import MAX_LENGTH
-from nproxy_mw.orgs.trail_reports import newest
+from nproxy_mw.orgs.trail_reports import ExportFormat, TrailExport
 
 LENGTH = 50  # events of a page
 MAX_EXPORT = 10_000  # events of a file
@@ -59,11 +58,9 @@ def show(request: PageRequest) -> Answer:
 
 def export(request: PageRequest) -> Answer:
     """Returns the newest decisions as a file, in CSV or JSON lines."""
-    filters, name = _filters(request), f"{request.parts['org']}-decisions"
-    events = newest(request.organization.trail, limit=MAX_EXPORT, **filters)
-    if request.query.text("format") == "json":
-        return json_file(name, events)
-    return csv_file(name, COLUMNS, ([event.get(column, "") for column in COLUMNS] for event in events))
+    kind = ExportFormat.JSON if request.query.text("format") == ExportFormat.JSON else ExportFormat.CSV
+    body = TrailExport(request.organization.trail, kind, columns=COLUMNS, limit=MAX_EXPORT, **_filters(request))
+    return Download(f"{request.parts['org']}-decisions.{kind.ending}", kind.content_type, body)
 
 
 def _filters(request: PageRequest) -> dict[str, Any]:

@@ -6,7 +6,7 @@ link asks about one package by GET.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -33,6 +33,9 @@ MAX_FOUND = 10_000
 MAX_REASON = 200
 QUESTION_ROOM, TOKEN_ROOM, ROOM = 14_000, 9_000, 26_000
 """Bytes of the question, of the tokens, and of the installs on a page."""
+
+NAME_ROOM = 20_000
+"""Bytes of the names of tokens in the question before they end."""
 
 COLUMNS = ("package", "version", "first", "last", "times", "token", "tokenName", "ip")
 
@@ -88,15 +91,28 @@ def block(request: PageRequest) -> Answer:
 
 
 def revoke(request: PageRequest) -> Answer:
-    """Revokes the tokens that were chosen, once that was confirmed."""
-    tokens, chosen = _tokens(request), request.form.all("chosen")
-    records = [tokens[one] for one in dict.fromkeys(chosen) if _is_in_use(tokens, one)]
+    """Revokes the tokens that were chosen, or all that fetched what the form names, once that was confirmed."""
+    tokens = _tokens(request)
+    records = [tokens[one] for one in dict.fromkeys(_chosen(request)) if _is_in_use(tokens, one)]
     if not records:
         return _found(request, _of_form(request.form), {"chosen": "Choose at least one token that is in use."})
     if request.form.text("confirm") != "yes":
-        return Page("tokens_revoke_chosen.html", "Revoke these tokens?", {"records": records})
+        shown = fitting(records, lambda record: [record.name, " " * 60], NAME_ROOM)
+        return Page("tokens_revoke_chosen.html", "Revoke these tokens?", {"records": records, "shown": shown})
     done = revoke_each(request.organization.tokens, [record.id for record in records], actor=request.actor)
     return partly_revoked(request, done) if done.left else Redirect(request.here("incident"), "chosen-tokens-revoked")
+
+
+def _chosen(request: PageRequest) -> Iterable[str]:
+    """The ids of tokens that a form names, or of all that fetched what it asks about."""
+    if request.form.text("which") != "all":
+        return " ".join(request.form.all("chosen")).split()
+    question = _of_form(request.form)
+    try:
+        found, _ = _installs(request, _suspects(request, question), question)
+    except InvalidFields:  # the page says so
+        return ()
+    return [one.key.token for one in found]
 
 
 def _of_url(query: SentForm) -> Question:

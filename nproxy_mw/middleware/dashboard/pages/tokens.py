@@ -22,6 +22,9 @@ LIFETIMES = {"30": "30 days", "90": "90 days", "365": "1 year", "": "no expiry"}
 
 SOON = timedelta(days=14)
 
+MAX_UNREADABLE = 20
+"""Tokens with damaged records that the page names."""
+
 
 def show(request: PageRequest) -> Answer:
     """Returns the tokens that are not revoked, newest first, and the form for a new one."""
@@ -85,8 +88,11 @@ def partly_revoked(request: PageRequest, done: Revocation) -> Page:
 
 def _list(request: PageRequest, problem: str = "") -> Page:
     now, form = utc_now(), request.form
-    tokens = request.organization.tokens.list()
+    found = request.organization.tokens.listing()
+    tokens = found.tokens
     values = {
+        "unreadable": found.unreadable[:MAX_UNREADABLE],
+        "unreadable_total": len(found.unreadable),
         "page": page_of(tokens, request.query.text("page")),
         "expiring": sum(_expires_soon(token, now) for token in tokens),
         "soon": SOON.days,
@@ -114,12 +120,14 @@ def _expires_soon(token: TokenRecord, now: datetime) -> bool:
 
 
 def _ask_all(request: PageRequest, problem: str = "") -> Page:
-    values = {"number": len(request.organization.tokens.list()), "problem": problem}
+    found = request.organization.tokens.listing()
+    values = {"number": len(found.tokens), "unreadable": len(found.unreadable), "problem": problem}
     return Page("tokens_revoke_all.html", "Revoke all API tokens?", values, 400 if problem else 200)
 
 
 def _found(request: PageRequest) -> TokenRecord:
-    for token in request.organization.tokens.list():
-        if token.id == request.parts["id"]:
-            return token
+    asked = request.parts["id"]
+    token = request.organization.tokens.with_ids([asked]).get(asked)
+    if token is not None and token.revoked_at is None:
+        return token
     raise NotFound("There is no token with that id: it may be revoked already.", code="unknown-token")
