@@ -57,7 +57,12 @@ class NproxyError(Exception):
 
 
 class ClientError(NproxyError):
-    """The request must change before it can succeed. Never raised itself."""
+    """The request must change before it can succeed. Never raised itself.
+
+    ``see`` is a URL that says more to the one who was refused; empty where there is none.
+    """
+
+    see = ""
 
 
 class BadRequest(ClientError, ValueError):

@@ -82,24 +82,28 @@ def _with_id(start_response: StartResponse, request_id: str) -> StartResponse:
 
 def _response(error: Exception, environ: WSGIEnvironment, request_id: str) -> Response:
     status, headers, document = _explained(error, request_id)
-    headers, sentence = [*NO_STORE, *headers], _refusal(error)
+    headers, sentence = [*NO_STORE, *headers], _refusal(error, LONGEST_NOTICE)
     if sentence:
         headers.append(("npm-notice", sentence))
     response = json_response({**document, "requestId": request_id}, status, headers)
     # npm would print the sentence twice.
     is_npm = environ.get("HTTP_USER_AGENT", "").startswith("npm/")
-    return response if is_npm else replace(response, reason=sentence[:LONGEST_REASON])
+    return response if is_npm else replace(response, reason=_refusal(error, LONGEST_REASON))
 
 
-def _refusal(error: Exception) -> str:
+def _refusal(error: Exception, most: int) -> str:
     """Returns what the person at the terminal should read, fit for a header; empty for what is absent or broken.
+
+    It has at most *most* characters. A URL that says more stands at its end, unless that leaves little of the sentence.
 
     Clients hide the body's ``error``: npm on each 401, where it prints the notice; pnpm and yarn 4 on each refusal of a
     read, where they print the reason phrase.
     """
     if not isinstance(error, ClientError) or isinstance(error, NotFound):
         return ""
-    return "".join(character if " " <= character <= "~" else "?" for character in error.message[:LONGEST_NOTICE])
+    more = f" See {error.see}" if error.see and len(error.see) < most // 2 else ""
+    text = error.message[: most - len(more)] + more
+    return "".join(character if " " <= character <= "~" else "?" for character in text)
 
 
 def _explained(error: Exception, request_id: str) -> tuple[int, Headers, dict[str, Any]]:

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Raw
 
 from nproxy_mw.errors import NotFound
+from nproxy_mw.npm.routes import explain_url
 from nproxy_mw.npm.scripts import NO_SCRIPTS, scripts_of
 from nproxy_mw.npm.slices import Members, Packument, as_text, as_time, members_of
 
@@ -44,8 +45,9 @@ _INSTALLED = (
 _ABBREVIATED = (*_INSTALLED, "devDependencies", "_npmUser")
 # What npm's Arborist resolves by or writes into a lockfile (npm 11).
 _SLIM = (*_INSTALLED, "_id", "license", "workspaces")
+RESTRICTIONS = "policyRestrictions"
 # npm-pick-manifest reads the last two: versions that a policy holds back, and staged ones.
-_SLIM_TOP = ("_id", "name", "time", "modified", "policyRestrictions", "stagedVersions")
+_SLIM_TOP = ("_id", "name", "time", "modified", RESTRICTIONS, "stagedVersions")
 _TRUE = Raw(b"true")
 _ATTESTATIONS = "/-/npm/v1/attestations/"
 
@@ -59,7 +61,10 @@ def written(packument: Packument, form: Form, base_url: str) -> bytes:
         version: {**choose(manifest), "dist": place.dist(version, manifest["dist"])}
         for version, manifest in packument.versions.items()
     }
-    return _encode({**_TOP[form](packument.members), "dist-tags": pointing_tags(packument), "versions": versions})
+    top = dict(_TOP[form](packument.members))
+    if packument.withheld and RESTRICTIONS in top:
+        top[RESTRICTIONS] = _with_link(top[RESTRICTIONS], explain_url(base_url, packument.name))
+    return _encode({**top, "dist-tags": pointing_tags(packument), "versions": versions})
 
 
 def written_version(packument: Packument, version_or_tag: str, base_url: str) -> bytes:
@@ -85,6 +90,12 @@ def written_members(members: Mapping[str, Raw | str]) -> bytes:
 def pointing_tags(packument: Packument) -> dict[str, str]:
     """Returns the dist-tags that point at a version: one that dangles breaks clients."""
     return {tag: version for tag, version in packument.tags.items() if version in packument.versions}
+
+
+def _with_link(restrictions: Raw, url: str) -> Raw:
+    """Returns what npm prints of held versions, and *url*, which explains them: it prints no other link."""
+    found = msgspec.json.decode(restrictions)
+    return Raw(_encode({**found, "message": f"{found['message']}\nSee {url}"}))
 
 
 class _Places:

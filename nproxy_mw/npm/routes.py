@@ -14,12 +14,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
+from urllib.parse import quote
 
 from nproxy_mw.errors import BadRequest, NotFound
 from nproxy_mw.npm.names import Name, parse_name
 
 EXPLAIN_PATH = "/-/nproxy/explain"
 """Below this, a refusal of the security rules is explained."""
+
+
+def explain_url(base: str, package: str, version: str = "") -> str:
+    """Returns the URL below *base* that explains why versions of a package are held."""
+    return quote("/".join(filter(None, (f"{base}{EXPLAIN_PATH}", package, version))), safe="%/:[]@~!*()+")
 
 
 class Kind(Enum):

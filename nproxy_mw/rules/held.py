@@ -11,7 +11,7 @@ from nproxy_mw.errors import Forbidden
 class Held(Forbidden):
     """403: security rules hold the version, or every version of the package. *rules* has a document per finding.
 
-    ``explain`` is the URL that says why, for the one who was refused; empty where nobody offers it.
+    ``see`` is the URL that explains it; empty where nobody offers it.
     """
 
     code = "held-by-rule"
@@ -21,7 +21,6 @@ class Held(Forbidden):
         self.package = package
         self.version = version
         self.rules = rules
-        self.explain = ""
 
     def headers(self) -> list[tuple[str, str]]:
         names = sorted({str(rule["rule"]) for rule in self.rules})
@@ -29,4 +28,4 @@ class Held(Forbidden):
         return [("X-NProxy-Blocked", str(versions)), ("X-NProxy-Rules", ", ".join(names))]
 
     def details(self) -> dict[str, Any]:
-        return {"rules": list(self.rules)} | ({"explain": self.explain} if self.explain else {})
+        return {"rules": list(self.rules)} | ({"explain": self.see} if self.see else {})

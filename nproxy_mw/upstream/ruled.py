@@ -22,6 +22,7 @@ from nproxy_mw.errors import NotFound
 from nproxy_mw.http.context import CURRENT
 from nproxy_mw.npm.documents import Blob, ByteRange, Document
 from nproxy_mw.npm.facts import History
+from nproxy_mw.npm.forms import RESTRICTIONS
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.routes import Route
 from nproxy_mw.npm.slices import Packument, members_of
@@ -240,7 +241,7 @@ def stripped(packument: Packument, decision: Decision) -> Packument:
     if "time" in members:
         times = members_of(members["time"])
         members["time"] = Raw(msgspec.json.encode({key: raw for key, raw in times.items() if key not in blocked}))
-    members["policyRestrictions"] = Raw(msgspec.json.encode(_restrictions(packument, decision)))
+    members[RESTRICTIONS] = Raw(msgspec.json.encode(_restrictions(packument, decision)))
     return replace(
         packument,
         members=members,

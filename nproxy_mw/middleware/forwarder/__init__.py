@@ -41,10 +41,10 @@ from nproxy_mw.http.renderer import Renderer
 from nproxy_mw.http.sites import base_url
 from nproxy_mw.http.views import Shelf, Views, small_response
 from nproxy_mw.middleware.forwarder.bodies import Upload, by_name
-from nproxy_mw.middleware.forwarder.explaining import explain, explain_url, with_verdicts
+from nproxy_mw.middleware.forwarder.explaining import explain, with_verdicts
 from nproxy_mw.npm.forms import written_members
 from nproxy_mw.npm.names import Name
-from nproxy_mw.npm.routes import Kind
+from nproxy_mw.npm.routes import Kind, explain_url
 from nproxy_mw.npm.slices import Members, list_of
 from nproxy_mw.npm.source import PackageSource
 from nproxy_mw.rules.held import Held
@@ -121,7 +121,7 @@ class Forwarder:
             return with_verdicts(handler(request), request.context)
         except Held as held:
             if self.firewall is not None:
-                held.explain = explain_url(base_url(request.environ, self.public_url), held)
+                held.see = explain_url(base_url(request.environ, self.public_url), held.package, held.version)
             raise
         finally:
             CURRENT.reset(token)

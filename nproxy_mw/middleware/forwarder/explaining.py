@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from urllib.parse import quote
 
 from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.http.context import Context
 from nproxy_mw.http.handlers import Request
 from nproxy_mw.http.messages import NO_STORE, Response, json_response
-from nproxy_mw.npm.routes import EXPLAIN_PATH
-from nproxy_mw.rules.held import Held
 
 
 def explain(firewall: Firewall, request: Request) -> Response:
@@ -27,8 +24,3 @@ def with_verdicts(response: Response, context: Context) -> Response:
     told = [(name, str(count)) for name, count in counts if count]
     rules = ", ".join(sorted({rule for _, rule in context.verdicts}))
     return replace(response, headers=[*response.headers, *told, ("X-NProxy-Rules", rules)])
-
-
-def explain_url(base: str, held: Held) -> str:
-    """Returns the URL below *base* that explains a refusal."""
-    return quote("/".join(filter(None, (f"{base}{EXPLAIN_PATH}", held.package, held.version))), safe="%/:[]@~!*()+")
