@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from nproxy_mw.errors import Missing
-from nproxy_mw.storage.os_errors import translated, unavailable
+from nproxy_mw.storage.os_errors import unavailable
 from nproxy_mw.storage.port import Revision
 
 TEMPORARY = ".new-"
@@ -39,12 +39,14 @@ class DiskOrder:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        with translated():
+        try:
             try:
                 if kind is None:
                     self.wait()
             finally:
                 self._close()
+        except OSError as problem:
+            raise unavailable(problem) from problem
 
     def add_file(self, descriptor: int) -> None:
         """Notes a file that is named before its bytes are there. Its descriptor is closed here."""

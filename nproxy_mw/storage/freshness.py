@@ -15,7 +15,7 @@ from nproxy_mw.storage.generations import Generations
 from nproxy_mw.storage.listing import list_names, list_with_revisions, list_with_times
 from nproxy_mw.storage.port import Revision, Storage, Stored
 from nproxy_mw.storage.prefixed import Prefixed
-from nproxy_mw.storage.series import in_series, stage
+from nproxy_mw.storage.series import Series, in_series, stage
 
 _CAPACITY = 16_384  # keys
 
@@ -105,10 +105,9 @@ class FreshnessCache:
         with self._writing(key):
             stage(self.storage, key, data)
 
-    @contextmanager
-    def series(self) -> Iterator[FreshnessCache]:
-        with in_series(self.storage) as ordered:
-            yield self._over(ordered, self.seconds)
+    def series(self) -> Series:
+        inner = in_series(self.storage)
+        return Series(self._over(inner.storage, self.seconds), inner.order)
 
     def delete(self, key: str) -> None:
         with self._writing(key):

@@ -26,6 +26,7 @@ from nproxy_mw.storage.disk import ABSENT, TEMPORARY, DiskOrder, make_folder, re
 from nproxy_mw.storage.flocks import Flocks
 from nproxy_mw.storage.os_errors import translated
 from nproxy_mw.storage.port import Revision, Stored, check_key, is_key
+from nproxy_mw.storage.series import Series
 
 _LOCK_TIMEOUT = 10.0  # seconds; a holder needs a millisecond
 
@@ -61,13 +62,11 @@ class LocalStorage:
         """Creates an object that nobody looks for yet: see `nproxy_mw.storage.series.stage`."""
         self._create(key, data, is_staged=self._order is not None)
 
-    @contextmanager
-    def series(self) -> Iterator[LocalStorage]:
-        """Yields this storage for writes that reach the disk together: see `nproxy_mw.storage.series`."""
-        with self._ordered() as order:
-            ordered = copy(self)
-            ordered._order = order
-            yield ordered
+    def series(self) -> Series:
+        """Returns a series of writes that reach the disk together: see `nproxy_mw.storage.series`."""
+        ordered = copy(self)
+        ordered._order = order = self._order or DiskOrder(is_durable=self.durable)
+        return Series(ordered, nullcontext() if order is self._order else order)
 
     def adopt(self, key: str, path: Path) -> None:
         """Makes the file at *path*, on the same file system, a new object by a second name. It is not written again.
@@ -83,10 +82,10 @@ class LocalStorage:
 
     def replace(self, key: str, data: bytes, revision: Revision) -> Revision:
         target = self.path_of(key)
-        self._check_revision(key, revision)
+        _check_revision(target, revision)
         with self._ordered() as order, written_beside(target, data, order) as new:
             with self._locked(key):
-                self._check_revision(key, revision)
+                _check_revision(target, revision)
                 os.replace(new.path, target)
                 new.path = ""
             order.add_folder(_folder_of(target))
@@ -169,15 +168,6 @@ class LocalStorage:
         except ABSENT as error:
             raise Missing("There is no such object.") from error
 
-    def _check_revision(self, key: str, revision: Revision) -> None:
-        """Passes when the object is at *revision*; raises `Changed`."""
-        try:
-            found = revision_of(self.path_of(key))
-        except Missing as error:
-            raise Changed("The object is gone.") from error
-        if found != revision:
-            raise Changed("The object has another revision.")
-
     @contextmanager
     def _locked(self, key: str) -> Iterator[None]:
         """Keeps other writers of *key* out."""
@@ -186,6 +176,16 @@ class LocalStorage:
                 yield
         except Busy as error:
             raise StorageUnavailable("The storage did not get to writing in time: its disk is slow.") from error
+
+
+def _check_revision(file: str, revision: Revision) -> None:
+    """Passes when the object in *file* is at *revision*; raises `Changed`."""
+    try:
+        found = revision_of(file)
+    except Missing as error:
+        raise Changed("The object is gone.") from error
+    if found != revision:
+        raise Changed("The object has another revision.")
 
 
 def _link(file: str, target: str, order: DiskOrder) -> None:

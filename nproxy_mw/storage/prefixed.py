@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
 
 from nproxy_mw.storage.listing import list_names, list_with_revisions, list_with_times
 from nproxy_mw.storage.port import Revision, Storage, Stored, check_key
-from nproxy_mw.storage.series import in_series, stage
+from nproxy_mw.storage.series import Series, in_series, stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +43,9 @@ class Prefixed:
     def stage(self, key: str, data: bytes) -> None:
         stage(self.storage, f"{self.prefix}/{check_key(key)}", data)
 
-    @contextmanager
-    def series(self) -> Iterator[Prefixed]:
-        with in_series(self.storage) as ordered:
-            yield Prefixed(ordered, self.prefix)
+    def series(self) -> Series:
+        inner = in_series(self.storage)
+        return Series(Prefixed(inner.storage, self.prefix), inner.order)
 
     def delete(self, key: str) -> None:
         self.storage.delete(f"{self.prefix}/{check_key(key)}")

@@ -7,18 +7,36 @@ stored without what was written before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from types import TracebackType
 from typing import Protocol, cast
 
 from nproxy_mw.storage.port import Storage
 
 
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A block of writes to *storage*; *order* is entered before the first one, and waits for all at its end."""
+
+    storage: Storage
+    order: AbstractContextManager[object]
+
+    def __enter__(self) -> Storage:
+        self.order.__enter__()
+        return self.storage
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.order.__exit__(kind, error, traceback)
+
+
 class HasSeries(Protocol):
     """A storage that can wait once for several writes."""
 
-    def series(self) -> AbstractContextManager[Storage]:
-        """Yields the storage as it is within a series of writes."""
+    def series(self) -> Series:
+        """Returns a series of writes, with the storage as it is within them."""
         ...
 
     def stage(self, key: str, data: bytes) -> None:
@@ -26,22 +44,16 @@ class HasSeries(Protocol):
         ...
 
 
-@contextmanager
-def in_series(storage: Storage) -> Iterator[Storage]:
-    """Yields *storage* for a block whose writes are one series. Without such an ability, each write is stored at once.
+def in_series(storage: Storage) -> Series:
+    """Returns *storage* for a block whose writes are one series. Without such an ability, each write is stored at once.
 
     When the block raises, writes in it may be undone by a power cut, the last ones first.
 
     Raises:
         StorageUnavailable: at the end of the block, something that was written in it may not be stored.
     """
-    if not hasattr(
-        type(storage), "series"
-    ):  # of its class: a wrapper that hands on all attributes must not be left out
-        yield storage
-        return
-    with cast("HasSeries", storage).series() as ordered:
-        yield ordered
+    # Of its class: a wrapper that hands on all attributes must not be left out.
+    return cast("HasSeries", storage).series() if hasattr(type(storage), "series") else Series(storage, nullcontext())
 
 
 def stage(storage: Storage, key: str, data: bytes) -> None:
