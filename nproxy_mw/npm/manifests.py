@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from nproxy_mw.errors import BadRequest
+from nproxy_mw.json_values import dumps
 from nproxy_mw.npm import package_json as corrected
 from nproxy_mw.npm.facts import INSTALL_SCRIPTS
 from nproxy_mw.npm.hosted_git import meaning
@@ -31,6 +32,8 @@ def check_same(manifest: Fields, package: Fields) -> None:
     Raises:
         BadRequest: they differ in what an install does.
     """
+    if _spelled(manifest) == _spelled(package) and manifest.get("version") is not None:
+        return  # as for most packages: nothing needs correcting
     for field, is_same in _FIELDS.items():
         if not is_same(manifest, package):
             raise _differ(field)
@@ -40,6 +43,11 @@ def runs_on_install(package: Fields, contents: Contents) -> bool:
     """Returns whether an install of the package runs something: a script, or node-gyp for a ``*.gyp`` file."""
     scripts = corrected.scripts(package)
     return any(map(scripts.get, INSTALL_SCRIPTS)) or (contents.has_gyp and corrected.builds_by_gyp(package))
+
+
+def _spelled(fields: Fields) -> bytes:
+    """What decides, as JSON: to Python, true is the same as 1."""
+    return dumps([fields.get(field) for field in _DECIDING])
 
 
 def _differ(field: str) -> BadRequest:
@@ -161,3 +169,6 @@ _FIELDS: Mapping[str, Callable[[Fields, Fields], bool]] = {
     "scripts": _none(other_scripts),
     "gypfile": _same_gypfile,
 }
+
+_DECIDING = (*_FIELDS, "bundledDependencies", "directories")
+"""All that the comparisons look at."""
