@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -86,13 +86,14 @@ def parse_value(
     if len(text) > _ATTACHMENT_SIZE:
         text = _ATTACHMENT.sub(partial(_cut, cut, secrets.token_hex(16)), text)
     skeleton = b"".join(_outside_strings(text))
-    if any(_has_digits(MAX_DIGITS + 1, skeleton, at) for at in range(0, len(skeleton), _PIECE)):
+    long_at = [at for at in range(0, len(skeleton), _PIECE) if _has_digits(_LONG, skeleton, at)]
+    if any(_has_digits(MAX_DIGITS + 1, skeleton, at) for at in long_at):
         raise BadRequest(f"{what} has a number of more than {MAX_DIGITS} digits.", code="invalid-json")
     value = _loaded(text, what)
     keys = _count_keys(value, what, max_depth)
     if keys != skeleton.count(b":") and not (equal_twins and _twins_are_equal(text)):
         raise BadRequest(f"{what} has an object with the same key twice; keep one of the two.", code="invalid-json")
-    if not all(-(2**63) <= int(integer) < 2**64 for integer in _long_integers(skeleton)):
+    if long_at and not all(-(2**63) <= int(integer) < 2**64 for integer in _long_integers(skeleton, long_at)):
         raise BadRequest(f"{what} has an integer of more than 64 bits; write it as a string.", code="invalid-json")
     value, count = _put_back(value, cut) if cut else (value, 0)
     if count != len(cut):
@@ -160,13 +161,15 @@ def _has_digits(count: int, skeleton: bytes, at: int) -> bool:
     return b"1" * count in skeleton[at : at + _PIECE + count].translate(_AS_ONES)
 
 
-def _long_integers(skeleton: bytes) -> Iterator[bytes]:
-    """Yields the integers that have more digits than always fit; *skeleton* is valid JSON without its strings."""
-    for at in range(0, len(skeleton), _PIECE):
-        if _has_digits(_LONG, skeleton, at):
-            for match in _LONG_INTEGER.finditer(skeleton, at, at + _PIECE + 2 * MAX_DIGITS):
-                if match.start() < at + _PIECE:
-                    yield match[0]
+def _long_integers(skeleton: bytes, pieces: Iterable[int]) -> Iterator[bytes]:
+    """Yields the integers that have more digits than always fit, of the *pieces* that have so many in a row.
+
+    *skeleton* is valid JSON without its strings.
+    """
+    for at in pieces:
+        for match in _LONG_INTEGER.finditer(skeleton, at, at + _PIECE + 2 * MAX_DIGITS):
+            if match.start() < at + _PIECE:
+                yield match[0]
 
 
 def _twins_are_equal(text: bytes | bytearray) -> bool:
