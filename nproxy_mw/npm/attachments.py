@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from nproxy_mw.errors import BadRequest
@@ -28,8 +28,9 @@ def parse_attachments(name: Name, version: str, value: Any) -> bytes:
     if not isinstance(value, dict):
         raise _refusal("must have an object as its _attachments")
     left = dict(value)
-    tarball = _take(left, name, version, ".tgz")
-    bundle = _take(left, name, version, ".sigstore")
+    stems = (f"{name}-{version}", f"{name.base}-{version}")  # some clients leave the scope out
+    tarball = _take(left, stems, version, ".tgz")
+    bundle = _take(left, stems, version, ".sigstore")
     if tarball is None or left:
         raise _refusal("must have exactly one tarball among its _attachments, named <name>-<version>.tgz")
     if bundle is not None:
@@ -37,9 +38,8 @@ def parse_attachments(name: Name, version: str, value: Any) -> bytes:
     return _decode(tarball)
 
 
-def _take(left: dict[str, Any], name: Name, version: str, suffix: str) -> Mapping[str, Any] | None:
-    """Takes an attachment of that suffix out of *left*. Some clients leave the scope out of its name."""
-    stems = (f"{name}-{version}", f"{name.base}-{version}")
+def _take(left: dict[str, Any], stems: Collection[str], version: str, suffix: str) -> Mapping[str, Any] | None:
+    """Takes the attachment with one of these *stems* and that *suffix* out of *left*."""
     found = [key for key in left if key.endswith(suffix) and _without_build(key.removesuffix(suffix), version) in stems]
     if not found:
         return None

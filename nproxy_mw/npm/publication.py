@@ -25,7 +25,7 @@ from nproxy_mw.npm.digests import Digests, check_claims, digests
 from nproxy_mw.npm.manifests import check_same, runs_on_install
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.tarballs import Contents, inspect
-from nproxy_mw.npm.versions import check_tag, parse_version
+from nproxy_mw.npm.versions import check_tag, precedence_of
 
 MAX_MANIFEST = 4 * 1024 * 1024
 """Bytes of a version's manifest as JSON, without the readme. Every reader of the package loads all its manifests; the
@@ -76,7 +76,7 @@ def parse_publication(name: Name, document: Mapping[str, Any]) -> Publication:
         BadRequest: it contradicts the URL, itself or its tarball, or is not a publish document.
     """
     _check_name(name, document)
-    version, manifest = _only_version(name, document)
+    version, manifest = _only_version(document)
     tags = _tags(version, document)
     tarball = parse_attachments(name, version, document.get("_attachments"))
     found = digests(tarball)
@@ -87,7 +87,7 @@ def parse_publication(name: Name, document: Mapping[str, Any]) -> Publication:
     return Publication(
         name=name,
         version=version,
-        manifest=_cleaned(name, version, manifest, found, contents),
+        manifest=_cleaned(manifest, found, contents),
         tags=tags,
         tarball=tarball,
         integrity=found.integrity,
@@ -113,16 +113,16 @@ def _check_name(name: Name, document: Mapping[str, Any]) -> None:
         raise _refusal("names another package than the URL")
 
 
-def _only_version(name: Name, document: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    versions = _object(document.get("versions"), "versions")
+def _only_version(document: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    name, versions = document["name"], _object(document.get("versions"), "versions")
     if len(versions) != 1:
         raise _refusal("must bring exactly one version")
     ((version, given),) = versions.items()
-    parse_version(version)
-    manifest, text = _object(given, "version"), str(name)
-    if manifest.get("name") != text or manifest.get("version") != version:
+    precedence_of(version)  # parses it; `check_free` asks for the same soon
+    manifest = _object(given, "version")
+    if manifest.get("name") != name or manifest.get("version") != version:
         raise _refusal("has a version whose manifest has another name or version")
-    if manifest.get("_id", f"{text}@{version}") != f"{text}@{version}":
+    if manifest.get("_id", f"{name}@{version}") != f"{name}@{version}":
         raise _refusal("has a version whose _id is not name@version")
     return version, manifest
 
@@ -138,13 +138,13 @@ def _tags(version: str, document: Mapping[str, Any]) -> dict[str, str]:
     return dict(tags)
 
 
-def _cleaned(name: Name, version: str, manifest: dict[str, Any], found: Digests, contents: Contents) -> dict[str, Any]:
+def _cleaned(manifest: dict[str, Any], found: Digests, contents: Contents) -> dict[str, Any]:
     kept = {
         key: value
         for key, value in manifest.items()
         if key != "readme" and key not in _OURS and key not in _LEAKS and not key.startswith("_nproxy")
     }
-    kept["_id"] = f"{name}@{version}"
+    kept["_id"] = f"{kept['name']}@{kept['version']}"
     if contents.has_shrinkwrap:
         kept["_hasShrinkwrap"] = True
     kept["dist"] = {

@@ -102,7 +102,7 @@ def _parts(entry: TarEntry) -> list[str]:
     root, *below = path.split("/")
     if root in ("", ".", "..") or not {"", ".."}.isdisjoint(below):
         raise _refusal("has a path that is absolute, or has an empty part or '..'")
-    parts = [root, *(part for part in below if part != ".")]
+    parts = [root, *filter(".".__ne__, below)]
     if len(parts) == 1 and not entry.is_folder:
         raise _refusal("has a file outside its top folder")
     if len(parts) > 1 and _DRIVE.match(parts[1]):

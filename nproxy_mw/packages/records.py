@@ -70,13 +70,13 @@ class RecordStore:
 
         return settled(read)
 
-    def unavailable(self, name: Name, record: Record, version: str) -> frozenset[str]:
-        """Returns the numbers in *record* that cannot be published again; of its parts, those that may hold *version*.
+    def unavailable(self, name: Name, record: Record, needs: Callable[[PartRef], bool]) -> frozenset[str]:
+        """Returns the numbers in *record* that cannot be published again; of its parts, in those that *needs* accepts.
 
         When a part is gone, the record is an old one. Then its parts are left out.
         """
         try:
-            return merged(record, self.load(name, record, holding(version))).unavailable
+            return merged(record, self.load(name, record, needs)).unavailable
         except PartMissing:
             return record.unavailable
 

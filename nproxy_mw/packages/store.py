@@ -12,7 +12,7 @@ Rules this module keeps:
 
 from __future__ import annotations
 
-import hashlib
+import base64
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -93,9 +93,11 @@ class PackageStore(PackageReader):
         # Before the bytes are stored. A number that is unavailable stays so, even if the record is old.
         known = self.records.kept(name)
         record, _ = known or self._remembered(name)
-        check_free(version, self.records.unavailable(name, record, version) if record else frozenset())
+        needs = holding(version)
+        check_free(version, self.records.unavailable(name, record, needs) if record else frozenset())
         signers = self.signers()
-        file = f"{hashlib.sha512(publication.tarball).hexdigest()[:32]}-{secrets.token_hex(4)}.tgz"
+        digest = base64.b64decode(publication.integrity.removeprefix("sha512-"))
+        file = f"{digest[:16].hex()}-{secrets.token_hex(4)}.tgz"
         step = partial(
             changes.publish,
             publication=publication,
@@ -109,7 +111,7 @@ class PackageStore(PackageReader):
             with in_series(self.storage) as ordered:
                 stage(ordered, TARBALL.key(name, file), publication.tarball)
             with self._covered_series() as series:
-                self._change(series, name, step, actor, needs=holding(version), ask=known is not None)
+                self._change(series, name, step, actor, needs=needs, ask=known is not None)
         except StorageUnavailable:
             # The swap may have been written all the same, or be written yet: a request can outlive the wait for its
             # answer. So the bytes stay, and if no record ever names them, `nproxy-mw gc` finds them.
