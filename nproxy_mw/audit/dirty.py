@@ -172,6 +172,8 @@ class DirtyMarks:
         with self._guard:
             mark.changes -= 1
             mark.is_clean = mark.is_clean and is_clean
+            if len(self._marks) == 1:  # it is still used
+                return
             over = [each for each in self._marks[:-1] if not each.changes]
             self._marks = [each for each in self._marks if each not in over]
         for each in over:

@@ -88,7 +88,7 @@ def changes_in(chain: Iterable[Any]) -> Iterator[list[Json]]:
     """
     change: list[Json] = []
     for event in chain:
-        if not isinstance(event, dict) or not is_cursor(cursor_of(event)):
+        if not isinstance(event, dict) or not _CURSOR.fullmatch(cursor_of(event)):
             continue
         if change and (len(change) == MAX_EVENTS or not _follows(event, change[-1])):
             yield change
@@ -260,7 +260,7 @@ def _shared(change: Sequence[Json], field: str) -> str:
 
 
 def _package(change: Sequence[Json]) -> str:
-    return VARIOUS if any("packages" in event for event in change) else _shared(change, "package")
+    return VARIOUS if "packages" in set().union(*change) else _shared(change, "package")
 
 
 def _encode(change: Sequence[Json]) -> bytes:

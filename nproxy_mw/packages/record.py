@@ -96,7 +96,8 @@ def bytes_of(tarballs: Mapping[str, Json]) -> int:
 
 def encode(record: Record) -> bytes:
     """Returns the record as it is stored. Without parts, every version of this package can read it."""
-    parts = {"versionParts": record.version_parts, "eventParts": record.event_parts} if record.parts else {}
+    has_parts = record.version_parts or record.event_parts
+    parts = {"versionParts": record.version_parts, "eventParts": record.event_parts} if has_parts else {}
     return orjson.dumps(
         {
             "format": FORMAT if parts else documents.FORMAT,
