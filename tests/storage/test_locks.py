@@ -159,6 +159,48 @@ def test_lock_is_not_kept_by_a_forked_child(tmp_path: Path, kind: FileKind) -> N
     assert done.stdout == "free\n"
 
 
+FORKED_BESIDE = """
+import os, sys, threading
+from pathlib import Path
+from nproxy_mw.storage.flocks import Flocks
+from nproxy_mw.storage.locks import FileLocks
+locks = {"FileLocks": FileLocks, "Flocks": Flocks}[sys.argv[2]](Path(sys.argv[1]))
+is_held, is_over = threading.Event(), threading.Event()
+def hold():
+    with locks.hold("a", 5):
+        is_held.set()
+        is_over.wait()
+thread = threading.Thread(target=hold)
+thread.start()
+is_held.wait()
+read, write = os.pipe()
+child = os.fork()
+if child == 0:
+    try:
+        try:
+            with locks.hold("a", 0):
+                os.write(write, b"held by both")
+        except Exception as error:
+            os.write(write, type(error).__name__.encode())
+        with locks.hold("a", 30):
+            os.write(write, b", then free")
+    finally:
+        os._exit(0)
+print(os.read(read, 100).decode(), end="")
+is_over.set()
+os.waitpid(child, 0)
+print(os.read(read, 100).decode())
+"""
+
+
+@FILES
+def test_forked_child_waits_for_a_thread_of_its_parent(tmp_path: Path, kind: FileKind) -> None:
+    """What another thread held at the fork is busy for the child, and free for it when that thread is done."""
+    command = [sys.executable, "-W", "ignore", "-c", FORKED_BESIDE, str(tmp_path), kind.__name__]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "Busy, then free\n"
+
+
 def test_local_storage_keeps_locks_beside_its_objects(tmp_path: Path) -> None:
     """A path and a file URL of one folder mean the same locks, which no listing shows."""
     expected = FileLocks(tmp_path / ".locks" / "names")
