@@ -130,8 +130,8 @@ class Entries:
             last_modified=entry.last_modified,
         )
 
-    def keep(self, key: str, document: Document, checked: float) -> Found:
-        """Stores *document*, in place of the one before, and returns its entry.
+    def keep(self, key: str, document: Document, checked: float, known: Found | None = None) -> Found:
+        """Stores *document*, in place of the one before, and returns its entry. *known* is as for `note`.
 
         Raises:
             StorageUnavailable, Busy: the storage cannot be written to just now.
@@ -147,17 +147,20 @@ class Entries:
         )
         with suppress(Exists):
             self.storage.create(self._body(key, entry.revision), data)
-        return self.note(key, entry)
+        return self.note(key, entry, known)
 
-    def note(self, key: str, entry: Entry) -> Found:
-        """Stores *entry* in place of the one before, and removes a body that it does not name. Raises as `keep`."""
+    def note(self, key: str, entry: Entry, known: Found | None = None) -> Found:
+        """Stores *entry* in place of the one before, and removes a body that it does not name. Raises as `keep`.
+
+        *known* is what was found before, which may be a little old; it is not read again then.
+        """
         bodies = set[str]()
 
         def next_to(before: Entry | None) -> Entry:
             bodies.update([before.revision] if before is not None and before.has_body else [])
             return entry if before is None else msgspec.structs.replace(entry, changed=before.changed)
 
-        found = self._swapped(key, next_to)
+        found = self._swapped(key, next_to, known)
         for revision in bodies - {found.entry.revision}:
             self.drop(key, revision)
         return found
@@ -171,9 +174,10 @@ class Entries:
         with suppress(StorageError):
             self.storage.delete(self._body(key, revision))
 
-    def _swapped(self, key: str, next_to: Callable[[Entry | None], Entry]) -> Found:
+    def _swapped(self, key: str, next_to: Callable[[Entry | None], Entry], known: Found | None = None) -> Found:
         swap = Swap(self.storage, self._entry(key), _decoded, _ENCODER.encode, next_to, lambda found: False)
-        swap.run()
+        is_stored = known is not None and known.revision
+        swap.run(None if known is None else (known.entry, known.revision) if is_stored else (None, None))
         assert swap.written is not None  # noqa: S101 - a swap that writes nothing raises
         return self._found(key, swap.written)
 

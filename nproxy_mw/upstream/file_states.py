@@ -17,7 +17,15 @@ class FileState(NamedTuple):
 def state_of(file: BinaryIO) -> FileState | None:
     """Returns the state of a file of the operating system; None for another one, for which its storage answers."""
     try:
-        status = os.fstat(file.fileno())
+        return state_at(file.fileno())
+    except OSError:
+        return None
+
+
+def state_at(path: str | int) -> FileState | None:
+    """Returns the state of the file at *path*, or of the open descriptor that it is; None when there is none."""
+    try:
+        status = os.stat(path)
     except OSError:
         return None
     return FileState(status.st_ino, status.st_mtime_ns, status.st_size)

@@ -73,8 +73,11 @@ class Judgments:
 
     def find(self, package: str) -> Judged | None:
         """Returns the last decision about a package, whether it still holds or not; None when none is kept."""
-        found = self._memory.get(package)
-        return found if found is not None else self.stored(package)
+        return self.remembered(package) or self.stored(package)
+
+    def remembered(self, package: str) -> Judged | None:
+        """Returns the last decision that this process knows of."""
+        return self._memory.get(package)
 
     def stored(self, package: str) -> Judged | None:
         """Returns the decision that some process of the host stored last, and remembers it."""
@@ -108,7 +111,7 @@ class Judgments:
 
         swap = Swap[Judged | None](self.storage, self._key(package), _decoded, _ENCODER.encode, step, is_done)
         try:
-            swap.run()
+            swap.run((None, None) if known is None else None)  # nothing was there a moment ago
         except (StorageUnavailable, Busy):
             return True
         return swap.written is not None

@@ -164,7 +164,7 @@ class Documents:
         try:
             document = asked.checked(before.revision)
         except ClientError as error:
-            return self._refused(asked, before, error, began)
+            return self._refused(asked, kept, error, began)
         except ServerError as error:
             if not before.has_body:
                 raise
@@ -174,31 +174,32 @@ class Documents:
             return _Known(kept, stale_until=self.now() + STALE)
         if document is None:
             self.count("revalidated")
-            return self._noted(asked, replace(before, checked=began, doubted=0.0))
+            return self._noted(asked, replace(before, checked=began, doubted=0.0), kept)
         self.count("miss")
-        return self._kept(asked, document, began)
+        return self._kept(asked, document, began, kept)
 
-    def _refused(self, asked: Asked, before: Entry, error: ClientError, began: float) -> _Known:
+    def _refused(self, asked: Asked, kept: Found, error: ClientError, began: float) -> _Known:
         """What holds after the upstream refused a document that may be kept here."""
+        before = kept.entry
         doubted = before.doubted or began
         has_just_changed = began - before.changed < SETTLING
         if before.has_body and not has_just_changed and began - doubted < patience_for(error):
             self.count("doubted")
             _log.warning("%s is served although the upstream refuses it now: %s", asked.id, error)
-            return self._noted(asked, replace(before, checked=began, doubted=doubted))
+            return self._noted(asked, replace(before, checked=began, doubted=doubted), kept)
         self.count("negative")
-        return self._noted(asked, refused(error, began))
+        return self._noted(asked, refused(error, began), kept)
 
-    def _kept(self, asked: Asked, document: Document, began: float) -> _Known:
+    def _kept(self, asked: Asked, document: Document, began: float, known: Found | None) -> _Known:
         try:
-            found = asked.entries.keep(asked.key, document, began)
+            found = asked.entries.keep(asked.key, document, began, known)
         except (StorageUnavailable, Busy):  # a full disk: served all the same
             found = Found(Entry(revision=document.revision), UNSTORED)
         return _Known(found, document=document)
 
-    def _noted(self, asked: Asked, entry: Entry) -> _Known:
+    def _noted(self, asked: Asked, entry: Entry, known: Found) -> _Known:
         try:
-            found = asked.entries.note(asked.key, entry)
+            found = asked.entries.note(asked.key, entry, known)
         except (StorageUnavailable, Busy):  # the other processes learn it themselves then
             found = Found(entry, UNSTORED)
         return _Known(found)
@@ -216,7 +217,7 @@ class Documents:
                 began = self.now()
                 document = asked.checked("")
                 assert document is not None  # noqa: S101 - no condition was set
-                self._known.put(asked.id, self._kept(asked, document, began)._replace(document=None))
+                self._known.put(asked.id, self._kept(asked, document, began, found)._replace(document=None))
             return document
 
     def count(self, outcome: str, what: str = "") -> None:

@@ -160,11 +160,11 @@ class Tarballs:
         """The lock, when this request is to lead; otherwise the blob that comes of following."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
-            with suppress(Missing):
-                return self.store.open(tarball.key, None)
             lock = HostLock.take(lock_of(file))
             if lock is not None:
                 return lock
+            with suppress(Missing):
+                return self.store.open(tarball.key, None)
             growing = Growing.follow(file)
             if growing is not None:
                 blob = growing.followed(tarball.digest)

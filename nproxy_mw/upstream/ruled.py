@@ -187,10 +187,11 @@ class Ruled:
 
     def _judged(self, name: Name, document: Document, policy: Policy, now: datetime) -> Judged:
         """Returns the decision about *document*: one that is kept, or a new one."""
-        before, state = self.judgments.find(str(name)), self.state(name, policy)
-        for kept in (before, self.judgments.stored(str(name))):
-            if kept is not None and kept.revision == document.revision and kept.holds(state, now):
+        before, state = self.judgments.remembered(str(name)), self.state(name, policy)
+        for kept in filter(None, (before, self.judgments.stored(str(name)))):
+            if kept.revision == document.revision and kept.holds(state, now):
                 return kept
+            before = before or kept
         with document.alone():
             history = document.history
         decision = judge(history, policy.rules, self.knowledge(history, policy), policy.covers(str(name)))

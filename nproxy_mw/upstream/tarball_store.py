@@ -27,7 +27,7 @@ from nproxy_mw.storage.port import Storage, is_key
 from nproxy_mw.storage.swaps import Swap
 from nproxy_mw.upstream.cache_folder import CacheFolder
 from nproxy_mw.upstream.cache_units import SEALS, TARBALLS
-from nproxy_mw.upstream.file_states import FileState, state_of
+from nproxy_mw.upstream.file_states import FileState, state_at, state_of
 from nproxy_mw.upstream.verifications import Verifications, Verified
 from nproxy_mw.upstream.verifying import Digest, Verifier, digest_of
 
@@ -147,8 +147,14 @@ class TarballStore:
     def _note_written(self, key: str, seal: TarballSeal) -> None:
         """Does so for what this process has just written."""
         if self.verifications is not None:
-            with suppress(Missing, StorageUnavailable), self.storage.open(key) as file:
-                self._note(key, state_of(file), seal)
+            with suppress(Missing, StorageUnavailable):
+                self._note(key, self._state(key), seal)
+
+    def _state(self, key: str) -> FileState | None:
+        if isinstance(self.storage, LocalStorage):
+            return state_at(self.storage.path_of(key))
+        with self.storage.open(key) as file:
+            return state_of(file)
 
     def _verify(self, key: str, file: BinaryIO, state: FileState | None) -> TarballSeal:
         try:
