@@ -109,11 +109,13 @@ class _Places:
     def dist(self, version: str, raw: Raw) -> dict[str, Any]:
         """Returns the ``dist`` of *version* with our URLs in it."""
         number = version.encode()
-        dist: dict[str, Any] = {**members_of(raw), "tarball": Raw(b'%b%b.tgz"' % (self._tarball, number))}
-        attestations = members_of(dist.get("attestations"))
-        # npm asks for the path of this URL at the registry it is configured with.
-        if "url" in attestations:
-            dist["attestations"] = {**attestations, "url": Raw(b'%b%b"' % (self._attestations, number))}
+        dist: dict[str, Any] = members_of(raw)
+        dist["tarball"] = Raw(b'%b%b.tgz"' % (self._tarball, number))
+        if "attestations" in dist:
+            attestations = members_of(dist["attestations"])
+            # npm asks for the path of this URL at the registry it is configured with.
+            if "url" in attestations:
+                dist["attestations"] = {**attestations, "url": Raw(b'%b%b"' % (self._attestations, number))}
         return dist
 
 

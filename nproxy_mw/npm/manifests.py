@@ -96,9 +96,11 @@ def _other_entries(ours: Fields, theirs: Fields) -> set[str]:
 
 def _same_entry(ours: object, theirs: object) -> bool:
     """Clients drop a specifier that is no string, and rewrite one that names a repository."""
+    if ours == theirs:
+        return True
     if isinstance(ours, str) and isinstance(theirs, str):
         return meaning(ours) == meaning(theirs)
-    return ours == theirs or (ours is _ABSENT and not isinstance(theirs, str))
+    return ours is _ABSENT and not isinstance(theirs, str)
 
 
 def _same_bundled(manifest: Fields, package: Fields) -> bool:

@@ -126,6 +126,9 @@ _TABLE: Sequence[tuple[str, Kind]] = (
     ("{name}/-/{filename}/-rev/{revision}", Kind.TARBALL_REVISION),
     ("{name}/{version}", Kind.MANIFEST),
 )
+_SPLIT = [(pattern.split("/"), kind) for pattern, kind in _TABLE]
+_OF_PACKAGES = [row for row in _SPLIT if row[0][0] == "{name}"]
+_OTHERS = [row for row in _SPLIT if row[0][0] == "-"]
 
 # Visible ASCII but for what a URL gives another meaning or a file system reads differently. A '%' that is left after
 # decoding was encoded twice.
@@ -154,8 +157,8 @@ def parse_route(path: str) -> Route:
     segments = _SCOPED_FILE.sub(r"\1", path).removeprefix("/").split("/")
     if not path.startswith("/") or any(not _SEGMENT.fullmatch(part) or part.strip(".") == "" for part in segments):
         raise BadRequest("The path holds something no npm path has (an empty or dotted part, or a strange character).")
-    for pattern, kind in _TABLE:
-        values = _match(pattern.split("/"), segments)
+    for pattern, kind in _OTHERS if segments[0] == "-" else _OF_PACKAGES:
+        values = _match(pattern, segments)
         if values is not None:
             return _route(kind, values)
     if _TAG_WITH_SLASH.match(path):

@@ -170,7 +170,8 @@ class TarballStore:
 
     def _seal(self, key: str, seal: TarballSeal) -> TarballSeal:
         data = _ENCODER.encode(seal)
-        Swap(self.storage, _seal_key(key), bytes, bytes, lambda before: data, lambda found: found == data).run()
+        swap = Swap(self.storage, _seal_key(key), bytes, bytes, lambda before: data, lambda found: found == data)
+        swap.run((None, None))  # most often it is the first one
         return seal
 
 
