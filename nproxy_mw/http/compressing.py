@@ -1,7 +1,7 @@
 """Gzip for finished bodies. Each is compressed once and sent many times, but a large one must not take a second.
 
-With the package ``isal`` (extra ``fast``) gzip costs a tenth of zlib's level 6, and undoing it half as much; a packument
-takes a tenth to a quarter more bytes. isal's own highest level would save a tenth of these, for six times the CPU. Without
+With the package ``isal`` (extra ``fast``) gzip costs a tenth of zlib's level 6, and undoing it half as much; packuments
+take a twentieth to a quarter more bytes. isal's highest level would save up to a tenth, for five times the CPU. Without
 the package a large body gets zlib's level 1: twice the bytes for two thirds of the time.
 """
 

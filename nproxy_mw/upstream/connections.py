@@ -15,12 +15,13 @@ keep a connection as soon as a body is read; here that waits for its reader (`Lo
 from __future__ import annotations
 
 import http.client
+import io
 import socket
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, Literal, cast
 from urllib.parse import unquote, urlsplit
 
 from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager, Timeout
@@ -31,6 +32,8 @@ from nproxy_mw.upstream.origins import Origin
 
 MAX_INTERIM = 16  # interim answers before one
 DRAINED = 64 * 1024  # bytes of an unread body that are worth reading to keep the connection
+RECEIVED = 64 * 1024
+"""Bytes that one call of the system may bring. Most answers have less; with Python's 8 KiB they took several."""
 
 _WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
@@ -39,7 +42,7 @@ class FinalResponse(http.client.HTTPResponse):
     """An answer behind all interim ones, which gives its connection up when it cannot vouch for it."""
 
     def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
-        super().__init__(sock, *args, **options)
+        super().__init__(cast("socket.socket", _Reading(sock)), *args, **options)
         self._socket = sock
 
     def begin(self) -> None:
@@ -74,6 +77,16 @@ class FinalResponse(http.client.HTTPResponse):
         finally:
             with suppress(OSError):
                 self._socket.settimeout(timeout)
+
+
+class _Reading:
+    """What `http.client.HTTPResponse` needs of a socket: a file, here one that takes in up to `RECEIVED` at a time."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+
+    def makefile(self, mode: Literal["rb"]) -> io.BufferedReader:
+        return self._socket.makefile(mode, RECEIVED)
 
 
 class _Connection(HTTPConnection):

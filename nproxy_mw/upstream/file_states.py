@@ -25,7 +25,7 @@ def state_of(file: BinaryIO) -> FileState | None:
 def state_at(path: str | int) -> FileState | None:
     """Returns the state of the file at *path*, or of the open descriptor that it is; None when there is none."""
     try:
-        status = os.stat(path)
+        status = os.stat(path)  # noqa: PTH116 - a descriptor, too
     except OSError:
         return None
     return FileState(status.st_ino, status.st_mtime_ns, status.st_size)

@@ -43,13 +43,14 @@ class UpstreamResponse:
     ) -> None:
         self.status = status
         self.headers = headers
+        self._by_name = {name.lower(): value for name, value in reversed(headers)}  # of several, the first one
         self._chunks = chunks
         self._release = release
         self._drop = drop or release
 
     def header(self, name: str) -> str:
         """Returns the first header of that name in any case, or the empty string."""
-        return next((value for key, value in self.headers if key.lower() == name.lower()), "")
+        return self._by_name.get(name.lower(), "")
 
     def validator(self, name: str) -> str:
         """Returns the header *name* (``etag``, ``last-modified``); empty when it is missing, long or no plain text."""
