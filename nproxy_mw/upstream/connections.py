@@ -85,7 +85,7 @@ class _Reading:
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
 
-    def makefile(self, mode: Literal["rb"]) -> io.BufferedReader:
+    def makefile(self, mode: Literal["rb"]) -> io.IOBase:
         return self._socket.makefile(mode, RECEIVED)
 
 
