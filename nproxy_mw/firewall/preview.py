@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.ledger.query import find
-from nproxy_mw.npm.names import parse_name
+from nproxy_mw.npm.names import names_in
 from nproxy_mw.orgs.settings_fields import Settings
 from nproxy_mw.rules.replay import Change
 from nproxy_mw.storage.port import Storage
@@ -86,7 +86,8 @@ def preview(
     for (package, _), one in fetched.items():
         by_package[package] += one.times
     internal = {*before.internal_scopes, *after.internal_scopes}
-    packages = [package for package, _ in by_package.most_common() if parse_name(package).scope not in internal]
+    names = names_in(package for package, _ in by_package.most_common())
+    packages = [str(name) for name in names if name.scope not in internal]
     moments = {version: one.first for version, one in fetched.items()}
     found: list[tuple[Change, int]] = []
     looked_at = 0

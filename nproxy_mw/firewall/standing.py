@@ -9,14 +9,13 @@ dependencies, because the upstream might have to be asked about those. So it is 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from nproxy_mw.background import Job
-from nproxy_mw.errors import BadRequest
 from nproxy_mw.lru import Lru
-from nproxy_mw.npm.names import Name, parse_name
+from nproxy_mw.npm.names import Name, names_in
 from nproxy_mw.rules.decisions import Decision
 from nproxy_mw.times import Clock
 from nproxy_mw.upstream.policy import Policy
@@ -65,7 +64,7 @@ class StandingDecisions:
 
     def of(self, packages: Iterable[str]) -> dict[str, Decision]:
         """Returns the decisions about *packages*, without those that are not made yet or cannot be made here."""
-        policy, names = self.policies(), list(_names(packages))
+        policy, names = self.policies(), list(names_in(packages))
         decisions = {name: self._decision(name, policy) for name in names}
         lacking = [name for name in names if decisions[name] is None and not self._is_made(name, policy)]
         if lacking:
@@ -93,12 +92,3 @@ class StandingDecisions:
             if not self._is_made(name, policy):
                 state = self.ruled.state(name, policy)
                 self._made.put(name, Provisional(state, self.decide(name, policy)))
-
-
-def _names(packages: Iterable[str]) -> Iterator[Name]:
-    """The names among *packages*; the ledger may have what an earlier version took for one."""
-    for package in packages:
-        try:
-            yield parse_name(package)
-        except BadRequest:
-            continue

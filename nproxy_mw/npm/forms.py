@@ -63,7 +63,7 @@ def written(packument: Packument, form: Form, base_url: str) -> bytes:
     }
     top = dict(_TOP[form](packument.members))
     if packument.withheld and RESTRICTIONS in top:
-        top[RESTRICTIONS] = _with_link(top[RESTRICTIONS], explain_url(base_url, packument.name))
+        top[RESTRICTIONS] = _with_link(top[RESTRICTIONS], packument, base_url)
     return _encode({**top, "dist-tags": pointing_tags(packument), "versions": versions})
 
 
@@ -92,9 +92,10 @@ def pointing_tags(packument: Packument) -> dict[str, str]:
     return {tag: version for tag, version in packument.tags.items() if version in packument.versions}
 
 
-def _with_link(restrictions: Raw, url: str) -> Raw:
-    """Returns what npm prints of held versions, and *url*, which explains them: it prints no other link."""
-    found = msgspec.json.decode(restrictions)
+def _with_link(restrictions: Raw, packument: Packument, base_url: str) -> Raw:
+    """Returns what npm prints of held versions, and the URL that explains them: npm prints no other."""
+    found, held = msgspec.json.decode(restrictions), list(packument.withheld)
+    url = explain_url(base_url, packument.name, held[0] if len(held) == 1 else "")
     return Raw(_encode({**found, "message": f"{found['message']}\nSee {url}"}))
 
 

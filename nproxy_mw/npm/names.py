@@ -9,6 +9,8 @@ be asked for (`parse_name`), what may be published anew (`Name.is_publishable`),
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from nproxy_mw.errors import BadRequest
@@ -83,6 +85,13 @@ def parse_name(text: str) -> Name:
             code="invalid-name",
         )
     return Name(scope, base)
+
+
+def names_in(texts: Iterable[str]) -> Iterator[Name]:
+    """Yields the names among *texts*. What is no name is left out, such as what a damaged record has in its place."""
+    for text in texts:
+        with suppress(BadRequest):
+            yield parse_name(text)
 
 
 def is_scope(text: str) -> bool:

@@ -105,6 +105,17 @@ def test_version_that_is_held_by_now(kept: PlatformFixture, upstream: RecordingU
     assert "1 held" in browser.get(PAGE).text
 
 
+def test_what_is_no_name_in_the_ledger_hides_nothing(kept: PlatformFixture) -> None:
+    """The list has the others, and so has the preview of other rules."""
+    browser, ledger = signed_in(kept), kept.platform.organization("acme").ledger
+    ledger.record("<no name>", "1.0.0", "", "192.0.2.1")
+    ledger.flush()
+    assert "1 held" in browser.get(PAGE).text
+    rules = browser.get(f"{HOME}/orgs/acme/rules")
+    preview = browser.submit(rules, "/rules/preview", rules__version_age__mode="off")
+    assert preview.status == 200
+
+
 def test_version_of_which_nothing_is_kept(fetched: PlatformFixture, browser: Browser) -> None:
     """A list asks nobody: after a change of the rules it has a dash, until something asks for the package."""
     fetched.platform.organization("acme").settings.block(["axios@1.9.0 # Hijacked."], actor=ACTOR)

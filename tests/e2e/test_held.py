@@ -80,7 +80,7 @@ def test_exact_version_fails_with_the_reason(npm: Npm, project: Callable[..., Pa
     assert "(version_age)" in said
     assert f"It becomes available at {AVAILABLE}." in said
     assert "Install fresh@1.0.0 instead." in said
-    assert f"See {npm.url}/-/nproxy/explain/fresh" in said
+    assert f"See {npm.url}/-/nproxy/explain/fresh/1.1.0" in said
 
 
 def test_lockfile_with_a_held_version_fails_with_the_reason(
