@@ -73,12 +73,12 @@ class AuditedObject:
             _log.warning("%s was changed, and the audit trail does not show it yet: %s", self.key, error)
 
 
-Change: TypeAlias = Callable[[str, Step], dict[str, Any] | None]
+ChangeObject: TypeAlias = Callable[[str, Step], dict[str, Any] | None]
 """Changes the object under a key; returns it as it was written, or None when the step wrote nothing."""
 
 
 @contextmanager
-def changing_many(storage: Storage, trail: Trail, actor: Actor) -> Iterator[Change]:
+def changing_many(storage: Storage, trail: Trail, actor: Actor) -> Iterator[ChangeObject]:
     """Makes changes of many objects, each with one event, which are appended to the trail together at the end.
 
     So the chain is read and written once, not once for each object. Within, the changes may be made by several threads.
