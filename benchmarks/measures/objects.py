@@ -12,16 +12,17 @@ from benchmarks.http.messages import Request, Response
 from benchmarks.servers.port import Running
 from benchmarks.upstream.replies import ABBREVIATED
 
-_ACCEPT = {
-    "full": "application/json",
-    "abbreviated": f"{ABBREVIATED}; q=1.0, application/json; q=0.8, */*",
-}  # as npm 11 sends them
+_ASKED = {
+    "full": {"accept": "application/json"},
+    "install": {"accept": "application/json", "npm-command": "install"},
+    "abbreviated": {"accept": f"{ABBREVIATED}; q=1.0, application/json; q=0.8, */*"},
+}  # as npm 11 sends them; "install" is what `npm install` asks by
 
 
 def packument_request(packument: Packument, server: Running, form: str = "full", *, is_packed: bool = True) -> Request:
     """Returns the request that npm sends for a packument."""
     coding = {"accept-encoding": "gzip"} if is_packed else {}
-    return Request(packument.target, {"accept": _ACCEPT[form], **coding, **server.read_headers})
+    return Request(packument.target, {**_ASKED[form], **coding, **server.read_headers})
 
 
 def tarball_request(tarball: Tarball, server: Running) -> Request:

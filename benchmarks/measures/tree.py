@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 
 from benchmarks.corpus.files import Packument, Tarball
@@ -13,22 +14,27 @@ from benchmarks.measures.port import Measure, Trial
 from benchmarks.measures.stampede import stampeded
 from benchmarks.results import Reading
 from benchmarks.servers.port import Ability
-from benchmarks.system.accounting import CpuMeter
+from benchmarks.system.accounting import CpuMeter, wait_until_idle
 
 CONNECTIONS = 15
 """As many as npm opens to one registry (its setting ``maxsockets``)."""
 
+_PATIENCE = 30.0  # seconds
+
 
 def warm(trial: Trial) -> None:
-    """Asks for the whole tree once, so that the server has it."""
-    packuments = [packument_request(one, trial.server) for one in trial.corpus.packuments.values()]
+    """Asks for the whole tree once, so that the server has it, and waits until it has done what it does behind that."""
+    packuments = [packument_request(one, trial.server, "install") for one in trial.corpus.packuments.values()]
     tarballs = [tarball_request(one, trial.server) for one in trial.corpus.tarballs.values()]
     work_through(trial.server.url, [*packuments, *tarballs], CONNECTIONS)
+    if trial.server.pid:
+        wait_until_idle(trial.server.pid, _PATIENCE)
+    os.sync()  # else the disk is busy with it when the clock starts
 
 
 def _run(trial: Trial) -> Iterable[Reading]:
     packuments, tarballs = _rest(trial)
-    asked = [packument_request(one, trial.server) for one in packuments]
+    asked = [packument_request(one, trial.server, "install") for one in packuments]
     fetched = [tarball_request(one, trial.server) for one in tarballs]
     for state in ("cold", "warm"):
         exchanges, values = _fetch(trial, asked)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _PROC = Path("/proc")
+_LOOK = 0.5  # seconds
 _CPU_CLOCK = 2  # CPUCLOCK_SCHED, of a whole process, in linux/posix-timers.h
 
 
@@ -54,6 +55,15 @@ class CpuMeter:
     def seconds(self) -> float:
         """Returns the CPU seconds since the construction."""
         return cpu_seconds(self.pid) - self._before
+
+
+def wait_until_idle(pid: int, patience: float) -> None:
+    """Waits until *pid* and its descendants use less than a hundredth of a processor, at most *patience* seconds."""
+    deadline, is_busy = time.monotonic() + patience, True
+    while is_busy and time.monotonic() < deadline:
+        meter = CpuMeter(pid)
+        time.sleep(_LOOK)
+        is_busy = meter.seconds() > _LOOK / 100
 
 
 def _fields(pid: int) -> list[str]:

@@ -13,7 +13,8 @@ from nproxy_mw.http.sites import base_url
 from nproxy_mw.http.tarballs import tarball_response
 from nproxy_mw.http.views import Read, Shelf, Views, small_response
 from nproxy_mw.npm.documents import Document
-from nproxy_mw.npm.forms import NO_SUCH_VERSION, Form, written, written_members, written_version
+from nproxy_mw.npm.forms import NO_SUCH_VERSION, Form, written_members, written_version
+from nproxy_mw.npm.quick_forms import written_document
 from nproxy_mw.npm.source import PackageSource
 
 _CONTENT_TYPES = {Form.FULL: JSON, Form.SLIM: JSON, Form.ABBREVIATED: ABBREVIATED}
@@ -57,7 +58,7 @@ class Renderer:
             request,
             form.value,
             partial(self.source.packument, route.name or route.package, for_write=for_write),
-            lambda document, base: written(document.packument, form, base),
+            lambda document, base: written_document(document, form, base),
             _CONTENT_TYPES[form],
         )
 

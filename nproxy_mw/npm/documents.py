@@ -51,6 +51,8 @@ class Document:
         self.gzipped = gzipped
         self.etag = etag
         self.last_modified = last_modified
+        self.is_as_sent = True
+        """Whether `packument` is what *raw* says; `at` may have given another."""
 
     def __repr__(self) -> str:
         return f"Document(<{len(self.raw)} bytes>, {self.revision!r}, name={self.name!r})"
@@ -87,6 +89,7 @@ class Document:
             etag=self.etag,
             last_modified=self.last_modified,
         )
+        other.is_as_sent = self.is_as_sent and packument is None
         known = packument or self.__dict__.get("packument")
         if known is not None and (known is packument or known.is_light):
             other.__dict__["packument"] = known  # where a lazy property keeps its value

@@ -19,7 +19,7 @@ from msgspec import Raw
 
 from nproxy_mw.errors import NotFound
 from nproxy_mw.npm.routes import explain_url
-from nproxy_mw.npm.scripts import NO_SCRIPTS, scripts_of
+from nproxy_mw.npm.scripts import NO_SCRIPTS, Scripts, scripts_of
 from nproxy_mw.npm.slices import Members, Packument, as_text, as_time, members_of
 
 NO_SUCH_VERSION = "version-not-found"
@@ -42,13 +42,17 @@ _INSTALLED = (
 )
 # fmt: on
 # `_npmUser` is for pnpm's trust policy.
-_ABBREVIATED = (*_INSTALLED, "devDependencies", "_npmUser")
+ABBREVIATED = (*_INSTALLED, "devDependencies", "_npmUser")
+"""What the abbreviated form has of a manifest, beside what its scripts say."""
+
 # What npm's Arborist resolves by or writes into a lockfile (npm 11).
-_SLIM = (*_INSTALLED, "_id", "license", "workspaces")
+SLIM = (*_INSTALLED, "_id", "license", "workspaces")
+"""What the slim form has of a manifest, beside its install scripts."""
+
 RESTRICTIONS = "policyRestrictions"
 # npm-pick-manifest reads the last two: versions that a policy holds back, and staged ones.
 _SLIM_TOP = ("_id", "name", "time", "modified", RESTRICTIONS, "stagedVersions")
-_TRUE = Raw(b"true")
+TRUE = Raw(b"true")
 _ATTESTATIONS = "/-/npm/v1/attestations/"
 
 _encode = msgspec.json.Encoder().encode
@@ -56,15 +60,20 @@ _encode = msgspec.json.Encoder().encode
 
 def written(packument: Packument, form: Form, base_url: str) -> bytes:
     """Returns the JSON of *packument* in *form*, its URLs below *base_url*, which has no trailing slash."""
-    place, choose = _Places(packument.name, base_url), _CHOSEN[form]
+    place, choose = Places(packument.name, base_url), _CHOSEN[form]
     versions = {
-        version: {**choose(manifest), "dist": place.dist(version, manifest["dist"])}
+        version: {**choose(manifest), "dist": place.dist(version, members_of(manifest["dist"]))}
         for version, manifest in packument.versions.items()
     }
-    top = dict(_TOP[form](packument.members))
-    if packument.withheld and RESTRICTIONS in top:
-        top[RESTRICTIONS] = _with_link(top[RESTRICTIONS], packument, base_url)
-    return _encode({**top, "dist-tags": pointing_tags(packument), "versions": versions})
+    members = dict(packument.members)
+    if packument.withheld and RESTRICTIONS in members:
+        members[RESTRICTIONS] = _with_link(members[RESTRICTIONS], packument, base_url)
+    return joined_form(form, members, pointing_tags(packument), versions)
+
+
+def joined_form(form: Form, members: Members, tags: Mapping[str, str], versions: Mapping[str, object]) -> bytes:
+    """Returns the JSON of a packument with *tags* and finished *versions*, and what *form* has of *members*."""
+    return _encode({**_TOP[form](members), "dist-tags": tags, "versions": versions})
 
 
 def written_version(packument: Packument, version_or_tag: str, base_url: str) -> bytes:
@@ -79,7 +88,7 @@ def written_version(packument: Packument, version_or_tag: str, base_url: str) ->
         raise packument.withheld[version]()
     if manifest is None:
         raise NotFound("The package has no such version or dist-tag.", code=NO_SUCH_VERSION)
-    return _encode({**manifest, "dist": _Places(packument.name, base_url).dist(version, manifest["dist"])})
+    return _encode({**manifest, "dist": Places(packument.name, base_url).dist(version, members_of(manifest["dist"]))})
 
 
 def written_members(members: Mapping[str, Raw | str]) -> bytes:
@@ -99,7 +108,7 @@ def _with_link(restrictions: Raw, packument: Packument, base_url: str) -> Raw:
     return Raw(_encode({**found, "message": f"{found['message']}\nSee {url}"}))
 
 
-class _Places:
+class Places:
     """Where the tarballs and attestations of one package lie at *base_url*."""
 
     def __init__(self, name: str, base_url: str) -> None:
@@ -107,10 +116,9 @@ class _Places:
         self._tarball = _encode(f"{base_url}/{name}/-/{name.rpartition('/')[2]}-")[:-1]
         self._attestations = _encode(f"{base_url}{_ATTESTATIONS}{name}@")[:-1]
 
-    def dist(self, version: str, raw: Raw) -> dict[str, Any]:
-        """Returns the ``dist`` of *version* with our URLs in it."""
+    def dist(self, version: str, dist: dict[str, Any]) -> dict[str, Any]:
+        """Puts our URLs into the ``dist`` of *version*, and returns it."""
         number = version.encode()
-        dist: dict[str, Any] = members_of(raw)
         dist["tarball"] = Raw(b'%b%b.tgz"' % (self._tarball, number))
         if "attestations" in dist:
             attestations = members_of(dist["attestations"])
@@ -121,16 +129,20 @@ class _Places:
 
 
 def _abbreviated(manifest: Members) -> Members:
-    short = _picked(manifest, _ABBREVIATED)
-    scripts = scripts_of(manifest)
+    short = _picked(manifest, ABBREVIATED)
     # bun skips install scripts without a word when this is missing.
-    if any(as_text(script) for script in (scripts.preinstall, scripts.install, scripts.postinstall)):
-        short["hasInstallScript"] = _TRUE
+    if run_at_install(scripts_of(manifest)):
+        short["hasInstallScript"] = TRUE
     return short
 
 
+def run_at_install(scripts: Scripts) -> bool:
+    """Whether there is one among *scripts* that npm runs when it installs the package."""
+    return any(as_text(script) for script in (scripts.preinstall, scripts.install, scripts.postinstall))
+
+
 def _slim(manifest: Members) -> Mapping[str, Any]:
-    short, scripts = _picked(manifest, _SLIM), scripts_of(manifest)
+    short, scripts = _picked(manifest, SLIM), scripts_of(manifest)
     return short if scripts == NO_SCRIPTS else {**short, "scripts": scripts}
 
 

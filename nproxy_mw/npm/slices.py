@@ -112,7 +112,7 @@ def joined(members: dict[str, Raw], versions: dict[str, dict[str, Raw]], name: s
     if as_text(members.setdefault("name", as_raw(name))) != name:
         raise UpstreamUnavailable("The upstream registry answered with another package than the one asked for.")
     tags = {tag: as_text(version) for tag, version in _decoded(MEMBERS, members.pop("dist-tags", _EMPTY)).items()}
-    if not _is_object(members.get("time", _EMPTY)):
+    if not is_object(members.get("time", _EMPTY)):
         del members["time"]
     raw_name = as_raw(name)
     return Packument(
@@ -228,7 +228,7 @@ def checked(manifest: dict[str, Raw], name: Raw, version: str) -> Members:
         raise _misfiled()
     if manifest.setdefault("name", name) != name and as_text(manifest["name"]) != as_text(name):
         raise _misfiled()
-    if "dist" not in manifest or not _is_object(manifest["dist"]):
+    if "dist" not in manifest or not is_object(manifest["dist"]):
         manifest["dist"] = _EMPTY
     return manifest
 
@@ -237,7 +237,8 @@ def _misfiled() -> UpstreamUnavailable:
     return UpstreamUnavailable("The upstream registry files a version under another package or number.")
 
 
-def _is_object(raw: Raw) -> bool:
+def is_object(raw: Raw) -> bool:
+    """Returns whether *raw*, which is valid JSON, holds an object."""
     return memoryview(raw)[0] == ord("{")
 
 

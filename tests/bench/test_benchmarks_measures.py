@@ -47,9 +47,9 @@ def test_reads_carry_the_token(corpus):
 
 
 @pytest.mark.parametrize("is_packed", [True, False])
-@pytest.mark.parametrize("form", ["full", "abbreviated"])
+@pytest.mark.parametrize("form", ["full", "abbreviated", "install"])
 def test_right_packuments_are_believed(corpus, form, is_packed):
-    """Compressed or not, full or abbreviated."""
+    """Compressed or not, full, abbreviated, or as npm's installer asks."""
     for one in corpus.packuments.values():
         assert is_packument(replayed(corpus, packument_request(one, PROXY, form, is_packed=is_packed)), one)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import pytest
 
 from benchmarks.errors import CannotRun, MeasureFailed
-from benchmarks.system.accounting import CpuMeter, cpu_seconds, is_alive, pss_mb, tree
+from benchmarks.system import accounting
+from benchmarks.system.accounting import CpuMeter, cpu_seconds, is_alive, pss_mb, tree, wait_until_idle
 from benchmarks.system.ports import free_port, is_listening, wait_for_port
 from benchmarks.system.processes import environment, finished, program, wait_for_exit
 
@@ -51,6 +53,16 @@ def test_cpu_time_and_memory_are_those_of_the_process(tmp_path):
         assert 1 < pss_mb(process.pid) < 200
         assert 0 <= meter.seconds() < used
     assert (cpu_seconds(process.pid), pss_mb(process.pid)) == (0, 0)
+
+
+@pytest.mark.parametrize(("used", "patience", "looks"), [([0.5, 0.3, 0.0, 0.4], 60, 3), ([0.5], 0, 0)])
+def test_work_behind_the_answers_is_waited_for(monkeypatch, used, patience, looks):
+    """As long as the processes use CPU time, and no longer than the caller has patience."""
+    left = iter(used)
+    monkeypatch.setattr(accounting, "_LOOK", 0.001)
+    monkeypatch.setattr(CpuMeter, "seconds", lambda meter: next(left))
+    wait_until_idle(os.getpid(), patience)
+    assert len(list(left)) == len(used) - looks
 
 
 def test_a_program_ends_with_all_that_it_started(tmp_path):

@@ -8,6 +8,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.outcomes import outcome
 
 from nproxy_mw.errors import UpstreamUnavailable
 from nproxy_mw.npm import quick_splits
@@ -31,14 +32,6 @@ IN_TEXT = b'{"name":"a","d":"\\"versions\\":{","versions":{"1.0.0":{}},"time":{}
 @pytest.fixture(autouse=True)
 def _every_size_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quick_splits, "LARGE", 0)
-
-
-def outcome(work: Any) -> Any:
-    """What *work* returns, or the words of its refusal."""
-    try:
-        return work()
-    except UpstreamUnavailable as error:
-        return error.message
 
 
 @pytest.mark.parametrize("raw", [PUBLIC, b"\xef\xbb\xbf" + PUBLIC], ids=["plain", "mark"])

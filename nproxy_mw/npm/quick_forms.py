@@ -1,0 +1,79 @@
+"""Forms for installers, written from a packument that nobody has split: what they leave out is never built. Pure.
+
+Installers read a fifth of a packument. Slices of everything take longer to make than a form that drops most of them, so
+the members that a form has are read by their types, and the decoder passes over the others. Versions that cannot be
+read this way are split, as `nproxy_mw.npm.forms` does; both say the same of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from nproxy_mw.npm.documents import Document
+from nproxy_mw.npm.forms import ABBREVIATED, SLIM, TRUE, Form, Places, joined_form, run_at_install, written
+from nproxy_mw.npm.scripts import NO_SCRIPTS, Scripts
+from nproxy_mw.npm.slices import ABSENT, UNREADABLE, as_raw, is_nameable, joined
+
+
+class _Manifest(msgspec.Struct, omit_defaults=True, gc=False):
+    """What is looked at of a manifest. Its subclasses have the other members of a form."""
+
+    dist: dict[str, Raw]
+    name: Raw
+    version: Raw
+    scripts: Scripts | UnsetType = UNSET
+    hasInstallScript: Raw = ABSENT  # noqa: N815 - npm's name
+
+
+def _decoder(members: Sequence[str]) -> msgspec.json.Decoder[dict[str, _Manifest]]:
+    names = {f"member{index}": name for index, name in enumerate(members) if name not in _Manifest.__struct_fields__}
+    fields = [(attribute, Raw, ABSENT) for attribute in names]
+    manifest = msgspec.defstruct("Manifest", fields, bases=(_Manifest,), rename=names, omit_defaults=True, gc=False)
+    return msgspec.json.Decoder(dict[str, manifest])  # type: ignore[valid-type]
+
+
+_VERSIONS = {Form.ABBREVIATED: _decoder(ABBREVIATED), Form.SLIM: _decoder(SLIM)}
+
+
+def written_document(document: Document, form: Form, base_url: str) -> bytes:
+    """Returns the JSON of a packument in *form*, as `nproxy_mw.npm.forms.written` does.
+
+    Raises as `Document.packument`.
+    """
+    quick = _quickly(document, form, base_url) if form in _VERSIONS and document.is_as_sent else None
+    return quick or written(document.packument, form, base_url)
+
+
+def _quickly(document: Document, form: Form, base_url: str) -> bytes | None:
+    """The JSON of *document* in *form*; None for one with versions that have to be looked at more closely."""
+    members = dict(document.members)
+    try:
+        versions = _VERSIONS[form].decode(members.pop("versions", ABSENT))
+    except (*UNREADABLE, msgspec.DecodeError):
+        return None
+    packument = joined(members, {}, document.name)
+    name, place, choose = as_raw(document.name), Places(document.name, base_url), _CHOOSE[form]
+    for version, manifest in versions.items():
+        if not is_nameable(version) or manifest.name != name or manifest.version != Raw(b'"%b"' % version.encode()):
+            return None
+        place.dist(version, manifest.dist)
+        choose(manifest)
+    tags = {tag: version for tag, version in packument.tags.items() if version in versions}
+    return joined_form(form, packument.members, tags, versions)
+
+
+def _abbreviated(manifest: _Manifest) -> None:
+    if manifest.scripts is not UNSET and run_at_install(manifest.scripts):
+        manifest.hasInstallScript = TRUE
+    manifest.scripts = UNSET
+
+
+def _slim(manifest: _Manifest) -> None:
+    if manifest.scripts == NO_SCRIPTS:
+        manifest.scripts = UNSET
+
+
+_CHOOSE: Mapping[Form, Callable[[_Manifest], None]] = {Form.ABBREVIATED: _abbreviated, Form.SLIM: _slim}
