@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import HealthCheck, settings
+from support.memory import forgetting_memory
 from support.patience import lengthen
 from support.registry import RegistryFixture
 from support.scratch import use_memory
@@ -120,11 +120,9 @@ def only_loopback(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="module")
 def forgotten_memory() -> Iterator[None]:
-    """What a file's tests kept under memory:// goes with them: one dictionary holds all, and each listing walks it."""
-    before = set(MemoryFileSystem.store)
-    yield
-    for path in set(MemoryFileSystem.store) - before:
-        del MemoryFileSystem.store[path]
+    """What a file's tests kept under memory:// goes with them."""
+    with forgetting_memory():
+        yield
 
 
 @pytest.fixture

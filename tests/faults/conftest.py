@@ -6,8 +6,8 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from fsspec.implementations.memory import MemoryFileSystem
 from support.commands import furnish
+from support.memory import forgetting_memory
 
 from nproxy_mw.storage import open_storage
 
@@ -25,10 +25,8 @@ def furnished() -> dict[str, bytes]:
 @pytest.fixture(autouse=True)
 def forgotten_memory() -> Iterator[None]:
     """What a test kept under memory:// goes with it: here each makes hundreds of stores, and a listing walks all."""
-    before = set(MemoryFileSystem.store)
-    yield
-    for path in set(MemoryFileSystem.store) - before:
-        del MemoryFileSystem.store[path]
+    with forgetting_memory():
+        yield
 
 
 @pytest.fixture
