@@ -21,6 +21,7 @@ from nproxy_mw.testing.engines import Engine, EngineFailed, find_weed, seaweedfs
 
 _FOREIGN = ("NPROXY_", "AWS_", "NPM_CONFIG_", "NODE_", "XDG_")
 _KEPT = ("NPROXY_TEST_",)  # what a person running the tests asks of them
+_TESTS = Path(__file__).parent
 _QUICK = {"tests", "npm", "rules", "intelligence", "packages", "middleware"}
 """The folders of the quick subset; ``tests`` stands for the files beside this one."""
 
@@ -36,6 +37,12 @@ settings.load_profile("repeatable")
 def pytest_configure(config: pytest.Config) -> None:
     """Before the processes that run the tests are started: they are to find it so."""
     use_memory()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With ``-m quick``, the folders that have no test of it are not imported: that takes longer than its own."""
+    is_elsewhere = collection_path.parent == _TESTS and collection_path.is_dir() and collection_path.name not in _QUICK
+    return True if config.option.markexpr == "quick" and is_elsewhere else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
