@@ -8,11 +8,9 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
@@ -50,11 +48,17 @@ class FileLocks:
 
     @contextmanager
     def hold(self, name: str, timeout: float) -> Iterator[None]:
-        lock = _lock_file(f"{self.folder}/{file_name(name, self.names)}", os.getpid())
+        # It brings asyncio along: a command that changes no packument does without.
+        from filelock import FileLock, Timeout
+
+        # A new object each time: a shared one is re-entrant, or no lock at all, and breaks in a fork. Where flock is
+        # missing, filelock's fallback to lock files would outlive a killed holder.
+        path = self.folder / file_name(name, self.names)
+        lock = FileLock(path, timeout=timeout, mode=0o600, poll_interval=0.002, fallback_to_soft=False)
         try:
             make_private(self.folder)
-            lock.acquire(timeout)
-        except TimeoutError as error:
+            lock.acquire()
+        except Timeout as error:
             raise Busy(BUSY) from error
         except OSError as error:
             raise unusable() from error
@@ -62,49 +66,6 @@ class FileLocks:
             yield
         finally:
             lock.release()
-
-
-class _LockFile:
-    """A file that one thread of one process holds.
-
-    Threads wait for their *turn* before they ask for the file. Who waits for a file asks for it again and again, which
-    takes a fifth of a millisecond of CPU each time: of each process, one thread does so.
-    """
-
-    def __init__(self, path: str) -> None:
-        # It brings asyncio along: a command that changes no packument does without.
-        from filelock import FileLock
-
-        self._turn = threading.Lock()
-        # Where flock is missing, filelock's fallback to lock files would outlive a killed holder.
-        self._file = FileLock(path, mode=0o600, poll_interval=0.002, fallback_to_soft=False, thread_local=False)
-
-    def acquire(self, timeout: float) -> None:
-        """Raises ``TimeoutError`` when it was not free in *timeout* seconds, and ``OSError``."""
-        begun = time.monotonic()
-        if not self._turn.acquire(timeout=timeout):
-            raise TimeoutError
-        try:
-            self._file.acquire(max(0.0, begun + timeout - time.monotonic()))
-        except BaseException:
-            self._turn.release()
-            raise
-
-    def release(self) -> None:
-        """Lets the next one in."""
-        try:
-            self._file.release()
-        finally:
-            self._turn.release()
-
-
-@lru_cache(maxsize=1024)
-def _lock_file(path: str, process: int) -> _LockFile:
-    """Returns the lock file at *path*, kept because filelock takes long to make one; in a forked *process* a new one.
-
-    Two of one path are two locks of the same file, so it does no harm when one is forgotten while it is held.
-    """
-    return _LockFile(path)
 
 
 def file_name(name: str, names: int) -> str:
