@@ -16,7 +16,7 @@ or composes them by hand, with `stack`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -97,11 +97,11 @@ def layers(
     follow the request. If *views* is None, finished answers are kept in 64 MiB for internal packages and in as much for
     public ones.
     """
-    transport = upstream.transport if isinstance(upstream, Gateway) else upstream
-    if firewall is None and isinstance(upstream, Gateway):
-        firewall = upstream.firewall(organization, public_url)
-    if source is None and transport is not None:
-        source = firewall.source if firewall else Remote(transport)
+    if isinstance(upstream, Gateway):
+        firewall = firewall or upstream.firewall(organization, public_url)
+        source = source or firewall.source
+    elif upstream is not None:
+        source = source or (firewall.source if firewall else Remote(upstream))
     return Layers(
         {
             "error_responses": ErrorResponses,
@@ -119,33 +119,19 @@ def layers(
                 search_index=organization.search_index,
             ),
             "forwarder": (
-                _forwarder(upstream, transport, source, firewall, public_url, views)
-                if transport is not None
-                else partial(NoUpstream, advisors=Unruled(intelligence) if intelligence else None)
+                partial(NoUpstream, advisors=Unruled(intelligence) if intelligence else None)
+                if upstream is None
+                else partial(_forwarder(upstream), source=source, firewall=firewall, public_url=public_url, views=views)
             ),
         }
     )
 
 
-def _forwarder(
-    upstream: Gateway | Transport | None,
-    transport: Transport,
-    source: PackageSource | None,
-    firewall: Firewall | None,
-    public_url: str | None,
-    views: Views | None,
-) -> Layer:
-    gateway = upstream if isinstance(upstream, Gateway) else None
-    return partial(
-        Forwarder,
-        transport=transport,
-        source=source,
-        firewall=firewall,
-        changed=gateway.changed if gateway else None,
-        shelf=gateway.shelf if gateway else None,
-        public_url=public_url,
-        views=views,
-    )
+def _forwarder(upstream: Gateway | Transport) -> Callable[..., Forwarder]:
+    """Forwarder with what it has of the way to the upstream alone."""
+    if isinstance(upstream, Gateway):
+        return partial(Forwarder, transport=upstream.transport, changed=upstream.changed, shelf=upstream.shelf)
+    return partial(Forwarder, transport=upstream)
 
 
 def transport_to(
