@@ -20,8 +20,7 @@ def settings_table(settings: type[Settings] = Settings) -> str:
     for setting in settings.table().values():
         default = shown[setting.name]
         value = default if default is _RULES else f"`{json.dumps(default)}`"
-        remark = f" *{setting.not_applied}*" if setting.not_applied else ""
-        rows.append(f"| `{setting.name}` | {value} | {setting.sentence}{remark} |")
+        rows.append(f"| `{setting.name}` | {value} | {setting.sentence} |")
     return "\n".join(rows)
 
 

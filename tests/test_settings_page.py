@@ -22,7 +22,7 @@ spec.loader.exec_module(tables)
 class More(Settings):
     """The settings and one more."""
 
-    color: bool = row("color", True, Simple(FLAG), "Whether there is color.", not_applied="All is gray.")
+    color: bool = row("color", True, Simple(FLAG), "Whether there is color.")
 
 
 def test_page_has_the_tables_of_the_code():
@@ -35,6 +35,6 @@ def test_page_has_the_tables_of_the_code():
 
 def test_new_setting_and_rule_are_rows():
     """A row of the table and a rule of the catalog stand in the page without further ado."""
-    assert "| `color` | `true` | Whether there is color. *All is gray.* |" in tables.settings_table(More)
+    assert "| `color` | `true` | Whether there is color. |" in tables.settings_table(More)
     catalog = SHIPPED.with_rules(RuleDefinition(FlagsNothing("own"), "warn", "Flags."))
     assert tables.rules_table(catalog).endswith("\n| `own` | warn | Flags. |")

@@ -18,7 +18,6 @@ from nproxy_mw.hosting.administration import administrators_of
 from nproxy_mw.middleware.tenants import Resolve
 from nproxy_mw.npm.client_setup import ClientSetup, client_setups
 from nproxy_mw.orgs.organization import DEFAULT_ORG, Organization
-from nproxy_mw.orgs.settings_fields import Settings
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +51,7 @@ def about_storage(serving: Serving, url: str) -> str:
     else:
         found = [one.id for one in organizations.directory.list()]
         text = many_organizations(url, serving.resolve, found, storage, remark)
-    parts = [text, *Settings.warnings()]
+    parts = [text]
     if not administrators_of(organizations.storage).list():
         parts.append(first_administrator(url, storage))
     return "\n".join(parts)

@@ -57,8 +57,7 @@ class Setting:
     """One setting. *name* is its member in JSON, and *sentence* says to people what it does.
 
     *is_required* says that stored settings without it are damaged; others are at their default where they are not
-    stored. *not_applied* is a sentence that says what the setting does not do yet; it is empty when it does all it
-    says.
+    stored.
     """
 
     name: str
@@ -66,7 +65,6 @@ class Setting:
     type: SettingType
     sentence: str
     is_required: bool = False
-    not_applied: str = ""
 
 
 class Simple:

@@ -45,11 +45,9 @@ class SettingsError(InvalidFields):
     code = "invalid-settings"
 
 
-def row(
-    name: str, default: Any, type_: SettingType, sentence: str, *, is_required: bool = False, not_applied: str = ""
-) -> Any:
+def row(name: str, default: Any, type_: SettingType, sentence: str, *, is_required: bool = False) -> Any:
     """Returns a field of `Settings`; see `Setting`."""
-    setting = Setting(name, default, type_, sentence, is_required, not_applied)
+    setting = Setting(name, default, type_, sentence, is_required)
     return field(default_factory=lambda: default, metadata={"setting": setting})
 
 
@@ -136,11 +134,6 @@ class Settings:
             setting.name: {**setting.type.schema(catalog), "description": setting.sentence}
             for setting in cls.table().values()
         }
-
-    @classmethod
-    def warnings(cls) -> list[str]:
-        """Returns a sentence for each setting that does not yet do what it says."""
-        return [f"{setting.name}: {setting.not_applied}" for setting in cls.table().values() if setting.not_applied]
 
     @classmethod
     def from_document(cls, document: Json, catalog: Catalog = SHIPPED) -> Self:

@@ -23,7 +23,6 @@ from nproxy_mw.middleware.dashboard import rendering
 from nproxy_mw.middleware.dashboard.assets import ASSETS
 from nproxy_mw.middleware.tenants import ByHost, ByPath, FixedOrg
 from nproxy_mw.orgs.seal import Seal
-from nproxy_mw.orgs.settings_fields import Settings
 from nproxy_mw.restrictions import Restrictions, parse_addresses
 from nproxy_mw.testing.upstream import RecordingUpstream, Reply
 
@@ -262,13 +261,6 @@ def test_operator_reads_what_to_do_next(store):
     assert "There is acme." in shown
     assert "ID.registry.example" in shown
     assert "create" not in shown
-
-
-def test_settings_that_do_nothing_yet_are_said(store):
-    """Nobody relies on a rule or a limit that is only stored."""
-    one = serving(store)
-    prepare(one)
-    assert all(warning in greeting.about_storage(one, URL) for warning in Settings.warnings())
 
 
 def test_first_start_shows_the_lines_of_each_client(store):

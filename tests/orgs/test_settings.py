@@ -64,11 +64,11 @@ def test_only_named_settings_change(settings, actor):
 class More(Settings):
     """The settings and one more."""
 
-    color: str = row("color", "red", Simple(one_of("red", "blue")), "The color.", not_applied="All is gray yet.")
+    color: str = row("color", "red", Simple(one_of("red", "blue")), "The color.")
 
 
 def test_new_setting_is_one_row():
-    """It is shown, changed, checked, stored, loaded, described and warned of."""
+    """It is shown, changed, checked, stored, loaded and described."""
     settings = More(internal_scopes=("@acme",))
     assert settings.color == settings.to_document()["color"] == "red"
     blue = settings.changed({"color": "blue"}, author="ann", now=utc_now())
@@ -78,7 +78,6 @@ def test_new_setting_is_one_row():
     assert More.from_document(blue.stored_document()) == blue
     assert More.from_document(Settings().stored_document()).color == "red"
     assert More.schemas()["color"] == {"enum": ["red", "blue"], "description": "The color."}
-    assert [*Settings.warnings(), "color: All is gray yet."] == More.warnings()
     assert More.table()["color"].name == "color"
 
 

@@ -152,8 +152,8 @@ _REQUEST: dict[str, Any] = {
     "comment": MAYBE_TEXT,
     "expiresAt": MAYBE_TIME,
 }
-_WARNINGS = a_list(TEXT) | {"description": "What the settings do not do yet."}
-# Whatever was shown may be sent back whole.
+_WARNINGS = a_list(TEXT) | {"description": "Always empty: every setting does what it says.", "maxItems": 0}
+# Settings may be sent back as they were shown.
 _IGNORED = {"warnings": {"description": "Ignored."}}
 
 

@@ -9,7 +9,6 @@ from nproxy_mw.errors import BadRequest, Conflict
 from nproxy_mw.middleware.dashboard.answers import Answer, Page, Redirect
 from nproxy_mw.middleware.dashboard.paging import page_of
 from nproxy_mw.middleware.dashboard.request import PageRequest
-from nproxy_mw.orgs.settings_fields import Settings, SettingsError
 from nproxy_mw.rules.exception_documents import MAX_TEXT
 from nproxy_mw.rules.exceptions import RuleException
 from nproxy_mw.rules.values import InvalidFields
@@ -36,7 +35,7 @@ def add(request: PageRequest) -> Answer:
         document["rules"] = rules
     try:
         request.organization.settings.add_exception({**document, "expiresAt": _end(request)}, actor=request.actor)
-    except (BadRequest, SettingsError) as error:
+    except BadRequest as error:
         return _list(request, _sentence(error))
     return Redirect(request.here("exceptions"), "exception-added")
 
@@ -83,7 +82,6 @@ def _list(request: PageRequest, problem: str = "") -> Page:
         "typed": {name: form.raw(name) or request.query.raw(name) for name in ("package", "versions", "reason")},
         "lifetime": form.text("lifetime", "30"),
         "chosen": form.all("rules"),
-        "note": Settings.table()["exceptions"].not_applied,
     }
     return Page("exceptions.html", "Exceptions", values, 400 if problem else 200)
 

@@ -160,10 +160,9 @@ def _form(
         )
         for rule in store.catalog
     ]
-    note = Settings.table()["rules"].not_applied
     return Page(
         "rules.html",
         "Rules",
-        {"forms": forms, "note": note, "alert_text": alert, "revision": revision_of(settings)},
+        {"forms": forms, "alert_text": alert, "revision": revision_of(settings)},
         status,
     )

@@ -55,11 +55,10 @@ def _form(
     status: int = 200,
 ) -> Page:
     shown = {**settings.to_document(), **(asked or {})}
-    notes = {setting.name: setting.not_applied for setting in Settings.table().values() if setting.not_applied}
     fields: list[Field] = []
     for name, schema in _schemas(request.organization.settings.catalog).items():
         fields += fields_of(name, schema, shown[name], problems)
-    values = {"fields": fields, "notes": notes, "alert_text": alert, "revision": revision_of(settings)}
+    values = {"fields": fields, "alert_text": alert, "revision": revision_of(settings)}
     return Page("settings.html", "Settings", values, status)
 
 
