@@ -46,6 +46,29 @@ def parse_time(text: str) -> datetime:
     return moment if moment.tzinfo is UTC else moment.astimezone(UTC)  # asked at each version of a packument
 
 
+def time_in(text: str) -> datetime | None:
+    """Returns the moment that *text* names, as `parse_time` does; None when it names none."""
+    try:
+        return parse_time(text)
+    except ValueError:
+        return None
+
+
+def timestamp_or_none(moment: datetime | None) -> str | None:
+    """Returns `timestamp` of *moment*; None for None."""
+    return None if moment is None else timestamp(moment)
+
+
+def from_unix(seconds: float) -> datetime:
+    """Returns the moment *seconds* after the beginning of Unix time."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def compact(text: str) -> str:
+    """Returns a timestamp in ISO 8601's basic form, ``20261122T101530.123Z``, which stands in keys and sorts alike."""
+    return text.replace("-", "").replace(":", "")
+
+
 def parse_moment(text: str, now: datetime) -> datetime:
     """Returns the moment that a person typed: as `parse_time`, a day in UTC like 2026-11-26, or how long ago, like 7d.
 

@@ -18,14 +18,14 @@ from nproxy_mw.errors import NproxyError
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.layout import SESSION, SESSION_MARK
 from nproxy_mw.storage.port import Storage
-from nproxy_mw.times import timestamp
+from nproxy_mw.times import compact, timestamp
 
 _log = logging.getLogger(__name__)
 
 
 def place_of(digest: str, expires_at: datetime) -> str:
     """Returns the place of a session in the order of lists: when it ends, and its hash."""
-    return f"{timestamp(expires_at).replace('-', '').replace(':', '')}-{digest}"
+    return f"{compact(timestamp(expires_at))}-{digest}"
 
 
 def mark(storage: Storage, name: str, digest: str, expires_at: datetime) -> None:

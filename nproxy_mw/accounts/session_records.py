@@ -8,7 +8,7 @@ from typing import Any
 
 from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
-from nproxy_mw.times import timestamp
+from nproxy_mw.times import timestamp, timestamp_or_none
 
 ID_LENGTH = 16  # hex digits
 SKEW = timedelta(hours=1)
@@ -37,8 +37,8 @@ class Session:
         """Returns the session as the management API shows it."""
         return {
             "id": self.id,
-            "createdAt": _text(self.created_at),
-            "lastUsedAt": _text(self.last_used_at),
+            "createdAt": timestamp_or_none(self.created_at),
+            "lastUsedAt": timestamp_or_none(self.last_used_at),
             "expiresAt": timestamp(self.expires_at),
             "ip": self.ip,
             "userAgent": self.user_agent,
@@ -62,8 +62,8 @@ def encode(session: Session) -> bytes:
             "administrator": session.name,
             "epoch": session.epoch,
             "expiresAt": timestamp(session.expires_at),
-            "createdAt": _text(session.created_at),
-            "lastUsedAt": _text(session.last_used_at),
+            "createdAt": timestamp_or_none(session.created_at),
+            "lastUsedAt": timestamp_or_none(session.last_used_at),
             "ip": session.ip,
             "userAgent": session.user_agent,
         }
@@ -86,10 +86,6 @@ def decode(data: bytes) -> Session:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise documents.damaged() from error
-
-
-def _text(time: datetime | None) -> str | None:
-    return timestamp(time) if time else None
 
 
 def _time(text: str | None) -> datetime | None:

@@ -31,7 +31,7 @@ from nproxy_mw.storage.documents import UnreadableObject
 from nproxy_mw.storage.layout import DIRTY, MENDED
 from nproxy_mw.storage.listing import list_with_times
 from nproxy_mw.storage.port import Storage
-from nproxy_mw.times import Clock, parse_time, timestamp, utc_now
+from nproxy_mw.times import Clock, compact, parse_time, timestamp, utc_now
 
 PERIOD = 600.0
 """Seconds for which a mark is used."""
@@ -180,7 +180,7 @@ class DirtyMarks:
             self._remove(each)
 
     def _written(self) -> _Mark:
-        now = timestamp(self.clock()).replace("-", "").replace(":", "")
+        now = compact(timestamp(self.clock()))
         mark = _Mark(DIRTY.key(f"{now}-{secrets.token_hex(8)}"), self._monotonic(), time.time())
         try:
             self.storage.create(mark.key, documents.encode({}))

@@ -26,6 +26,7 @@ from nproxy_mw.storage import documents
 from nproxy_mw.storage.documents import UnreadableObject
 from nproxy_mw.storage.layout import EVENT_INDEX, INDEX, ObjectKind
 from nproxy_mw.storage.port import Storage, is_key
+from nproxy_mw.times import compact
 
 MAX_EVENTS = 200
 """Events in one object at most; a larger change has several."""
@@ -66,13 +67,13 @@ def _kinds_in(label: str) -> Mapping[str, int]:
 
 def cursor_of(event: Json) -> str:
     """Returns the place of *event* in the order of time: its time and its identifier."""
-    return f"{str(event.get('time')).replace('-', '').replace(':', '')}-{event.get('id')}"
+    return f"{compact(str(event.get('time')))}-{event.get('id')}"
 
 
 def cursor_in(text: str) -> str | None:
     """Returns the cursor that *text* spells, which may have the time as an event has it; None when it is none."""
     time, hyphen, event_id = text.rpartition("-")
-    cursor = f"{time.replace('-', '').replace(':', '')}{hyphen}{event_id}"
+    cursor = f"{compact(time)}{hyphen}{event_id}"
     return cursor if is_cursor(cursor) else None
 
 

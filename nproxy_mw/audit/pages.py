@@ -16,7 +16,7 @@ from nproxy_mw.errors import BadRequest
 from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.port import Storage
-from nproxy_mw.times import timestamp
+from nproxy_mw.times import compact, timestamp
 
 EventPage: TypeAlias = tuple[list[dict[str, Any]], str | None]
 """Events, newest first, and the cursor to give as *after* for the next page; None when there is none."""
@@ -159,7 +159,7 @@ def _bound(wanted: EventFilter, now: datetime, after: str | None) -> str:
 
 def _place(moment: datetime) -> str:
     """The cursor before all cursors of events at *moment*."""
-    return timestamp(moment).replace("-", "").replace(":", "")
+    return compact(timestamp(moment))
 
 
 def _no_cursor() -> BadRequest:

@@ -14,7 +14,7 @@ from nproxy_mw.npm.names import names_in
 from nproxy_mw.orgs.settings_fields import Settings
 from nproxy_mw.rules.replay import Change
 from nproxy_mw.storage.port import Storage
-from nproxy_mw.times import timestamp
+from nproxy_mw.times import timestamp_or_none
 
 SPAN = timedelta(days=30)
 """How far back a preview looks unless it is told otherwise."""
@@ -52,7 +52,7 @@ class Preview:
                 "after": change.after,
                 "rules": dict(change.rules),
                 "fetched": times,
-                "judgedAt": timestamp(change.at) if change.at else None,
+                "judgedAt": timestamp_or_none(change.at),
             }
             for change, times in self.changes
         ]

@@ -22,7 +22,7 @@ from nproxy_mw.json_values import Json
 from nproxy_mw.npm.routes import Kind, Route
 from nproxy_mw.npm.slices import list_of
 from nproxy_mw.npm.source import PackageSource
-from nproxy_mw.times import parse_time
+from nproxy_mw.times import time_in
 
 MAX_SIGNATURES = 20
 """Entries of ``dist.signatures`` that are looked at. A registry writes one."""
@@ -95,7 +95,7 @@ def signature_report(source: PackageSource, package: ReviewedPackage, version: s
     if not keys:
         return SignatureReport(obstacle=NO_KEYS)
     signed = signing.message(str(package.name), version, integrity)
-    published = _moment(package.published(version))
+    published = time_in(package.published(version))
     return SignatureReport([checked(entry, keys, signed, published) for entry in entries[:MAX_SIGNATURES]])
 
 
@@ -149,12 +149,5 @@ def _key(data: memoryview) -> Json | None:
 def _had_expired(expires: Any, published: datetime | None) -> bool:
     if expires is None:
         return False
-    moment = _moment(expires)
+    moment = time_in(str(expires))
     return moment is None or published is None or published >= moment
-
-
-def _moment(value: Any) -> datetime | None:
-    try:
-        return parse_time(value) if isinstance(value, str) else None
-    except ValueError:
-        return None

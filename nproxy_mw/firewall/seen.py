@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.ledger.seen import SeenIndex
 from nproxy_mw.ledger.seen_tables import SeenPackage, SeenPosition, SeenQuestion
 from nproxy_mw.rules.decisions import Decision
-from nproxy_mw.times import timestamp
+from nproxy_mw.times import from_unix, timestamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class FetchedPackage:
     @property
     def last(self) -> datetime:
         """When anything of it was fetched last."""
-        return _moment(self.position.last)
+        return from_unix(self.position.last)
 
     @property
     def held(self) -> int | None:
@@ -89,13 +89,9 @@ def fetched_page(
         packages,
         found.total,
         packages[-1].position if len(found.packages) > asked.size else None,
-        _moment(found.counted) if found.counted is not None else None,
+        from_unix(found.counted) if found.counted is not None else None,
     )
 
 
 def _fetched(one: SeenPackage, decisions: Mapping[str, Decision]) -> FetchedPackage:
     return FetchedPackage(one.name, one.newest, SeenPosition(one.name, one.last), decisions.get(one.name))
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

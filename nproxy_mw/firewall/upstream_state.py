@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.intelligence.combined import sources_in
 from nproxy_mw.intelligence.osv_database import OsvDatabase, summary_of
 from nproxy_mw.npm.source import PackageSource
+from nproxy_mw.times import from_unix
 from nproxy_mw.upstream.cache_folder import CacheFolder
 from nproxy_mw.upstream.cached import Cached
 from nproxy_mw.upstream.guarded import Guarded
@@ -75,7 +76,7 @@ def cache_fill(firewall: Firewall) -> CacheFill | None:
     size, written = eviction.tally.read(), eviction.tally.written()
     if size is None or written is None:
         return CacheFill(None, eviction.bound, None)
-    return CacheFill(size, eviction.bound, datetime.fromtimestamp(written, UTC))
+    return CacheFill(size, eviction.bound, from_unix(written))
 
 
 def _parts(source: PackageSource) -> Iterator[PackageSource]:

@@ -10,13 +10,14 @@ import sqlite3
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from nproxy_mw.intelligence.advisories import Advisory
+from nproxy_mw.times import from_unix
 
 MAX_ANSWERS = 50_000
 """Packages whose answers are kept. Beyond it a tenth goes: first what says nothing, then what is oldest."""
@@ -52,7 +53,7 @@ class Answers:
         """Returns when the API was asked about a package last, and its answer; None when it is not kept."""
         rows = self._run("SELECT at, body FROM answer WHERE package = ?", package)
         try:
-            return (datetime.fromtimestamp(rows[0][0], UTC), _DECODER.decode(rows[0][1])) if rows else None
+            return (from_unix(rows[0][0]), _DECODER.decode(rows[0][1])) if rows else None
         except msgspec.DecodeError:
             return None
 
@@ -75,7 +76,7 @@ class Answers:
     def failed_at(self) -> datetime | None:
         """When the API could not be reached last; None when it could since."""
         rows = self._run("SELECT at FROM failure")
-        return datetime.fromtimestamp(rows[0][0], UTC) if rows else None
+        return from_unix(rows[0][0]) if rows else None
 
     @failed_at.setter
     def failed_at(self, at: datetime | None) -> None:

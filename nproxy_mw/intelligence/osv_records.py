@@ -13,7 +13,6 @@ import base64
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -21,7 +20,7 @@ import msgspec
 from nproxy_mw.intelligence.advisories import Advisory
 from nproxy_mw.intelligence.port import MALWARE, VULNERABILITY
 from nproxy_mw.intelligence.severity import Severity, severity_of
-from nproxy_mw.times import parse_time, timestamp
+from nproxy_mw.times import time_in, timestamp
 
 MAX_RECORD = 4 * 2**20
 """Bytes of one record. The largest known ones, which list each version of a package, have some hundred kilobytes."""
@@ -100,7 +99,7 @@ def parse_record(data: bytes | msgspec.Raw) -> ParsedRecord:
         record = _DECODER.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError("This is not an OSV record.") from error
-    modified = _moment(record.modified)
+    modified = time_in(record.modified)
     if not is_id(record.id) or modified is None:
         raise ValueError("An OSV record has an id of letters, digits and '-', and a time when it was modified.")
     return ParsedRecord(record.id, timestamp(modified), () if record.withdrawn else tuple(_advisories(record)))
@@ -136,7 +135,7 @@ def _advisory(record: _Record, name: str, severity: Severity, several: Sequence[
         kind=MALWARE if _is_malware(record, cwes) else VULNERABILITY,
         summary=" ".join((record.summary or "")[: 2 * MAX_SUMMARY].split())[:MAX_SUMMARY],
         severity=severity.level,
-        published=_moment(record.published),
+        published=time_in(record.published or ""),
         versions=tuple(dict.fromkeys(versions)),
         ranges=tuple(dict.fromkeys(ranges)),
         integrities=tuple(dict.fromkeys(text for one in several for text in _integrities(one))),
@@ -184,13 +183,6 @@ def _sha1(digest: object) -> str | None:
 def _url(references: Iterable[_Reference]) -> str:
     urls = [(one.type != "ADVISORY", one.url) for one in references if _URL.fullmatch(one.url)]
     return min(urls, key=lambda found: found[0])[1] if urls else ""
-
-
-def _moment(text: str | None) -> datetime | None:
-    try:
-        return parse_time(text) if text else None
-    except ValueError:
-        return None
 
 
 def _listed(document: dict[str, Any], key: str) -> list[Any]:

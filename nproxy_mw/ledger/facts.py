@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
-from nproxy_mw.times import timestamp
+from nproxy_mw.times import from_unix, timestamp
 
 FEW = 50
 """Packages whose rows are looked for one after the other. Of more, all rows are decoded."""
@@ -155,8 +155,4 @@ def merge(into: Counts, counts: Counts) -> None:
 def installs(counts: Counts) -> Iterator[Install]:
     """Yields the facts of one day as values."""
     for key, count in counts.items():
-        yield Install(key, count.times, _moment(count.first), _moment(count.last))
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+        yield Install(key, count.times, from_unix(count.first), from_unix(count.last))

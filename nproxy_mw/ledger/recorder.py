@@ -16,13 +16,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from nproxy_mw.background import Periodic
 from nproxy_mw.errors import Changed, Exists, NproxyError
 from nproxy_mw.ledger.facts import Count, Counts, InstallKey, encode, merge
 from nproxy_mw.storage.layout import INSTALLS
 from nproxy_mw.storage.port import Revision, Storage
+from nproxy_mw.times import from_unix
 
 INTERVAL = 5.0
 """Seconds between two writes, and the most that a killed process loses."""
@@ -68,7 +69,7 @@ class Ledger:
         with self._writing:
             taken = self._counted()
             if taken:
-                self._batch(datetime.fromtimestamp(self.now(), UTC)).add(taken)
+                self._batch(from_unix(self.now())).add(taken)
             for batch in list(self._batches):
                 self._write(batch)
 

@@ -26,8 +26,8 @@ from nproxy_mw.npm.slices import (
     fields_of,
     list_of,
     members_of,
-    time_in,
 )
+from nproxy_mw.times import time_in
 
 _KEPT_SCRIPTS = (*INSTALL_SCRIPTS, "prepare")
 _NOT_VERSIONS = frozenset({"created", "modified", "unpublished"})

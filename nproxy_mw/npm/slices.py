@@ -30,7 +30,7 @@ import msgspec
 from msgspec import Raw
 
 from nproxy_mw.errors import NproxyError, UpstreamUnavailable
-from nproxy_mw.times import parse_time
+from nproxy_mw.times import time_in
 
 T = TypeVar("T")
 
@@ -185,14 +185,6 @@ def as_count(raw: Raw | None) -> int | None:
 def as_time(raw: Raw | None) -> datetime | None:
     """Returns the time that *raw* holds, in UTC; None when it is something else, or None."""
     return time_in(as_text(raw) or "")
-
-
-def time_in(text: str) -> datetime | None:
-    """Returns the time that *text* names, in UTC; None when it names none."""
-    try:
-        return parse_time(text)
-    except ValueError:
-        return None
 
 
 def list_of(raw: Raw | None) -> list[Raw]:

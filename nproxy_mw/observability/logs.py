@@ -9,12 +9,11 @@ from __future__ import annotations
 import logging
 import re
 from contextvars import ContextVar
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
-from nproxy_mw.times import timestamp
+from nproxy_mw.times import from_unix, timestamp
 from nproxy_mw.token_format import redact
 
 REQUEST: ContextVar[str] = ContextVar("nproxy_mw_request", default="")
@@ -80,7 +79,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def _time(record: logging.LogRecord) -> str:
-    return timestamp(datetime.fromtimestamp(record.created, UTC))
+    return timestamp(from_unix(record.created))
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -13,7 +13,7 @@ from nproxy_mw.errors import BadRequest
 from nproxy_mw.json_values import Json
 from nproxy_mw.restrictions import UNRESTRICTED, Restrictions, parse_addresses, parse_packages
 from nproxy_mw.storage import documents
-from nproxy_mw.times import timestamp
+from nproxy_mw.times import timestamp, timestamp_or_none
 
 MAX_NAME = 100  # characters
 ID_LENGTH = 16  # hex digits: 64 bits, so two tokens of one organization do not share one
@@ -67,9 +67,9 @@ class TokenRecord:
             "scopes": sorted(self.grants),
             **{what: entries or None for what, entries in self.restrictions.to_document().items()},
             "createdAt": timestamp(self.created_at),
-            "expiresAt": _text(self.expires_at),
-            "lastUsedAt": _text(self.last_used_at),
-            "revokedAt": _text(self.revoked_at),
+            "expiresAt": timestamp_or_none(self.expires_at),
+            "lastUsedAt": timestamp_or_none(self.last_used_at),
+            "revokedAt": timestamp_or_none(self.revoked_at),
         }
 
 
@@ -103,7 +103,7 @@ def named(record: TokenRecord) -> dict[str, Any]:
         "hash": record.hash,
         "name": record.name,
         "scopes": sorted(record.grants),
-        "expiresAt": _text(record.expires_at),
+        "expiresAt": timestamp_or_none(record.expires_at),
         **(record.restrictions.to_document() if record.restrictions else {}),
     }
 
@@ -154,10 +154,6 @@ def _restrictions(stored: Json) -> Restrictions:
     if not found:
         raise ValueError("a restricted token that nothing restricts")
     return found
-
-
-def _text(time: datetime | None) -> str | None:
-    return timestamp(time) if time else None
 
 
 def _time(text: str | None) -> datetime | None:

@@ -10,7 +10,7 @@ from nproxy_mw.rules.decisions import Decision
 from nproxy_mw.rules.engine import Configured, Covers, Outcome, merge, outcomes
 from nproxy_mw.rules.port import Knowledge
 from nproxy_mw.rules.tags import instead_of
-from nproxy_mw.times import timestamp
+from nproxy_mw.times import timestamp_or_none
 
 MAX_VERSIONS = 50
 """Versions that the explanation of a whole package lists, newest first."""
@@ -23,14 +23,13 @@ def explain_version(
     found = outcomes(history, rules, knowledge)
     decision = merge(history, rules, found, covers, knowledge.now)
     release = next((one for one in history.releases if one.version == version), None)
-    until = decision.available_from(version)
     return {
         "package": history.name,
         "version": version,
         "verdict": _verdict(decision, version, release),
-        "availableFrom": timestamp(until) if until else None,
+        "availableFrom": timestamp_or_none(decision.available_from(version)),
         "instead": instead_of(version, decision.allowed) if version in decision.blocked else None,
-        "published": timestamp(release.published) if release and release.published else None,
+        "published": timestamp_or_none(release.published) if release else None,
         "facts": _facts(history, release) if release else None,
         "known": _known(knowledge, version),
         "rules": [_word(configured, found.get(configured.rule.id), version, covers) for configured in rules],
@@ -46,7 +45,7 @@ def explain_package(decision: Decision, history: History) -> dict[str, Any]:
         "movedTags": decision.moved,
         "versions": [_summary(decision, release) for release in newest],
         "notes": [{"rule": note.rule, "kind": note.kind, "reason": note.reason} for note in decision.notes],
-        "validUntil": timestamp(decision.valid_until) if decision.valid_until else None,
+        "validUntil": timestamp_or_none(decision.valid_until),
         "orderedBy": "version" if decision.by_number else "time",
     }
 
@@ -79,13 +78,12 @@ def _known(knowledge: Knowledge, version: str) -> dict[str, Any]:
 
 
 def _summary(decision: Decision, release: Release) -> dict[str, Any]:
-    until = decision.available_from(release.version)
     findings = decision.blocked.get(release.version, ()) + decision.warned.get(release.version, ())
     return {
         "version": release.version,
         "verdict": _verdict(decision, release.version, release),
         "rules": sorted({finding.rule for finding in findings}),
-        "availableFrom": timestamp(until) if until else None,
+        "availableFrom": timestamp_or_none(decision.available_from(release.version)),
     }
 
 
@@ -103,7 +101,6 @@ def _verdicts(decision: Decision) -> Mapping[str, Mapping[str, object]]:
 def _word(configured: Configured, outcome: Outcome | None, version: str, covers: Covers) -> dict[str, Any]:
     verdicts = [one for one in outcome.verdicts if one.version == version] if outcome else []
     untils = [one.until for one in verdicts if one.until]
-    exempt_until = covers(version, configured.rule.id)
     return {
         "rule": configured.rule.id,
         "mode": configured.mode,
@@ -111,6 +108,6 @@ def _word(configured: Configured, outcome: Outcome | None, version: str, covers:
         "flags": bool(verdicts),
         "reasons": [one.reason for one in verdicts],
         "cannotTell": [note.reason for note in outcome.notes] if outcome else [],
-        "until": timestamp(max(untils)) if untils else None,
-        "exceptionUntil": timestamp(exempt_until) if exempt_until else None,
+        "until": timestamp_or_none(max(untils, default=None)),
+        "exceptionUntil": timestamp_or_none(covers(version, configured.rule.id)),
     }

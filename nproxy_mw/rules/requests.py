@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from nproxy_mw.errors import Conflict, NotFound
 from nproxy_mw.json_values import Json
 from nproxy_mw.rules.exceptions import texts
-from nproxy_mw.times import parse_time, timestamp
+from nproxy_mw.times import parse_time, timestamp, timestamp_or_none
 
 MAX_OPEN = 200
 """Requests of one organization that wait for an answer."""
@@ -51,8 +51,8 @@ class RequestAnswer:
 
     def to_document(self) -> dict[str, Any]:
         """Returns the answer as the management API shows it, without its state."""
-        end = timestamp(self.expires_at) if self.expires_at else None
-        return dict(zip(_ANSWER, (self.by, timestamp(self.at), self.comment, end), strict=True))
+        values = (self.by, timestamp(self.at), self.comment, timestamp_or_none(self.expires_at))
+        return dict(zip(_ANSWER, values, strict=True))
 
 
 @dataclass(frozen=True, slots=True)

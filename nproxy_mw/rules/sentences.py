@@ -7,7 +7,7 @@ from typing import Any
 from nproxy_mw.npm.versions import sort_key
 from nproxy_mw.rules.decisions import Decision, Finding
 from nproxy_mw.rules.tags import instead_of
-from nproxy_mw.times import timestamp
+from nproxy_mw.times import timestamp, timestamp_or_none
 
 SHOWN = 3
 """Versions that a sentence names when all of a package is held, and findings that it gives of one version."""
@@ -35,7 +35,7 @@ def held_package(decision: Decision) -> str:
 
 def finding_document(version: str, finding: Finding) -> dict[str, Any]:
     """Returns a finding as error bodies, audit events and the management API show it."""
-    until = timestamp(finding.until) if finding.until else None
+    until = timestamp_or_none(finding.until)
     return {"rule": finding.rule, "version": version, "reason": finding.reason, "until": until}
 
 

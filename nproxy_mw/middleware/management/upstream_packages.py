@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -32,7 +31,7 @@ from nproxy_mw.middleware.management.schemas import (
 )
 from nproxy_mw.npm.names import MAX_LENGTH, parse_name
 from nproxy_mw.rules.values import InvalidFields
-from nproxy_mw.times import timestamp
+from nproxy_mw.times import from_unix, timestamp_or_none
 
 _SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)
 _CURSOR = {"type": "string", "pattern": r"^([0-9]{1,12}(\.[0-9]{1,9})?,)?(@[a-z0-9][a-z0-9-]*/)?[a-z0-9][a-z0-9-]*$"}
@@ -53,7 +52,7 @@ def list_fetched(firewall_of: FirewallOf, call: Call, organization: Tenant) -> R
             "packages": [one.to_document() for one in found.packages],
             "next": _cursor(found.next, sort) if found.next else None,
             "total": found.total,
-            "countedAt": timestamp(found.counted) if found.counted else None,
+            "countedAt": timestamp_or_none(found.counted),
         }
     )
 
@@ -86,17 +85,15 @@ def show_storage(firewall_of: FirewallOf, call: Call, organization: Tenant) -> R
     call.query()
     firewall, amount = firewall_of(organization.id), organization.search_index.amount()
     cache = cache_fill(firewall) if firewall is not None else None
-    counted = datetime.fromtimestamp(amount.counted, UTC) if amount.counted is not None else None
+    counted = from_unix(amount.counted) if amount.counted is not None else None
     return reply(
         {
-            "packages": {"count": amount.packages, "bytes": amount.bytes, "countedAt": _time(counted)},
-            "cache": {"bytes": cache.size, "bound": cache.bound, "countedAt": _time(cache.counted)} if cache else None,
+            "packages": {"count": amount.packages, "bytes": amount.bytes, "countedAt": timestamp_or_none(counted)},
+            "cache": {"bytes": cache.size, "bound": cache.bound, "countedAt": timestamp_or_none(cache.counted)}
+            if cache
+            else None,
         }
     )
-
-
-def _time(moment: datetime | None) -> str | None:
-    return timestamp(moment) if moment is not None else None
 
 
 def _sort(text: str) -> SeenSort:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 from nproxy_mw.audit.checkpoints import Checkpoints
 from nproxy_mw.firewall.upstream_state import upstream_state
@@ -12,7 +11,7 @@ from nproxy_mw.middleware.dashboard.answers import Answer, Page
 from nproxy_mw.middleware.dashboard.charts import HEIGHT, WIDTH, Chart, chart
 from nproxy_mw.middleware.dashboard.pages.tokens import SOON
 from nproxy_mw.middleware.dashboard.request import PageRequest
-from nproxy_mw.times import utc_now
+from nproxy_mw.times import from_unix, utc_now
 
 
 def show(request: PageRequest) -> Answer:
@@ -27,7 +26,7 @@ def show(request: PageRequest) -> Answer:
         "url": request.site.registry_url(request.environ, organization.id),
         "scopes": organization.settings.get().internal_scopes,
         "amount": amount,
-        "counted": datetime.fromtimestamp(amount.counted, UTC) if amount.counted is not None else None,
+        "counted": from_unix(amount.counted) if amount.counted is not None else None,
         "tokens": len(tokens),
         "expiring": sorted(expiring, key=lambda one: str(one.expires_at))[:10],
         "expiring_total": len(expiring),
