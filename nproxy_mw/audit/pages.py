@@ -85,6 +85,11 @@ def checked(after: str | None, limit: int) -> str | None:
     return cursor
 
 
+def lies_ahead(cursor: str, now: datetime) -> bool:
+    """Returns whether *cursor* is of a time that no page can have shown yet."""
+    return cursor[:8] > f"{now + timedelta(days=1):%Y%m%d}"
+
+
 def check_span(since: datetime | None, until: datetime | None) -> None:
     """Raises `BadRequest` for a time that ends before it begins."""
     if since is not None and until is not None and since > until:

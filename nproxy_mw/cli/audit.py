@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ import orjson
 
 from nproxy_mw.audit.checkpoints import Checkpoints
 from nproxy_mw.audit.events import CheckFinding, NewerFinding
-from nproxy_mw.audit.pages import MAX_LIMIT
 from nproxy_mw.audit.verify import IndexFinding, all_chains, verify
 from nproxy_mw.cli.command import Command, Group, Parsed
 from nproxy_mw.cli.files import read_json
@@ -20,7 +19,7 @@ from nproxy_mw.cli.stores import ACTOR, ONE_ORG, organization_of
 from nproxy_mw.cli.terminal import count, print_table
 from nproxy_mw.cli.values import moment, whole
 from nproxy_mw.json_values import Json
-from nproxy_mw.orgs.organization import Organization
+from nproxy_mw.orgs.trail_reports import newest_pages
 
 MAX_EVENTS = 1_000_000  # in one listing; for more there is the export
 MAX_WITNESS = 64 * 1024  # bytes
@@ -54,31 +53,22 @@ Prints every event, chain by chain, as JSON lines. What cannot be read is named 
 
 
 def _list(parsed: Parsed) -> int:
-    titles = ("TIME", "EVENT", "WHAT", "BY", "IP")
+    pages = newest_pages(
+        organization_of(parsed).trail,
+        parsed.limit,
+        event=parsed.event,
+        package=parsed.package,
+        by=parsed.by,
+        since=vars(parsed)["from"],
+        until=parsed.to,
+    )
     rows = [
         (event["time"], event["event"], _subject(event), event.get("by", ""), event["ip"])
-        for event in _newest(organization_of(parsed), parsed)
+        for page in pages
+        for event in page
     ]
-    print_table(titles, rows, empty="There are no such events.")
+    print_table(("TIME", "EVENT", "WHAT", "BY", "IP"), rows, empty="There are no such events.")
     return 0
-
-
-def _newest(organization: Organization, parsed: Parsed) -> Iterator[Json]:
-    wanted, cursor = parsed.limit, None
-    while wanted > 0:
-        page, cursor = organization.trail.page(
-            after=cursor,
-            limit=min(wanted, MAX_LIMIT),
-            event=parsed.event,
-            package=parsed.package,
-            by=parsed.by,
-            since=vars(parsed)["from"],
-            until=parsed.to,
-        )
-        yield from page
-        wanted -= len(page)
-        if cursor is None:
-            return
 
 
 def _verify(parsed: Parsed) -> int:

@@ -1,4 +1,4 @@
-"""What a worker does beside serving when it begins, whatever server it belongs to."""
+"""What a worker of any server does when it begins, in addition to serving."""
 
 from __future__ import annotations
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from nproxy_mw.cli.command import Argument, Command, Group, Parsed
 from nproxy_mw.cli.options import Option, UsageError
+from nproxy_mw.cli.specifiers import parse_specifier
 from nproxy_mw.cli.stores import WHOLE_STORE
 from nproxy_mw.cli.terminal import count, print_json, print_table
 from nproxy_mw.cli.upstreams import CACHE, CACHE_SIZE, cache_of
-from nproxy_mw.cli.values import specifier
 from nproxy_mw.upstream.cache_contents import amounts, clear
 
 _TEXT = """\
@@ -71,10 +71,7 @@ def _url(parsed: Parsed) -> str:
 
 
 def _name(text: str) -> str:
-    try:
-        name, version = specifier(text)
-    except ValueError as error:
-        raise UsageError(f"{text!r} {error}.") from error
+    name, version = parse_specifier(text)
     if version:
         raise UsageError(f"{text!r} names a version: name the package alone.")
     return str(name)

@@ -29,7 +29,7 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command, or one verb of a `Group`. *run* answers the exit code.
+    """One command, or one verb of a `Group`. *run* returns the exit code.
 
     *text* is what ``--help`` teaches, examples included. *help* is the line in the list of a group's verbs; the
     program's own list is `nproxy_mw.cli.COMMANDS`.

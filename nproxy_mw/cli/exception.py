@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from nproxy_mw.cli.command import Argument, Command, Group, Parsed
-from nproxy_mw.cli.explain import parsed_specifier
 from nproxy_mw.cli.options import Option
+from nproxy_mw.cli.specifiers import parse_specifier
 from nproxy_mw.cli.stores import ACTOR, ONE_ORG, organization_of
 from nproxy_mw.cli.terminal import print_table
 from nproxy_mw.cli.values import positive_duration
@@ -70,7 +70,7 @@ def _list(parsed: Parsed) -> int:
 
 
 def _add(parsed: Parsed) -> int:
-    name, versions = parsed_specifier(parsed.package)
+    name, versions = parse_specifier(parsed.package)
     document: dict[str, Any] = {"package": str(name), "reason": parsed.reason, "expiresAt": _end(parsed)}
     document |= {"versions": [versions]} if versions else {}
     document |= {"rules": list(parsed.rule)} if parsed.rule else {}

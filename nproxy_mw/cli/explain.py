@@ -7,12 +7,11 @@ from typing import Any
 
 from nproxy_mw.cli.command import Argument, Command, Parsed
 from nproxy_mw.cli.options import Option, UsageError
+from nproxy_mw.cli.specifiers import parse_specifier
 from nproxy_mw.cli.stores import organization_of
 from nproxy_mw.cli.terminal import plain, print_json, print_table
 from nproxy_mw.cli.upstreams import OF_RULES, firewall_of
-from nproxy_mw.cli.values import specifier
 from nproxy_mw.errors import BadRequest
-from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.ranges import parse_range
 from nproxy_mw.npm.versions import parse_loose
 
@@ -32,7 +31,7 @@ settings, on the upstream, and on what is known of vulnerabilities (--osv, --blo
 
 
 def _run(parsed: Parsed) -> int:
-    name, version = parsed_specifier(parsed.package)
+    name, version = parse_specifier(parsed.package)
     if _is_range(version):
         raise UsageError(f"{version!r} is a range: name one version or dist-tag, or the package alone.")
     organization = organization_of(parsed)
@@ -46,14 +45,6 @@ def _run(parsed: Parsed) -> int:
     else:
         _print_package(found)
     return 1 if found.get("verdict") == "held" else 0
-
-
-def parsed_specifier(text: str) -> tuple[Name, str]:
-    """Returns what an argument names: a package and what stands behind the ``@``. Raises `UsageError`."""
-    try:
-        return specifier(text)
-    except ValueError as error:
-        raise UsageError(f"{text!r} {error}.") from error
 
 
 def _is_range(text: str) -> bool:

@@ -27,7 +27,7 @@ did.
   nproxy-mw exposure MAL-2026-1234 --osv /srv/npm-osv.db
   curl -s https://intelligence.example/incident.txt | nproxy-mw exposure -
 
-A list has one name, name@version or name@range a line, and behind # what one likes:
+A list has one name, name@version or name@range a line, and after # any comment:
 
   left-padd                       # every version
   axios@1.14.1

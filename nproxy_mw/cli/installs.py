@@ -8,8 +8,8 @@ from datetime import datetime
 from itertools import islice
 
 from nproxy_mw.cli.command import Argument, Command, Parsed
-from nproxy_mw.cli.explain import parsed_specifier
 from nproxy_mw.cli.options import Option, UsageError
+from nproxy_mw.cli.specifiers import parse_specifier
 from nproxy_mw.cli.stores import ONE_ORG, organization_of
 from nproxy_mw.cli.terminal import print_table
 from nproxy_mw.cli.values import moment
@@ -33,7 +33,7 @@ and last on each day, and how often. A server writes down what it served every f
 
 
 def _run(parsed: Parsed) -> int:
-    name, versions = parsed_specifier(parsed.package)
+    name, versions = parse_specifier(parsed.package)
     organization = organization_of(parsed)
     found = fetched(organization, parsed, wanted(package=str(name), versions=versions))
     print_installs(organization, found, empty=f"Nobody fetched {parsed.package} in this time.")

@@ -90,10 +90,10 @@ def change_of(changes: Iterable[str]) -> dict[str, Any]:
         UsageError: one is neither KEY=VALUE nor a JSON object, or two of them contradict each other.
         BadRequest: a JSON object has more than one reading.
     """
-    wish: dict[str, Any] = {}
+    wanted: dict[str, Any] = {}
     for change in changes:
         if change.lstrip().startswith("{"):
-            _merge(wish, parse_object(change.encode(), "The argument"))
+            _merge(wanted, parse_object(change.encode(), "The argument"))
             continue
         key, equals, text = change.partition("=")
         if not equals or not all(key.split(".")):
@@ -101,18 +101,18 @@ def change_of(changes: Iterable[str]) -> dict[str, Any]:
         value = _value(key, text)
         for part in reversed(key.split(".")):
             value = {part: value}
-        _merge(wish, value)
-    return wish
+        _merge(wanted, value)
+    return wanted
 
 
-def _merge(wish: dict[str, Any], more: dict[str, Any]) -> None:
+def _merge(wanted: dict[str, Any], more: dict[str, Any]) -> None:
     for key, value in more.items():
-        if isinstance(value, dict) and isinstance(wish.get(key), dict):
-            _merge(wish[key], value)
-        elif key in wish:
+        if isinstance(value, dict) and isinstance(wanted.get(key), dict):
+            _merge(wanted[key], value)
+        elif key in wanted:
             raise UsageError(f"{key!r} is given twice.")
         else:
-            wish[key] = value
+            wanted[key] = value
 
 
 def _value(key: str, text: str) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from nproxy_mw.errors import BadRequest
-from nproxy_mw.npm.names import Name, is_internal_scope, parse_name
+from nproxy_mw.npm.names import is_internal_scope
 from nproxy_mw.restrictions import AddressRange, parse_pattern, parse_range
 from nproxy_mw.times import parse_duration, parse_moment, utc_now
 
@@ -97,22 +97,6 @@ def moment(text: str) -> datetime:
         return parse_moment(text, utc_now())
     except ValueError as error:
         raise ValueError("is not a time such as 2026-11-26T12:00:00Z, 2026-11-26 or 7d") from error
-
-
-def specifier(text: str) -> tuple[Name, str]:
-    """Parses ``NAME`` or ``NAME@VERSION``, and returns both; the version may be anything that is not empty.
-
-    Raises:
-        ValueError: there is no valid name, or nothing behind the ``@``.
-    """
-    name, at, version = text[1:].partition("@")
-    try:
-        parsed = parse_name(text[:1] + name)
-    except BadRequest as error:
-        raise ValueError("is not NAME or NAME@VERSION, like axios@1.14.1") from error
-    if at and not version.strip():
-        raise ValueError("has nothing behind the @")
-    return parsed, version.strip()
 
 
 def scope(text: str) -> str:

@@ -10,9 +10,10 @@ from typing import TypeAlias
 from nproxy_mw.cli.command import Argument, Command, Parsed
 from nproxy_mw.cli.files import read_file, read_json
 from nproxy_mw.cli.options import Option, UsageError
+from nproxy_mw.cli.specifiers import parse_specifier
 from nproxy_mw.cli.stores import ONE_ORG, organization_of
 from nproxy_mw.json_values import Json
-from nproxy_mw.npm.names import Name, parse_name
+from nproxy_mw.npm.names import Name
 from nproxy_mw.packages.verify import findings
 
 MAX_DOCUMENT = 256 * 2**20  # bytes: more than the largest packument
@@ -37,7 +38,7 @@ TarballReader: TypeAlias = Callable[[str], bytes]
 
 
 def _run(parsed: Parsed) -> int:
-    name, version = _split(parsed.package)
+    name, version = parse_specifier(parsed.package)
     packument, keys, read = _from_files(Path(parsed.files), name) if parsed.files else _from_store(parsed, name)
     if parsed.keys:
         keys = _document(Path(parsed.keys), "keys", list)["keys"]
@@ -52,11 +53,6 @@ def _run(parsed: Parsed) -> int:
     if bad:
         print(f"{bad} of {len(versions)} versions are not what was published.", file=sys.stderr)
     return 1 if bad else 0
-
-
-def _split(text: str) -> tuple[Name, str]:
-    base, _, version = text[1:].partition("@")
-    return parse_name(text[:1] + base), version
 
 
 def _from_store(parsed: Parsed, name: Name) -> tuple[Json, Sequence[Json], TarballReader]:

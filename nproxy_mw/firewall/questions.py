@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from nproxy_mw.errors import BadRequest, NotFound
+from nproxy_mw.errors import NotFound
 from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.ledger.facts import Install
 from nproxy_mw.ledger.query import find
 from nproxy_mw.ledger.wanted import wanted
 from nproxy_mw.npm.names import Name
-from nproxy_mw.rules.values import InvalidFields
+from nproxy_mw.rules.values import InvalidFields, field_at
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.times import parse_time
 
@@ -79,10 +79,8 @@ def found_installs(storage: Storage, asked: InstallQuestion, now: datetime, limi
         StorageUnavailable: the ledger cannot be read.
     """
     since, until = asked_span(asked.since, asked.until, now)
-    try:
+    with field_at("version"):
         is_wanted = wanted(package=asked.package, versions=asked.versions, token=asked.token)
-    except BadRequest as error:
-        raise InvalidFields({"version": error.message}, code=error.code) from error
     found = list(islice(find(storage, since, until, is_wanted), limit + 1))
     return found[:limit], len(found) <= limit
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nproxy_mw.http.context import CONTEXT, PRINCIPAL, ROUTE, Context
 from nproxy_mw.ledger.recorder import Ledger
-from nproxy_mw.npm.routes import Kind, Route
+from nproxy_mw.npm.routes import Kind
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -37,12 +37,7 @@ class RecordInstalls:
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
             if status.startswith(_HANDED_OUT):
-                self.ledger.record(str(route.name), version_in(route), token, ip)
+                self.ledger.record(str(route.name), route.package.version_in(route.filename), token, ip)
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
         return self.app(environ, start)
-
-
-def version_in(route: Route) -> str:
-    """Returns the version that the file name of a tarball's route carries."""
-    return route.filename.removeprefix(f"{route.package.base}-").removesuffix(".tgz")

@@ -65,6 +65,10 @@ class Name:
         """Returns the file name of a version's tarball, without the scope: ``utils-1.0.0.tgz``."""
         return f"{self.base}-{version}.tgz"
 
+    def version_in(self, filename: str) -> str:
+        """Returns the version that the file name of one of the package's tarballs carries."""
+        return filename.removeprefix(f"{self.base}-").removesuffix(".tgz")
+
 
 def parse_name(text: str) -> Name:
     """Parses ``@scope/base`` or ``base``, already percent-decoded.

@@ -78,17 +78,6 @@ class Range:
             for alternative in self.alternatives
         )
 
-    def max_satisfying(self, versions: Iterable[str], *, include_prerelease: bool = False) -> str | None:
-        """Returns the highest of *versions* that satisfies the range, as it stands there; None if none does."""
-        highest: tuple[str, Version] | None = None
-        for text in versions:
-            version = parse_like_npm(text, loose=self.loose)
-            if version is None or not self.matches(version, include_prerelease=include_prerelease):
-                continue
-            if highest is None or version.precedence > highest[1].precedence:
-                highest = text, version
-        return highest[0] if highest else None
-
 
 @lru_cache(maxsize=512)
 def parse_range(text: str, *, loose: bool = False) -> Range:

@@ -165,7 +165,7 @@ _TAG = re.compile(r"[A-Za-z0-9_~!'()-][A-Za-z0-9._~!'()-]*", re.ASCII)
 
 
 def check_tag(text: str) -> str:
-    """Answers *text* when it can be a dist-tag.
+    """Returns *text* when it can be a dist-tag.
 
     Raises:
         BadRequest: it would be read as a version or a range (npm: "Tag name must not be a valid SemVer range"), cannot

@@ -56,16 +56,16 @@ class ExceptionRequestStore:
             Conflict: too many requests are open.
             Busy: others are changing the requests at the same time.
         """
-        wish = _checked(request_type_of(self.settings.catalog), document)
+        given = _checked(request_type_of(self.settings.catalog), document)
         new = ExceptionRequest(
             id=secrets.token_hex(8),
-            package=wish["package"],
-            reason=wish["reason"],
+            package=given["package"],
+            reason=given["reason"],
             requested_by=printable(actor.name),
             requested_at=self.clock(),
             token_id=actor.token_hash[:ID_LENGTH],
-            versions=texts(wish.get("versions")),
-            rules=texts(wish.get("rules")),
+            versions=texts(given.get("versions")),
+            rules=texts(given.get("rules")),
         )
         stored = self._change(partial(requests.ask, new=new), actor)
         return next(one for one in stored if one.asks_like(new))

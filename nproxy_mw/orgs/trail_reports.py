@@ -5,7 +5,7 @@ Both are bounded, because a page or a call of the management API waits for them;
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain, islice
@@ -81,7 +81,7 @@ class TrailExport:
         limit: int = MAX_EXPORT,
         **filters: Any,
     ) -> None:
-        pages = _pages(trail, after, limit, filters)
+        pages = newest_pages(trail, limit, after, **filters)
         self._pages = chain([next(pages, [])], pages)
         self._kind = kind
         self._columns = columns
@@ -127,6 +127,16 @@ def verified(trail: Trail, keys: KeyStore, *, actor: Actor) -> TrailVerdict:
     return TrailVerdict(findings, checkpoints.newest())
 
 
+def newest_pages(trail: Trail, limit: int, after: str | None = None, **filters: Any) -> Iterator[list[dict[str, Any]]]:
+    """Yields the newest events, at most *limit*, page by page; *after* and *filters* are those of `Trail.page`."""
+    while limit > 0:
+        events, after = trail.page(after=after, limit=min(limit, MAX_LIMIT), **filters)
+        yield events
+        limit -= len(events)
+        if after is None:
+            return
+
+
 def more_of(event: Json) -> str:
     """Returns what an event says beyond the columns that all of them have."""
     rest = {key: value for key, value in event.items() if key not in _SHOWN}
@@ -141,12 +151,3 @@ def _text(value: object) -> str | None:
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
         return " ".join(value)
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
-
-
-def _pages(trail: Trail, cursor: str | None, limit: int, filters: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
-    while limit > 0:
-        events, cursor = trail.page(after=cursor, limit=min(limit, MAX_LIMIT), **filters)
-        yield events
-        limit -= len(events)
-        if cursor is None:
-            return

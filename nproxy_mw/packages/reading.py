@@ -121,7 +121,7 @@ class PackageReader:
         return {**changes.present(record), "_rev": record.revision}, revision
 
     def _opened(self, name: Name, filename: str, *, current: bool) -> OpenTarball | None:
-        version = filename.removeprefix(f"{name.base}-").removesuffix(".tgz")
+        version = name.version_in(filename)
         record, _ = self.records.own(name, current=current)
         if record.packument and version in record.tarballs:
             entry, manifest = record.tarballs[version], record.packument["versions"][version]

@@ -7,7 +7,8 @@ it. A schema may allow what the check refuses where JSON Schema has no words for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -59,6 +60,15 @@ class InvalidFields(BadRequest):
 
     def details(self) -> dict[str, Any]:
         return {"fields": self.fields}
+
+
+@contextmanager
+def field_at(path: str) -> Iterator[None]:
+    """Turns a `BadRequest` that is raised inside into `InvalidFields` about the field at *path*, with the same code."""
+    try:
+        yield
+    except BadRequest as error:
+        raise InvalidFields({path: error.message}, code=error.code) from error
 
 
 Check: TypeAlias = Callable[[Any, str, Problems], None]

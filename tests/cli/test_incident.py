@@ -131,7 +131,7 @@ def test_explanation_changes_nothing(run, store: str, upstream: RecordingUpstrea
     [
         (("@acme/utils", "--upstream", "http://127.0.0.1:9"), "is internal"),
         (("axios", "--upstream", "none"), "no upstream"),
-        (("axios@", "--upstream", "none"), "nothing behind the @"),
+        (("axios@", "--upstream", "none"), "nothing after the @"),
         (("axios@^1.0.0", "--upstream", "none"), "'^1.0.0' is a range: name one version or dist-tag"),
         (("axios@1.x", "--upstream", "none"), "'1.x' is a range"),
         (("Ax ios", "--upstream", "none"), "is not NAME or NAME@VERSION"),

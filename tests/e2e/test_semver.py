@@ -33,7 +33,6 @@ class Reading:
     versions: list[str]
     valid_range: str | None
     satisfied: str
-    max_satisfying: str | None
 
 
 @dataclass(frozen=True)
@@ -94,14 +93,6 @@ def test_matches_is_satisfies(npm_says: Agreement) -> None:
     assert different == []
     assert compared > 100_000
     assert satisfied > 10_000
-
-
-def test_max_satisfying_is_npms(npm_says: Agreement) -> None:
-    """The highest that satisfies is the same, and written as it was given."""
-    for reading in npm_says.readings():
-        if reading.range and reading.max_satisfying != "?":
-            ours = reading.range.max_satisfying(reading.versions, include_prerelease=reading.include_prerelease)
-            assert ours == reading.max_satisfying, reading
 
 
 def test_versions_are_read_alike(npm_says: Agreement) -> None:

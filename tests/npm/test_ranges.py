@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.npm.range_sugar import comparators_of
 from nproxy_mw.npm.ranges import MAX_COMPARATORS, MAX_LENGTH, parse_range
-from nproxy_mw.npm.versions import MAX_NUMBER, check_tag, parse_loose, sort_key
+from nproxy_mw.npm.versions import MAX_NUMBER, check_tag, parse_loose
 
 ABOVE = MAX_NUMBER + 1
 
@@ -188,27 +188,6 @@ def test_matches_old_numbers() -> None:
     assert parse_range(">=3.0.0-rc4", loose=True).matches("3.0.0rc5")
 
 
-@pytest.mark.parametrize(
-    ("text", "versions", "highest"),
-    [
-        pytest.param("^1", ["1.2.0", "1.10.0", "2.0.0", "1.9.0"], "1.10.0", id="by number"),
-        pytest.param("^1", ["1.2.0+a", "1.2.0+b"], "1.2.0+a", id="first of equals"),
-        pytest.param("^1", ["v1.2.0", "latest"], "v1.2.0", id="as written"),
-        pytest.param("^1", ["2.0.0", "1.0.0-a"], None, id="none"),
-        pytest.param("^1", [], None, id="nothing given"),
-    ],
-)
-def test_max_satisfying(text: str, versions: list[str], highest: str | None) -> None:
-    """The highest that satisfies is answered as it was written."""
-    assert parse_range(text).max_satisfying(versions) == highest
-
-
-def test_max_satisfying_with_prereleases() -> None:
-    """With prereleases included, one can be the highest."""
-    versions = ["1.0.0", "1.1.0-a", "2.0.0-a"]
-    assert parse_range("^1").max_satisfying(versions, include_prerelease=True) == "1.1.0-a"
-
-
 # Far more characters than a range may have: a pattern that reads them again and again would take hours.
 @pytest.mark.parametrize("loose", [False, True])
 @pytest.mark.parametrize(
@@ -272,14 +251,6 @@ def test_prereleases_are_all_that_including_them_adds(text: str, version: str) -
     assume("-" not in version)
     found = parse_range(text)
     assert found.matches(version) is found.matches(version, include_prerelease=True)
-
-
-@given(RANGES, st.lists(VERSIONS))
-def test_max_satisfying_is_the_highest(text: str, versions: list[str]) -> None:
-    """It satisfies the range, and none that does is above it."""
-    found = parse_range(text)
-    satisfying = [version for version in versions if found.matches(version)]
-    assert found.max_satisfying(versions) == max(satisfying, key=sort_key, default=None)
 
 
 @given(st.text() | st.text(alphabet="012.-+vx*~^<>=| ab", max_size=20), st.booleans())

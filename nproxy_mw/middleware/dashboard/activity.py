@@ -18,7 +18,6 @@ from functools import partial
 from typing import TypeVar
 
 from nproxy_mw.background import Job
-from nproxy_mw.middleware.dashboard.package_names import PATIENCE
 from nproxy_mw.orgs.organization import Organization
 from nproxy_mw.times import Clock, utc_now
 
@@ -26,6 +25,8 @@ DAYS = 30
 MOMENT = 0.3  # seconds that a request waits for the count
 DECISIONS = 100  # of the rules, the newest, that are counted by rule
 MAX_ORGANIZATIONS = 256
+PATIENCE = 100
+"""A count is kept this many times as long as it took to make."""
 
 _T = TypeVar("_T")
 

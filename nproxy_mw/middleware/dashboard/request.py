@@ -13,7 +13,6 @@ from nproxy_mw.middleware.dashboard.activity import ActivityCounts
 from nproxy_mw.middleware.dashboard.dependents import DependentIndex
 from nproxy_mw.middleware.dashboard.forms import SentForm
 from nproxy_mw.middleware.dashboard.login import Visitor, VisitorLogin
-from nproxy_mw.middleware.dashboard.package_names import PackageNames
 from nproxy_mw.orgs.directory import OrganizationDirectory
 from nproxy_mw.orgs.organization import Organization
 
@@ -33,7 +32,6 @@ class Site:
     login: VisitorLogin
     registry_url: Callable[[WSGIEnvironment, str], str]
     firewall_of: FirewallOf
-    package_names: PackageNames = field(default_factory=PackageNames)
     dependents: DependentIndex = field(default_factory=DependentIndex)
     activity: ActivityCounts = field(default_factory=ActivityCounts)
 

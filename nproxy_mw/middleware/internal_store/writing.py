@@ -67,7 +67,7 @@ class Writing:
         """Answers the last step of unpublishing one version: its bytes are gone already."""
         _check_version_unpublish(request)
         name = request.route.package
-        version = request.route.filename.removeprefix(f"{name.base}-").removesuffix(".tgz")
+        version = name.version_in(request.route.filename)
         if version in self.packages.read(name, for_write=True)[0]["versions"]:
             raise BadRequest("That version is still in the packument: remove it there first.")
         return _done()

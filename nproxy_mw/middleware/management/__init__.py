@@ -1,6 +1,6 @@
 """Management: answers everything under ``/api/v1``, by its own authentication.
 
-`operations` has the table of its calls, which ``/api/v1/openapi.json`` describes. Each file beside this one has the
+`operations` has the table of its calls, which ``/api/v1/openapi.json`` describes. Each other file has the
 calls about one thing, and their rows.
 
 API tokens open one thing here: anyone who may install packages may ask for an exception. Every other path goes to

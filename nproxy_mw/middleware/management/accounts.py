@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nproxy_mw.access import User
 from nproxy_mw.accounts.sessions import SessionStore
-from nproxy_mw.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthenticated
+from nproxy_mw.errors import Conflict, Forbidden, NotFound, Unauthenticated
 from nproxy_mw.http.bearer import bearer
 from nproxy_mw.http.json_bodies import CREDENTIALS
 from nproxy_mw.http.messages import Response
@@ -26,7 +26,7 @@ from nproxy_mw.middleware.management.schemas import (
     an_object,
     ref,
 )
-from nproxy_mw.rules.values import InvalidFields
+from nproxy_mw.rules.values import InvalidFields, field_at
 
 if TYPE_CHECKING:
     from nproxy_mw.accounts.administrators import AdministratorStore
@@ -90,10 +90,8 @@ class AccountCalls:
         name = self._own_or_any(call)
         query, mine = call.query("after", "limit"), self.sessions.id_of(bearer(call.environ))
         limit = limit_in(query)
-        try:
+        with field_at("after"):
             found, cursor = self.sessions.page(name, after=query.get("after"), limit=limit)
-        except BadRequest as error:
-            raise InvalidFields({"after": error.message}, code=error.code) from error
         shown = [one.to_document() | {"isCurrent": one.id == mine} for one in found]
         return reply({"sessions": shown, "next": cursor})
 

@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 from nproxy_mw.access import Role
-from nproxy_mw.errors import BadRequest, NotFound
+from nproxy_mw.errors import NotFound
 from nproxy_mw.firewall.events import KINDS
-from nproxy_mw.firewall.exposure import MAX_LINES, block_entries, exposed, suspects_of
+from nproxy_mw.firewall.exposure import MAX_LINES, Suspects, block_entries, exposed, suspects_of
 from nproxy_mw.firewall.firewall import FirewallOf
 from nproxy_mw.firewall.preview import SPAN, fetched_versions, preview
 from nproxy_mw.firewall.questions import asked_span
@@ -29,7 +29,7 @@ from nproxy_mw.middleware.management.schemas import (
     ref,
 )
 from nproxy_mw.rules.blocklist import MAX_ENTRIES, MAX_LENGTH
-from nproxy_mw.rules.values import InvalidFields, list_of, number, object_of, text
+from nproxy_mw.rules.values import InvalidFields, field_at, list_of, number, object_of, text
 from nproxy_mw.times import utc_now
 
 MAX_REASON = 200
@@ -63,12 +63,10 @@ def decisions(call: Call, organization: Tenant) -> Response:
     if kind is not None and kind not in KINDS:
         raise InvalidFields({"kind": f"This is one of {', '.join(KINDS)}."}, code="invalid-kind")
     refuse_future(query.get("after", ""))
-    try:
+    with field_at("after"):
         events, cursor = organization.trail.page(
             after=query.get("after"), limit=limit, event=kind or KINDS, package=query.get("package")
         )
-    except BadRequest as error:
-        raise InvalidFields({"after": error.message}, code=error.code) from error
     return reply({"decisions": events, "next": cursor})
 
 
@@ -102,11 +100,9 @@ def previewed(firewall_of: FirewallOf, call: Call, organization: Tenant) -> Resp
     return reply(found.to_document())
 
 
-def _suspects(firewall_of: FirewallOf, document: dict[str, Any], organization: Tenant) -> Any:
-    try:
+def _suspects(firewall_of: FirewallOf, document: dict[str, Any], organization: Tenant) -> Suspects:
+    with field_at("what"):
         return suspects_of("\n".join(document["what"]), firewall_of(organization.id))
-    except BadRequest as error:
-        raise InvalidFields({"what": error.message}, code=error.code) from error
 
 
 _DECISIONS = Operation(

@@ -47,7 +47,7 @@ class Operation:
 
     *path* begins below ``/api/v1`` and names its parameters in braces. *name* is the operation's id. *answer* and
     *body* are JSON schemas, None where there is no such document; *query* has a schema for each parameter. *refusals*
-    are statuses beside those that each call may have.
+    are statuses in addition to those that each call may have.
     """
 
     method: str

@@ -15,7 +15,7 @@ from nproxy_mw.http.messages import Response
 from nproxy_mw.json_values import Json
 from nproxy_mw.middleware.management.calls import Call, Tenant, reply
 from nproxy_mw.middleware.management.operations import OfOrganization, Operation
-from nproxy_mw.middleware.management.reading import PAGE_SCHEMA, limit_in
+from nproxy_mw.middleware.management.reading import PAGE_SCHEMA, choice_in, limit_in, text_in
 from nproxy_mw.middleware.management.schemas import (
     COUNT,
     MAYBE_TEXT,
@@ -26,7 +26,7 @@ from nproxy_mw.middleware.management.schemas import (
     an_object,
     ref,
 )
-from nproxy_mw.npm.names import MAX_LENGTH, parse_name
+from nproxy_mw.npm.names import parse_name
 from nproxy_mw.npm.summaries import summary
 from nproxy_mw.packages.search.queries import PackageSort, PagePosition
 from nproxy_mw.rules.values import InvalidFields
@@ -40,9 +40,7 @@ def list_packages(call: Call, organization: Tenant) -> Response:
     ``text`` keeps those that have it in their names.
     """
     query = call.query("after", "limit", "sort", "text")
-    limit, sort, text = limit_in(query), _sort(query.get("sort", PackageSort.NAME)), query.get("text", "")
-    if len(text) > MAX_LENGTH:
-        raise InvalidFields({"text": f"This has at most {MAX_LENGTH} characters, as a name has."}, code="invalid-text")
+    limit, sort, text = limit_in(query), choice_in(query, "sort", PackageSort.NAME), text_in(query)
     after = _position(query["after"]) if "after" in query else None
     found = organization.search_index.page(sort=sort, after=after, text=text, size=limit + 1)
     shown = found.summaries[:limit]
@@ -68,13 +66,6 @@ def show_package(call: Call, organization: Tenant) -> Response:
             "versions": list(_versions(packument)),
         }
     )
-
-
-def _sort(text: str) -> PackageSort:
-    try:
-        return PackageSort(text)
-    except ValueError as error:
-        raise InvalidFields({"sort": f"This is {' or '.join(PackageSort)}."}, code="invalid-sort") from error
 
 
 def _cursor(last: Json, sort: PackageSort) -> str:
@@ -117,7 +108,7 @@ OPERATIONS = (
         "GET",
         _PATH,
         "listPackages",
-        "A page of the packages that have `text` in their names; `next` is given as `after` for the page behind it",
+        "A page of the packages that have `text` in their names; `next` is given as `after` for the next page",
         OfOrganization(list_packages, Role.READER),
         an_object({"packages": a_list(ref("Package")), "next": MAYBE_TEXT, "total": COUNT, "isComplete": YES_OR_NO}),
         query=PAGE_SCHEMA | {"after": PACKAGE_CURSOR, "sort": {"enum": sorted(PackageSort)}, "text": PACKAGE_TEXT},

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from nproxy_mw.access import Role
-from nproxy_mw.audit.pages import MAX_LIMIT, check_span
-from nproxy_mw.errors import BadRequest
+from nproxy_mw.audit.pages import MAX_LIMIT, check_span, lies_ahead
 from nproxy_mw.http.messages import NO_STORE, Response
 from nproxy_mw.middleware.management.calls import Call, Tenant, reply
 from nproxy_mw.middleware.management.operations import OfOrganization, Operation
 from nproxy_mw.middleware.management.schemas import CURSOR, MAYBE_TEXT, TEXT, TIME, YES_OR_NO, a_list, an_object, ref
+from nproxy_mw.npm.names import MAX_LENGTH
 from nproxy_mw.orgs.trail_reports import MAX_EXPORT, MAX_VERIFIED, ExportFormat, TrailExport, verified
-from nproxy_mw.rules.values import InvalidFields
-from nproxy_mw.times import parse_time
+from nproxy_mw.rules.values import InvalidFields, field_at
+from nproxy_mw.times import parse_time, utc_now
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 _CHECKPOINT = {"type": ["object", "null"]}
 _FILTERS = {"event": TEXT, "package": TEXT, "by": TEXT, "from": TIME, "to": TIME}
@@ -27,25 +30,18 @@ def audit(call: Call, organization: Tenant) -> Response:
     query = call.query("after", "limit", *_FILTERS)
     limit, filters = limit_in(query), _filters_in(query)
     refuse_future(query.get("after", ""))
-    try:
+    with field_at("after"):
         events, cursor = organization.trail.page(after=query.get("after"), limit=limit, **filters)
-    except BadRequest as error:
-        raise InvalidFields({"after": error.message}, code=error.code) from error
     return reply({"events": events, "next": cursor})
 
 
 def export(call: Call, organization: Tenant) -> Response:
     """Returns the newest events as a file, made while it is sent."""
     query = call.query("format", "after", "limit", *_FILTERS)
-    name, kinds = query.get("format", ExportFormat.JSON), list(ExportFormat)
-    if name not in kinds:
-        raise InvalidFields({"format": f"This is {' or '.join(kinds)}."}, code="invalid-format")
-    kind, limit = ExportFormat(name), whole_in(query, "limit", MAX_EXPORT, MAX_EXPORT)
+    kind, limit = choice_in(query, "format", ExportFormat.JSON), whole_in(query, "limit", MAX_EXPORT, MAX_EXPORT)
     filters, after = _filters_in(query), query.get("after")
-    try:
+    with field_at("after"):
         body = TrailExport(organization.trail, kind, after=after, limit=limit, **filters)
-    except BadRequest as error:
-        raise InvalidFields({"after": error.message}, code=error.code) from error
     return Response(200, [("Content-Type", kind.content_type), *NO_STORE], body)
 
 
@@ -71,13 +67,28 @@ def whole_in(query: dict[str, str], name: str, default: int, highest: int) -> in
     return number
 
 
+def text_in(query: dict[str, str]) -> str:
+    """Returns the parameter ``text``, a part of packages' names. Raises `InvalidFields`."""
+    text = query.get("text", "")
+    if len(text) > MAX_LENGTH:
+        raise InvalidFields({"text": f"This has at most {MAX_LENGTH} characters, as a name has."}, code="invalid-text")
+    return text
+
+
+def choice_in(query: dict[str, str], name: str, default: Choice) -> Choice:
+    """Returns the parameter *name*, one of the choices that *default* is one of. Raises `InvalidFields`."""
+    choices = type(default)
+    try:
+        return choices(query.get(name, default))
+    except ValueError as error:
+        raise InvalidFields({name: f"This is {' or '.join(choices)}."}, code=f"invalid-{name}") from error
+
+
 def _filters_in(query: dict[str, str]) -> dict[str, Any]:
     """Returns which events are asked for, as `Trail.page` takes it. Raises `InvalidFields`."""
     since, until = _time_in(query, "from"), _time_in(query, "to")
-    try:
+    with field_at("from"):
         check_span(since, until)
-    except BadRequest as error:
-        raise InvalidFields({"from": error.message}, code=error.code) from error
     return {**{name: query.get(name) for name in ("event", "package", "by")}, "since": since, "until": until}
 
 
@@ -91,9 +102,8 @@ def _time_in(query: dict[str, str], name: str) -> datetime | None:
 
 
 def refuse_future(cursor: str) -> None:
-    """Refuses a cursor that no page can have returned: the trail would be searched day by day up to it."""
-    tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y%m%d")
-    if cursor[:8] > tomorrow:
+    """Refuses a cursor that no page can have returned."""
+    if lies_ahead(cursor, utc_now()):
         raise InvalidFields({"after": "This is 'next' of the page before."}, code="invalid-cursor")
 
 
@@ -102,7 +112,7 @@ OPERATIONS = (
         "GET",
         "/orgs/{orgId}/audit",
         "listEvents",
-        "One page of the audit trail, newest first; `next` is given as `after` for the page behind it",
+        "One page of the audit trail, newest first; `next` is given as `after` for the next page",
         OfOrganization(audit, Role.READER),
         an_object({"events": a_list(ref("Event")), "next": MAYBE_TEXT}),
         query=PAGE_SCHEMA | {"after": CURSOR} | _FILTERS,

@@ -12,12 +12,12 @@ from nproxy_mw.firewall.firewall import FirewallOf
 from nproxy_mw.firewall.registry_signatures import SignatureState, signature_report
 from nproxy_mw.firewall.review import reviewed
 from nproxy_mw.firewall.seen import fetched_page
-from nproxy_mw.firewall.upstream_state import cache_fill
+from nproxy_mw.firewall.upstream_state import CacheFill, cache_fill
 from nproxy_mw.http.messages import Response
 from nproxy_mw.ledger.seen_tables import SeenPosition, SeenQuestion, SeenSort
 from nproxy_mw.middleware.management.calls import Call, Tenant, reply
 from nproxy_mw.middleware.management.operations import OfOrganization, Operation
-from nproxy_mw.middleware.management.reading import PAGE_SCHEMA, limit_in
+from nproxy_mw.middleware.management.reading import PAGE_SCHEMA, choice_in, limit_in, text_in
 from nproxy_mw.middleware.management.schemas import (
     COUNT,
     MAYBE_TEXT,
@@ -29,7 +29,7 @@ from nproxy_mw.middleware.management.schemas import (
     an_object,
     ref,
 )
-from nproxy_mw.npm.names import MAX_LENGTH, parse_name
+from nproxy_mw.npm.names import parse_name
 from nproxy_mw.rules.values import InvalidFields
 from nproxy_mw.times import from_unix, timestamp_or_none
 
@@ -40,9 +40,7 @@ _CURSOR = {"type": "string", "pattern": r"^([0-9]{1,12}(\.[0-9]{1,9})?,)?(@[a-z0
 def list_fetched(firewall_of: FirewallOf, call: Call, organization: Tenant) -> Response:
     """Returns one page of the packages that the organization's clients fetched, by name or by their last fetch."""
     query = call.query("after", "limit", "sort", "text")
-    limit, sort, text = limit_in(query), _sort(query.get("sort", SeenSort.NAME)), query.get("text", "")
-    if len(text) > MAX_LENGTH:
-        raise InvalidFields({"text": f"This has at most {MAX_LENGTH} characters, as a name has."}, code="invalid-text")
+    limit, sort, text = limit_in(query), choice_in(query, "sort", SeenSort.NAME), text_in(query)
     after = _position(query["after"]) if "after" in query else None
     scopes = organization.settings.get().internal_scopes
     asked = SeenQuestion(sort, after, text, limit)
@@ -86,21 +84,12 @@ def show_storage(firewall_of: FirewallOf, call: Call, organization: Tenant) -> R
     firewall, amount = firewall_of(organization.id), organization.search_index.amount()
     cache = cache_fill(firewall) if firewall is not None else None
     counted = from_unix(amount.counted) if amount.counted is not None else None
-    return reply(
-        {
-            "packages": {"count": amount.packages, "bytes": amount.bytes, "countedAt": timestamp_or_none(counted)},
-            "cache": {"bytes": cache.size, "bound": cache.bound, "countedAt": timestamp_or_none(cache.counted)}
-            if cache
-            else None,
-        }
-    )
+    packages = {"count": amount.packages, "bytes": amount.bytes, "countedAt": timestamp_or_none(counted)}
+    return reply({"packages": packages, "cache": _fill(cache) if cache else None})
 
 
-def _sort(text: str) -> SeenSort:
-    try:
-        return SeenSort(text)
-    except ValueError as error:
-        raise InvalidFields({"sort": f"This is {' or '.join(SeenSort)}."}, code="invalid-sort") from error
+def _fill(cache: CacheFill) -> dict[str, Any]:
+    return {"bytes": cache.size, "bound": cache.bound, "countedAt": timestamp_or_none(cache.counted)}
 
 
 def _cursor(position: SeenPosition, sort: SeenSort) -> str:

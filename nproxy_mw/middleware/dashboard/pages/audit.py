@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from nproxy_mw.audit.checkpoints import Checkpoints
+from nproxy_mw.audit.pages import lies_ahead
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.firewall.events import KINDS as RULE_KINDS
 from nproxy_mw.middleware.dashboard.answers import Answer, Download, Page, Redirect
@@ -96,6 +97,6 @@ def _typed_time(request: PageRequest, name: str) -> datetime | None:
 
 
 def refuse_future(cursor: str) -> None:
-    """Raises `BadRequest` for a cursor that no page can have shown: the trail would be searched up to its day."""
-    if cursor[:8] > (datetime.now(UTC) + timedelta(days=1)).strftime("%Y%m%d"):
+    """Raises `BadRequest` for a cursor that no page can have shown."""
+    if lies_ahead(cursor, utc_now()):
         raise BadRequest("That page does not exist: go back to the newest events.")

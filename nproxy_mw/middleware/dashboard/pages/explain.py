@@ -68,10 +68,14 @@ def ask_exception(request: PageRequest) -> Answer:
     form, asked = request.form, ExplainQuestion(request.form.text("package"), request.form.text("version"))
     try:
         actor = _asker(request)
-        wish: dict[str, Any] = {"package": asked.package, "reason": form.text("reason"), "versions": [asked.version]}
+        wanted: dict[str, Any] = {
+            "package": asked.package,
+            "reason": form.text("reason"),
+            "versions": [asked.version],
+        }
         if rules := form.all("rules"):
-            wish["rules"] = rules
-        request.organization.exception_requests.ask(wish, actor=actor)
+            wanted["rules"] = rules
+        request.organization.exception_requests.ask(wanted, actor=actor)
     except (BadRequest, Conflict, Unauthenticated, Forbidden, TooManyRequests) as error:
         return _page(request, asked, problem=error.message, status=_status(error))
     if _has_session(request):

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from nproxy_mw.errors import BadRequest
 from nproxy_mw.firewall.exposure import Suspects, block_entries, exposed, suspects_of
 from nproxy_mw.firewall.questions import SPAN, asked_span
 from nproxy_mw.ledger.facts import Install
@@ -24,7 +23,7 @@ from nproxy_mw.middleware.dashboard.texts import fitting, weight
 from nproxy_mw.npm.names import parse_name
 from nproxy_mw.orgs.revocation import revoke_each
 from nproxy_mw.orgs.token_records import TokenRecord
-from nproxy_mw.rules.values import InvalidFields
+from nproxy_mw.rules.values import InvalidFields, field_at
 from nproxy_mw.times import parse_moment, timestamp, utc_now
 
 MAX_FOUND = 10_000
@@ -129,10 +128,8 @@ def _suspects(request: PageRequest, question: Question) -> Suspects:
     """What a question is about. Raises `InvalidFields`."""
     if weight(question.what) > QUESTION_ROOM:
         raise InvalidFields({"what": "This is too much for a page: ask in parts, or run 'nproxy-mw exposure'."})
-    try:
+    with field_at("what"):
         return suspects_of(question.what, request.site.firewall_of(request.parts["org"]))
-    except BadRequest as error:
-        raise InvalidFields({"what": error.message}, code=error.code) from error
 
 
 def _of_upstream(request: PageRequest, suspects: Suspects) -> list[str]:
