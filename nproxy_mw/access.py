@@ -108,7 +108,7 @@ class User:
 
 
 class Administrators(Protocol):
-    """The accounts of a standalone server, as those layers ask for them that take passwords or sessions."""
+    """The accounts of a standalone server, as the layers that take passwords or sessions ask for them."""
 
     def verify(self, name: str, password: str, *, actor: Actor) -> User:
         """Returns the user *name* if *password* is theirs; *actor* is who tries, and from where.
@@ -164,7 +164,7 @@ def check_package(principal: Principal, package: str) -> None:
     """Passes if the internal package *package* is among those that *principal* is restricted to.
 
     Raises:
-        Forbidden: it is not. Whether there is such a package is not told.
+        Forbidden: it is not. The sentence does not say whether there is such a package.
     """
     if not principal.restrictions.covers(package):
         raise Forbidden(

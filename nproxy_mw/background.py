@@ -1,4 +1,4 @@
-"""Work in threads of the library's own: `Periodic` is done now and then, a `Job` when somebody needs it."""
+"""Work in threads of the library's own: `Periodic` is done every few seconds, a `Job` when its result is needed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Periodic:
         self._guard = threading.Lock()
 
     def ensure(self) -> bool:
-        """Sees to it that the thread runs in this process. Whether it was begun just now."""
+        """Makes sure that the thread runs in this process. Returns whether it was started just now."""
         if self.owner == os.getpid():
             return False
         with self._guard:
@@ -58,7 +58,7 @@ class Periodic:
 
 
 class Job:
-    """*work*, which is begun when somebody needs it, and not twice at once. A fork leaves it with the parent."""
+    """*work*, which is begun when its result is needed, and not twice at once. A fork leaves it with the parent."""
 
     def __init__(self, name: str, work: Callable[[], None]) -> None:
         self.name = name

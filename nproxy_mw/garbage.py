@@ -1,4 +1,4 @@
-"""When Python looks for garbage: not while much is made of which nothing is."""
+"""Pauses Python's garbage collector while many objects are made, none of which is garbage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def no_collection() -> Iterator[None]:
-    """Looks for no garbage during a ``with`` block. It would visit all that was made so far, again and again."""
+    """Pauses the collector during a ``with`` block. It would visit all that was made so far, again and again."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

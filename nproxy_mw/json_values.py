@@ -38,7 +38,7 @@ MAX_DIGITS = 100
 _ATTACHMENT_SIZE = 64 * 1024
 _PIECE = 1024 * 1024  # bytes that are looked at in one step: no step keeps other threads waiting for long
 _BOM = b"\xef\xbb\xbf"
-# A quote before base64 opens a string: behind a closing one stands a comma, colon, bracket or space. So what is cut is
+# A quote before base64 opens a string: a closing one is followed by a comma, colon, bracket or space. So what is cut is
 # one whole string, or the document is no JSON with it and without it.
 _ATTACHMENT = re.compile(rb'(?<!\\)"[A-Za-z0-9+/=]{%d,}+"' % _ATTACHMENT_SIZE)
 # orjson silently turns an integer beyond 64 bits into a float; those have 19 digits at least.
@@ -157,7 +157,7 @@ def _outside_strings(text: bytes | bytearray) -> Iterator[bytes]:
 
 
 def _has_digits(count: int, skeleton: bytes, at: int) -> bool:
-    """Returns whether *count* digits in a row begin in the piece at *at*, or right behind it, after a sign."""
+    """Returns whether *count* digits in a row begin in the piece at *at*, or right after it, following a sign."""
     return b"1" * count in skeleton[at : at + _PIECE + count].translate(_AS_ONES)
 
 

@@ -137,7 +137,7 @@ _NO_RANGE = "An address range is CIDR, such as 10.0.0.0/8 or 2001:db8::/32, or o
 
 
 def _meant(text: str) -> str:
-    """What to write in the place of a range whose address has bits behind the prefix."""
+    """What to write in the place of a range whose address has bits after the prefix."""
     try:
         return f" The range around this one is {ip_network(text, strict=False)}."
     except ValueError:

@@ -42,7 +42,7 @@ DEAD = timedelta(hours=1)
 TRUST = timedelta(days=7)
 """How long it counts that everything was looked at. So whatever a mark missed is found within that time."""
 
-_EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)  # nothing of ours is older
+_EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)  # no mark is older
 _log = logging.getLogger(__name__)
 _open: set[DirtyMarks] = set()
 _opening = threading.Lock()
@@ -112,7 +112,7 @@ def _is_trusted(storage: Storage, now: datetime) -> bool:
 
 
 def _written_at(key: str) -> datetime:
-    """When the mark under *key* was written, by the clock of its process; long ago for what is no mark of ours."""
+    """When the mark under *key* was written, by the clock of its process; long ago for what is no mark."""
     (name,) = DIRTY.parse(key) or ("",)
     try:
         return datetime.strptime(name[:19], "%Y%m%dT%H%M%S.%f").replace(tzinfo=UTC)
@@ -219,7 +219,7 @@ class Cover:
         self._mark: _Mark | None = None
 
     def begin(self) -> None:
-        """Sees to it that there is a mark. Called before each attempt to store the change.
+        """Makes sure that there is a mark. Called before each attempt to store the change.
 
         Raises:
             StorageUnavailable: no mark can be written, and what else makes the next start look cannot be done either.
@@ -228,7 +228,7 @@ class Cover:
             self._mark = self._marks.begin()
 
     def end(self, *, is_clean: bool) -> None:
-        """Ends the change. Whether everything under it that was stored is shown: *is_clean*."""
+        """Ends the change. *is_clean* says that everything that it stored is shown."""
         if self._mark is not None:
             self._marks.end(self._mark, is_clean=is_clean)
 

@@ -200,7 +200,7 @@ def package_of(storage: Storage, key: str) -> str | None:
 
 
 def kinds_of(storage: Storage, day: date) -> Counter[str]:
-    """Returns how many events of each kind a *day* in UTC has. As good as none of them is opened.
+    """Returns how many events of each kind a *day* in UTC has. Almost none of them is opened.
 
     Raises:
         StorageUnavailable: the storage cannot be read.

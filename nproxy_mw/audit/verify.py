@@ -67,8 +67,8 @@ def verify(
 
     *chains* are all of them (`all_chains`), not read yet: checkpoints and index are read first, so that what is written
     meanwhile does not seem missing. *keys* are the organization's public keys: those that were kept elsewhere, or those
-    of its `KeyStore`, which are as good as the storage or its seal. *witness* is what `Checkpoints.newest` returned
-    once, kept elsewhere.
+    of its `KeyStore`, which can be trusted as far as the storage or its seal can. *witness* is what
+    `Checkpoints.newest` returned once, kept elsewhere.
 
     Raises:
         StorageUnavailable: the storage cannot be read.

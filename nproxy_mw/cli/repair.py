@@ -19,12 +19,12 @@ _log = logging.getLogger(__name__)
 
 def begin(url: str) -> threading.Thread:
     """Repairs the store at *url* in a thread, which is returned. No request waits for it; it ends with the process."""
-    thread = threading.Thread(target=mend, args=(url,), name="mending", daemon=True)
+    thread = threading.Thread(target=repair_store, args=(url,), name="repair", daemon=True)
     thread.start()
     return thread
 
 
-def mend(url: str, seconds: float = SECONDS) -> None:
+def repair_store(url: str, seconds: float = SECONDS) -> None:
     """Repairs the store at *url*, one process of this machine at a time. A failure is only a line in the log."""
     try:
         storage = open_organizations(url).storage

@@ -21,7 +21,7 @@ from nproxy_mw.rules.decisions import Finding, Findings
 _log = logging.getLogger(__name__)
 
 _OF_ALERTS = frozenset({"malware", "vulnerability"})
-"""Rules whose findings are alerts, which are told as such."""
+"""Rules whose findings are alerts: each of these is an advisory of its own."""
 
 NO_FINDINGS: Findings = MappingProxyType({})
 PATIENCE = 10.0
@@ -32,7 +32,7 @@ UNKNOWN = "moderate"
 
 
 class Advisors(Protocol):
-    """Something that has advisories of this registry's own."""
+    """A source of advisories of this registry's own."""
 
     @property
     def has_advisories(self) -> bool:

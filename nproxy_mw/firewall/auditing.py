@@ -1,6 +1,6 @@
 """Audits: the upstream is asked without internal names, and its answer is merged with this registry's own advisories.
 
-An install asks for an audit, too: it must not fail, nor wait for retries, because an audit is not to be had. Where
+An install asks for an audit, too: it must not fail, nor wait for retries, because no audit can be had. Where
 there is no upstream, this registry's own advisories are the answer.
 """
 

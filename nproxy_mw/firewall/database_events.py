@@ -1,8 +1,8 @@
 """That the OSV database was swapped, in the audit trail: once per organization and database.
 
-The file belongs to the host, and an update knows no organization. So each organization's trail tells of a database when
-its rules decide by it first, and of one that is older than the last it told of, as another host may still have, not at
-all.
+The file belongs to the host, and an update knows no organization. So each organization records a database when its
+rules first decide by it. A database that is older than the last recorded one is not recorded: another host may still
+have it.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from nproxy_mw.storage.port import Storage
 
 UPDATED = "osv.updated"
 ENGINE = Actor(name="rules")
-"""Who the trail says it was."""
+"""The actor in the audit trail."""
 
 _log = logging.getLogger(__name__)
 
 
 class DatabaseEvents:
-    """Tells *trail*, of the organization whose own *storage* it is, when *database* was swapped."""
+    """Records in *trail*, of the organization whose own *storage* it is, when *database* was swapped."""
 
     def __init__(self, storage: Storage, trail: Trail, database: OsvDatabase) -> None:
         self.storage = storage
@@ -36,7 +36,7 @@ class DatabaseEvents:
         self._seen = ""
 
     def look(self) -> None:
-        """Looks whether there is another database. What cannot be written now is written at a later look."""
+        """Records another database, if there is one. What cannot be written now is written at a later look."""
         revision = self.database.revision
         if revision in ("", self._seen):
             return
@@ -50,7 +50,7 @@ class DatabaseEvents:
         self._seen = revision
 
     def _is_news(self, summary: Summary) -> bool:
-        """Writes down that the trail is told of this database. Whether it is the first to do so."""
+        """Notes that this database is recorded. Returns whether nobody has noted it before."""
         won = [False]
 
         def step(before: Any) -> dict[str, Any] | None:

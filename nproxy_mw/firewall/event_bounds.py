@@ -1,8 +1,8 @@
 """How many events of the rules one process writes: anybody can make decisions by asking for packages.
 
-A decision that nobody has made before is an event. A cache that gave it up forgets that, so the same event is written
-once a day at most. Beyond `PER_HOUR` events of a kind, the decisions of the rest of the hour are told together: how
-many, by which rule, and the first packages.
+A decision that nobody has made before is an event. A cache that dropped the decision has forgotten that, so the same
+event is written once a day at most. Beyond `PER_HOUR` events of a kind, the decisions of the rest of the hour share one
+event per rule: how many there were, and the first packages.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DAY = 24 * HOUR
 MAX_NAMED = 200
 """Packages that an event about several of them names."""
 
-_MORE = "there were too many decisions of this kind within an hour to tell of each"
+_MORE = "there were too many decisions of this kind within an hour for an event about each"
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ class EventBounds:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.monotonic = monotonic
-        self._told: Lru[bytes, float] = Lru(max_items=50_000)
+        self._recorded: Lru[bytes, float] = Lru(max_items=50_000)
         self._began = monotonic()
         self._counts: Counter[str] = Counter()
         self._rest: dict[tuple[str, str], Rest] = {}  # (kind, rule)
@@ -60,10 +60,10 @@ class EventBounds:
     def admitted(self, facts: Iterable[Fact], *, may_repeat: bool) -> Iterator[Fact]:
         """Yields those of *facts* that are written one by one.
 
-        *may_repeat* says that nobody remembers the decision before: what was told within a day is left out then.
+        *may_repeat* says that nobody remembers the decision before: what was recorded within a day is left out then.
         """
         for kind, fields in facts:
-            if may_repeat and self._was_told(kind, fields):
+            if may_repeat and self._was_recorded(kind, fields):
                 continue
             if self.has_room(kind):
                 yield kind, fields
@@ -71,13 +71,13 @@ class EventBounds:
                 self._rest.setdefault((kind, fields["rule"]), Rest()).take(fields["package"])
 
     def has_room(self, kind: str) -> bool:
-        """Takes the place of one more event of a kind. Whether there was one."""
+        """Counts one more event of a kind. Returns whether there was room for it."""
         self._counts[kind] += 1
         return self._counts[kind] <= PER_HOUR[kind]
 
     @property
     def is_full(self) -> bool:
-        """Whether there is a rest to tell of."""
+        """Whether decisions wait for the end of the hour."""
         return bool(self._rest)
 
     def hourly(self) -> Iterator[Fact]:
@@ -88,16 +88,16 @@ class EventBounds:
             self._counts.clear()
 
     def rest(self) -> Iterator[Fact]:
-        """Yields an event per rule about what was not told one by one."""
+        """Yields an event per rule about the decisions that have none of their own."""
         rest, self._rest = self._rest, {}
         for (kind, rule), one in rest.items():
             yield kind, {"rule": rule, "reason": _MORE, **one.to_document()}
 
-    def _was_told(self, kind: str, fields: Json) -> bool:
+    def _was_recorded(self, kind: str, fields: Json) -> bool:
         text = "\0".join([kind, fields["package"], fields["rule"], str(fields["count"]), *fields["versions"]])
         key, now = blake2b(text.encode(), digest_size=16).digest(), self.monotonic()
-        told = self._told.get(key)
-        if told is not None and now - told < DAY:
+        recorded = self._recorded.get(key)
+        if recorded is not None and now - recorded < DAY:
             return True
-        self._told.put(key, now)
+        self._recorded.put(key, now)
         return False

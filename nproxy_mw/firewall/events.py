@@ -3,7 +3,7 @@
 *Strategy:* a decision costs its request nothing but an entry in a list. A thread of its own appends what has gathered
 to the trail every few seconds, all of it in one change. A killed process loses the events of the last seconds; the
 holds themselves are derived anew and lose nothing. How many events there may be is bounded
-(`nproxy_mw.firewall.event_bounds`), and an outage of intelligence is told as one (`nproxy_mw.firewall.outages`).
+(`nproxy_mw.firewall.event_bounds`), and an outage of intelligence is one event (`nproxy_mw.firewall.outages`).
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class RuleEvents:
             _log.error("events of rules were dropped: the audit trail cannot be written")
 
     def _undecided_facts(self, has_room: Callable[[str], bool]) -> Iterator[Fact]:
-        """Yields an event per rule and reason, with the packages: a poor mirror makes rules say so of each one."""
+        """Yields an event per rule and reason, with the packages: on a poor mirror, a rule can tell of none of them."""
         for kind, rule, reason in list(self._undecided):
             name = "rule.failed" if kind == "failed" else "rule.undecided"
             if has_room(name):
@@ -133,7 +133,7 @@ def facts_of(decision: Decision, before: Decision | None) -> Iterator[Fact]:
 
 
 def new_notes(decision: Decision, before: Decision | None) -> list[Note]:
-    """Returns the notes of *decision* that *before* did not have. Those about an outage are told in another way."""
+    """Returns the notes of *decision* that *before* did not have, but for those about an outage."""
     known = set(before.notes) if before else set()
     return [note for note in decision.notes if note not in known and not note.is_outage]
 

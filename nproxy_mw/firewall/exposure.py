@@ -31,7 +31,7 @@ MAX_LINES = 2_000
 _ADVISORY = re.compile(r"(?:MAL|GHSA|CVE|OSV)-[A-Za-z0-9-]{1,60}", re.ASCII)
 
 Affected: TypeAlias = Mapping[str, Sequence[Callable[[str], bool]]]
-"""What is asked about, by package: each tells of a version whether it is affected."""
+"""What is asked about, by package: each function says whether a version is affected."""
 
 
 @dataclass(frozen=True, slots=True)

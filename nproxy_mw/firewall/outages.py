@@ -1,7 +1,7 @@
 """Outages of intelligence in the audit trail: one event when one begins, and one when it ends.
 
-While a source of intelligence is away, each new decision says that a rule could not tell. The first of all processes
-that notes this in the organization's storage tells of it. The first decision that is made without it ends the outage,
+While a source of intelligence is away, each new decision says that a rule could not tell. The process that is the
+first to note this in the organization's storage records it. The first decision without such a note ends the outage,
 after a pause: a source that comes and goes is one outage.
 """
 
@@ -28,7 +28,7 @@ SAID_AGAIN = 600.0
 """Seconds after which a process notes once more that an outage goes on."""
 
 FORGOTTEN = timedelta(minutes=30)
-"""How long after the last note an outage is another one, although nobody told the end of the last."""
+"""How long after the last note an outage counts as a new one, although the end of the last was not recorded."""
 
 
 class Sighting(NamedTuple):
@@ -64,7 +64,7 @@ class Outages:
 
     @property
     def is_open(self) -> bool:
-        """Whether this process knows of an outage that is not told to be over."""
+        """Whether this process knows of an outage whose end is not recorded."""
         return bool(self._met or self._noted)
 
     def _saw(self, sighting: Sighting) -> None:
@@ -76,7 +76,7 @@ class Outages:
             self._over.setdefault(rule, self.monotonic())
 
     def facts(self, sightings: Iterable[Sighting]) -> Iterator[Fact]:
-        """Takes in what decisions say of outages, and yields what is to be told now.
+        """Takes in what decisions say of outages, and yields what is to be recorded now.
 
         Raises as `documents.change`; what was not yielded then is yielded later.
         """
@@ -95,7 +95,7 @@ class Outages:
             del self._over[rule]
 
     def _begins(self, rule: str) -> bool:
-        """Notes that *rule* cannot tell. Whether nobody has noted it before."""
+        """Notes that *rule* cannot tell. Returns whether nobody has noted it before."""
         now, won = self.clock(), [False]
 
         def step(away: dict[str, Any]) -> dict[str, Any]:

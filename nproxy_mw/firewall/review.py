@@ -1,6 +1,6 @@
 """Review: a package as the upstream has it, for people who decide about a hold. Held versions are there, too.
 
-Nothing of this is for clients: they read `Firewall.source`, which leaves out what the rules hold.
+Clients get none of this: they read `Firewall.source`, which leaves out what the rules hold.
 """
 
 from __future__ import annotations

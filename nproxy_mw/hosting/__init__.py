@@ -5,7 +5,7 @@
     ErrorResponses    every error becomes npm's JSON; the request gets an id
     Dashboard         /-/dashboard, where one is given
     Management        /api/v1, by sessions or the host's own login
-    TenantRouter     whose registry is it?                   fills in ORG
+    TenantRouter      whose registry is it?                   fills in ORG
       Login           npm login, where there are administrators
       Authenticate ... the organization's own stack, as in `nproxy_mw.stack`
       OwnTokens       npm token, npm logout
@@ -60,9 +60,9 @@ class Platform:
     there are internal packages only, and audits know what *intelligence* knows. *public_url* is where clients reach the
     platform itself; if it is None, URLs in answers follow the request. *users* says who may use the management API; if
     it is None, there is none. *administrators* are those who may use ``npm login``; if it is None, there is no login.
-    *tokens* returns the tokens
-    of an organization by its id; if it is None, they are the organization's own. *dashboard* is a partial of
-    `Dashboard` with its login, which needs the extra ``server``; if it is None, there are no pages.
+    *tokens* returns the tokens of an organization by its id; if it is None, they are the organization's own.
+    *dashboard* is a partial of `Dashboard` with its login, which needs the extra ``server``; if it is None, there are
+    no pages.
     """
 
     def __init__(

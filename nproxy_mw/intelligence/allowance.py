@@ -1,4 +1,4 @@
-"""How often somebody may ask: an allowance that is used up at once or little by little, and comes back with time."""
+"""How often a source may be asked: an allowance that is used at once or little by little, and comes back with time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Allowance:
         self._counted_at = monotonic()
 
     def take(self) -> bool:
-        """Takes one use. Whether there was one."""
+        """Takes one use. Returns whether there was one."""
         with self._guard:
             now = self.monotonic()
             self._left = min(self.most, self._left + (now - self._counted_at) * self.per_second)

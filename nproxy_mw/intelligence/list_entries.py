@@ -1,4 +1,4 @@
-"""Lists of bad versions: one ``name``, ``name@version`` or ``name@range`` a line, and behind ``#`` why. Pure.
+"""Lists of bad versions: one ``name``, ``name@version`` or ``name@range`` a line, and the reason after ``#``. Pure.
 
 ::
 
@@ -59,7 +59,7 @@ def parse_list(text: str) -> ListEntries:
 def _parse_entry(text: str) -> tuple[str, Range | None]:
     name, at, versions = text.partition("@") if not text.startswith("@") else _scoped(text)
     if at and not versions.strip():
-        raise BadRequest("Write a version or a range behind the '@', or leave it out.")
+        raise BadRequest("Write a version or a range after the '@', or leave it out.")
     return str(parse_name(name.strip())), _parse_versions(versions.strip()) if at else None
 
 

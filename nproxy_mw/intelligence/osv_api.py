@@ -1,7 +1,7 @@
 """The OSV API as a source of intelligence: it is asked about one package at a time, and its answers are kept a day.
 
-An audit asks about hundreds at once: one question tells which of them anything is known against, and those alone are
-then asked about one by one, within an allowance. What is left over is asked by the next audit.
+An audit asks about hundreds at once: one question finds those that anything is known against, and only these are then
+asked about one by one, within an allowance. The next audit asks about what is left over.
 
 Only the names of public packages are sent: nothing asks intelligence about an internal one. When the API cannot be
 reached, an older answer counts on, because what was known to be malware must not be installable during an outage;

@@ -81,7 +81,7 @@ class Intelligence(Protocol):
 
 @runtime_checkable
 class Distant(Protocol):
-    """What a source of alerts offers beside `Intelligence` when a question goes over the network.
+    """What a source of alerts offers in addition to `Intelligence` when a question goes over the network.
 
     Many packages are asked about at once then, and no more often than the one who wants to know is allowed.
     """
@@ -101,7 +101,7 @@ class Distant(Protocol):
 
 @runtime_checkable
 class Records(Protocol):
-    """What a source of alerts offers beside `Intelligence` when its records can be looked up by their ids."""
+    """What a source of alerts offers in addition to `Intelligence` when its records can be looked up by their ids."""
 
     def by_id(self, record: str) -> list[Advisory]:
         """Returns what the record *record* says about each package. Raises `IntelligenceUnavailable`."""

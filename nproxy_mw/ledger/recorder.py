@@ -130,8 +130,9 @@ class _Batch:
         self._is_written = False
 
     def write(self, storage: Storage) -> None:
-        """Writes the object whole, unless it is written. Raises as the storage does; then nobody knows, and a repeat is
-        right.
+        """Writes the object whole, unless it is written.
+
+        Raises as the storage does. It may have been written then, and is simply written again.
         """
         if self._is_written:
             return

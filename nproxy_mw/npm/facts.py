@@ -123,7 +123,7 @@ class History:
     def by_publication(self) -> tuple[Release, ...]:
         """The releases in the order of (time, number), oldest first; by number where the times are a mirror's.
 
-        A release without a time stands behind the one below it by number.
+        A release without a time follows the one below it by number.
         """
         if self.has_import_times:
             return self.by_number

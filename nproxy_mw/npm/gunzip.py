@@ -16,7 +16,7 @@ MAX_RATIO = 100
 deflate ends at 1032:1, and only bombs come near."""
 
 FREE_OF_RATIO = 16 * 1024 * 1024
-"""Bytes that may come out before `MAX_RATIO` counts: a small package may well be a list of zeros."""
+"""Bytes that may come out before `MAX_RATIO` counts: a small package may be a list of zeros."""
 
 _PIECE = 256 * 1024  # bytes held at once
 _WITH_GZIP_HEADER = 16 + zlib.MAX_WBITS

@@ -58,7 +58,7 @@ def mismatch(manifest: Members, tarball: Whole) -> str:
         fields = ", ".join(f"{field} ({what})" if what else field for field, what in found.items())
         return f"the package.json in its tarball differs from the packument in {fields}"
     if _builds_unseen(stated, contents):
-        return "its tarball has a binding.gyp that the packument does not tell of, so an install runs node-gyp"
+        return "its tarball has a binding.gyp that the packument does not mention, so an install runs node-gyp"
     return ""
 
 

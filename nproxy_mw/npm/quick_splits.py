@@ -63,7 +63,7 @@ def manifest_of(raw: bytes, name: str, version: str) -> Members | None:
 def _cut(text: bytes) -> tuple[dict[str, Raw], dict[str, dict[str, Raw]]] | None:
     """Returns the members of a packument but ``versions``, and those; None where the two cannot be told apart this way.
 
-    The versions are nearly all of a large packument, and public registries write ``time`` behind them. What lies
+    The versions are nearly all of a large packument, and public registries write ``time`` after them. What lies
     between is taken for them, and the rest is read with a mark in its place. The place was right if what was between is
     an object, and if the member ``versions`` of the rest is the mark, which nobody can know.
     """

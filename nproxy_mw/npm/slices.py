@@ -82,7 +82,7 @@ class Packument:
 
     @property
     def is_light(self) -> bool:
-        """Whether it takes no more than some 30 MB beside the document's text."""
+        """Whether it takes no more than some 30 MB in addition to the document's text."""
         return len(self.members) + sum(map(len, self.versions.values())) <= LIGHT
 
 

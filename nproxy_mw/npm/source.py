@@ -1,4 +1,4 @@
-"""The port for where packages come from: what a source of packages offers, whatever stands behind it.
+"""The port for where packages come from: what a source of packages offers, wherever it has them from.
 
 `nproxy_mw.upstream.remote.Remote` asks a registry; `nproxy_mw.packages.source.StoredPackages` reads what was published
 here. A component is a source with another one inside. It changes what the inner source returns: it keeps it, guards it,

@@ -19,7 +19,7 @@ from nproxy_mw.token_format import redact
 REQUEST: ContextVar[str] = ContextVar("nproxy_mw_request", default="")
 """The id of the request that this thread works on, for its log records.
 
-ErrorResponses sets it. It is reset with the answer; of one that is streamed, at the next request of the thread.
+ErrorResponses sets it. It is reset with the answer, or, while an answer is streamed, at the next request of the thread.
 """
 
 # Tokens of npm's own registry; user and password in a URL; the value of an Authorization header.

@@ -19,7 +19,7 @@ MAX_LENGTH = 500
 class Blocklist:
     """Flags what its parameter ``entries`` names, each a line as `nproxy_mw.intelligence.list_entries` reads it.
 
-    An exception lets such a version through only when it names this rule: what somebody blocked by hand is meant so.
+    An exception lets such a version through only when it names this rule: an administrator blocked it on purpose.
     """
 
     id = "blocklist"
@@ -46,7 +46,7 @@ def is_entry(value: object) -> bool:
 ENTRIES = list_of(
     simple(
         is_entry,
-        "This must be a name, name@version or name@range, and behind # why, such as axios@1.14.1 # hijacked.",
+        "This must be a name, name@version or name@range, and the reason after #, such as axios@1.14.1 # hijacked.",
         {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH},
     ),
     most=MAX_ENTRIES,

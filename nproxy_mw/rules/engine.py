@@ -127,7 +127,7 @@ def _run(configured: Configured, history: History, knowledge: Knowledge, outcome
 
 
 def _hear(word: Word, rule: str, outcome: Outcome, shown: dict[str, str]) -> None:
-    """Takes a word of a rule down. Raises for what is none: a rule of a host may yield anything.
+    """Notes one word of a rule. Raises for anything else: a rule of a host may yield anything.
 
     *shown* has the reasons that were heard before, as they are shown: thousands of versions share a few.
     """

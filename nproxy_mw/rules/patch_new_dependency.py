@@ -23,6 +23,6 @@ class PatchNewDependency:
                 continue
             names = [name for name in release.dependencies if name not in known]
             if place and release.number and release.number.release[2] > 0:
-                reason = f"it is a patch release and depends on {listed(names)}, as no earlier version does"
+                reason = f"it is a patch release and depends on {listed(names)}, which no earlier version does"
                 yield Verdict(release.version, reason)
             known.update(names)

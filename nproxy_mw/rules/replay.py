@@ -1,4 +1,4 @@
-"""Replay: which decisions would be others under other rules. Pure."""
+"""Replay: which decisions would differ under other rules. Pure."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ SHIPPED = Catalog(
             Blocklist(),
             "on",
             "Blocks what an administrator put on the block list: packages, versions or ranges of them.",
-            {"entries": Parameter([], ENTRIES, "A name, name@version or name@range, and behind # why.")},
+            {"entries": Parameter([], ENTRIES, "A name, name@version or name@range, and the reason after #.")},
             modes=ON_OR_OFF,
         ),
         RuleDefinition(

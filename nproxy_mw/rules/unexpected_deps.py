@@ -25,4 +25,4 @@ class UnexpectedDeps:
         for release in history.by_publication[cut:]:
             names = [name for name in release.dependencies if name not in known]
             if names:
-                yield Verdict(release.version, f"it depends on {listed(names)}, as no older version does")
+                yield Verdict(release.version, f"it depends on {listed(names)}, which no older version does")

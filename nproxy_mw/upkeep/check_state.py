@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 from nproxy_mw.audit.events import CheckFinding
 from nproxy_mw.audit.trail import Trail
@@ -47,12 +47,11 @@ DAMAGE_ERRORS = (StorageUnavailable, KeyError, TypeError, ValueError, AttributeE
 """What reading a damaged object raises."""
 
 
-class StateCheck(Protocol):
-    """One kind of object, checked."""
+StateCheck: TypeAlias = Callable[[str, Any, TrailHistory], Iterator[str]]
+"""Given an object's key, its document and what the trail records: yields a sentence for everything that is wrong.
 
-    def __call__(self, key: str, document: Any, history: TrailHistory, /) -> Iterator[str]:
-        """Yields a sentence for everything that is wrong. Raises one of `DAMAGE_ERRORS` for a damaged *document*."""
-        ...
+It raises one of `DAMAGE_ERRORS` for a damaged document.
+"""
 
 
 def damage_of(error: Exception) -> str:

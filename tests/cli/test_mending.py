@@ -73,7 +73,7 @@ def test_what_a_crash_leaves_is_mended(url, parts, caplog):
 def test_sound_store_is_left_as_it_is(url, caplog):
     """Nothing is written but the note that everything was looked at, and nothing said."""
     before = {key: open_storage(url).read(key).data for key in open_storage(url).list()}
-    repair.mend(url)
+    repair.repair_store(url)
     after = {key: open_storage(url).read(key).data for key in open_storage(url).list()}
     assert {key for key in after if after[key] != before.get(key)} == {
         f"orgs/{org}/upkeep/mended.json" for org in ("acme", "system")
@@ -84,7 +84,7 @@ def test_sound_store_is_left_as_it_is(url, caplog):
 
 def test_empty_store_is_left_empty(tmp_path):
     """Nothing is made in it, not even a lock."""
-    repair.mend(str(tmp_path / "store"))
+    repair.repair_store(str(tmp_path / "store"))
     assert not (tmp_path / "store" / ".locks").exists()
 
 
@@ -92,7 +92,7 @@ def test_one_process_mends_at_a_time(url, caplog):
     """Whoever does not get its turn in time leaves it to the other."""
     lose(url, "/audit/index/")
     with repair.lock_of(url).hold("mending", 1.0):
-        repair.mend(url, 0.01)
+        repair.repair_store(url, 0.01)
     assert found(url) != []
     assert messages_of(caplog, repair.__name__) == []
 
@@ -109,7 +109,7 @@ def test_effort_is_bounded(url, caplog):
     ticks = iter(range(1000))
     with pytest.raises(OutOfTime):
         repair_quickly(open_storage(url), 3.0, lambda: next(ticks))
-    repair.mend(url, -1.0)
+    repair.repair_store(url, -1.0)
     assert messages_of(caplog, repair.__name__)[-1].endswith("run 'nproxy-mw check --repair'")
 
 
@@ -119,9 +119,9 @@ def test_failure_is_one_line(url, monkeypatch, caplog):
     def fail(*_):
         raise StorageUnavailable("The disk\nis gone.")
 
-    repair.mend("gopher://x")
+    repair.repair_store("gopher://x")
     monkeypatch.setattr(repair, "repair_quickly", fail)
-    repair.mend(url)
+    repair.repair_store(url)
     lines = messages_of(caplog, repair.__name__)
     assert len(lines) == 2
     assert all("\n" not in line and "check --repair" in line for line in lines)

@@ -105,11 +105,11 @@ def test_reasons_name_the_dependencies() -> None:
     """A sentence names the first three, and counts the others."""
     document = published(("1.0.0", "z"), ("1.0.1", "z a b c d e"))
     verdicts, _ = said(UnexpectedDeps(), history_of(document))
-    assert verdicts["1.0.1"].reason == "it depends on a, b, c and 2 more, as no older version does"
+    assert verdicts["1.0.1"].reason == "it depends on a, b, c and 2 more, which no older version does"
     verdicts, _ = said(PatchNewDependency(), history_of(document))
     assert (
         verdicts["1.0.1"].reason
-        == "it is a patch release and depends on a, b, c and 2 more, as no earlier version does"
+        == "it is a patch release and depends on a, b, c and 2 more, which no earlier version does"
     )
 
 

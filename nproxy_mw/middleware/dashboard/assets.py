@@ -23,4 +23,4 @@ SCRIPT, _script = _load("script.js")
 ICON, _icon = _load("icon.svg")
 
 ASSETS = {STYLE: _style, SCRIPT: _script, ICON: _icon}
-"""What is served, by file name, to anybody."""
+"""What everyone is served, by file name."""

@@ -14,7 +14,7 @@ AT_ONCE = 5 * 2**20
 """Bytes of an unpacked tarball that a page opens unasked: more takes longer than a page may."""
 
 ASKED = 64 * 2**20
-"""Bytes of one that a page opens when somebody asks for it."""
+"""Bytes of one that a page opens on request."""
 
 MAX_TEXT = 128 * 1024
 """Bytes of one file whose text is kept to be compared."""
@@ -36,7 +36,7 @@ class PackedFile:
 def packed_files(data: bytes, most: int = ASKED) -> Mapping[str, PackedFile]:
     """Returns the files of the tarball *data* by their path in the package, in the order of their paths.
 
-    What stands beside the folder of the package is left out, as npm does. Of equal paths the last one counts.
+    What is outside the folder of the package is left out, as npm does. Of equal paths the last one counts.
 
     Raises:
         BadRequest: it is no tarball of a package.

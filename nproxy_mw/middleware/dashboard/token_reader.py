@@ -19,7 +19,7 @@ def holder_of_token(request: PageRequest) -> Actor:
     """Returns who sent a form with an API token of the organization in the path that may install packages.
 
     Raises:
-        Unauthenticated: it is no such token. Whether there is such an organization is not told.
+        Unauthenticated: it is no such token, or there is no such organization: the answer does not say which.
         Forbidden: the token may not install packages, or not be used from this address.
         TooManyRequests: there were too many attempts.
     """

@@ -154,9 +154,9 @@ def _tags(package: BrowsedPackage) -> Iterator[TagRow]:
     for event in package.events_of("package.tagged"):
         moves.setdefault(str(event.get("tag")), []).append(event)
     for tag, version in sorted(package.tags.items()):
-        told = moves.get(tag, [])
-        before = told[-2].get("version", "") if len(told) > 1 else ""
-        yield TagRow(tag, version, str(before), str(told[-1].get("time", "")) if told else "")
+        events = moves.get(tag, [])
+        before = events[-2].get("version", "") if len(events) > 1 else ""
+        yield TagRow(tag, version, str(before), str(events[-1].get("time", "")) if events else "")
 
 
 def _question(request: PageRequest, problem: str = "") -> Page:

@@ -51,8 +51,7 @@ def save(request: PageRequest) -> Answer:
     try:
         _refuse_self(request)
         _check_organizations(request)
-        access = {"role": form.text("role"), "organizations": _organizations(request)}
-        accounts.set_access(name, role=access["role"], organizations=_organizations(request), actor=request.actor)
+        accounts.set_access(name, role=form.text("role"), organizations=_organizations(request), actor=request.actor)
         if form.raw("password"):
             accounts.set_password(name, form.raw("password"), actor=request.actor)
     except BadRequest as error:
