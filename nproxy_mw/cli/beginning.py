@@ -9,8 +9,7 @@ from nproxy_mw.cli.serving import Serving
 
 
 def begin(serving: Serving, bind: Bind, age: int) -> threading.Thread:
-    """Greets when the first worker is ready. That one, or one in the place of another, repairs the store. Then what
-    pages need is made ready.
+    """Greets when the first worker is ready. That one, or one in the place of another, repairs the store.
 
     *bind* is where it listens. *age* counts the workers that were started so far, this one included. All of it is done
     in threads, of which the first is returned: no request waits for it.
@@ -22,10 +21,9 @@ def begin(serving: Serving, bind: Bind, age: int) -> threading.Thread:
 
 def _begin(serving: Serving, bind: Bind, age: int) -> None:
     # Imported here because one worker needs them, and it answers already.
-    from nproxy_mw.cli import greeting, repair, warming
+    from nproxy_mw.cli import greeting, repair
 
     if age == 1:
         greeting.begin(serving, bind)
     if age == 1 or age > serving.options.workers:
         repair.begin(serving.options.storage)
-    warming.begin(serving, is_first=age == 1)

@@ -43,14 +43,6 @@ def check_installed() -> None:
         raise ImportError(f"The dashboard needs {missing[0]}: pip install 'nproxy_mw[server]'.")
 
 
-def make_ready() -> None:
-    """Imports the dashboard and compiles its templates, so that no request has to."""
-    from nproxy_mw.middleware import dashboard  # noqa: F401 - its modules are what is wanted
-    from nproxy_mw.middleware.dashboard.rendering import compile_all
-
-    compile_all()
-
-
 def _may_be_for_people(environ: WSGIEnvironment) -> bool:
     return environ.get("PATH_INFO", "").startswith(DASHBOARD) or "text/html" in header(environ, "HTTP_ACCEPT")
 

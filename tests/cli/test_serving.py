@@ -8,18 +8,16 @@ from argparse import Namespace
 
 import pytest
 from support.client import Client
-from support.impatient import eventually
 from support.registry import ACTOR
 
 from nproxy_mw import organization_at
-from nproxy_mw.cli import greeting, late_dashboard, serve, warming
+from nproxy_mw.cli import greeting, late_dashboard, serve
 from nproxy_mw.cli.addresses import Bind, ChosenUpstream
 from nproxy_mw.cli.options import UsageError
 from nproxy_mw.cli.serving import Serving, prepare
 from nproxy_mw.cli.stores import open_organizations
 from nproxy_mw.errors import StorageUnavailable, UpstreamUnavailable
 from nproxy_mw.hosting.administration import administrators_of
-from nproxy_mw.middleware.dashboard import rendering
 from nproxy_mw.middleware.dashboard.assets import ASSETS
 from nproxy_mw.middleware.tenants import ByHost, ByPath, FixedOrg
 from nproxy_mw.orgs.seal import Seal
@@ -71,54 +69,6 @@ def test_pages_are_there_when_somebody_wants_one(store):
     assert b"Sign in" in browser.get("/-/dashboard/sign-in").body
     assert Client(app).get(f"/-/dashboard/{next(iter(ASSETS))}").status == 200
     assert Client(app).get("/-/ping").status == 200
-
-
-def test_every_template_is_compiled_before_somebody_wants_a_page(store):
-    """The first page fills in what is there."""
-    one = serving(store)
-    prepare(one)
-    cache, templates = rendering._environment.cache, rendering._environment.list_templates()
-    assert cache is not None
-    cache.clear()
-    warming.warm(one, is_first=True)
-    assert len(templates) > 20
-    assert {name for _, name in cache} >= set(templates)
-
-
-@pytest.mark.parametrize("is_first", [True, False])
-def test_first_worker_compares_an_index_with_the_storage(store, is_first):
-    """So no page has to; the others leave it to that one."""
-    one = serving(store)
-    prepare(one)
-    organization = one.organizations().open("default")
-    organization.search_index.amount()
-    database = organization.search_index.database
-    with database.writing() as connection:
-        connection.execute("UPDATE state SET compared = 1")
-    warming.warm(one, is_first=is_first)
-
-    def is_compared():
-        with database.reading() as connection:
-            return connection.execute("SELECT compared > 1 FROM state").fetchone() == (1,)
-
-    assert eventually(is_compared) if is_first else not is_compared()
-
-
-def test_nobody_gets_an_index_who_did_not_ask_for_one(store):
-    """A server whose packages are never searched or listed does not read them all."""
-    one = serving(store)
-    prepare(one)
-    warming.warm(one, is_first=True)
-    assert not one.organizations().open("default").search_index.database.exists()
-
-
-def test_pages_that_cannot_be_made_ready_are_a_line_in_the_log(store, caplog):
-    """The server serves on, and the first request tries again."""
-    one = serving(store)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(late_dashboard, "make_ready", lambda: 1 / 0)
-        warming.warm(one, is_first=True)
-    assert "the first one takes longer" in caplog.text
 
 
 def test_typo_makes_no_organization(store):

@@ -97,12 +97,6 @@ _environment.filters.update(size=size, moment=moment, clock=clock, web_url=web_u
 _environment.globals.update(STYLE=STYLE, SCRIPT=SCRIPT, ICON=ICON)
 
 
-def compile_all() -> None:
-    """Compiles every template, so that no request has to."""
-    for name in _environment.list_templates():
-        _environment.get_template(name)
-
-
 def render(template: str, values: Mapping[str, Any]) -> bytes:
     """Returns the template *template* filled in with *values*, all of them escaped."""
     return _environment.get_template(template).render(values).encode("utf-8", "replace")

@@ -92,12 +92,6 @@ class SearchIndex:
         """Returns how many packages are stored, and how many bytes they have. Raises as `search`."""
         return self._answer(queries.amount)
 
-    def follow(self) -> None:
-        """Brings an index that there is up to date, before anybody asks. Raises as `search`."""
-        with suppress(IndexGone):
-            if self.database.exists():
-                self._follow()
-
     def changed(self, name: Name, record: Record, revision: Revision | None) -> None:
         """Notes a change that this process has stored. *revision* is None when it is not known which state is stored.
 
