@@ -59,7 +59,7 @@ _AUDITS = frozenset({Kind.ADVISORIES, Kind.AUDIT})
 """They ask the upstream about packages, as reads do."""
 
 
-_holds_secret = lru_cache(maxsize=1024)(holds_secret)
+_holds_secret = lru_cache(maxsize=4096)(holds_secret)
 """The paths that an install asks for come again, as they do in `parse_route`."""
 
 

@@ -130,9 +130,9 @@ _SPLIT = [(pattern.split("/"), kind) for pattern, kind in _TABLE]
 _OF_PACKAGES = [row for row in _SPLIT if row[0][0] == "{name}"]
 _OTHERS = [row for row in _SPLIT if row[0][0] == "-"]
 
-# Visible ASCII but for what a URL gives another meaning or a file system reads differently. A '%' that is left after
-# decoding was encoded twice.
-_SEGMENT = re.compile(r"[A-Za-z0-9@._~!$&'()*+,:=-]+", re.ASCII)
+# Segments of visible ASCII but for what a URL gives another meaning or a file system reads differently, none of dots
+# alone. A '%' that is left after decoding was encoded twice.
+_PATH = re.compile(r"(?:/(?!\.*(?:/|\Z))[A-Za-z0-9@._~!$&'()*+,:=-]+)+", re.ASCII)
 # A scoped tarball as clients name it in the document they publish: /@acme/utils/-/@acme/utils-1.0.0.tgz.
 _SCOPED_FILE = re.compile(r"^(/(@[^/]+)/[^/]+/-/)\2/(?=[^/]+(?:/-rev/|$))")
 
@@ -143,9 +143,10 @@ MAX_LENGTH = 2048
 """Characters of a path. A name has at most 214, a version 256, and the path of a tarball holds both, the name twice."""
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def parse_route(path: str) -> Route:
-    """Parses a decoded path (WSGI's PATH_INFO). The last paths are remembered: installs ask for the same ones.
+    """Parses a decoded path (WSGI's PATH_INFO). The last paths are remembered: installs ask for the same ones, and a
+    large one asks for 2,000.
 
     Raises:
         BadRequest: it holds a character or a segment that no path of the protocol has, or a name that is none.
@@ -154,9 +155,10 @@ def parse_route(path: str) -> Route:
         return Route(Kind.ROOT)
     if len(path) > MAX_LENGTH:
         raise BadRequest(f"A path has at most {MAX_LENGTH} characters.")
-    segments = _SCOPED_FILE.sub(r"\1", path).removeprefix("/").split("/")
-    if not path.startswith("/") or any(not _SEGMENT.fullmatch(part) or part.strip(".") == "" for part in segments):
+    plain = _SCOPED_FILE.sub(r"\1", path)
+    if not _PATH.fullmatch(plain):
         raise BadRequest("The path holds something no npm path has (an empty or dotted part, or a strange character).")
+    segments = plain[1:].split("/")
     for pattern, kind in _OTHERS if segments[0] == "-" else _OF_PACKAGES:
         values = _match(pattern, segments)
         if values is not None:

@@ -88,7 +88,7 @@ def is_key(text: str) -> bool:
     return len(text) <= MAX_KEY_LENGTH and _KEY.fullmatch(text) is not None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16_384)
 def check_key(key: str) -> str:
     """Returns *key* when it is one.
 
