@@ -15,16 +15,15 @@ __all__ = ["FsspecStorage", "LocalStorage", "Storage", "open_storage"]
 def open_storage(url: str, *, freshness: float = 1.0) -> Storage:
     """Returns the storage at *url*. It is not asked anything yet.
 
-    *freshness*: for so many seconds a process may rely on "unchanged" without asking again, on a storage where every
-    question costs a request; 0 asks each time. Changes by other processes of this host end that at once. A local folder
-    is always asked.
+    *freshness*: for so many seconds a process may rely on "unchanged" without asking again; 0 asks each time. Changes
+    by other processes of this host end that at once.
 
     Raises:
         ValueError: *url* is not the URL of a storage, or not of a kind that is supported.
     """
     folder = local_folder(url)
     if folder is not None:
-        return LocalStorage(folder)
+        return LocalStorage(folder, freshness=freshness)
     scheme, rest = split_url(url)
     if scheme == "memory":
         # Only here, as s3fs below: a folder needs nothing of fsspec.

@@ -5,8 +5,8 @@ writer of an object puts eight random bytes into its slot afterwards. A reader n
 storage, and relies on the answer only as long as the slot is the same. The bytes are random because two writers that
 count at once could write the same number. Keys that share a slot cost each other a question, no more.
 
-A look is one system call. The file is read and never mapped, because a mapped file that somebody shortens ends the
-process.
+A look is one system call. Here the file is never mapped, because a mapped file that somebody shortens ends the process;
+where even that call is too much, `nproxy_mw.storage.mapped_generations` does.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ class Generations:
 
     def of(self, key: str) -> bytes:
         """Returns what the slot of *key* holds: nothing, as long as none of its keys was changed."""
-        return os.pread(self._file, SIZE, _offset(key))
+        return os.pread(self._file, SIZE, offset_of(key))
 
     def changed(self, key: str) -> None:
         """Tells the other processes that *key* was written. They hear of it later when this fails: see `reopen`."""
         self.reopen()
         with suppress(OSError):
-            os.pwrite(self._file, secrets.token_bytes(SIZE), _offset(key))
+            os.pwrite(self._file, secrets.token_bytes(SIZE), offset_of(key))
 
     def reopen(self) -> None:
         """Goes on with the file that is at the path now: what cleans up temporary folders may have removed the old one.
@@ -75,7 +75,8 @@ def generations_of(bucket: str, prefix: str) -> Generations | None:
         return None
 
 
-def _offset(key: str) -> int:
+def offset_of(key: str) -> int:
+    """Returns where the slot of *key* begins."""
     return crc32(key.encode()) % SLOTS * SIZE
 
 

@@ -24,6 +24,7 @@ from typing import BinaryIO
 from nproxy_mw.errors import Busy, Changed, Exists, Missing, StorageUnavailable
 from nproxy_mw.storage.disk import ABSENT, TEMPORARY, DiskOrder, make_folder, revision_of, written_beside
 from nproxy_mw.storage.flocks import Flocks
+from nproxy_mw.storage.mapped_generations import MappedGenerations
 from nproxy_mw.storage.os_errors import translated
 from nproxy_mw.storage.port import Revision, Stored, check_key, is_key
 from nproxy_mw.storage.series import Series
@@ -32,12 +33,17 @@ _LOCK_TIMEOUT = 10.0  # seconds; a holder needs a millisecond
 
 
 class LocalStorage:
-    """A folder that holds one file per object."""
+    """A folder that holds one file per object.
 
-    def __init__(self, root: str | Path, *, durable: bool = True) -> None:
+    What no process of this host tells of, a look may miss for *freshness* seconds: see `nproxy_mw.storage.looks`.
+    """
+
+    def __init__(self, root: str | Path, *, durable: bool = True, freshness: float = 0.0) -> None:
         self.root = Path(root).absolute()
         self._root = f"{self.root}/"  # a Path takes longer than the look, and each request looks several times
         self.durable = durable
+        self.freshness = freshness
+        self.generations = MappedGenerations(self.root / ".locks" / "generations")
         self._locks = Flocks(self.root / ".locks" / "writes", names=256)
         self._order: DiskOrder | None = None  # that of a series
 
@@ -88,6 +94,7 @@ class LocalStorage:
                 _check_revision(target, revision)
                 os.replace(new.path, target)
                 new.path = ""
+                self.generations.changed(key)
             order.add_folder(_folder_of(target))
             return new.revision
 
@@ -101,6 +108,7 @@ class LocalStorage:
                     os.unlink(target)
                 except ABSENT as error:
                     raise Missing("There is no such object.") from error
+                self.generations.changed(key)
             order.add_folder(_folder_of(target))
 
     def list(self, prefix: str = "") -> Iterator[str]:
@@ -162,9 +170,12 @@ class LocalStorage:
         return self._root + check_key(key)
 
     def _opened(self, key: str) -> BinaryIO:
-        """The object's file. What was opened stays whole: its bytes are never written again."""
+        """The object's file. What was opened stays whole: its bytes are never written again.
+
+        Without a buffer: it is read in large pieces, and a buffer asks the system three times more.
+        """
         try:
-            return open(self.path_of(key), "rb")
+            return open(self.path_of(key), "rb", buffering=0)
         except ABSENT as error:
             raise Missing("There is no such object.") from error
 

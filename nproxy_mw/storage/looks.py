@@ -2,15 +2,22 @@
 
 Each request looks several times, and the look itself, one `stat`, is a small part of what `Storage.read_if_changed`
 costs. A look that answers no says nothing else: the storage is asked then, and says why.
+
+A storage with a freshness lets a look rely on the one before it, as long as no process of this host has told of a
+change, and for no longer than that. So what others write here is seen at once, and what was written by nobody who tells
+within the freshness: by a restored backup, or by a process that was killed between its write and the telling.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from time import monotonic
 from typing import TypeAlias
 
+from nproxy_mw.storage.generations import SIZE, offset_of
 from nproxy_mw.storage.local import LocalStorage
+from nproxy_mw.storage.mapped_generations import MappedGenerations
 from nproxy_mw.storage.port import Revision, Storage
 from nproxy_mw.storage.prefixed import Prefixed
 
@@ -28,7 +35,8 @@ def look_at(storage: Storage, key: str, revision: Revision) -> Look | None:
         modified, inode, size = (int(part, 16) for part in revision.split("-"))
     except ValueError:  # a time before 1970
         return None
-    return FileLook(storage.path_of(key), modified, inode, size)
+    look = FileLook(storage.path_of(key), modified, inode, size)
+    return RecentLook(look, storage.generations, key, storage.freshness) if storage.freshness else look
 
 
 class FileLook:
@@ -48,3 +56,32 @@ class FileLook:
         except OSError:
             return False
         return status.st_mtime_ns == self.modified and status.st_ino == self.inode and status.st_size == self.size
+
+
+class RecentLook:
+    """*look*, believed for so many *seconds* while *generations* tell of no change of *key*."""
+
+    __slots__ = ("_noted", "_place", "_until", "generations", "look", "seconds")
+
+    def __init__(self, look: Look, generations: MappedGenerations, key: str, seconds: float) -> None:
+        self.look = look
+        self.generations = generations
+        self.seconds = seconds
+        self._place = slice(offset_of(key), offset_of(key) + SIZE)
+        self._noted = b""
+        self._until = 0.0
+
+    def __call__(self) -> bool:
+        now, slots = monotonic(), self.generations.slots
+        if now < self._until and slots is not None and slots[self._place] == self._noted:
+            return True
+        return self._looked(now)
+
+    def _looked(self, now: float) -> bool:
+        self.generations.refresh(now)
+        slots = self.generations.slots
+        noted = slots[self._place] if slots is not None else b""  # before the look: a change may come in between
+        if not self.look():
+            return False
+        self._noted, self._until = noted, now + self.seconds
+        return True

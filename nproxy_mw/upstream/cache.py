@@ -28,6 +28,9 @@ from nproxy_mw.upstream.verifications import Verifications
 FRESHNESS = 30.0
 """Seconds after which a process looks whether others have changed what is kept, where each look costs a request."""
 
+FOLDER_FRESHNESS = 1.0
+"""The same for what nobody of this host tells of, in a folder."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cache:
@@ -94,9 +97,10 @@ def open_cache(url: str, upstream: str, *, bound: int = DEFAULT_BOUND, ttl: floa
     storage = open_storage(url, freshness=FRESHNESS)
     if isinstance(storage, LocalStorage):
         eviction = Eviction(storage.root, bound=bound)
-        folder = CacheFolder(storage.root / part, eviction)
+        folder = CacheFolder(storage.root / part, eviction, freshness=FOLDER_FRESHNESS)
         spool = folder.root / SPOOL
-        observations = LocalStorage(folder.root / ".observations", durable=False)  # the eviction passes over it
+        aside = folder.root / ".observations"  # the eviction passes over it
+        observations = LocalStorage(aside, durable=False, freshness=FOLDER_FRESHNESS)
         return Cache(folder, observations, spool, Flights(Flocks(spool / "flights")), eviction, ttl)
     spool = folder_of_user() / f"cache-{sha256(f'{url} {upstream}'.encode()).hexdigest()[:16]}"
     flights = Flights(Flocks(spool / "flights"))

@@ -24,8 +24,8 @@ class CacheFolder(LocalStorage):
     A file that is to be adopted is counted by who writes it, before it is written.
     """
 
-    def __init__(self, root: str | Path, eviction: Eviction) -> None:
-        super().__init__(root, durable=False)
+    def __init__(self, root: str | Path, eviction: Eviction, *, freshness: float = 0.0) -> None:
+        super().__init__(root, durable=False, freshness=freshness)
         self.eviction = eviction
 
     def create(self, key: str, data: bytes) -> Revision:
