@@ -21,6 +21,7 @@ from nproxy_mw.lru import Lru
 from nproxy_mw.npm.mismatches import mismatch
 from nproxy_mw.npm.slices import as_text
 from nproxy_mw.npm.tarballs import Whole
+from nproxy_mw.storage.listing import list_names
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.revisions import RevisionCache
 from nproxy_mw.storage.swaps import Swap, overwrite
@@ -28,6 +29,7 @@ from nproxy_mw.upstream.kept_tarballs import Wanted
 
 FORMAT = 1
 _BELL = "bell"
+_FOLDER = "packages"
 _log = logging.getLogger(__name__)
 
 
@@ -90,6 +92,7 @@ class Observations:
         self.storage = storage
         self._bell = RevisionCache(storage, bytes)
         self._known: Lru[str, tuple[bytes, Observation]] = Lru(max_items=50_000)
+        self._listed: tuple[bytes, frozenset[str] | None] = b"", None
 
     def of(self, package: str, *, current: bool = False) -> Observation:
         """Returns what was seen of a package. Raises nothing: where that cannot be read, what is known counts on.
@@ -100,7 +103,7 @@ class Observations:
         try:
             rung = self._rung(current)
             if known is None or known[0] != rung:
-                known = rung, self._read(package)
+                known = rung, self._read(package, rung)
                 self._known.put(package, known)
         except StorageUnavailable as error:
             _log.warning("what was seen of %s cannot be read: %s", package, error)
@@ -136,11 +139,26 @@ class Observations:
             return
         self.note(package, looked_into(version, reason))
 
-    def _read(self, package: str) -> Observation:
+    def _read(self, package: str, rung: bytes) -> Observation:
+        if not self._may_have(package, rung):
+            return NOTHING
         try:
             return _decoded(self.storage.read(_key(package)).data)
         except Missing:
             return NOTHING
+
+    def _may_have(self, package: str, rung: bytes) -> bool:
+        """Whether there may be an observation of a package, or of one in its scope.
+
+        Where listing names costs as good as nothing, it is done once after each bell. That spares most packages a look
+        at an object that is not there.
+        """
+        at, names = self._listed
+        if at != rung:
+            listed = list_names(self.storage, _FOLDER)
+            names = None if listed is None else frozenset(listed)
+            self._listed = rung, names
+        return names is None or package.partition("/")[0] in names
 
     def _rung(self, current: bool) -> bytes:
         """What the bell says. It is written when it is not there: a look at what is absent costs more."""
@@ -155,7 +173,7 @@ class Observations:
 
 
 def _key(package: str) -> str:
-    return f"packages/{package}/seen"
+    return f"{_FOLDER}/{package}/seen"
 
 
 _ENCODER = msgspec.json.Encoder()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,23 +12,51 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from nproxy_mw.npm.names import parse_name
-from nproxy_mw.storage import open_storage
+from nproxy_mw.storage import LocalStorage, open_storage
 from nproxy_mw.storage.freshness import FreshnessCache
+from nproxy_mw.storage.port import Stored
 from nproxy_mw.testing.documents import tarball
 from nproxy_mw.testing.faults import Fault, Faulty
 from nproxy_mw.upstream.kept_tarballs import Wanted
 from nproxy_mw.upstream.observations import NOTHING, Observation, Observations, looked_into, taken_away
 
 
-@pytest.fixture
-def storage() -> Any:
-    return open_storage(f"memory://{uuid.uuid4().hex}")
+@pytest.fixture(params=["memory", "folder"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    return open_storage(f"memory://{uuid.uuid4().hex}" if request.param == "memory" else str(tmp_path))
+
+
+class CountingFolder(LocalStorage):
+    """A folder that notes which objects are read."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.keys: list[str] = []
+
+    def read(self, key: str) -> Stored:
+        self.keys.append(key)
+        return super().read(key)
 
 
 def test_nothing_was_seen_of_most(storage: Any) -> None:
     """And nothing is stored for them."""
     assert Observations(storage).of("left-pad") is NOTHING
     assert list(storage.list("packages")) == []
+
+
+def test_absent_object_is_not_looked_for_in_a_folder(tmp_path: Path) -> None:
+    """Only where the package, or one of its scope, has an observation."""
+    folder = CountingFolder(tmp_path)
+    observations = Observations(folder)
+    observations.note("@acme/left-pad", looked_into("1.0.0", "it lies"))
+    folder.keys.clear()
+    names = ("right-pad", "@acme/left-pad", "@acme/right-pad", "@other/left-pad")
+    seen = [Observations(folder).of(name).mismatches for name in names]
+    assert seen == [{}, {"1.0.0": "it lies"}, {}, {}]
+    assert [key for key in folder.keys if key != "bell"] == [
+        "packages/@acme/left-pad/seen",
+        "packages/@acme/right-pad/seen",
+    ]
 
 
 def test_others_know_at_once(storage: Any) -> None:
