@@ -54,8 +54,8 @@ _REGISTRY = (
     Option("scope", "an npm scope whose packages are your own; repeat it for several", "@SCOPE", parse=scope,
            many=True, section=WHERE),
     PUBLIC_URL,
-    Option("freshness", "how late this host may see what another did on S3; 0 asks each time", "SECONDS",
-           parse=decimal(0, MAX_FRESHNESS), default="1", section=WHERE),
+    Option("freshness", "how late this host may see what another did on S3, or a restored file; 0 asks each time",
+           "SECONDS", parse=decimal(0, MAX_FRESHNESS), default="1", section=WHERE),
     Option("search-folder", "where this host keeps its search indexes", "DIR", parse=Path,
            otherwise="in the storage's folder; for S3 among the user's caches", section=WHERE),
 )  # fmt: skip

@@ -22,7 +22,7 @@ T = TypeVar("T")
 MEMORY: Lru[tuple[object, str], Any] = Lru(max_items=65_536, max_weight=256 * 1024 * 1024)
 """What all caches of this process keep together: at most 256 MiB, as `held_bytes` estimates it."""
 
-_ENTRY = 900  # bytes of an entry itself: the key, the tuple, the revision, the look and the place in the map
+_ENTRY = 1_100  # bytes of an entry itself: the key, the tuple, the revision, the look and the place in the map
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class RevisionCache(Generic[T]):
             StorageUnavailable: the object cannot be read, or whatever *decode* raises.
         """
         entry: _CachedObject[T] | None = self._memory.get((self._owner, key))
-        if entry is not None and entry.look is not None and entry.look():
+        if entry is not None and entry.look is not None and not current and entry.look():
             return entry.value, entry.revision
         storage = self._strict if current else self._storage
         try:
