@@ -27,9 +27,8 @@ def add_version(packument: Json | None, name: Name, manifest: Json, tags: Mappin
     Raises:
         Conflict: the version is there already, or one that differs in build metadata alone.
     """
-    version, text = str(manifest["version"]), str(name)
-    begun = {"_id": text, "name": text, "dist-tags": {"latest": version}, "versions": {}, "time": {}}
-    old: Json = packument or begun
+    version = str(manifest["version"])
+    old: Json = packument or _begun(str(name), version)
     check_free(version, old["versions"])
     stamp = later(old, now)
     return _hoisted(
@@ -40,6 +39,10 @@ def add_version(packument: Json | None, name: Name, manifest: Json, tags: Mappin
             "time": {"created": stamp, **old["time"], "modified": stamp, version: stamp},
         }
     )
+
+
+def _begun(name: str, version: str) -> Json:
+    return {"_id": name, "name": name, "dist-tags": {"latest": version}, "versions": {}, "time": {}}
 
 
 def check_free(version: str, taken: Mapping[str, Any] | frozenset[str]) -> None:
@@ -63,7 +66,7 @@ def later(packument: Json, now: datetime) -> str:
     modified = packument["time"].get("modified")
     if modified is None:
         return timestamp(now)
-    return max(timestamp(now), timestamp(datetime.fromisoformat(modified) + timedelta(milliseconds=1)))
+    return timestamp(max(now, datetime.fromisoformat(modified) + timedelta(milliseconds=1)))
 
 
 def with_tag(packument: Json, tag: str, version: str, now: datetime) -> Json:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 from typing import TypeAlias
 
@@ -32,11 +33,14 @@ def look_at(storage: Storage, key: str, revision: Revision) -> Look | None:
     if not isinstance(storage, LocalStorage) or type(storage).read_if_changed is not LocalStorage.read_if_changed:
         return None
     try:
-        modified, inode, size = (int(part, 16) for part in revision.split("-"))
+        modified, inode, size = map(_FROM_HEX, revision.split("-"))
     except ValueError:  # a time before 1970
         return None
     look = FileLook(storage.path_of(key), modified, inode, size)
     return RecentLook(look, storage.generations, key, storage.freshness) if storage.freshness else look
+
+
+_FROM_HEX = partial(int, base=16)
 
 
 class FileLook:
@@ -67,7 +71,8 @@ class RecentLook:
         self.look = look
         self.generations = generations
         self.seconds = seconds
-        self._place = slice(offset_of(key), offset_of(key) + SIZE)
+        begin = offset_of(key)
+        self._place = slice(begin, begin + SIZE)
         self._noted = b""
         self._until = 0.0
 

@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 PAUSE = 1.0
 """Seconds between two looks at which file is at the path."""
 
+_WRITING = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+
 
 class MappedGenerations:
     """The slots in the file at *path*, which is made when it is first needed. Nothing here raises an error of the disk.
@@ -51,12 +53,20 @@ class MappedGenerations:
     def changed(self, key: str) -> None:
         """Tells all processes that *key* was written. They hear of it late when this fails."""
         try:
-            make_private(self.path.parent)
-            with _opened(self.path, os.O_WRONLY | os.O_CREAT) as file:
+            try:
+                file = os.open(self.path, _WRITING)
+            except FileNotFoundError:
+                make_private(self.path.parent)
+                file = os.open(self.path, _WRITING | os.O_CREAT, 0o600)
+            try:
                 os.pwrite(file, secrets.token_bytes(SIZE), offset_of(key))
+                written = os.fstat(file)
+            finally:
+                os.close(file)
         except OSError as error:
             _log.debug("a change cannot be told: %s", error)
-        if self.slots is not None:
+            return
+        if self._status is not None and not os.path.samestat(written, self._status):
             self._follow()
 
     def _follow(self) -> None:
