@@ -75,7 +75,7 @@ class MappedGenerations:
                 if self.slots is None or not self._is_mapped():
                     self.slots = None
                     self._map()
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, AttributeError) as error:  # macOS has no posix_fallocate
                 self.slots = None
                 _log.debug("each look at a file asks the system, because %s cannot be used: %s", self.path, error)
 

@@ -208,6 +208,15 @@ def test_each_look_asks_where_nothing_can_be_told(tmp_path: Path, clock: Clock, 
     assert not (tmp_path / "elsewhere").exists()
 
 
+def test_each_look_asks_where_no_space_can_be_reserved(server: LocalStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """macOS has no `posix_fallocate`: there, the file of generations is not used."""
+    monkeypatch.delattr(os, "posix_fallocate")
+    look, _ = looked(server)
+    assert server.generations.slots is None
+    replaced_behind_its_back(server)
+    assert not look()
+
+
 def test_without_freshness_each_look_asks(tmp_path: Path) -> None:
     """As commands are: and they make no file for what they do not need."""
     storage = LocalStorage(tmp_path)
