@@ -46,8 +46,8 @@ def runs_on_install(package: Fields, contents: Contents) -> bool:
 
 
 def _spelled(fields: Fields) -> bytes:
-    """What decides, as JSON: to Python, true is the same as 1."""
-    return dumps([fields.get(field) for field in _DECIDING])
+    """What decides, as JSON: to Python, true is the same as 1. To clients, null is not the same as an absent field."""
+    return dumps({field: fields[field] for field in _DECIDING if field in fields})
 
 
 def _differ(field: str) -> BadRequest:

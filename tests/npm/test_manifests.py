@@ -137,6 +137,9 @@ LIES = [
     pytest.param(
         {"bundleDependencies": ["a"]}, {"bundleDependencies": ["a"], "bundledDependencies": ["b"]}, id="bundled twice"
     ),
+    pytest.param(
+        {"bundleDependencies": None, "bundledDependencies": ["a"]}, {"bundledDependencies": ["a"]}, id="a null hidden"
+    ),
     pytest.param({"scripts": {"postinstall": "evil"}}, {}, id="a script hidden"),
     pytest.param({"scripts": {"postinstall": "evil"}}, {"scripts": {"postinstall": ""}}, id="a script emptied"),
     pytest.param({"scripts": {"postinstall": "evil"}}, {"scripts": {"postinstall": None}}, id="a script made null"),
