@@ -83,7 +83,8 @@ def changing_many(storage: Storage, trail: Trail, actor: Actor) -> Iterator[Chan
 
     So the chain is read and written once, not once for each object. Within, the changes may be made by several threads.
     Each is made as soon as its object is written, and raises as `AuditedObject.change`. A crash before the end leaves
-    pending events in all of them.
+    pending events in all of them, so a step carries the ``events`` of its object on. An error that leaves the block
+    leaves what was changed before it changed, and told of.
     """
     shared, numbers, recorded = trail.stamp(actor), count(), list[Json]()
     with trail.dirty.covering() as cover:
@@ -101,12 +102,20 @@ def changing_many(storage: Storage, trail: Trail, actor: Actor) -> Iterator[Chan
             recorded.extend(one.events if one.after is not None else ())
             return one.after
 
-        yield change
         try:
-            trail.append_pending(sorted(recorded, key=itemgetter("id")))
-        except NproxyError as error:
-            trail.dirty.spoil()
-            _log.warning("events that the audit trail does not show yet: %d: %s", len(recorded), error)
+            yield change
+        except Exception:
+            _append_together(trail, recorded)
+            raise
+        _append_together(trail, recorded)
+
+
+def _append_together(trail: Trail, events: Sequence[Json]) -> None:
+    try:
+        trail.append_pending(sorted(events, key=itemgetter("id")))
+    except NproxyError as error:
+        trail.dirty.spoil()
+        _log.warning("events that the audit trail does not show yet: %d: %s", len(events), error)
 
 
 @dataclass(slots=True)

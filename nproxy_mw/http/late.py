@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,11 +25,15 @@ class LateLayer:
         self.app = app
         self.concerns = concerns
         self._make = make
+        self._guard = Lock()
+        self._layer: WSGIApplication | None = None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        app = self._layer if self.concerns(environ) else self.app
+        app = self._made() if self.concerns(environ) else self.app
         return app(environ, start_response)
 
-    @cached_property
-    def _layer(self) -> WSGIApplication:
-        return self._make()(self.app)
+    def _made(self) -> WSGIApplication:
+        with self._guard:
+            if self._layer is None:
+                self._layer = self._make()(self.app)
+        return self._layer

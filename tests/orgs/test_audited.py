@@ -244,6 +244,20 @@ def test_many_changes_of_nothing_append_nothing(back):
     assert [event["id"] for event in trail.chain()] == [event["id"] for event in before]
 
 
+def test_error_among_many_changes_keeps_what_was_changed(back):
+    """The caller gives up after one object: its event is in the chain."""
+    trail = Trail(back, org="acme")
+
+    def give_up():
+        with changing_many(back, trail, ANN) as change:
+            change(KEY, partial(added, word="a"))
+            raise Busy("Somebody else was quicker.")
+
+    with pytest.raises(Busy):
+        give_up()
+    assert recorded(trail) == ["word.added"]
+
+
 def test_what_ends_among_many_changes_is_appended_later(back):
     """The objects that were changed keep their events; the next change of one appends them."""
     trail = Trail(back, org="acme")
