@@ -9,9 +9,9 @@ manifest describes another package than the tarball.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import repeat
 
 from nproxy_mw.errors import BadRequest
-from nproxy_mw.json_values import dumps
 from nproxy_mw.npm import package_json as corrected
 from nproxy_mw.npm.facts import INSTALL_SCRIPTS
 from nproxy_mw.npm.hosted_git import meaning
@@ -32,7 +32,7 @@ def check_same(manifest: Fields, package: Fields) -> None:
     Raises:
         BadRequest: they differ in what an install does.
     """
-    if _spelled(manifest) == _spelled(package) and manifest.get("version") is not None:
+    if _are_spelled_alike(manifest, package) and manifest.get("version") is not None:
         return  # as for most packages: nothing needs correcting
     for field, is_same in _FIELDS.items():
         if not is_same(manifest, package):
@@ -45,9 +45,13 @@ def runs_on_install(package: Fields, contents: Contents) -> bool:
     return any(map(scripts.get, INSTALL_SCRIPTS)) or (contents.has_gyp and corrected.builds_by_gyp(package))
 
 
-def _spelled(fields: Fields) -> bytes:
-    """What decides, as JSON: to Python, true is the same as 1. To clients, null is not the same as an absent field."""
-    return dumps({field: fields[field] for field in _DECIDING if field in fields})
+def _are_spelled_alike(manifest: Fields, package: Fields) -> bool:
+    """Whether what decides is the same, as text: to Python, true is 1. To clients, null is not an absent field."""
+    try:
+        one, other = [repr([*map(fields.get, _DECIDING, repeat(_ABSENT))]) for fields in (manifest, package)]
+    except RecursionError:  # what is nested deeply is compared field by field
+        return False
+    return one == other
 
 
 def _differ(field: str) -> BadRequest:
