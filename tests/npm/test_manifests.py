@@ -253,3 +253,14 @@ def test_other_specifiers_mean_themselves(specifier: str) -> None:
 def test_a_meaning_is_stable(specifier: str) -> None:
     """The meaning of any text is found, and is one spelling."""
     assert meaning(meaning(specifier).removesuffix("#")) in (meaning(specifier), meaning(specifier).removesuffix("#"))
+
+
+def test_numbers_of_any_size_and_any_depth_are_compared():
+    """What no document of ours can hold may stand in one that was stored by others."""
+    nested: list[object] = []
+    for _ in range(100_000):
+        nested = [nested]
+    odd = {"name": "a", "version": "1.0.0", "dependencies": -(2**80), "bin": nested}
+    check_same(odd, dict(odd))
+    with pytest.raises(BadRequest, match="differ in version"):
+        check_same(odd, {**odd, "version": "1.0.1"})
