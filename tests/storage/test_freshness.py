@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
+from support.clocks import Clock
 
 from nproxy_mw.errors import Missing, StorageUnavailable
 from nproxy_mw.storage import FsspecStorage, freshness
@@ -15,16 +16,6 @@ from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.prefixed import Prefixed
 from nproxy_mw.testing import StorageContract
 from nproxy_mw.testing.faults import Faulty
-
-
-class Clock:
-    """A clock that is set by hand."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

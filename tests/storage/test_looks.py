@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.clocks import Clock
 
 from nproxy_mw.storage import LocalStorage, looks
 from nproxy_mw.storage.looks import Look, RecentLook, look_at
@@ -24,16 +25,6 @@ from nproxy_mw.storage import LocalStorage
 storage = LocalStorage(sys.argv[1])
 storage.replace("a", b"2", storage.read("a").revision)
 """
-
-
-class Clock:
-    """The monotonic clock of all looks; it stands still unless a test moves it."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -11,25 +11,16 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.clocks import Clock
 
 from nproxy_mw.storage import rates
 from nproxy_mw.storage.rates import MINUTE, Rates, paid_at
 
 
-class Clock:
-    """Seconds, as a test sets them."""
-
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
     """A clock that stands still."""
-    return Clock()
+    return Clock(1_000_000.0)
 
 
 def taken(counts: Rates, who: str, per_minute: int, times: int) -> int:
