@@ -18,7 +18,6 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -29,7 +28,7 @@ from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.layout import ATTEMPTS
 from nproxy_mw.storage.port import Storage
-from nproxy_mw.times import Clock, timestamp, utc_now
+from nproxy_mw.times import Clock, from_timestamp, timestamp, utc_now
 
 KNOWN_FOR = timedelta(days=90)
 """How long a network stays known after a right password."""
@@ -116,15 +115,7 @@ class Attempts:
         """
         if attempt.failures & (attempt.failures - 1):
             return False
-        reported = 0
-
-        def step(document: Json | None) -> Json | None:
-            nonlocal reported
-            reported, since = _read(document, self.clock())
-            return _document(reported + 1, since) if reported < REPORTS else None
-
-        self._change(ATTEMPTS.key("reported", "all"), step)
-        return reported < REPORTS
+        return self._change(ATTEMPTS.key("reported", "all"), partial(_reported, now=self.clock()))
 
     def _is_known(self, name: str, network: str) -> bool:
         document = documents.find(self.storage, _known(name, network))
@@ -132,28 +123,22 @@ class Attempts:
 
     def _raise(self, key: str, slowdown: Slowdown) -> int:
         """Counts one more failure, and returns how many there are."""
-        now, failures = self.clock(), 0
-
-        def step(document: Json | None) -> Json:
-            nonlocal failures
-            _check_ready(document, slowdown, now)
-            failures = _read(document, now)[0] + 1
-            return {**(document or {}), **_document(failures, now)}
-
+        now = self.clock()
         try:
-            documents.change(self.storage, key, step)
+            made = documents.change(self.storage, key, partial(_raised, slowdown=slowdown, now=now))
         except Busy as error:  # so many at once are too many
             raise too_many(1) from error
-        return failures
+        return _read(made.after, now)[0]
 
     def _lower(self, key: str, *, to_zero: bool = False) -> None:
         self._change(key, partial(_lowered, to_zero=to_zero, now=self.clock()))
 
-    def _change(self, key: str, step: Callable[[Json | None], Json | None]) -> None:
+    def _change(self, key: str, step: documents.ObjectStep) -> bool:
+        """Returns False when *step* found nothing to change."""
         try:
-            documents.change(self.storage, key, step)
+            return documents.change(self.storage, key, step).after is not None
         except Busy:  # others fail in the same place: their count stays
-            return
+            return True
 
 
 def network_of(ip: str, *, v4: int = 24, v6: int = 48) -> str:
@@ -211,6 +196,16 @@ def _check_ready(document: Json | None, slowdown: Slowdown, now: datetime) -> No
         raise too_many(math.ceil((ready - now).total_seconds()))
 
 
+def _raised(document: Json | None, *, slowdown: Slowdown, now: datetime) -> Json:
+    _check_ready(document, slowdown, now)
+    return {**(document or {}), **_document(_read(document, now)[0] + 1, now)}
+
+
+def _reported(document: Json | None, *, now: datetime) -> Json | None:
+    reports, since = _read(document, now)
+    return _document(reports + 1, since) if reports < REPORTS else None
+
+
 def _lowered(document: Json | None, *, to_zero: bool, now: datetime) -> Json | None:
     if document is None:
         return None
@@ -242,7 +237,7 @@ def _read(document: Json | None, now: datetime) -> tuple[int, datetime]:
 
 def _time(document: Json, name: str) -> datetime:
     try:
-        return datetime.fromisoformat(document[name])
+        return from_timestamp(document[name])
     except (KeyError, TypeError, ValueError) as error:
         raise documents.damaged() from error
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict
-from typing import Any
+from functools import partial
 
 from nproxy_mw.access import Actor
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import NproxyError
 from nproxy_mw.intelligence.osv_database import OsvDatabase, Summary, summary_of
+from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.layout import KNOWLEDGE
 from nproxy_mw.storage.port import Storage
@@ -51,11 +52,10 @@ class DatabaseEvents:
 
     def _is_news(self, summary: Summary) -> bool:
         """Notes that this database is recorded. Returns whether nobody has noted it before."""
-        won = [False]
+        return documents.change(self.storage, KNOWLEDGE.key(), partial(_newer, built=summary.built)).after is not None
 
-        def step(before: Any) -> dict[str, Any] | None:
-            won[0] = before is None or before["built"] < summary.built
-            return {**(before or {}), "built": summary.built} if won[0] else None
 
-        documents.change(self.storage, KNOWLEDGE.key(), step)
-        return won[0]
+def _newer(before: Json | None, *, built: str) -> Json | None:
+    """Returns what is noted once a database that was *built* then is; None when one as new is noted already."""
+    noted = before or {}
+    return {**noted, "built": built} if before is None or noted["built"] < built else None

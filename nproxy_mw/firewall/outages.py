@@ -11,10 +11,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 from nproxy_mw.audit.events import Fact
 from nproxy_mw.firewall.event_bounds import Rest
+from nproxy_mw.json_values import Json
 from nproxy_mw.rules.decisions import Decision
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.layout import KNOWLEDGE
@@ -96,30 +98,28 @@ class Outages:
 
     def _begins(self, rule: str) -> bool:
         """Notes that *rule* cannot tell. Returns whether nobody has noted it before."""
-        now, won = self.clock(), [False]
-
-        def step(away: dict[str, Any]) -> dict[str, Any]:
-            known = away.get(rule, {"since": timestamp(now), "seen": timestamp(now)})
-            won[0] = rule not in away or now - parse_time(known["seen"]) > FORGOTTEN
-            return {**away, rule: {"since": known["since"], "seen": timestamp(now)}}
-
-        self._change(step)
-        return won[0]
+        now = self.clock()
+        made = documents.change(self.storage, KNOWLEDGE.key(), partial(_with_outage, rule=rule, now=timestamp(now)))
+        known = _away(made.before).get(rule)
+        return known is None or now - parse_time(known["seen"]) > FORGOTTEN
 
     def _ends(self, rule: str) -> str:
         """Notes that *rule* can tell again. Returns since when it could not; empty when that was noted before."""
-        since = [""]
+        made = documents.change(self.storage, KNOWLEDGE.key(), partial(_without_outage, rule=rule))
+        return str(_away(made.before).get(rule, {}).get("since", ""))
 
-        def step(away: dict[str, Any]) -> dict[str, Any] | None:
-            since[0] = away[rule]["since"] if rule in away else ""
-            return {key: one for key, one in away.items() if key != rule} if since[0] else None
 
-        self._change(step)
-        return since[0]
+def _away(noted: Json | None) -> Json:
+    """Returns the outages in what is noted: since when each rule cannot tell, and when that was seen last."""
+    away: Json = (noted or {}).get("away", {})
+    return away
 
-    def _change(self, step: Callable[[dict[str, Any]], dict[str, Any] | None]) -> None:
-        def whole(before: dict[str, Any] | None) -> dict[str, Any] | None:
-            away = step((before or {}).get("away", {}))
-            return None if away is None else {"built": "", **(before or {}), "away": away}
 
-        documents.change(self.storage, KNOWLEDGE.key(), whole)
+def _with_outage(noted: Json | None, *, rule: str, now: str) -> Json:
+    since = _away(noted).get(rule, {}).get("since", now)
+    return {"built": "", **(noted or {}), "away": {**_away(noted), rule: {"since": since, "seen": now}}}
+
+
+def _without_outage(noted: Json | None, *, rule: str) -> Json | None:
+    away = _away(noted)
+    return {**(noted or {}), "away": {key: away[key] for key in away.keys() - {rule}}} if rule in away else None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -22,6 +23,10 @@ _NEWER = (
     "An object in the storage was written by a newer version of nproxy-mw: run that version here too, on every host "
     "that uses this storage."
 )
+
+
+ObjectStep: TypeAlias = Callable[[dict[str, Any] | None], Json | None]
+"""Returns what follows an object, which is None when there is none; returns None when nothing is to be written."""
 
 
 class UnreadableObject(StorageUnavailable):
@@ -78,11 +83,11 @@ def find(storage: Storage, key: str) -> dict[str, Any] | None:
 def change(
     storage: Storage,
     key: str,
-    step: Callable[[dict[str, Any] | None], Json | None],
+    step: ObjectStep,
     *,
     is_done: Callable[[dict[str, Any]], bool] = lambda _: False,
-) -> None:
-    """Replaces the object by what *step* makes of it, unless that is None. *step* is given None when there is none.
+) -> Replacement:
+    """Replaces the object by what *step* makes of it, unless that is None. Returns what was replaced, and by what.
 
     *is_done* recognizes a state that holds this change: see `Swap`.
 
@@ -90,4 +95,21 @@ def change(
         Busy: every attempt lost its race. Nothing is written.
         StorageUnavailable: the object cannot be read or written, or is damaged. It may have been written.
     """
-    Swap[Any](storage, key, decode, encode, step, is_done).run()
+    made = Replacement(step)
+    Swap[Any](storage, key, decode, encode, made.next, is_done).run()
+    return made
+
+
+@dataclass(slots=True)
+class Replacement:
+    """What `change` did: *step* made *after* of *before*. *after* is None when nothing was written."""
+
+    step: ObjectStep
+    before: dict[str, Any] | None = None
+    after: Json | None = None
+
+    def next(self, before: dict[str, Any] | None) -> Json | None:
+        """Returns what follows *before*, and keeps both: the last attempt is the one that counts."""
+        self.before, self.after = before, None
+        self.after = self.step(before)
+        return self.after
