@@ -72,6 +72,11 @@ class BadRequest(ClientError, ValueError):
     code = "bad-request"
 
 
+def invalid_cursor() -> BadRequest:
+    """Returns what is raised for a cursor that no page of a list gave."""
+    return BadRequest("No page begins there: give 'next' of the page before, or nothing.", code="invalid-cursor")
+
+
 class Unauthenticated(ClientError):
     """401: no token where one is needed, or a token that is unknown, revoked or expired.
 

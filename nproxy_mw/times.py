@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 Clock: TypeAlias = Callable[[], datetime]
 """Returns the present moment with a time zone."""
@@ -46,17 +46,34 @@ def parse_time(text: str) -> datetime:
     return moment if moment.tzinfo is UTC else moment.astimezone(UTC)  # asked at each version of a packument
 
 
-def time_in(text: str) -> datetime | None:
-    """Returns the moment that *text* names, as `parse_time` does; None when it names none."""
+def time_in(value: Any) -> datetime | None:
+    """Returns the moment that *value* names, as `parse_time` does; None when it names none, or is no text."""
     try:
-        return parse_time(text)
-    except ValueError:
+        return parse_time(value)
+    except (TypeError, ValueError):
         return None
 
 
 def timestamp_or_none(moment: datetime | None) -> str | None:
     """Returns `timestamp` of *moment*; None for None."""
     return None if moment is None else timestamp(moment)
+
+
+def from_timestamp(text: str) -> datetime:
+    """Returns the moment that `timestamp` wrote, at whatever edge of the calendar.
+
+    Raises:
+        ValueError: it is no time, or has no zone.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("A moment needs its time zone.")
+    return moment
+
+
+def from_timestamp_or_none(text: str | None) -> datetime | None:
+    """Returns `from_timestamp` of *text*; None for None, and for an empty text."""
+    return from_timestamp(text) if text else None
 
 
 def from_unix(seconds: float) -> datetime:

@@ -1,10 +1,34 @@
 """Moments and durations."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from nproxy_mw.times import parse_duration
+from nproxy_mw.times import from_timestamp, from_timestamp_or_none, parse_duration, time_in, timestamp
+
+
+@pytest.mark.parametrize("moment", [datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, tzinfo=UTC)])
+def test_a_stored_moment_is_read_back_at_every_edge(moment):
+    """A token may expire in 9999: what was stored is what is read."""
+    assert from_timestamp(timestamp(moment)) == from_timestamp_or_none(timestamp(moment)) == moment
+
+
+@pytest.mark.parametrize("text", ["2026-11-26T12:00:00", "2026-11-26", "", "soon"])
+def test_a_stored_moment_has_its_zone(text):
+    """Without one it would be compared with no other moment."""
+    with pytest.raises(ValueError, match=r"zone|isoformat"):
+        from_timestamp(text)
+
+
+def test_no_moment_is_stored_as_none():
+    """Older versions stored an empty text."""
+    assert from_timestamp_or_none(None) is from_timestamp_or_none("") is None
+
+
+@pytest.mark.parametrize("value", [None, 12, b"2026-11-26T12:00:00Z", {}, "soon", "2026-11-26T12:00:00"])
+def test_what_names_no_moment(value):
+    """Documents of others hold anything in the place of a time."""
+    assert time_in(value) is None
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from nproxy_mw.errors import NproxyError
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.layout import SESSION, SESSION_MARK
 from nproxy_mw.storage.port import Storage
-from nproxy_mw.times import compact, timestamp
+from nproxy_mw.times import compact, from_timestamp, timestamp
 
 _log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def marked(storage: Storage, name: str) -> tuple[list[str], list[str]]:
 def is_over(data: bytes, now: datetime) -> bool:
     """Returns whether the session of the mark *data* may be removed. Raises `UnreadableObject` when it is no mark."""
     try:
-        return now >= datetime.fromisoformat(documents.decode(data)["expiresAt"]) + SKEW
+        return now >= from_timestamp(documents.decode(data)["expiresAt"]) + SKEW
     except (KeyError, TypeError, ValueError) as error:
         raise documents.damaged() from error
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
-from nproxy_mw.times import timestamp, timestamp_or_none
+from nproxy_mw.times import from_timestamp, from_timestamp_or_none, timestamp, timestamp_or_none
 
 ID_LENGTH = 16  # hex digits
 SKEW = timedelta(hours=1)
@@ -78,15 +78,11 @@ def decode(data: bytes) -> Session:
             document["hash"],
             document["administrator"],
             document["epoch"],
-            datetime.fromisoformat(document["expiresAt"]),
-            _time(document.get("createdAt")),
-            _time(document.get("lastUsedAt")),
+            from_timestamp(document["expiresAt"]),
+            from_timestamp_or_none(document.get("createdAt")),
+            from_timestamp_or_none(document.get("lastUsedAt")),
             str(document.get("ip", "")),
             str(document.get("userAgent", "")),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise documents.damaged() from error
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None

@@ -22,7 +22,7 @@ from nproxy_mw.accounts import session_records
 from nproxy_mw.accounts.session_marks import mark, marked, place_of, unmark
 from nproxy_mw.accounts.session_records import ID_LENGTH, Session
 from nproxy_mw.audit.trail import Trail
-from nproxy_mw.errors import BadRequest, Missing, NotFound, NproxyError, StorageUnavailable
+from nproxy_mw.errors import Missing, NotFound, NproxyError, StorageUnavailable, invalid_cursor
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.layout import SESSION
 from nproxy_mw.storage.port import Storage
@@ -119,7 +119,7 @@ class SessionStore:
             StorageUnavailable: the storage cannot be read.
         """
         if after is not None and not _CURSOR.fullmatch(after):
-            raise BadRequest("That is not a cursor: give 'next' of the page before, or none.", code="invalid-cursor")
+            raise invalid_cursor()
         found: list[Session] = []
         places = [place for place in self._places(name) if after is None or place[:_CURSOR_LENGTH] < after]
         for number, place in enumerate(places, 1):

@@ -12,7 +12,7 @@ from nproxy_mw.audit import index
 from nproxy_mw.audit.index import IndexEntry, cursor_of
 from nproxy_mw.audit.newest_first import entries_before
 from nproxy_mw.audit.package_chain import NEWER
-from nproxy_mw.errors import BadRequest
+from nproxy_mw.errors import BadRequest, invalid_cursor
 from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.port import Storage
@@ -81,7 +81,7 @@ def checked(after: str | None, limit: int) -> str | None:
         raise BadRequest(f"A page has between 1 and {MAX_LIMIT} events.", code="invalid-limit")
     cursor = index.cursor_in(after) if after is not None else None
     if after is not None and cursor is None:
-        raise _no_cursor()
+        raise invalid_cursor()
     return cursor
 
 
@@ -124,7 +124,7 @@ def page_of_chain(pieces: Iterable[Sequence[Any]], wanted: EventFilter, *, after
     """
     events = _newest_first(pieces)
     if after is not None and next(dropwhile(lambda event: cursor_of(event) != after, events), None) is None:
-        raise _no_cursor()
+        raise invalid_cursor()
     found: list[dict[str, Any]] = []
     for event in events:
         if len(found) == limit:
@@ -165,7 +165,3 @@ def _bound(wanted: EventFilter, now: datetime, after: str | None) -> str:
 def _place(moment: datetime) -> str:
     """The cursor before all cursors of events at *moment*."""
     return compact(timestamp(moment))
-
-
-def _no_cursor() -> BadRequest:
-    return BadRequest("That is not a cursor: give 'next' of the page before, or none.", code="invalid-cursor")

@@ -9,6 +9,7 @@ from nproxy_mw.errors import BadRequest
 from nproxy_mw.npm.names import is_internal_scope
 from nproxy_mw.restrictions import AddressRange, parse_pattern, parse_range
 from nproxy_mw.times import parse_duration, parse_moment, utc_now
+from nproxy_mw.whole_numbers import whole_number
 
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
@@ -29,8 +30,8 @@ def whole(lowest: int, highest: int) -> Callable[[str], int]:
     """Returns a parser for a whole number from *lowest* to *highest*."""
 
     def parse(text: str) -> int:
-        number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else lowest - 1
-        if not lowest <= number <= highest:
+        number = whole_number(text, digits=19)
+        if number is None or not lowest <= number <= highest:
             raise ValueError(f"is not a whole number from {lowest} to {highest}")
         return number
 
@@ -141,7 +142,8 @@ def size(text: str) -> int:
         ValueError: *text* is none.
     """
     units = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-    number, unit = (text[:-1], units.get(text[-1:].upper())) if text[-1:].isalpha() else (text, 1)
-    if unit is None or not (number.isascii() and number.isdigit() and len(number) < 16):
+    digits, unit = (text[:-1], units.get(text[-1:].upper())) if text[-1:].isalpha() else (text, 1)
+    number = whole_number(digits, digits=15)
+    if unit is None or number is None:
         raise ValueError("is not a number of bytes such as 500M or 20G")
-    return int(number) * unit
+    return number * unit

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from nproxy_mw.errors import BadRequest, LengthRequired, PayloadTooLarge
 from nproxy_mw.http.inflating import ENCODINGS, CutShort, InflateError, TrailingBytes, inflated
+from nproxy_mw.whole_numbers import whole_number
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -90,10 +91,10 @@ def content_length(environ: WSGIEnvironment) -> int | None:
         if not environ.get("wsgi.input_terminated"):
             raise LengthRequired("This server needs a Content-Length: send the body whole instead of in chunks.")
         return None
-    text = environ.get("CONTENT_LENGTH") or "0"
-    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
+    length = whole_number(environ.get("CONTENT_LENGTH") or "0", _MAX_DIGITS)
+    if length is None:
         raise BadRequest("The Content-Length is not a number.")
-    return int(text)
+    return length
 
 
 def count_input(environ: WSGIEnvironment) -> CountedInput | None:

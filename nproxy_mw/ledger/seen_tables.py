@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import orjson
 
+from nproxy_mw.errors import invalid_cursor
+from nproxy_mw.npm.names import names_in
 from nproxy_mw.npm.versions import sort_key
 from nproxy_mw.storage.indexes.schema import IndexSchema
 
@@ -29,6 +31,7 @@ CREATE TABLE objects (
 ) WITHOUT ROWID;
 CREATE TABLE state (org TEXT NOT NULL, near REAL, whole REAL);
 """
+_SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)
 
 SCHEMA = IndexSchema(2, _TABLES)
 
@@ -66,6 +69,14 @@ class SeenPosition(NamedTuple):
 
     name: str
     last: float = 0.0
+
+    @classmethod
+    def parse(cls, name: str, last: str) -> SeenPosition:
+        """Returns the position that the page before gave. Raises `BadRequest` when no page gives it."""
+        valid, seconds = next(names_in([name]), None), last or "0"
+        if valid is None or not _SECONDS.fullmatch(seconds):
+            raise invalid_cursor()
+        return cls(str(valid), float(seconds))
 
 
 class SeenSort(StrEnum):

@@ -13,7 +13,7 @@ from nproxy_mw.errors import BadRequest, Conflict, NotFound
 from nproxy_mw.json_values import Json
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.versions import check_tag, parse_version, precedence_of
-from nproxy_mw.times import timestamp
+from nproxy_mw.times import time_in, timestamp
 
 # What a packument repeats from the manifest that `latest` names.
 _HOISTED = ("description", "homepage", "keywords", "repository", "author", "bugs", "license", "contributors")
@@ -61,12 +61,11 @@ def check_free(version: str, taken: Mapping[str, Any] | frozenset[str]) -> None:
 def later(packument: Json, now: datetime) -> str:
     """Returns *now* as npm writes it, or a millisecond after the last change when this host's clock is behind.
 
-    Clients take an old ``modified`` for "nothing new": it must move forward on every change.
+    Clients take an old ``modified`` for "nothing new": it must move forward on every change. One that names no moment,
+    as another program may have left it, is passed over.
     """
-    modified = packument["time"].get("modified")
-    if modified is None:
-        return timestamp(now)
-    return timestamp(max(now, datetime.fromisoformat(modified) + timedelta(milliseconds=1)))
+    modified = time_in(packument["time"].get("modified"))
+    return timestamp(now if modified is None else max(now, modified + timedelta(milliseconds=1)))
 
 
 def with_tag(packument: Json, tag: str, version: str, now: datetime) -> Json:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from nproxy_mw.json_values import Json
-from nproxy_mw.times import parse_time
+from nproxy_mw.times import time_in
 
 MAX_TEXT = 1000
 """Characters kept of a description or a deprecation message."""
@@ -94,8 +94,4 @@ def _name(person: Any) -> str:
 
 def _time(value: Any) -> str | None:
     """Returns a time that every client can parse, or None."""
-    try:
-        parse_time(value)
-    except (TypeError, ValueError):
-        return None
-    return str(value)
+    return value if time_in(value) else None

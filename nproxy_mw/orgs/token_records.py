@@ -13,7 +13,7 @@ from nproxy_mw.errors import BadRequest
 from nproxy_mw.json_values import Json
 from nproxy_mw.restrictions import UNRESTRICTED, Restrictions, parse_addresses, parse_packages
 from nproxy_mw.storage import documents
-from nproxy_mw.times import timestamp, timestamp_or_none
+from nproxy_mw.times import from_timestamp, from_timestamp_or_none, timestamp, timestamp_or_none
 
 MAX_NAME = 100  # characters
 ID_LENGTH = 16  # hex digits: 64 bits, so two tokens of one organization do not share one
@@ -137,10 +137,10 @@ def from_document(document: Json) -> TokenRecord:
             hash=document["hash"],
             name=document["name"],
             grants=frozenset(Grant(scope) for scope in (restricted or document)["scopes"]),
-            created_at=datetime.fromisoformat(document["createdAt"]),
-            expires_at=_time(document["expiresAt"]),
-            revoked_at=_time(document["revokedAt"]),
-            last_used_at=_time(document["lastUsedAt"]),
+            created_at=from_timestamp(document["createdAt"]),
+            expires_at=from_timestamp_or_none(document["expiresAt"]),
+            revoked_at=from_timestamp_or_none(document["revokedAt"]),
+            last_used_at=from_timestamp_or_none(document["lastUsedAt"]),
             restrictions=_restrictions(restricted) if restricted is not None else UNRESTRICTED,
             events=tuple(document["events"]),
             unknown={key: value for key, value in document.items() if key not in _FIELDS},
@@ -154,7 +154,3 @@ def _restrictions(stored: Json) -> Restrictions:
     if not found:
         raise ValueError("a restricted token that nothing restricts")
     return found
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None

@@ -39,7 +39,7 @@ from nproxy_mw.storage.layout import (
 from nproxy_mw.storage.local import LocalStorage
 from nproxy_mw.storage.port import Revision, Storage
 from nproxy_mw.storage.prefixed import Prefixed
-from nproxy_mw.times import Clock, timestamp, utc_now
+from nproxy_mw.times import Clock, from_timestamp, timestamp, utc_now
 from nproxy_mw.upkeep.organizations import require_organizations
 from nproxy_mw.upkeep.orphans import is_orphan, orphans
 from nproxy_mw.upkeep.progress import Progress
@@ -169,7 +169,7 @@ def _read_notes(own: Prefixed) -> tuple[dict[str, datetime], Revision | None]:
         return {}, None
     try:
         noted = documents.decode(stored.data)["orphans"]
-        return {key: datetime.fromisoformat(first) for key, first in noted.items()}, stored.revision
+        return {key: from_timestamp(first) for key, first in noted.items()}, stored.revision
     except (StorageUnavailable, AttributeError, KeyError, TypeError, ValueError):
         return {}, stored.revision
 

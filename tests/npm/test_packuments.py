@@ -121,6 +121,12 @@ def test_later_than_a_clock_that_was_ahead():
     assert packuments.later({"time": {}}, NOON) == TEXT
 
 
+@pytest.mark.parametrize("modified", ["2027-01-01T00:00:00", "yesterday", "", 12, None, {}, "9999-12-31T23:59:59.999Z"])
+def test_later_than_what_names_no_moment(modified):
+    """A packument that came from elsewhere can be changed, whatever it has for its last change."""
+    assert packuments.later({"time": {"modified": modified}}, NOON) == TEXT
+
+
 def test_tag_and_untag():
     """Tags point at what is there; modified goes forward with each change."""
     document = packument("1.0.0", "2.0.0")

@@ -184,6 +184,17 @@ def test_damaged_session_is_no_absent_one(sessions, storage, data):
         sessions.find(secret)
 
 
+@pytest.mark.parametrize("member", ["expiresAt", "createdAt", "lastUsedAt"])
+def test_a_time_without_a_zone_is_damage(sessions, storage, actor, member):
+    """It could be compared with no other time."""
+    secret, _ = sessions.create(ANN, actor=actor)
+    key = f"sessions/{token_format.digest(secret)}.json"
+    stored = storage.read(key)
+    storage.replace(key, orjson.dumps({**orjson.loads(stored.data), member: "2027-01-31T00:00:00"}), stored.revision)
+    with pytest.raises(StorageUnavailable):
+        sessions.find(secret)
+
+
 def test_secret_is_nowhere(sessions, storage, trail, actor, caplog):
     """No stored object, event, repr or log line holds a session's secret."""
     with caplog.at_level(logging.DEBUG):

@@ -343,6 +343,17 @@ def test_moved_record_opens_nothing(tokens, storage, actor):
     assert tokens.find(other) is None
 
 
+@pytest.mark.parametrize("member", ["createdAt", "expiresAt", "revokedAt", "lastUsedAt"])
+def test_a_time_without_a_zone_is_damage(tokens, storage, actor, member):
+    """It could be compared with no other time."""
+    secret, record = tokens.create("ci", BOTH, actor=actor)
+    key = f"tokens/{record.hash}.json"
+    stored = storage.read(key)
+    storage.replace(key, orjson.dumps({**orjson.loads(stored.data), member: "2027-01-31T00:00:00"}), stored.revision)
+    with pytest.raises(StorageUnavailable, match="damaged"):
+        tokens.find(secret)
+
+
 @pytest.mark.parametrize("data", [b"", b"{}", b"[]", b'{"format":1}', b'{"format":2}', b"\xff"])
 def test_damaged_record_is_no_absent_one(tokens, storage, data):
     """A damaged record is an error of the storage: the token is neither good nor unknown."""

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from nproxy_mw.whole_numbers import whole_number
+
 T = TypeVar("T")
 
 LENGTH = 50
@@ -38,7 +40,6 @@ class ListPage(Generic[T]):
 
 def page_of(entries: Sequence[T], number: str, length: int = LENGTH) -> ListPage[T]:
     """Returns the page that a URL names; the first or the last one when it names none that there is."""
-    asked = int(number) if number.isascii() and number.isdigit() and len(number) < 8 else 1
     last = max(1, -(-len(entries) // length))
-    place = min(max(asked, 1), last)
+    place = min(max(whole_number(number, digits=7) or 1, 1), last)
     return ListPage(entries[(place - 1) * length : place * length], place, len(entries), length)

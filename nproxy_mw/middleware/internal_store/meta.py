@@ -13,6 +13,7 @@ from nproxy_mw.http.negotiation import LONGEST
 from nproxy_mw.npm.search import parse_query
 from nproxy_mw.npm.summaries import search_result
 from nproxy_mw.packages.search.index import SearchIndex
+from nproxy_mw.whole_numbers import whole_number
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -65,6 +66,7 @@ def _parameters(environ: WSGIEnvironment) -> dict[str, list[str]]:
 
 def _number(parameters: dict[str, list[str]], key: str, default: int) -> int:
     text = parameters.get(key, [str(default)])[0]
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
+    number = whole_number(text, digits=9)
+    if number is None:
         raise BadRequest(f"The search parameter '{key}' is not a number.", code="invalid-query")
-    return int(text)
+    return number

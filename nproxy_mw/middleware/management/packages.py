@@ -5,12 +5,10 @@ The list comes from the search index, so a page costs the same however many pack
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from nproxy_mw.access import Role
-from nproxy_mw.errors import BadRequest
 from nproxy_mw.http.messages import Response
 from nproxy_mw.json_values import Json
 from nproxy_mw.middleware.management.calls import Call, Tenant, reply
@@ -29,9 +27,7 @@ from nproxy_mw.middleware.management.schemas import (
 from nproxy_mw.npm.names import parse_name
 from nproxy_mw.npm.summaries import summary
 from nproxy_mw.packages.search.queries import PackageSort, PagePosition
-from nproxy_mw.rules.values import InvalidFields
-
-_TIME = re.compile(r"[0-9T:.Z-]{0,30}", re.ASCII)
+from nproxy_mw.rules.values import field_at
 
 
 def list_packages(call: Call, organization: Tenant) -> Response:
@@ -75,12 +71,8 @@ def _cursor(last: Json, sort: PackageSort) -> str:
 def _position(cursor: str) -> PagePosition:
     """Returns where the page before ended: a name, after the time of its last change and a comma."""
     time, _, name = cursor.rpartition(",")
-    try:
-        if _TIME.fullmatch(time):
-            return PagePosition(str(parse_name(name)), time)
-    except BadRequest:
-        pass
-    raise InvalidFields({"after": "This is 'next' of the page before."}, code="invalid-cursor")
+    with field_at("after"):
+        return PagePosition.parse(name, time)
 
 
 def _short(found: Json) -> dict[str, Any]:

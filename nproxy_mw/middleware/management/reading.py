@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from nproxy_mw.access import Role
 from nproxy_mw.audit.pages import MAX_LIMIT, check_span, lies_ahead
+from nproxy_mw.errors import invalid_cursor
 from nproxy_mw.http.messages import NO_STORE, Response
 from nproxy_mw.middleware.management.calls import Call, Tenant, reply
 from nproxy_mw.middleware.management.operations import OfOrganization, Operation
@@ -16,6 +17,7 @@ from nproxy_mw.npm.names import MAX_LENGTH
 from nproxy_mw.orgs.trail_reports import MAX_EXPORT, MAX_VERIFIED, ExportFormat, TrailExport, verified
 from nproxy_mw.rules.values import InvalidFields, field_at
 from nproxy_mw.times import parse_time, utc_now
+from nproxy_mw.whole_numbers import whole_number
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -61,8 +63,8 @@ def limit_in(query: dict[str, str]) -> int:
 def whole_in(query: dict[str, str], name: str, default: int, highest: int) -> int:
     """Returns the parameter *name*, a whole number from 1 to *highest*. Raises `InvalidFields`."""
     text = query.get(name, str(default))
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
-    if not 1 <= number <= highest:
+    number = whole_number(text, digits=9)
+    if number is None or not 1 <= number <= highest:
         raise InvalidFields({name: f"This is a whole number from 1 to {highest}."}, code=f"invalid-{name}")
     return number
 
@@ -104,7 +106,8 @@ def _time_in(query: dict[str, str], name: str) -> datetime | None:
 def refuse_future(cursor: str) -> None:
     """Refuses a cursor that no page can have returned."""
     if lies_ahead(cursor, utc_now()):
-        raise InvalidFields({"after": "This is 'next' of the page before."}, code="invalid-cursor")
+        with field_at("after"):
+            raise invalid_cursor()
 
 
 OPERATIONS = (

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from typing import Any
 
 from nproxy_mw.access import Role
-from nproxy_mw.errors import BadRequest, NotFound
+from nproxy_mw.errors import NotFound
 from nproxy_mw.firewall.firewall import FirewallOf
 from nproxy_mw.firewall.registry_signatures import SignatureState, signature_report
 from nproxy_mw.firewall.review import reviewed
@@ -30,10 +29,9 @@ from nproxy_mw.middleware.management.schemas import (
     ref,
 )
 from nproxy_mw.npm.names import parse_name
-from nproxy_mw.rules.values import InvalidFields
+from nproxy_mw.rules.values import field_at
 from nproxy_mw.times import from_unix, timestamp_or_none
 
-_SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)
 _CURSOR = {"type": "string", "pattern": r"^([0-9]{1,12}(\.[0-9]{1,9})?,)?(@[a-z0-9][a-z0-9-]*/)?[a-z0-9][a-z0-9-]*$"}
 
 
@@ -99,12 +97,8 @@ def _cursor(position: SeenPosition, sort: SeenSort) -> str:
 def _position(cursor: str) -> SeenPosition:
     """Returns where the page before ended: a name, after the time of its last fetch and a comma."""
     last, _, name = cursor.rpartition(",")
-    try:
-        if _SECONDS.fullmatch(last or "0"):
-            return SeenPosition(str(parse_name(name)), float(last or "0"))
-    except BadRequest:
-        pass
-    raise InvalidFields({"after": "This is 'next' of the page before."}, code="invalid-cursor")
+    with field_at("after"):
+        return SeenPosition.parse(name, last)
 
 
 _MAYBE_COUNT: dict[str, Any] = {"type": ["integer", "null"], "minimum": 0}

@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 import orjson
 
+from nproxy_mw.errors import invalid_cursor
 from nproxy_mw.json_values import Json
+from nproxy_mw.npm.names import names_in
 from nproxy_mw.npm.search import Query
 from nproxy_mw.packages.search import tables
 from nproxy_mw.packages.search.terms import base_of, expression, expression_in_names, expression_of_name
@@ -31,6 +33,7 @@ _LISTED = "SELECT summary FROM packages WHERE summary IS NOT NULL"
 _COUNT = "SELECT count(*) FROM packages WHERE summary IS NOT NULL"
 _WITHIN = " AND rowid IN (SELECT id FROM packages WHERE {})"
 _MATCHES = "SELECT count(*) FROM terms WHERE terms MATCH :anywhere{within}"
+_TIME = re.compile(r"[0-9T:.Z-]{0,30}", re.ASCII)
 
 
 class PagePosition(NamedTuple):
@@ -38,6 +41,14 @@ class PagePosition(NamedTuple):
 
     name: str
     modified: str = ""
+
+    @classmethod
+    def parse(cls, name: str, modified: str) -> PagePosition:
+        """Returns the position that the page before gave. Raises `BadRequest` when no page gives it."""
+        valid = next(names_in([name]), None)
+        if valid is None or not _TIME.fullmatch(modified):
+            raise invalid_cursor()
+        return cls(str(valid), modified)
 
 
 class PackageSort(StrEnum):

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 from urllib.parse import urlencode
 
-from nproxy_mw.errors import BadRequest
 from nproxy_mw.json_values import Json
 from nproxy_mw.middleware.dashboard.answers import Answer, Page
 from nproxy_mw.middleware.dashboard.forms import SentForm
 from nproxy_mw.middleware.dashboard.pages import seen
 from nproxy_mw.middleware.dashboard.request import PageRequest
-from nproxy_mw.npm.names import MAX_LENGTH, parse_name
+from nproxy_mw.npm.names import MAX_LENGTH
 from nproxy_mw.packages.search.queries import PackageSort, PagePosition
 
 LENGTH = 50
 SORTS = {PackageSort.NAME: "name", PackageSort.UPDATED: "last change"}
-_TIME = re.compile(r"[0-9T:.Z-]{0,30}", re.ASCII)
 
 
 def show(request: PageRequest) -> Answer:
@@ -52,12 +49,8 @@ def _sort(query: SentForm) -> PackageSort:
 
 def _position(query: SentForm) -> PagePosition | None:
     """Where the page before ended: a name, and the time of its last change."""
-    name, time = query.text("after"), query.text("at")
-    if not name:
-        return None
-    if not _TIME.fullmatch(time):
-        raise BadRequest("That page does not exist: go back to the first one.")
-    return PagePosition(str(parse_name(name)), time)
+    name = query.text("after")
+    return PagePosition.parse(name, query.text("at")) if name else None
 
 
 def _next(last: Json, text: str, sort: PackageSort) -> str:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from urllib.parse import quote, urlencode
 
-from nproxy_mw.errors import BadRequest
 from nproxy_mw.firewall.seen import FetchedPackage, fetched_page
 from nproxy_mw.ledger.seen_tables import SeenPosition, SeenQuestion, SeenSort
 from nproxy_mw.middleware.dashboard.answers import Answer, Page
 from nproxy_mw.middleware.dashboard.forms import SentForm
 from nproxy_mw.middleware.dashboard.request import PageRequest
 from nproxy_mw.middleware.dashboard.texts import fitting
-from nproxy_mw.npm.names import MAX_LENGTH, parse_name
+from nproxy_mw.npm.names import MAX_LENGTH
 
 SHOWN = "upstream"
 """What the query of the page Packages says to show these."""
@@ -21,7 +19,6 @@ LENGTH = 50
 ROOM = 45_000  # bytes of the rows: old packages have names whose marks become six characters each
 SORTS = {SeenSort.NAME: "name", SeenSort.FETCHED: "last fetch"}
 VERSION = 100  # bytes of a version
-_SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)
 
 
 def show(request: PageRequest) -> Answer:
@@ -66,9 +63,5 @@ def _sort(query: SentForm) -> SeenSort:
 
 def _position(query: SentForm) -> SeenPosition | None:
     """Where the page before ended: a name, and when it was fetched last."""
-    name, at = query.text("after"), query.text("at") or "0"
-    if not name:
-        return None
-    if not _SECONDS.fullmatch(at):
-        raise BadRequest("That page does not exist: go back to the first one.")
-    return SeenPosition(str(parse_name(name)), float(at))
+    name = query.text("after")
+    return SeenPosition.parse(name, query.text("at")) if name else None
