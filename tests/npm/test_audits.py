@@ -135,9 +135,22 @@ def test_bulk_tells_nothing_but_public_names_and_versions(body: dict[str, Any]) 
     assert "@acme" not in json.dumps(bulk_without(body, is_internal))
 
 
-@given(
-    st.fixed_dictionaries({"dependencies": values, "name": texts}, optional={"requires": values, "metadata": values})
+# What an audit is, with anything in the places that a client decides: most of it would else be no tree at all.
+nodes = st.recursive(
+    st.fixed_dictionaries({"version": texts}),
+    lambda inner: st.fixed_dictionaries(
+        {"version": texts, "dependencies": st.dictionaries(names, inner | values, max_size=4)},
+        optional={"requires": values, "integrity": texts},
+    ),
+    max_leaves=10,
 )
+trees = st.fixed_dictionaries(
+    {"dependencies": st.dictionaries(names, nodes | values, min_size=1, max_size=4) | values, "name": texts},
+    optional={"requires": values, "metadata": values},
+)
+
+
+@given(trees)
 def test_quick_tells_nothing_but_public_names_and_versions(body: dict[str, Any]) -> None:
     """Whatever comes in."""
     rebuilt = quick_without(body, is_internal)
