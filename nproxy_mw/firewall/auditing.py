@@ -37,6 +37,7 @@ _log = logging.getLogger(__name__)
 _UNCHECKED = "The upstream registry offers no security audit: nothing was checked."
 _OWN_ALONE = "The upstream registry offers no security audit: only this registry's own advisories were looked at."
 _NO_UPSTREAM = "This registry has no upstream: only its own advisories were looked at."
+_NOTHING_KNOWN = "This registry has no upstream, and no security advisories of its own: nothing was checked."
 
 
 class Audits:
@@ -89,5 +90,9 @@ class Audits:
         knows = self.advisors is not None and self.advisors.has_advisories
         if not knows and request.settings.audit_without_advisories == "not-found":
             raise NotFound("Neither the upstream registry nor this one has security advisories.", code="no-audit")
-        notice = _NO_UPSTREAM if self.remote is None else _OWN_ALONE if knows else _UNCHECKED
-        return replace(response, headers=[*response.headers, ("npm-notice", notice)])
+        return replace(response, headers=[*response.headers, ("npm-notice", self._notice(knows))])
+
+    def _notice(self, knows: bool) -> str:
+        if self.remote is None:
+            return _NO_UPSTREAM if knows else _NOTHING_KNOWN
+        return _OWN_ALONE if knows else _UNCHECKED

@@ -1,7 +1,7 @@
 """NoUpstream: stands where Forwarder would, in a registry of internal packages alone.
 
-Everything that is not internal is absent, and a sentence says why. Audits find what this registry knows itself, or
-nothing, so that no install fails.
+Everything that is not internal is absent, and a sentence says why. Audits find what this registry knows itself. Where
+it knows nothing, they find nothing, so that no install fails, unless the organization's settings want a 404 then.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from nproxy_mw.firewall.advisories import Advisors
 from nproxy_mw.firewall.auditing import Audits
 from nproxy_mw.http.context import Destination
 from nproxy_mw.http.handlers import Request, routed
-from nproxy_mw.http.messages import PRIVATE, Response, json_response, send
+from nproxy_mw.http.messages import Response, send
 from nproxy_mw.http.views import small_response
-from nproxy_mw.npm.audits import empty_report
 from nproxy_mw.npm.forms import written_members
 from nproxy_mw.npm.routes import Kind
 from nproxy_mw.npm.slices import Members
@@ -30,12 +29,12 @@ _SENTENCE = "This registry serves internal packages only: it has no upstream reg
 class NoUpstream:
     """Answers 404 to what is not internal; *app*, the host application, is handed the root path if it is given.
 
-    *advisors* have advisories for audits; if it is None, audits find nothing.
+    *advisors* have advisories for audits; if it is None, there are none.
     """
 
     def __init__(self, app: WSGIApplication | None = None, *, advisors: Advisors | None = None) -> None:
         self.app = app
-        self._audits = Audits(None, advisors, _finished) if advisors else None
+        self._audits = Audits(None, advisors, _finished)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = routed(environ, by="NoUpstream")
@@ -48,9 +47,9 @@ class NoUpstream:
     def _response(self, request: Request) -> Response:
         kind = request.route.kind
         if request.method == "POST" and kind is Kind.ADVISORIES:
-            return self._audits.bulk(request) if self._audits else json_response({}, headers=PRIVATE)
+            return self._audits.bulk(request)
         if request.method == "POST" and kind is Kind.AUDIT:
-            return self._audits.quick(request) if self._audits else json_response(empty_report(), headers=PRIVATE)
+            return self._audits.quick(request)
         return _refused(request)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
@@ -16,14 +17,37 @@ from nproxy_mw.http.context import Destination
 from nproxy_mw.middleware.no_upstream import NoUpstream
 from nproxy_mw.npm.routes import parse_route
 
+TREE = {"dependencies": {"lodash": {"version": "1.0.0"}}}
+BULK, QUICK = "/-/npm/v1/security/advisories/bulk", "/-/npm/v1/security/audits/quick"
 
-def ask(method: str, path: str, app: Any = None, mark: Destination = Destination.UPSTREAM) -> Any:
+
+def ask(
+    method: str,
+    path: str,
+    app: Any = None,
+    mark: Destination = Destination.UPSTREAM,
+    *,
+    body: Any = None,
+    settings: FixedSettings | None = None,
+    headers: dict[str, str] | None = None,
+) -> Any:
+    """Returns the body of the answer; its headers go into *headers*."""
+    sent = json.dumps(body).encode()
     environ: Any = {"REQUEST_METHOD": method, "SCRIPT_NAME": "", "PATH_INFO": path, "QUERY_STRING": ""}
     setup_testing_defaults(environ)
     environ = with_context(
-        environ, route=parse_route(path), destination=mark, settings=FixedSettings(), principal=ANONYMOUS
+        {**environ, "wsgi.input": BytesIO(sent), "CONTENT_LENGTH": str(len(sent))},
+        route=parse_route(path),
+        destination=mark,
+        settings=settings or FixedSettings(),
+        principal=ANONYMOUS,
     )
-    chunks = validator(NoUpstream(app))(environ, lambda status, headers, exc_info=None: lambda data: None)
+
+    def start_response(status: str, found: Any, exc_info: Any = None) -> Any:
+        (headers if headers is not None else {}).update(found)
+        return lambda data: None
+
+    chunks = validator(NoUpstream(app))(environ, start_response)
     try:
         return b"".join(chunks)
     finally:
@@ -50,9 +74,33 @@ def test_writes_are_403(method: str, path: str) -> None:
 
 
 def test_audits_find_nothing() -> None:
-    """In the shape each client wants."""
-    assert json.loads(ask("POST", "/-/npm/v1/security/advisories/bulk")) == {}
-    assert json.loads(ask("POST", "/-/npm/v1/security/audits/quick"))["metadata"]["totalDependencies"] == 0
+    """In the shape each client wants, with a notice that nothing was looked at."""
+    headers: dict[str, str] = {}
+    assert json.loads(ask("POST", BULK, body={"lodash": ["1.0.0"]}, headers=headers)) == {}
+    assert "nothing was checked" in headers["npm-notice"]
+    quick = json.loads(ask("POST", QUICK, body=TREE, headers=headers))
+    assert quick["metadata"]["totalDependencies"] == 0
+    assert "nothing was checked" in headers["npm-notice"]
+
+
+@pytest.mark.parametrize(("path", "body"), [(BULK, {"lodash": ["1.0.0"]}), (QUICK, TREE)])
+def test_audits_obey_the_organization(path: str, body: Any) -> None:
+    """Nobody here has advisories: an organization may want a 404, so that "unknown" is not taken for "none"."""
+    settings = FixedSettings()
+    settings.audit_without_advisories = "not-found"
+    with pytest.raises(NotFound, match="has security advisories") as refused:
+        ask("POST", path, body=body, settings=settings)
+    assert refused.value.code == "no-audit"
+
+
+@pytest.mark.parametrize(("path", "body"), [(BULK, {"@acme/x": ["1.0.0"]}), (QUICK, {"dependencies": {}})])
+def test_audits_of_nothing_public_find_nothing(path: str, body: Any) -> None:
+    """Whatever the organization wants: there was nothing to look up."""
+    settings = FixedSettings()
+    settings.audit_without_advisories = "not-found"
+    headers: dict[str, str] = {}
+    ask("POST", path, body=body, settings=settings, headers=headers)
+    assert "npm-notice" not in headers
 
 
 def test_root_is_the_hosts_when_there_is_one() -> None:
