@@ -31,6 +31,21 @@ PAUSE = 1.0
 _WRITING = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
+class _Turn:
+    """The lock of those who map a file: one for all files of the process, because it is held for a moment."""
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Makes it anew, in a child: a thread of the parent may have held it, and no thread of the child lets it go."""
+        self.lock = Lock()
+
+
+_turn = _Turn()
+os.register_at_fork(after_in_child=_turn.renew)
+
+
 class MappedGenerations:
     """The slots in the file at *path*, which is made when it is first needed. Nothing here raises an error of the disk.
 
@@ -41,7 +56,6 @@ class MappedGenerations:
         self.path = path
         self.slots: mmap | None = None
         self._status: os.stat_result | None = None  # of the file that is mapped
-        self._guard = Lock()
         self._checked = -inf
 
     def refresh(self, now: float) -> None:
@@ -70,7 +84,7 @@ class MappedGenerations:
             self._follow()
 
     def _follow(self) -> None:
-        with self._guard:
+        with _turn.lock:
             try:
                 if self.slots is None or not self._is_mapped():
                     self.slots = None

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from math import inf
 from pathlib import Path
+from threading import Event
 
 import pytest
 from support.clocks import Clock
 
 from nproxy_mw.storage import LocalStorage, looks
 from nproxy_mw.storage.looks import Look, RecentLook, look_at
-from nproxy_mw.storage.mapped_generations import PAUSE
+from nproxy_mw.storage.mapped_generations import PAUSE, MappedGenerations
 from nproxy_mw.storage.port import Revision
 from nproxy_mw.storage.prefixed import Prefixed
 
@@ -112,6 +116,32 @@ def test_change_by_a_forked_process_is_seen_at_once(server: LocalStorage) -> Non
             os._exit(0)
     os.waitpid(child, 0)
     assert not look()
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # of Python 3.12: it is what is tested
+def test_child_forked_while_a_thread_maps_a_file_goes_on(server: LocalStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that maps it is not in the child, which maps it for itself."""
+    entered, finish = Event(), Event()
+
+    def slow(_: MappedGenerations) -> bool:
+        entered.set()
+        finish.wait()
+        return True
+
+    looked(server)
+    with monkeypatch.context() as patch, ThreadPoolExecutor(1) as pool:
+        patch.setattr(MappedGenerations, "_is_mapped", slow)
+        mapping = pool.submit(server.generations.refresh, inf)
+        assert entered.wait(timeout=60)
+        child = os.fork()
+        if not child:
+            signal.alarm(60)
+            finish.set()
+            server.generations.refresh(-inf)
+            os._exit(0)
+        finish.set()
+        mapping.result(timeout=60)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_change_in_a_series_is_seen_at_once(server: LocalStorage) -> None:
