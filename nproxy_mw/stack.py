@@ -96,7 +96,14 @@ def layers(
     is no upstream. If *tokens* is None, they are the organization's own. If *public_url* is None, URLs in answers
     follow the request. If *views* is None, finished answers are kept in 64 MiB for internal packages and in as much for
     public ones.
+
+    Raises:
+        TypeError: *organization* or *upstream* is something else.
     """
+    if not isinstance(organization, Organization):
+        raise TypeError("layers takes an organization, and a gateway, a transport or None: layers(organization, None).")
+    if not isinstance(upstream, Gateway):
+        _check_transport(upstream)
     if isinstance(upstream, Gateway):
         firewall = firewall or upstream.firewall(organization, public_url)
         source = source or firewall.source
@@ -144,15 +151,24 @@ def transport_to(
     """Returns the transport to *upstream*: a new one to a URL, with the options of `Urllib3Transport`.
 
     Raises:
+        TypeError: *upstream* is neither; or *allowed_origins* is one text.
         ValueError: the URL or an option is of a kind that is not supported; or options are given for what is no URL.
         OSError: *ca_file* cannot be read.
     """
+    if isinstance(allowed_origins, str):
+        raise TypeError(f"allowed_origins is a list: write allowed_origins=[{allowed_origins!r}].")
     allowed_origins = tuple(allowed_origins)
     if isinstance(upstream, str):
         return Urllib3Transport(upstream, token=token, allowed_origins=allowed_origins, ca_file=ca_file)
     if token is not None or allowed_origins or ca_file is not None:
         raise ValueError("A token, allowed origins and certificate authorities belong to an upstream given by its URL.")
+    _check_transport(upstream)
     return upstream
+
+
+def _check_transport(upstream: object) -> None:
+    if upstream is not None and not callable(getattr(upstream, "send", None)):
+        raise TypeError("An upstream is a Transport, such as Urllib3Transport('https://upstream.example'), or None.")
 
 
 def registry(
@@ -197,10 +213,16 @@ def registry(
             storage lets writers overwrite each other.
         OSError: *ca_file* cannot be read.
         BadRequest: one of *internal_scopes* is not a scope.
-        TypeError: *internal_scopes* is one text, or *tokens* cannot be asked.
+        TypeError: *storage* or *upstream* is something else; *internal_scopes* or *allowed_origins* is one text; or
+            *tokens* cannot be asked.
         StorageUnavailable: the storage cannot be read; it cannot be written to, and there is no organization yet or it
             lacks one of *internal_scopes*; or the organization's settings are gone.
     """
+    if not isinstance(storage, str | Organization):
+        raise TypeError(
+            "registry takes the URL or the path of a storage as text, such as '/srv/npm', or an organization; one on a "
+            "Storage of your own is made by nproxy_mw.orgs.organization.open_organization."
+        )
     if isinstance(internal_scopes, str):
         raise TypeError(f"internal_scopes is a list: write internal_scopes=[{internal_scopes!r}].")
     transport = transport_to(upstream, token=upstream_token, allowed_origins=allowed_origins, ca_file=ca_file)

@@ -9,9 +9,9 @@ from support.client import Client, run, validated
 from support.layers import say
 from support.registry import RegistryFixture, publish
 
-from nproxy_mw import Mount, ScopeRouter, organization_at, registry
+from nproxy_mw import registry
 from nproxy_mw.access import Grant, Principal
-from nproxy_mw.errors import BadRequest, MissingLayer, NotFound
+from nproxy_mw.errors import MissingLayer, NotFound
 from nproxy_mw.http.context import PRINCIPAL, ROUTE
 from nproxy_mw.http.views import Views
 from nproxy_mw.orgs.tokens import StaticTokens
@@ -234,54 +234,6 @@ def test_upstream_hears_no_internal_name_out_of_a_document(tmp_path):
         assert client.get("/cli").status == 200
         asked = {request.path for request in upstream.requests}
     assert asked == {"/cli", "/left-pad"}
-
-
-@pytest.mark.parametrize("scope", ["acme", "@", "@ACME", "@acme/utils", "@a b", ""])
-def test_registry_refuses_what_is_no_scope(tmp_path, scope):
-    """A wrong deployment fails when it is built."""
-    with pytest.raises(BadRequest):
-        registry(str(tmp_path), internal_scopes=[scope])
-
-
-@pytest.mark.parametrize(
-    ("build", "cure"),
-    [
-        pytest.param(lambda url: registry(url, internal_scopes="@acme"), r"\['@acme'\]", id="scopes as text"),
-        pytest.param(lambda url: registry(url, tokens={"nproxy_x": Principal("ci")}), "StaticTokens", id="tokens"),
-        pytest.param(lambda url: Mount(front_page, registry(url), "/npm"), r'"/npm", registry', id="mount, swapped"),
-        pytest.param(lambda url: Mount("/npm", registry(url), front_page), r'"/npm", registry', id="mount, rolled"),
-        pytest.param(lambda url: Mount(front_page, "/npm", "registry"), r'"/npm", registry', id="mount of a name"),
-        pytest.param(
-            lambda url: ScopeRouter(front_page, settings=organization_at(url).settings), "settings.get", id="settings"
-        ),
-    ],
-)
-def test_wrong_composition_fails_when_it_is_built(tmp_path, build, cure):
-    """Not at the first request, and with the right spelling in the sentence."""
-    with pytest.raises(TypeError, match=cure):
-        build(str(tmp_path / "store"))
-
-
-def test_wrong_scopes_leave_no_store_behind(tmp_path):
-    """What is wrong in the call is said before anything is made."""
-    with pytest.raises(TypeError):
-        registry(str(tmp_path / "store"), internal_scopes="@acme")
-    assert not (tmp_path / "store").exists()
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        pytest.param({"storage": "gopher://x"}, id="unknown kind of storage"),
-        pytest.param({"storage": ""}, id="no storage"),
-        pytest.param({"upstream": "upstream.example"}, id="upstream without a scheme"),
-        pytest.param({"upstream": "ftp://upstream.example"}, id="upstream of another scheme"),
-    ],
-)
-def test_registry_refuses_wrong_places(tmp_path, arguments):
-    """So does one whose storage or upstream is no place."""
-    with pytest.raises(ValueError, match=r"\.$"):
-        registry(**{"storage": str(tmp_path), **arguments})
 
 
 def test_registry_without_upstream_has_internal_packages_alone(tmp_path):

@@ -63,6 +63,9 @@ class Platform:
     *tokens* returns the tokens of an organization by its id; if it is None, they are the organization's own.
     *dashboard* is a partial of `Dashboard` with its login, which needs the extra ``server``; if it is None, there are
     no pages.
+
+    Raises:
+        TypeError: one of them is something else.
     """
 
     def __init__(
@@ -78,6 +81,9 @@ class Platform:
         tokens: Callable[[str], Tokens] | None = None,
         dashboard: Callable[..., WSGIApplication] | None = None,
     ) -> None:
+        if not isinstance(organizations, Organizations):
+            raise TypeError("Platform takes organizations: Platform(Organizations.at('/srv/npm'), resolve=ByPath()).")
+        _check(resolve, users=users, tokens=tokens, dashboard=dashboard)
         self.organizations = organizations.directory
         self.resolve = resolve
         self.gateway = _gateway(upstream, organizations.catalog)
@@ -212,12 +218,14 @@ def platform(
     *freshness*, *seal* and *catalog* are those of `Organizations.at`, the rest those of `Platform`.
 
     Raises:
+        TypeError: *url*, *resolve*, *users* or another argument is of a wrong type.
         ValueError: *url*, *upstream* or an option of it is not of a kind that is supported; or the storage lets writers
             overwrite each other; or ``NPROXY_SEAL_KEY`` is not a key.
         OSError: *ca_file* cannot be read.
         StorageUnavailable: the storage cannot be read; or it cannot be written to, and the fixed organization does not
             exist.
     """
+    _check(resolve, users=users, tokens=tokens, dashboard=dashboard)
     transport = transport_to(upstream, token=upstream_token, allowed_origins=allowed_origins, ca_file=ca_file)
     kept_at = cache or default_cache(url)
     known = known_by(intelligence, osv_api)
@@ -238,6 +246,14 @@ def platform(
         tokens=tokens,
         dashboard=dashboard,
     )
+
+
+def _check(resolve: object, **called: object) -> None:
+    if isinstance(resolve, type) or not callable(resolve) or not hasattr(resolve, "fixed_org"):
+        raise TypeError("resolve= tells whose registry a request is for: FixedOrg('acme'), ByHost(domain) or ByPath().")
+    for name, one in called.items():
+        if one is not None and not callable(one):
+            raise TypeError(f"{name}= is called: give a function, not {type(one).__name__}.")
 
 
 def _may_manage(environ: WSGIEnvironment) -> bool:

@@ -14,7 +14,13 @@ Layer: TypeAlias = "Callable[[WSGIApplication], WSGIApplication]"
 
 
 def stack(*layers: Layer, on: WSGIApplication) -> WSGIApplication:
-    """Puts *layers* on the application *on*, the first outermost: top to bottom is the way of a request."""
+    """Puts *layers* on the application *on*, the first outermost: top to bottom is the way of a request.
+
+    Raises:
+        TypeError: *on* is not an application, or one of *layers* is not a layer.
+    """
+    if not callable(on) or not all(map(callable, layers)):
+        raise TypeError("stack takes layers, and the application below them: stack(*layers, on=app).")
     app = on
     for layer in reversed(layers):
         app = layer(app)

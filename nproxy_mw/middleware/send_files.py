@@ -37,10 +37,13 @@ class SendFiles:
     must not reach *app* but through that server: they would get empty bodies.
 
     Raises:
+        TypeError: *app* is not an application, or *folders* is one text.
         ValueError: *how* is neither.
     """
 
     def __init__(self, app: WSGIApplication, *, how: str, folders: Iterable[str | Path]) -> None:
+        if not callable(app) or isinstance(folders, str | Path):
+            raise TypeError("SendFiles takes an application, and a list of folders: folders=['/srv/npm'].")
         if how not in _HEADERS:
             raise ValueError(f"how is {ACCEL!r} or {SENDFILE!r}, not {how!r}")
         self.app = app

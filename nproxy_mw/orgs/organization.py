@@ -148,6 +148,7 @@ class Organizations:
         that is set.
 
         Raises:
+            TypeError: *url* is no text.
             ValueError: *url* is not a storage of a kind that is supported, or ``NPROXY_SEAL_KEY`` is not a key.
         """
         storage = open_storage(url, freshness=freshness)
@@ -217,6 +218,7 @@ def organization_at(url: str, org: str = DEFAULT_ORG, *, freshness: float = 1.0)
     *freshness*: see `open_storage`. Private signing keys are sealed with the key in ``NPROXY_SEAL_KEY`` when it is set.
 
     Raises:
+        TypeError: *url* is no text.
         ValueError: the URL is not a storage of a kind that is supported; *org* is not an organization's id; or
             ``NPROXY_SEAL_KEY`` is not a key.
     """

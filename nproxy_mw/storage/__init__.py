@@ -19,6 +19,7 @@ def open_storage(url: str, *, freshness: float = 1.0) -> Storage:
     by other processes of this host end that at once.
 
     Raises:
+        TypeError: *url* is no text.
         ValueError: *url* is not the URL of a storage, or not of a kind that is supported.
     """
     folder = local_folder(url)

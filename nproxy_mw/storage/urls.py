@@ -19,7 +19,12 @@ def split_url(url: str) -> tuple[str | None, str]:
     """Returns the scheme of *url* and what follows it; no scheme for a path.
 
     As fsspec does it, which brings a hundred modules and is needed for storages of other kinds only.
+
+    Raises:
+        TypeError: *url* is no text.
     """
+    if not isinstance(url, str):
+        raise TypeError(f"A place is given as text, not as {type(url).__name__}: {SUPPORTED}")
     scheme, separator, rest = url.partition("://")
     return (scheme, rest) if separator and len(scheme) > 1 else (None, url)
 
