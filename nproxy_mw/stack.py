@@ -3,6 +3,7 @@
 A request enters at the top and goes down until a layer answers it. The standard stack of one organization::
 
     ErrorResponses    every error becomes npm's JSON          fills in the request's id
+    Repeat            asked before, and nothing has changed?
     Authenticate      who is asking?                          fills in PRINCIPAL
     ScopeRouter       whose package is it?                    fills in ROUTE, DESTINATION and SETTINGS
     RateLimit         too often?
@@ -11,7 +12,7 @@ A request enters at the top and goes down until a layer answers it. The standard
     Forwarder         everything else, from the upstream; refuses anything marked internal
 
 `registry` is nothing but this stack on one storage. A host that wants a layer of its own between them takes `layers`,
-or composes them by hand, with `stack`.
+or composes them by hand, with `stack`. `layers` has no Repeat, which would keep requests from a layer inside it.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from nproxy_mw.middleware.internal_store import InternalStore
 from nproxy_mw.middleware.no_upstream import NoUpstream
 from nproxy_mw.middleware.rate_limit import RateLimit
 from nproxy_mw.middleware.record_installs import RecordInstalls
+from nproxy_mw.middleware.repeat import Answers, Repeat
 from nproxy_mw.middleware.scope_router import ScopeRouter
 from nproxy_mw.middleware.send_files import SendFiles
 from nproxy_mw.npm.source import PackageSource
@@ -233,10 +235,9 @@ def registry(
     url = cache or (default_cache(storage) if isinstance(storage, str) else None)
     known = known_by(intelligence, osv_api)
     gateway = gateway_to(transport, url, intelligence=known, catalog=catalog) if transport else None
-    application = stack(
-        *layers(organization, gateway, intelligence=known, tokens=tokens, public_url=public_url, views=views),
-        on=on or partial(front_page, public_url=public_url),
-    )
+    own = layers(organization, gateway, intelligence=known, tokens=tokens, public_url=public_url, views=views)
+    repeat = partial(Repeat, answers=Answers(), owner=organization.id)
+    application = stack(*own.above("authenticate", repeat=repeat), on=on or partial(front_page, public_url=public_url))
     return application if send_files is None else sending_files(application, send_files, organization.storage, url)
 
 

@@ -105,6 +105,12 @@ class Context:
     upstream_seconds: float | None = None  # spent waiting for the upstream, until its answer began
     cache: str | None = None  # where a cache was asked: a count of `nproxy_mw.upstream.cached.Cached`, such as "hit"
 
+    def learn(self, other: Context) -> None:
+        """Takes over what became known of *other*, the context of an equal request whose answer is given again."""
+        self.principal, self.route, self.destination = other.principal, other.route, other.destination
+        self.settings, self.verdicts, self.cache = other.settings, other.verdicts, other.cache
+        self.versions_blocked, self.versions_warned = other.versions_blocked, other.versions_warned
+
 
 CURRENT: ContextVar[Context | None] = ContextVar("nproxy-context", default=None)
 """The context of the request that Forwarder is answering, for the components below it, which see no environ."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from nproxy_mw.errors import NotFound
+from nproxy_mw.grounds import Witness, vouch
 from nproxy_mw.http.handlers import Request
 from nproxy_mw.http.messages import ABBREVIATED, JSON, Response
 from nproxy_mw.http.negotiation import form_wanted, is_for_write
@@ -51,6 +52,7 @@ class Renderer:
 
     def packument(self, request: Request) -> Response:
         """Returns the packument in the form and encoding that the client asks for."""
+        vouch(Witness.RENDERER)
         environ, route = request.environ, request.route
         form = form_wanted(environ, slim=self.views.slim and request.settings.slim_packuments)
         for_write = bool(environ.get("QUERY_STRING")) and is_for_write(environ)
@@ -64,6 +66,7 @@ class Renderer:
 
     def manifest(self, request: Request) -> Response:
         """Returns one version, named by number or tag. One that is not there is looked for past what is kept."""
+        vouch(Witness.RENDERER)
         past = is_for_write(request.environ)
         try:
             return self._manifest(request, past=past)
@@ -87,6 +90,7 @@ class Renderer:
 
     def tarball(self, request: Request) -> Response:
         """Returns a version's bytes, or the part of them that is asked for."""
+        vouch(Witness.RENDERER)
         route = request.route
         return tarball_response(request.environ, partial(self.source.tarball, route.package, route.filename))
 

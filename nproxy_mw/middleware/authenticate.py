@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from nproxy_mw.access import ANONYMOUS, Principal, Tokens, check_address
 from nproxy_mw.errors import Unauthenticated
+from nproxy_mw.grounds import Witness, rest_on, vouch
 from nproxy_mw.http.context import context_of
 from nproxy_mw.token_format import decode_base64, digest, looks_like_ours, mentions_ours
 
@@ -46,6 +47,7 @@ class Authenticate:
         header = environ.get("HTTP_AUTHORIZATION", "")
         context.principal = principal = self._principal(header.strip())
         if principal.restrictions.addresses:
+            rest_on(None)
             check_address(principal, environ.get("REMOTE_ADDR", ""))
         if header:
             environ = dict(environ)
@@ -54,6 +56,7 @@ class Authenticate:
 
     def _principal(self, header: str) -> Principal:
         if not header:
+            vouch(Witness.CALLER)
             return ANONYMOUS
         if len(header) > LONGEST:
             raise Unauthenticated("The Authorization header is longer than any token.", code="invalid-token")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from nproxy_mw.accounts.attempts import network_of
 from nproxy_mw.errors import TooManyRequests
+from nproxy_mw.grounds import rest_on
 from nproxy_mw.http.context import CONTEXT, PRINCIPAL, ROUTE, SETTINGS, Context
 from nproxy_mw.http.messages import is_read
 from nproxy_mw.npm.routes import Kind
@@ -40,6 +41,7 @@ class RateLimit:
         context = environ.get(CONTEXT) or Context()
         settings = context.settings or SETTINGS.require(environ, by="RateLimit")
         if settings.rate_limit is not None:
+            rest_on(None)
             self._count(environ, settings.rate_limit.get("requestsPerMinute"), "requests")
             if _is_change(environ):
                 self._count(environ, settings.rate_limit.get("publishesPerMinute"), "changes")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from nproxy_mw.grounds import each_time
 from nproxy_mw.http.context import CONTEXT, PRINCIPAL, ROUTE, Context
 from nproxy_mw.ledger.recorder import Ledger
 from nproxy_mw.npm.routes import Kind
@@ -33,11 +34,15 @@ class RecordInstalls:
         if route.kind is not Kind.TARBALL or environ["REQUEST_METHOD"] != "GET":
             return self.app(environ, start_response)
         token = (context.principal or PRINCIPAL.require(environ, by="RecordInstalls")).token_id
-        ip = environ.get("REMOTE_ADDR", "")
+
+        def record(environ: WSGIEnvironment) -> None:
+            version = route.package.version_in(route.filename)
+            self.ledger.record(str(route.name), version, token, environ.get("REMOTE_ADDR", ""))
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
             if status.startswith(_HANDED_OUT):
-                self.ledger.record(str(route.name), route.package.version_in(route.filename), token, ip)
+                record(environ)
+                each_time(record)
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
         return self.app(environ, start)

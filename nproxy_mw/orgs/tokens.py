@@ -22,6 +22,7 @@ from nproxy_mw.audit.audited import AuditedObject, changing_many
 from nproxy_mw.audit.events import AuditedChange
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Changed, Conflict, Missing, NotFound, NproxyError
+from nproxy_mw.grounds import Witness, vouch
 from nproxy_mw.json_values import Json
 from nproxy_mw.orgs import token_records
 from nproxy_mw.orgs.settings import SettingsStore
@@ -171,14 +172,23 @@ class TokenStore:
         # The key is the hash, so a record that was moved to another token's key opens nothing.
         if not compare_digest(record.hash, digest) or not record.is_valid(now):
             return None
-        self._note_use(record, revision, now)
+        if self._is_use_due(record, now):
+            self._note_use(record, revision, now)
+        vouch(Witness.CALLER, partial(self._is_as_good, record))
         return record.principal
 
-    def _note_use(self, record: TokenRecord, revision: Revision, now: datetime) -> None:
-        """Writes the last use, at most once in `LAST_USE`. A failure is no reason to refuse the request."""
+    def _is_as_good(self, record: TokenRecord) -> bool:
+        """Whether `find` would return the holder of *record*, unchanged, and do nothing else."""
+        now = self.clock()
+        return record.is_valid(now) and not self._is_use_due(record, now)
+
+    def _is_use_due(self, record: TokenRecord, now: datetime) -> bool:
+        """Whether the last use is to be written again: at most once in `LAST_USE`."""
         last = max(filter(None, (record.last_used_at, self._used.get(record.hash))), default=None)
-        if last is not None and now < last + LAST_USE:
-            return
+        return last is None or now >= last + LAST_USE
+
+    def _note_use(self, record: TokenRecord, revision: Revision, now: datetime) -> None:
+        """Writes the last use. A failure is no reason to refuse the request."""
         self._used[record.hash] = now
         try:
             self.storage.replace(

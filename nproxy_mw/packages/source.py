@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
 from nproxy_mw.errors import NotFound, RangeNotSatisfiable
+from nproxy_mw.grounds import Witness, vouch
 from nproxy_mw.npm.documents import Blob, ByteRange, Document, Part
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.routes import Route
@@ -22,8 +23,10 @@ class StoredPackages:
 
     def packument(self, name: Name, *, unless: str = "", for_write: bool = False) -> Document | None:
         """Returns the packument without tarball URLs. See `PackageSource`."""
-        if not for_write and self._packages.records.own(name)[0].revision == unless:
-            return None
+        if not for_write:
+            vouch(Witness.SOURCE)
+            if self._packages.records.own(name)[0].revision == unless:
+                return None
         revision, data = self._packages.document(name, for_write=for_write)
         return Document(data, revision, name=str(name))
 
@@ -37,6 +40,7 @@ class StoredPackages:
         tarball = self._packages.open_tarball(name, filename)
         file, size = tarball.stream, tarball.size
         if part is None:
+            vouch(Witness.SOURCE)
             return Blob(_chunks(file, size), size=size, integrity=tarball.integrity, file=file, close=file.close)
         found = part.within(size)
         if found is None:

@@ -11,19 +11,15 @@ within the freshness: by a restored backup, or by a process that was killed betw
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from functools import partial
 from time import monotonic
-from typing import TypeAlias
 
+from nproxy_mw.grounds import Look
 from nproxy_mw.storage.generations import SIZE, offset_of
 from nproxy_mw.storage.local import LocalStorage
 from nproxy_mw.storage.mapped_generations import MappedGenerations
 from nproxy_mw.storage.port import Revision, Storage
 from nproxy_mw.storage.prefixed import Prefixed
-
-Look: TypeAlias = Callable[[], bool]
-"""Returns True when the object is at its revision at this moment; False also for what cannot be told."""
 
 
 def look_at(storage: Storage, key: str, revision: Revision) -> Look | None:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from nproxy_mw.errors import Missing
+from nproxy_mw.grounds import Look, rest_on
 from nproxy_mw.lru import Lru
 from nproxy_mw.storage.freshness import strict
-from nproxy_mw.storage.looks import Look, look_at
+from nproxy_mw.storage.looks import look_at
 from nproxy_mw.storage.port import Revision, Storage, Stored
 
 T = TypeVar("T")
@@ -72,31 +73,34 @@ class RevisionCache(Generic[T]):
             StorageUnavailable: the object cannot be read, or whatever *decode* raises.
         """
         entry: _CachedObject[T] | None = self._memory.get((self._owner, key))
-        if entry is not None and entry.look is not None and not current and entry.look():
-            return entry.value, entry.revision
-        storage = self._strict if current else self._storage
+        if entry is None or entry.look is None or current or not entry.look():
+            entry = self._asked(key, entry, self._strict if current else self._storage)
+        rest_on(entry.look)
+        return entry.value, entry.revision
+
+    def _asked(self, key: str, entry: _CachedObject[T] | None, storage: Storage) -> _CachedObject[T]:
         try:
             stored = storage.read_if_changed(key, entry.revision) if entry else storage.read(key)
-        except Missing:
-            self._memory.discard((self._owner, key))
+        except Exception as error:
+            rest_on(None)
+            if isinstance(error, Missing):
+                self._memory.discard((self._owner, key))
             raise
         if stored is None:
             assert entry is not None  # noqa: S101 - only read_if_changed returns None
-            return entry.value, entry.revision
-        value = self._decode(stored.data)
-        self.put(key, value, stored)
-        return value, stored.revision
+            return entry
+        return self.put(key, self._decode(stored.data), stored)
 
     def kept(self, key: str) -> tuple[T, Revision] | None:
         """Returns what is kept of *key*, however old, and its revision. The storage is not asked."""
         entry: _CachedObject[T] | None = self._memory.get((self._owner, key))
         return (entry.value, entry.revision) if entry else None
 
-    def put(self, key: str, value: T, stored: Stored) -> None:
+    def put(self, key: str, value: T, stored: Stored) -> _CachedObject[T]:
         """Keeps *value*, which is what *stored* decodes to: what was just written needs no reading."""
-        weight = _ENTRY + held_bytes(stored.data)
-        look = look_at(self._storage, key, stored.revision)
-        self._memory.put((self._owner, key), _CachedObject(value, stored.revision, look), weight)
+        entry = _CachedObject(value, stored.revision, look_at(self._storage, key, stored.revision))
+        self._memory.put((self._owner, key), entry, _ENTRY + held_bytes(stored.data))
+        return entry
 
 
 def held_bytes(data: bytes) -> int:

@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping
 from hashlib import blake2b
 
 from nproxy_mw.errors import Busy, NotFound, NproxyError, StorageUnavailable, UpstreamUnavailable
+from nproxy_mw.grounds import Witness, rest_on, vouch
 from nproxy_mw.npm.documents import Blob, ByteRange, Document
 from nproxy_mw.npm.forms import pointing_tags
 from nproxy_mw.npm.names import Name
@@ -110,8 +111,11 @@ class Cached:
             self._kept.count("hit", "tarball ")
             if self._tarballs.needs_look(name, filename):
                 self._look_into(name, filename)
+            rest_on(self._tarballs.found_again(name, filename))
+            vouch(Witness.SOURCE)
             return blob
         self._kept.count("miss", "tarball ")
+        rest_on(None)
         wanted = self._wanted(name, filename)
         try:
             return self._room.opened(

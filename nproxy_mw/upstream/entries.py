@@ -15,10 +15,11 @@ from typing import NamedTuple
 import msgspec
 
 from nproxy_mw.errors import BadRequest, Exists, Forbidden, Missing, NotFound, NproxyError, StorageError
+from nproxy_mw.grounds import Look
 from nproxy_mw.http.compressing import gunzipped
 from nproxy_mw.npm.documents import Document
 from nproxy_mw.npm.slices import MAX_BYTES
-from nproxy_mw.storage.looks import Look, look_at
+from nproxy_mw.storage.looks import look_at
 from nproxy_mw.storage.port import Revision, Storage, Stored
 from nproxy_mw.storage.swaps import Swap
 

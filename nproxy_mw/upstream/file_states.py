@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import BinaryIO, NamedTuple
 
+from nproxy_mw.storage.port import Revision
+
 
 class FileState(NamedTuple):
     """A file as it was when it was verified."""
@@ -12,6 +14,11 @@ class FileState(NamedTuple):
     inode: int
     modified: int  # nanoseconds
     size: int
+
+    @property
+    def revision(self) -> Revision:
+        """The file's revision in a folder (`nproxy_mw.storage.local`)."""
+        return Revision(f"{self.modified:x}-{self.inode:x}-{self.size:x}")
 
 
 def state_of(file: BinaryIO) -> FileState | None:

@@ -11,11 +11,13 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from nproxy_mw.errors import Busy, ClientError, ServerError, StorageUnavailable
+from nproxy_mw.grounds import Witness, vouch
 from nproxy_mw.http.context import CURRENT
 from nproxy_mw.lru import Lru
 from nproxy_mw.npm.documents import Document
@@ -111,10 +113,16 @@ class Documents:
                 return known.document if known.document.revision != unless else None
         else:
             self.count("negative" if known.found.entry.refusal else "hit")
+            if not past:
+                vouch(Witness.SOURCE, partial(self._is_found_again, asked, known))
         known.found.entry.raise_refusal()
         if known.found.entry.revision == unless:
             return None
         return self._loaded(asked, known.found.entry)
+
+    def _is_found_again(self, asked: Asked, known: _Known) -> bool:
+        look = known.found.look
+        return self._known.get(asked.id) is known and look is not None and look() and self._is_fresh(known, past=False)
 
     def _current(self, asked: Asked) -> _Known | None:
         """What this process knows, or what another one has learned since then."""

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from nproxy_mw.errors import Busy, Missing, NproxyError, RangeNotSatisfiable, StorageUnavailable, UpstreamUnavailable
+from nproxy_mw.grounds import Look
 from nproxy_mw.npm.documents import Blob, ByteRange, Part
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.slices import Members, as_text, members_of
@@ -106,6 +107,10 @@ class Tarballs:
             return self.store.open(key_of(name, filename), part)
         except Missing:
             return None
+
+    def found_again(self, name: Name, filename: str) -> Look | None:
+        """Returns the look whether a tarball that was found is still kept as it was; None where nobody can tell."""
+        return self.store.look_at(key_of(name, filename))
 
     @property
     def look(self) -> int:

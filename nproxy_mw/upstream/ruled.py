@@ -14,11 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import msgspec
 from msgspec import Raw
 
 from nproxy_mw.errors import NotFound
+from nproxy_mw.grounds import rest_on
 from nproxy_mw.http.context import CURRENT
 from nproxy_mw.npm.documents import Blob, ByteRange, Document
 from nproxy_mw.npm.facts import History
@@ -84,6 +86,7 @@ class Ruled:
         judged = self.holding(name, policy)
         known = inner if judged is not None and (judged.revision, judged.state) == (inner, state) else ""
         document = self.source.packument(name, unless=known, for_write=for_write)
+        rest_on(partial(self._stands, name, policy, judged) if judged is not None else None)
         if document is None:
             if judged is not None:
                 _tell(judged.decision, judged.verdicts)
@@ -155,7 +158,9 @@ class Ruled:
         policy, now = self.policy(), self.clock()
         judged = self.holding(name, policy, seen)
         if judged is not None and not past and now - judged.made < trust:
+            rest_on(partial(self._stands, name, policy, judged, trust))
             return judged.decision
+        rest_on(None)
         document = self.source.packument(name, unless=judged.revision if judged else "", for_write=past)
         if document is None and judged is not None:
             self.judgments.confirm(str(name), msgspec.structs.replace(judged, made=now))
@@ -184,6 +189,11 @@ class Ruled:
         """Returns the last decision about a package if it still holds, of whatever revision. *seen*: see `decision`."""
         judged = self.judgments.find(str(name))
         return judged if judged is not None and judged.holds(self.state(name, policy, seen), self.clock()) else None
+
+    def _stands(self, name: Name, policy: Policy, judged: Judged, trust: timedelta | None = None) -> bool:
+        """Whether *judged* is still the decision about a package, and younger than *trust*."""
+        is_trusted = trust is None or self.clock() - judged.made < trust
+        return is_trusted and self.holding(name, policy) is judged
 
     def _judged(self, name: Name, document: Document, policy: Policy, now: datetime) -> Judged:
         """Returns the decision about *document*: one that is kept, or a new one."""

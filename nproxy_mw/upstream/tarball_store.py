@@ -19,10 +19,12 @@ from typing import BinaryIO
 import msgspec
 
 from nproxy_mw.errors import Exists, Missing, RangeNotSatisfiable, StorageError, StorageUnavailable
+from nproxy_mw.grounds import Look
 from nproxy_mw.lru import Lru
 from nproxy_mw.npm.documents import Blob, ByteRange, Part
 from nproxy_mw.npm.names import Name
 from nproxy_mw.storage import LocalStorage
+from nproxy_mw.storage.looks import look_at
 from nproxy_mw.storage.port import Storage, is_key
 from nproxy_mw.storage.swaps import Swap
 from nproxy_mw.upstream.cache_folder import CacheFolder
@@ -83,6 +85,11 @@ class TarballStore:
         except BaseException:
             file.close()
             raise
+
+    def look_at(self, key: str) -> Look | None:
+        """Returns the look at a tarball that was opened; None where the storage itself must be asked."""
+        state, _ = self._verified.get(key) or (None, None)
+        return look_at(self.storage, key, state.revision) if state is not None else None
 
     def was_looked_into(self, key: str, *, current: bool = False) -> bool:
         """Whether the last look was taken into a tarball that was opened; if *current*, by another process, too."""

@@ -1,0 +1,250 @@
+"""Repeat: an answer is given again while all that it rests on holds, and to nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from functools import partial
+from typing import Any
+
+import pytest
+from support.client import Client, Response
+
+from nproxy_mw.errors import NotFound
+from nproxy_mw.grounds import Witness, each_time, rest_on, vouch
+from nproxy_mw.http.context import Context, opened
+from nproxy_mw.middleware.error_responses import ErrorResponses
+from nproxy_mw.middleware.repeat import COMPARED, LARGEST, Answers, Repeat
+from nproxy_mw.stack import Layer, stack
+
+
+class App:
+    """Counts its requests, and answers with their number. Each test says what it does on the way."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.holds = True
+        self.witnesses = set(Witness)
+        self.status = "200 OK"
+        self.on_the_way: Callable[[Any], None] = lambda environ: None
+        self.body: Callable[[bytes], bytes] = lambda number: number
+        self.is_stream = False
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        self.requests += 1
+        number = str(self.requests).encode()
+        rest_on(lambda: self.holds)
+        self.on_the_way(environ)
+        for witness in self.witnesses:
+            vouch(witness)
+        body = self.body(number) if environ["REQUEST_METHOD"] != "HEAD" else b""
+        length = ("Content-Length", str(len(body)))
+        start_response(self.status, [("Content-Type", "text/plain"), ("X-Number", number.decode()), length])
+        if environ["REQUEST_METHOD"] == "HEAD":
+            return []
+        return iter([body]) if self.is_stream else [body]
+
+
+@pytest.fixture
+def app() -> App:
+    return App()
+
+
+@pytest.fixture
+def answers() -> Answers:
+    return Answers()
+
+
+@pytest.fixture
+def client(app: App, answers: Answers) -> Client:
+    return client_of(app, answers)
+
+
+def client_of(app: App, answers: Answers, *outer: Layer, owner: str = "acme") -> Client:
+    """A client of *app* behind Repeat; the layers *outer* stand outside it."""
+    return Client(stack(ErrorResponses, *outer, partial(Repeat, answers=answers, owner=owner), on=app))
+
+
+def number(response: Response) -> int:
+    return int(response.headers["x-number"])
+
+
+def test_the_same_request_gets_the_same_answer(app: App, client: Client) -> None:
+    """The layers below are asked once; each answer has a request id of its own."""
+    first, second = client.get("/utils"), client.get("/utils")
+    assert first == second
+    assert first.request_id != second.request_id
+    assert app.requests == 1
+
+
+def test_an_answer_that_no_longer_holds_is_made_anew(app: App, client: Client) -> None:
+    """One look that says no is enough."""
+    client.get("/utils")
+    app.holds = False
+    assert number(client.get("/utils")) == 2
+
+
+@pytest.mark.parametrize("missing", Witness)
+def test_nothing_is_repeated_that_a_witness_does_not_vouch_for(app: App, client: Client, missing: Witness) -> None:
+    """A part of a host's own, which knows nothing of grounds, is asked each time."""
+    app.witnesses.discard(missing)
+    assert [number(client.get("/utils")) for _ in range(3)] == [1, 2, 3]
+
+
+def test_what_rests_on_nothing_is_not_repeated(app: App, client: Client) -> None:
+    """Somebody on the way could not tell."""
+    app.on_the_way = lambda environ: rest_on(None)
+    assert [number(client.get("/utils")) for _ in range(3)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("status", ["201 Created", "206 Partial Content", "302 Found"])
+def test_only_reads_that_succeed_are_repeated(app: App, client: Client, status: str) -> None:
+    """Anything but 200 and 304 is decided anew each time."""
+    app.status = status
+    assert [number(client.get("/utils")) for _ in range(2)] == [1, 2]
+
+
+def test_a_refusal_is_not_repeated(app: App, client: Client) -> None:
+    """Whoever was refused may get the answer the next time."""
+
+    def refuse(environ: Any) -> None:
+        if app.requests == 1:
+            raise NotFound("There is none.", code="none")
+
+    app.on_the_way = refuse
+    assert [client.get("/utils").status for _ in range(2)] == [404, 200]
+
+
+def test_streams_and_large_answers_are_not_kept(app: App, client: Client, answers: Answers) -> None:
+    """What is kept is whole and small."""
+    app.is_stream = True
+    client.get("/utils")
+    app.is_stream, app.body = False, lambda number: b"x" * (LARGEST + 1)
+    client.get("/utils")
+    assert not len(answers)
+
+
+def test_a_request_with_long_headers_is_not_kept(client: Client, answers: Answers) -> None:
+    """What a client can make up does not fill the memory."""
+    client.get("/utils", if_none_match='"' + "x" * 3_000 + '"')
+    assert not len(answers)
+
+
+def test_the_memory_is_bounded(app: App) -> None:
+    """The oldest answers go."""
+    answers = Answers(capacity=20_000)
+    client = client_of(app, answers)
+    for place in range(50):
+        client.get(f"/package-{place}")
+    assert 0 < len(answers) < 10
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"path": "/others"},
+        {"method": "HEAD"},
+        {"accept": "text/html"},
+        {"accept_encoding": "gzip"},
+        {"if_none_match": '"1"'},
+        {"npm_command": "install"},
+        {"authorization": "Bearer other"},
+        {"authorization": ""},
+        {"environ": {"SCRIPT_NAME": "/npm"}},
+        {"environ": {"HTTP_HOST": "other.example"}},
+        {"environ": {"wsgi.url_scheme": "https"}},
+    ],
+    ids=str,
+)
+def test_another_request_gets_an_answer_of_its_own(app: App, client: Client, other: dict[str, Any]) -> None:
+    """What an answer may depend on tells requests apart."""
+    usual = {"method": "GET", "path": "/utils", "authorization": "Bearer ours", "accept": "application/json"}
+    client.ask(**usual)
+    assert number(client.ask(**{**usual, **other})) == 2
+    assert number(client.ask(**usual)) == 1
+
+
+@pytest.mark.parametrize(
+    "unusual", [{"query": "write=true"}, {"range": "bytes=0-1"}, {"if_modified_since": "yesterday"}, {"method": "PUT"}]
+)
+def test_reads_of_parts_and_changes_pass(app: App, client: Client, answers: Answers, unusual: dict[str, Any]) -> None:
+    """They are neither repeated nor kept."""
+    asked = {"method": "GET", "path": "/utils", **unusual}
+    assert [number(client.ask(**asked)) for _ in range(2)] == [1, 2]
+    assert not len(answers)
+
+
+def test_two_organizations_share_no_answer(app: App, answers: Answers) -> None:
+    """Not even when they keep theirs in one place, and a path and a token are the same."""
+    for owner in ("acme", "other"):
+        client_of(app, answers, owner=owner).get("/utils")
+    assert app.requests == 2
+
+
+def test_acts_are_done_for_each_request(app: App, client: Client) -> None:
+    """An install is counted with the address of the client that has just asked."""
+    seen: list[str] = []
+    app.on_the_way = lambda environ: each_time(lambda environ: seen.append(environ["REMOTE_ADDR"]))
+    for address in ("192.0.2.1", "192.0.2.2", "192.0.2.3"):
+        client.get("/utils", environ={"REMOTE_ADDR": address})
+    assert seen == ["192.0.2.2", "192.0.2.3"]
+
+
+def test_outer_layers_learn_of_a_repeated_request_what_they_learn_of_the_first(app: App) -> None:
+    """An access log reads the context after the call, whoever answered."""
+    seen: list[Context] = []
+
+    def look(inner: Any) -> Any:
+        def layer(environ: Any, start_response: Any) -> Any:
+            environ, context = opened(environ)
+            seen.append(context)
+            return inner(environ, start_response)
+
+        return layer
+
+    def learn(environ: Any) -> None:
+        context = environ["nproxy.context"]
+        context.cache, context.verdicts, context.versions_blocked = "hit", (("block", "malware"),), 3
+        context.versions_warned = 2
+
+    app.on_the_way = learn
+    client = client_of(app, Answers(), look)
+    client.get("/utils"), client.get("/utils")
+    first, second = map(copy, seen)
+    assert app.requests == 1
+    assert first.request_id != second.request_id
+    first.request_id = second.request_id
+    assert first == second
+
+
+def test_an_outer_layer_may_change_headers_and_body(app: App) -> None:
+    """What is kept stays as it was."""
+
+    def spoil(inner: Any) -> Any:
+        def layer(environ: Any, start_response: Any) -> Any:
+            def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+                headers.append(("X-Spoiled", "yes"))
+                return start_response(status, headers)
+
+            body = inner(environ, start)
+            body[:] = [b"?"]
+            return body
+
+        return layer
+
+    answers = Answers()
+    client = client_of(app, answers, spoil)
+    assert client.get("/utils") == client.get("/utils")
+    assert client_of(app, answers).get("/utils").body == b"1"
+
+
+def test_no_token_is_kept(client: Client, answers: Answers) -> None:
+    """Requests are told apart by a digest."""
+    client.get("/utils", authorization="Bearer nproxy_secret")
+    assert len(answers) == 1
+    assert "nproxy_secret" not in repr(list(answers._answers._values))
+
+
+def test_what_is_compared_is_named_once() -> None:
+    """Each of them is a key of the environ."""
+    assert len(set(COMPARED)) == len(COMPARED)

@@ -1,0 +1,249 @@
+"""Repeated answers of the real layers: whatever changes, the next answer is what a process without memory gives."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.registry import ACTOR, publish
+from support.repeating import ALLOWED, ANSWERS, World, world
+
+import nproxy_mw
+from nproxy_mw.errors import NproxyError
+from nproxy_mw.intelligence.port import Alert
+from nproxy_mw.middleware.repeat import COMPARED
+from nproxy_mw.npm.names import parse_name
+from nproxy_mw.orgs.tokens import LAST_USE
+from nproxy_mw.restrictions import Restrictions, parse_addresses
+from nproxy_mw.upstream.cache_contents import clear
+from nproxy_mw.upstream.observations import taken_away
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[World]:
+    with world(tmp_path) as made:
+        yield made
+
+
+def same_as_without_memory(
+    registry: World, path: str, headers: dict[str, str], token: str | None = None, **environ: str
+) -> None:
+    """Both processes give the same answer, but for the request's id."""
+    answers = (
+        registry.client(repeats=repeats, token=token, **environ).get(path, **headers) for repeats in (True, False)
+    )
+    one, other = (replace(each, body=each.body.replace(each.request_id.encode(), b"")) for each in answers)
+    assert one == other
+
+
+@pytest.mark.parametrize(("path", "headers"), ANSWERS)
+def test_answer_is_repeated(registry: World, path: str, headers: dict[str, str]) -> None:
+    """It is the same as that of a process without memory, in each byte and header."""
+    registry.warm(registry.client(), path, headers)
+    same_as_without_memory(registry, path, headers)
+    etag = registry.client().get(path, **headers).headers["etag"]
+    registry.warm(registry.client(), path, {**headers, "if_none_match": etag})
+    same_as_without_memory(registry, path, {**headers, "if_none_match": etag})
+
+
+# What somebody does, most often in another process, and the paths whose answers are made anew then.
+CHANGES: dict[str, tuple[str, Callable[[World], object]]] = {
+    "token revoked": (r"/", lambda it: it.organization.tokens.revoke(it.record.id, actor=ACTOR)),
+    "last use due": (r"/", lambda it: setattr(it, "ahead", LAST_USE + timedelta(minutes=1))),
+    "settings changed": (r"/", lambda it: set_(it, slimPackuments=False)),
+    "rate limit set": (r"/", lambda it: set_(it, rateLimit={"requestsPerMinute": 1000})),
+    "scope made internal": (r"/", lambda it: set_(it, internalScopes=["@acme", "@more"])),
+    "version blocked": (r"/left-pad", lambda it: it.organization.settings.block(["left-pad@1.0.0"], actor=ACTOR)),
+    "package blocked": (r"/left-pad", lambda it: it.organization.settings.block(["left-pad"], actor=ACTOR)),
+    "rule on": (r"/left-pad", lambda it: set_(it, rules={"version_age": {"mode": "block", "hours": 72}})),
+    "taken away": (
+        "/left-pad",
+        lambda it: it.plain.gateway.observations.note("left-pad", taken_away(["1.0.0"], [])),  # type: ignore[union-attr]
+    ),
+    "known to have changed": (r"/left-pad(?!/-/)", lambda it: it.plain.gateway.changed(parse_name("left-pad"))),
+    # What no process of the registry does is seen within the freshness of the storage.
+    "cache cleared": (
+        r"(?!)",
+        lambda it: clear(str(it.folder / "cache"), ["left-pad"], bound=2**30),
+    ),
+    "published": (r"/@acme", lambda it: publish(it.client(repeats=False), version="2.0.0")),
+    "published by the same process": (r"/@acme", lambda it: publish(it.client(), version="2.0.0")),
+    "tagged": (
+        "/@acme",
+        lambda it: it.organization.packages.tag(parse_name("@acme/utils"), "beta", "1.0.0", ACTOR),
+    ),
+    "unpublished": (r"/@acme", lambda it: unpublish(it)),
+}
+
+
+def set_(registry: World, **document: Any) -> None:
+    registry.organization.settings.change({"rules": ALLOWED, **document}, actor=ACTOR)
+
+
+def unpublish(registry: World) -> None:
+    packages, name = registry.organization.packages, parse_name("@acme/utils")
+    packages.unpublish(name, packages.records.own(name)[0].revision, ACTOR)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_change_is_seen_at_once(registry: World, change: str) -> None:
+    """The next request is answered by what holds now: nothing is repeated that rests on what was changed."""
+    concerned, carry_out = CHANGES[change]
+    for path, headers in ANSWERS:
+        registry.warm(registry.client(), path, headers)
+    carry_out(registry)
+    for path, headers in ANSWERS:
+        if re.match(concerned, path):
+            assert not registry.is_repeated(registry.client(), path, headers)
+        same_as_without_memory(registry, path, headers)
+
+
+def test_token_expires(registry: World) -> None:
+    """A repeated answer does not outlive the token that it was made for."""
+    soon = registry.clock() + timedelta(minutes=30)
+    token, _ = registry.organization.tokens.create("ann", ["proxy"], actor=ACTOR, expires_at=soon)
+    registry.warm(registry.client(token=token), "/left-pad", {})
+    registry.ahead = timedelta(minutes=31)
+    assert registry.client(token=token).get("/left-pad").status == 401
+
+
+def test_decision_matures(registry: World) -> None:
+    """A version that was too young is in the packument from the moment at which it is old enough."""
+    set_(registry, rules={"first_seen": {"mode": "off"}, "version_age": {"mode": "block", "hours": 72}})
+    registry.upstream.publish("left-pad", "0.9.0", {"time": "2020-01-01T00:00:00.000Z"})
+    registry.client().get("/left-pad")
+    registry.ahead = timedelta(hours=73)
+    same_as_without_memory(registry, "/left-pad", {})
+
+
+def test_kept_packument_grows_old(tmp_path: Path) -> None:
+    """When its time is over, the upstream is asked again."""
+    with world(tmp_path, ttl=0.0) as registry:
+        client = registry.client()
+        client.get("/left-pad"), client.get("/left-pad")
+        before = len(registry.upstream.asked("/left-pad"))
+        client.get("/left-pad")
+        assert len(registry.upstream.asked("/left-pad")) > before
+
+
+class Feed:
+    """Intelligence that learns something."""
+
+    def __init__(self) -> None:
+        self.known: tuple[Alert, ...] = ()
+
+    @property
+    def revision(self) -> str:
+        """How much is known."""
+        return str(len(self.known))
+
+    def alerts(self, package: str, releases: Any) -> tuple[Alert, ...]:
+        """What is known."""
+        return self.known if package == "left-pad" else ()
+
+
+def test_new_knowledge_is_seen_at_once(tmp_path: Path) -> None:
+    """Malware that an intelligence source has just learned of is not handed out again, packument or tarball."""
+    feed = Feed()
+    with world(tmp_path, intelligence=feed) as registry:
+        client = registry.client()
+        for path in ("/left-pad", "/left-pad/-/left-pad-1.0.0.tgz"):
+            registry.warm(client, path, {})
+        feed.known = (Alert(version="1.0.0", kind="malware", id="MAL-1", summary="It steals tokens."),)
+        assert list(client.get("/left-pad").json["versions"]) == ["1.1.0"]
+        assert client.get("/left-pad/-/left-pad-1.0.0.tgz").status == 403
+
+
+def test_answer_belongs_to_one_token(registry: World) -> None:
+    """Neither a stranger nor a token that may only publish gets what another one was given."""
+    publisher, _ = registry.organization.tokens.create("bob", ["publish"], actor=ACTOR)
+    for path, headers in ANSWERS:
+        registry.warm(registry.client(), path, headers)
+        for token in ("", publisher, "nproxy_wrong"):
+            same_as_without_memory(registry, path, headers, token)
+            if path.startswith("/@acme"):
+                assert registry.client(token=token).get(path, **headers).status >= 400
+
+
+def test_token_for_some_addresses_is_looked_at_each_time(registry: World) -> None:
+    """What it got from one address says nothing of another."""
+    only = Restrictions(addresses=parse_addresses(["192.0.2.0/24"]))
+    token, _ = registry.organization.tokens.create("ann", ["proxy"], actor=ACTOR, restrictions=only)
+    for path, headers in ANSWERS:
+        statuses = [
+            registry.client(token=token, REMOTE_ADDR=address).get(path, **headers).status
+            for address in ("192.0.2.1", "192.0.2.1", "192.0.2.1", "198.51.100.1")
+        ]
+        assert statuses == [200, 200, 200, 403]
+
+
+def test_installs_are_counted_each_time(registry: World) -> None:
+    """Who got a tarball from the memory is in the ledger as well, with the address."""
+    path, headers = "/left-pad/-/left-pad-1.0.0.tgz", {}
+    registry.warm(registry.client(REMOTE_ADDR="192.0.2.1"), path, headers)
+    assert registry.is_repeated(registry.client(REMOTE_ADDR="192.0.2.2"), path, headers)
+    recorded = [key for key, _ in registry.repeating.organization.ledger._gathered]
+    assert (recorded[-1].package, recorded[-1].version, recorded[-1].ip) == ("left-pad", "1.0.0", "192.0.2.2")
+
+
+def test_not_modified_is_no_install(registry: World) -> None:
+    """A client that has the tarball is not counted, repeated or not."""
+    path = "/left-pad/-/left-pad-1.0.0.tgz"
+    etag = registry.client().get(path).headers["etag"]
+    before = len(registry.repeating.organization.ledger._gathered)
+    for _ in range(4):
+        assert registry.client().get(path, if_none_match=etag).status == 304
+    assert len(registry.repeating.organization.ledger._gathered) == before
+
+
+def mentioned_headers() -> list[str]:
+    """Each header that the code of the package mentions, as keys of the environ; and some that clients send."""
+    sources = "\n".join(path.read_text() for path in Path(nproxy_mw.__file__).parent.rglob("*.py"))
+    sent = {"HTTP_USER_AGENT", "HTTP_REFERER", "HTTP_NPM_SESSION", "HTTP_PACOTE_VERSION", "HTTP_X_FORWARDED_HOST"}
+    return sorted(set(re.findall(r'"(HTTP_[A-Z_]+[A-Z])"', sources)) | sent)
+
+
+@pytest.mark.parametrize("header", [each for each in mentioned_headers() if each != "HTTP_TRANSFER_ENCODING"])
+def test_no_other_header_makes_a_difference(registry: World, header: str) -> None:
+    """A header that is not compared changes no answer: neither with it nor without it is one for the other."""
+    values = ("x", "1", "bytes=0-3", "gzip", "install", "text/html", "no-cache", "Wed, 21 Oct 2015 07:28:00 GMT", "*")
+    for path, headers in ANSWERS:
+        registry.warm(registry.client(), path, headers)
+        for value in values:
+            same_as_without_memory(registry, path, headers, **{header: value})
+        same_as_without_memory(registry, path, headers)
+
+
+def test_headers_that_are_compared_are_mentioned() -> None:
+    """Nothing is compared that no code reads."""
+    assert {key for key in COMPARED if key.startswith("HTTP_")} <= set(mentioned_headers())
+
+
+STEPS = st.one_of(
+    st.tuples(st.just("ask"), st.sampled_from(ANSWERS), st.sampled_from(["ann", "bob", ""])),
+    st.tuples(st.just("change"), st.sampled_from(sorted(CHANGES)), st.none()),
+)
+
+
+@given(steps=st.lists(STEPS, min_size=5, max_size=30))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_order_of_requests_and_changes(tmp_path_factory: pytest.TempPathFactory, steps: list[Any]) -> None:
+    """Whatever was asked and done before, both processes say the same."""
+    with world(tmp_path_factory.mktemp("world")) as registry:
+        bob, _ = registry.organization.tokens.create("bob", ["proxy"], actor=ACTOR)
+        tokens = {"ann": registry.token, "bob": bob, "": ""}
+        for kind, what, who in steps:
+            if kind == "ask":
+                path, headers = what
+                same_as_without_memory(registry, path, headers, tokens[who])
+            else:
+                with suppress(NproxyError):  # another change has made this one impossible
+                    CHANGES[what][1](registry)
