@@ -282,7 +282,7 @@ def test_bytes_are_sent_with_their_length():
 )
 def test_body_that_is_not_sent_is_closed(response, monkeypatch):
     """A HEAD has the headers of the GET, reads nothing, and leaves nothing open."""
-    monkeypatch.setattr(messages, "ONE_PIECE", 0)
+    monkeypatch.setattr(messages, "ONE_PIECE_UNSENT", 0)
     got, head = Closing(), Closing()
     _, headers, _ = sent(response(got))
     status, head_headers, body = sent(response(head), "HEAD")
@@ -320,8 +320,25 @@ def test_file_is_handed_to_the_servers_wrapper():
     assert body[0] is stream
 
 
-def test_small_file_goes_out_with_the_headers():
+@pytest.mark.parametrize(
+    ("size", "wrapper"),
+    [
+        (3, {"wsgi.file_wrapper": lambda *given: given}),
+        (messages.ONE_PIECE, {"wsgi.file_wrapper": lambda *given: given}),
+        (messages.ONE_PIECE_UNSENT, {}),
+    ],
+    ids=["small", "as large as it may be", "a server that cannot send files"],
+)
+def test_small_file_goes_out_with_the_headers(size, wrapper):
     """In one piece, and it is closed."""
-    stream = io.BytesIO(b"abc")
-    _, headers, body = sent(Response(200, [], File(stream, 3)), **{"wsgi.file_wrapper": lambda *given: given})
-    assert (body, headers["Content-Length"], stream.closed) == ([b"abc"], "3", True)
+    data = b"a" * size
+    stream = io.BytesIO(data)
+    _, headers, body = sent(Response(200, [], File(stream, size)), **wrapper)
+    assert (body, headers["Content-Length"], stream.closed) == ([data], str(size), True)
+
+
+def test_large_file_is_read_in_pieces():
+    """A server that cannot send files is given no more at a time than it has to hold."""
+    size = messages.ONE_PIECE_UNSENT + 1
+    _, _, body = sent(Response(200, [], File(io.BytesIO(b"a" * size), size)))
+    assert [len(piece) for piece in body] == [messages.CHUNK] * (size // messages.CHUNK) + [1]

@@ -30,6 +30,9 @@ CHUNK = 64 * 1024  # bytes
 ONE_PIECE = 64 * 1024
 """Bytes of a file up to which it is read and goes out with the headers: that takes less than having it sent."""
 
+ONE_PIECE_UNSENT = 1024 * 1024
+"""The same for servers that cannot send a file without Python, such as granian: each piece takes a turn of a thread."""
+
 SEND_FILE = "nproxy.send_file"
 """The environ key of what has the last word on a `Response` with a `File`: the layer SendFiles sets it."""
 
@@ -107,10 +110,10 @@ def send(environ: WSGIEnvironment, start_response: StartResponse, response: Resp
     if isinstance(body, bytes):
         return [body]
     if isinstance(body, File):
-        if body.size <= ONE_PIECE:
+        wrapper = environ.get("wsgi.file_wrapper")
+        if body.size <= (ONE_PIECE if wrapper else ONE_PIECE_UNSENT):
             return [_all_of(body)]
-        wrapper = environ.get("wsgi.file_wrapper", FileChunks)
-        return wrapper(body.stream, CHUNK)  # type: ignore[no-any-return]
+        return (wrapper or FileChunks)(body.stream, CHUNK)
     return body
 
 
