@@ -32,7 +32,7 @@ from nproxy_mw.lru import Lru
 from nproxy_mw.middleware.error_responses import ErrorResponses
 from nproxy_mw.middleware.login import Login
 from nproxy_mw.middleware.own_tokens import OwnTokens
-from nproxy_mw.middleware.repeat import Answers, Repeat
+from nproxy_mw.middleware.repeat import AnswerMemory, Repeat
 from nproxy_mw.middleware.tenants import Resolve, TenantRouter
 from nproxy_mw.orgs.organization import Organization, Organizations
 from nproxy_mw.orgs.seal import Seal
@@ -99,7 +99,7 @@ class Platform:
         self._registries: Lru[str, WSGIApplication] = Lru(max_items=CAPACITY)
         self._firewalls: Lru[str, Firewall] = Lru(max_items=CAPACITY)
         self._views = Views()
-        self._answers = Answers()
+        self._answers = AnswerMemory()
         self._app = stack(*self._outer(users, dashboard), on=no_registry)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -69,7 +69,7 @@ class _Answer:
         return self.body.copy()
 
 
-class Answers:
+class AnswerMemory:
     """The answers that one process keeps, of all organizations: at most *capacity* bytes."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
@@ -93,7 +93,7 @@ class Answers:
 class Repeat:
     """Answers from *answers* what *app* answered before to the organization *owner*, as long as nothing has changed."""
 
-    def __init__(self, app: WSGIApplication, *, answers: Answers, owner: str) -> None:
+    def __init__(self, app: WSGIApplication, *, answers: AnswerMemory, owner: str) -> None:
         self.app = app
         self.answers = answers
         self.owner = owner

@@ -14,7 +14,7 @@ from nproxy_mw.errors import NotFound
 from nproxy_mw.grounds import Witness, each_time, rest_on, vouch
 from nproxy_mw.http.context import Context, opened
 from nproxy_mw.middleware.error_responses import ErrorResponses
-from nproxy_mw.middleware.repeat import COMPARED, LARGEST, Answers, Repeat
+from nproxy_mw.middleware.repeat import COMPARED, LARGEST, AnswerMemory, Repeat
 from nproxy_mw.stack import Layer, stack
 
 
@@ -51,16 +51,16 @@ def app() -> App:
 
 
 @pytest.fixture
-def answers() -> Answers:
-    return Answers()
+def answers() -> AnswerMemory:
+    return AnswerMemory()
 
 
 @pytest.fixture
-def client(app: App, answers: Answers) -> Client:
+def client(app: App, answers: AnswerMemory) -> Client:
     return client_of(app, answers)
 
 
-def client_of(app: App, answers: Answers, *outer: Layer, owner: str = "acme") -> Client:
+def client_of(app: App, answers: AnswerMemory, *outer: Layer, owner: str = "acme") -> Client:
     """A client of *app* behind Repeat; the layers *outer* stand outside it."""
     return Client(stack(ErrorResponses, *outer, partial(Repeat, answers=answers, owner=owner), on=app))
 
@@ -115,7 +115,7 @@ def test_a_refusal_is_not_repeated(app: App, client: Client) -> None:
     assert [client.get("/utils").status for _ in range(2)] == [404, 200]
 
 
-def test_streams_and_large_answers_are_not_kept(app: App, client: Client, answers: Answers) -> None:
+def test_streams_and_large_answers_are_not_kept(app: App, client: Client, answers: AnswerMemory) -> None:
     """What is kept is whole and small."""
     app.is_stream = True
     client.get("/utils")
@@ -124,7 +124,7 @@ def test_streams_and_large_answers_are_not_kept(app: App, client: Client, answer
     assert not len(answers)
 
 
-def test_a_request_with_long_headers_is_not_kept(client: Client, answers: Answers) -> None:
+def test_a_request_with_long_headers_is_not_kept(client: Client, answers: AnswerMemory) -> None:
     """What a client can make up does not fill the memory."""
     client.get("/utils", if_none_match='"' + "x" * 3_000 + '"')
     assert not len(answers)
@@ -132,7 +132,7 @@ def test_a_request_with_long_headers_is_not_kept(client: Client, answers: Answer
 
 def test_the_memory_is_bounded(app: App) -> None:
     """The oldest answers go."""
-    answers = Answers(capacity=20_000)
+    answers = AnswerMemory(capacity=20_000)
     client = client_of(app, answers)
     for place in range(50):
         client.get(f"/package-{place}")
@@ -167,14 +167,16 @@ def test_another_request_gets_an_answer_of_its_own(app: App, client: Client, oth
 @pytest.mark.parametrize(
     "unusual", [{"query": "write=true"}, {"range": "bytes=0-1"}, {"if_modified_since": "yesterday"}, {"method": "PUT"}]
 )
-def test_reads_of_parts_and_changes_pass(app: App, client: Client, answers: Answers, unusual: dict[str, Any]) -> None:
+def test_reads_of_parts_and_changes_pass(
+    app: App, client: Client, answers: AnswerMemory, unusual: dict[str, Any]
+) -> None:
     """They are neither repeated nor kept."""
     asked = {"method": "GET", "path": "/utils", **unusual}
     assert [number(client.ask(**asked)) for _ in range(2)] == [1, 2]
     assert not len(answers)
 
 
-def test_two_organizations_share_no_answer(app: App, answers: Answers) -> None:
+def test_two_organizations_share_no_answer(app: App, answers: AnswerMemory) -> None:
     """Not even when they keep theirs in one place, and a path and a token are the same."""
     for owner in ("acme", "other"):
         client_of(app, answers, owner=owner).get("/utils")
@@ -208,7 +210,7 @@ def test_outer_layers_learn_of_a_repeated_request_what_they_learn_of_the_first(a
         context.versions_warned = 2
 
     app.on_the_way = learn
-    client = client_of(app, Answers(), look)
+    client = client_of(app, AnswerMemory(), look)
     client.get("/utils"), client.get("/utils")
     first, second = map(copy, seen)
     assert app.requests == 1
@@ -232,13 +234,13 @@ def test_an_outer_layer_may_change_headers_and_body(app: App) -> None:
 
         return layer
 
-    answers = Answers()
+    answers = AnswerMemory()
     client = client_of(app, answers, spoil)
     assert client.get("/utils") == client.get("/utils")
     assert client_of(app, answers).get("/utils").body == b"1"
 
 
-def test_no_token_is_kept(client: Client, answers: Answers) -> None:
+def test_no_token_is_kept(client: Client, answers: AnswerMemory) -> None:
     """Requests are told apart by a digest."""
     client.get("/utils", authorization="Bearer nproxy_secret")
     assert len(answers) == 1

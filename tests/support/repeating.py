@@ -12,7 +12,7 @@ from typing import Any
 from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.firewall.gateway import Gateway, open_gateway
 from nproxy_mw.intelligence.port import Intelligence
-from nproxy_mw.middleware.repeat import Answers, Repeat
+from nproxy_mw.middleware.repeat import AnswerMemory, Repeat
 from nproxy_mw.orgs.organization import Organization, open_organization
 from nproxy_mw.stack import front_page, layers, stack
 from nproxy_mw.storage import open_storage
@@ -56,7 +56,7 @@ class Process:
             "authenticate", counted=self._counted
         )
         if repeats:
-            own = own.above("counted", repeat=partial(Repeat, answers=Answers(), owner="default"))
+            own = own.above("counted", repeat=partial(Repeat, answers=AnswerMemory(), owner="default"))
         self.app = stack(*own, on=front_page)
 
     def _counted(self, app: Any) -> Any:
