@@ -90,7 +90,7 @@ def inspect(data: Whole, parse: Callable[[bytes], dict[str, Any]] = _strictly) -
         raise _refusal("has no package.json in its top folder")
     _check_twins(data, twins)
     (root,) = tree.values()
-    files = frozenset(name for name, below in (root or {}).items() if below is None)
+    files = frozenset({name for name, below in (root or {}).items() if below is None})
     return Contents(package_json, count, size, files)
 
 
