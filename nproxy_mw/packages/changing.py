@@ -1,17 +1,18 @@
-"""One change of a package's record: read as far as it needs, changed, compacted, and swapped in one step."""
+"""Changes of a package's record that are made in one swap: it is read as far as they need, changed, and compacted."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeAlias
 
+from nproxy_mw.access import Actor
 from nproxy_mw.audit import events
 from nproxy_mw.audit.dirty import Cover
 from nproxy_mw.audit.events import Stamp
-from nproxy_mw.errors import StorageUnavailable
+from nproxy_mw.errors import ClientError, StorageUnavailable
 from nproxy_mw.json_values import Json
 from nproxy_mw.npm.names import Name
 from nproxy_mw.packages.changes import RecordChange
@@ -26,20 +27,39 @@ from nproxy_mw.storage.swaps import Swap
 
 RecordStep: TypeAlias = Callable[[Record, datetime], RecordChange]
 
+Needs: TypeAlias = Callable[[PartRef], bool]
+"""Tells which parts of a record a change needs."""
+
 
 @dataclass(slots=True)
-class RecordedChange:
-    """The attempts of one change of the package *name*; *step* is given the record with the parts that it *needs*.
+class PackageChange:
+    """A change that *actor* asks for: *step* is given the record with the parts that it *needs*.
 
-    *before* and *after* are the record as *step* was given it at the last attempt, and as it returned it. *stored* is
-    what that attempt stores. *revision* is that of what was stored; None when nothing was, or the answer was lost.
+    *refusal* is why the last attempt left it out.
+    """
+
+    step: RecordStep
+    needs: Needs
+    actor: Actor
+    refusal: ClientError | None = None
+
+
+@dataclass(slots=True)
+class RecordedChanges:
+    """The attempts of one swap of the package *name*'s record, which makes *changes*, one on top of the other.
+
+    A change that is refused is left out. *stamp* is the first one's; the others' events follow in time and number, so
+    that the index keeps all of them together.
+
+    *before* and *after* are the record before and after all changes at the last attempt, with the parts that these
+    need. *stored* is what that attempt stores. *revision* is that of what was stored; None when nothing was, or the
+    answer was lost.
     """
 
     storage: Storage
     records: RecordStore
     name: Name
-    step: RecordStep
-    needs: Callable[[PartRef], bool]
+    changes: Sequence[PackageChange]
     stamp: Stamp
     cover: Cover
     nonce: str = field(default_factory=lambda: secrets.token_hex(8))
@@ -48,14 +68,15 @@ class RecordedChange:
     stored: Record = field(default_factory=Record)
     revision: Revision | None = None
     chain: Sequence[Json] = ()
-    """The end of the package's chain, with at least the events of this change."""
+    """The end of the package's chain, with at least the events of these changes."""
+    _is_remembered: bool = True  # what the next attempt starts from: nothing is refused because of it
     _replaced: frozenset[str] = frozenset()  # parts that the last attempt no longer names
     _made: set[str] = field(default_factory=set)  # parts of all attempts
     _places: set[int] = field(default_factory=set)  # in the whole chain, where the attempts put their first events
     _missing: set[str] = field(default_factory=set)  # parts that were gone
 
     def run(self, remembered: tuple[Record | None, Revision | None]) -> None:
-        """Makes the change, from a record that is *remembered* at first. Raises as `Swap.run`."""
+        """Makes the changes, from a record that is *remembered* at first. Raises as `Swap.run`, and no refusal."""
         swap = Swap(self.storage, RECORD.key(self.name), decode, encode, self._next, self._is_done)
         swap.run(remembered)
         if swap.written is not None:
@@ -69,35 +90,58 @@ class RecordedChange:
         """
         for file in self.before.files - self.after.files:
             yield TARBALL.key(self.name, file)
-        if self.revision is not None:
-            for key in (self._replaced | self._made) - self.stored.parts:
+        replaced = self._replaced | self._made
+        if replaced and self.revision is not None:
+            for key in replaced - self.stored.parts:
                 yield PART.key(self.name, key)
 
     def _next(self, found: Record | None) -> Record | None:
+        is_remembered, self._is_remembered = self._is_remembered, False
         try:
-            return self._stored_after(found or Record())
+            return self._stored_after(found or Record(), is_remembered=is_remembered)
         except PartMissing as error:
             if error.key in self._missing:
                 raise documents.damaged() from error
             self._missing.add(error.key)
             raise
 
-    def _stored_after(self, found: Record) -> Record | None:
-        loaded = self.records.load(self.name, found, self.needs)
+    def _stored_after(self, found: Record, *, is_remembered: bool) -> Record | None:
+        loaded = self.records.load(self.name, found, self._is_needed)
         self.before = self.after = self.stored = merged(found, loaded)
-        change = self.step(self.before, self.stamp.time)
-        if change.after is self.before:
+        new = self._changed(is_remembered=is_remembered)
+        if self.after is self.before:
             return None
         self.cover.begin()
-        new = self.stamp.events(change.facts, package=str(self.name))
-        self.after, self.chain = change.after, events.extend(found.chain, new)
+        self.chain = events.extend(found.chain, new)
         self._places.add(found.event_count)
-        grown = found.next(separated(change.after, loaded), self.chain, self.nonce)
+        grown = found.next(separated(self.after, loaded), self.chain, self.nonce)
         self.stored = self.records.compacted(self.name, grown, len(new))
         before, after = found.parts, self.stored.parts
         self._replaced = before - after
         self._made |= after - before
         return self.stored
+
+    def _is_needed(self, ref: PartRef) -> bool:
+        return any(change.needs(ref) for change in self.changes)
+
+    def _changed(self, *, is_remembered: bool) -> Sequence[Json]:
+        """Makes the changes that are not refused; returns their events. Raises a refusal of what *is_remembered*."""
+        new: list[Json] = []
+        for change in self.changes:
+            change.refusal = None
+            try:
+                made = change.step(self.after, self.stamp.time)
+            except ClientError as error:
+                if is_remembered:
+                    raise
+                change.refusal = error
+                continue
+            if made.after is not self.after:
+                # With another revision: nobody has seen this state, so no change was made for it.
+                self.after = replace(made.after, nonce=self.nonce)
+                stamp = replace(self.stamp, actor=change.actor, nonce=self.stamp.nonce + len(new))
+                new += stamp.events(made.facts, package=str(self.name))
+        return new
 
     def _is_done(self, found: Record) -> bool:
         try:

@@ -7,9 +7,9 @@ immutable objects with the versions and events of before (docs/decisions/0040-a-
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 
 import orjson
 
@@ -18,6 +18,7 @@ from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.parts import PartRef, parse_refs
 
+_count: Callable[[PartRef], int] = attrgetter("count")
 _PARTS = ("versionParts", "eventParts")
 _FIELDS = frozenset({"format", "generation", "nonce", "packument", "tarballs", "burnt", "chain", *_PARTS})
 
@@ -56,7 +57,7 @@ class Record:
     def version_count(self) -> int:
         """How many versions there are, in the record and in its parts."""
         own = len(self.packument["versions"]) if self.packument else 0
-        return own + sum(ref.count for ref in self.version_parts)
+        return own + sum(map(_count, self.version_parts))
 
     @property
     def tarball_bytes(self) -> int | None:
@@ -67,7 +68,7 @@ class Record:
     @property
     def event_count(self) -> int:
         """How many events the chain has, in the record and in its parts."""
-        return len(self.chain) + sum(ref.count for ref in self.event_parts)
+        return len(self.chain) + sum(map(_count, self.event_parts))
 
     @property
     def revision(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from operator import itemgetter
 
 from nproxy_mw.json_values import Json
 from nproxy_mw.npm.packuments import add_version
@@ -42,6 +43,6 @@ def _with_readme(packument: Json, publication: Publication) -> Json:
 def _with_maintainer(packument: Json, publisher: str) -> Json:
     """The packument with its publisher among the maintainers, once."""
     maintainers = packument.get("maintainers", [])
-    if any(maintainer["name"] == publisher for maintainer in maintainers):
+    if publisher in map(itemgetter("name"), maintainers):
         return packument
     return {**packument, "maintainers": [*maintainers, {"name": publisher, "email": ""}]}

@@ -7,6 +7,7 @@ Rules this module keeps:
 - a change is one compare-and-swap of the record, with the audit events of the change inside; parts of the record are
   stored before the record that names them, and removed after it no longer does;
 - a lock orders the writers of one host, so that they rarely lose; the swap decides, so that nobody overwrites;
+- the threads of this process that wait for that lock share one swap; each is told its own outcome;
 - nothing is refused because of a state that was remembered: before that, the storage itself is asked.
 """
 
@@ -15,21 +16,18 @@ from __future__ import annotations
 import base64
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple, TypeAlias
 
 from nproxy_mw import signing
 from nproxy_mw.access import Actor
-from nproxy_mw.audit.dirty import Cover
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import NotFound, NproxyError, StorageUnavailable
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.packuments import check_free
 from nproxy_mw.npm.publication import Publication
 from nproxy_mw.packages import changes
-from nproxy_mw.packages.changing import RecordedChange, RecordStep
+from nproxy_mw.packages.changing import Needs, PackageChange, RecordedChanges, RecordStep
 from nproxy_mw.packages.reading import PackageReader
 from nproxy_mw.packages.record import Record
 from nproxy_mw.packages.records import every_part, no_part
@@ -37,24 +35,14 @@ from nproxy_mw.packages.version_parts import holding
 from nproxy_mw.signing import Signer
 from nproxy_mw.storage.layout import TARBALL
 from nproxy_mw.storage.locks import Locks, ThreadLocks
-from nproxy_mw.storage.parts import PartRef
 from nproxy_mw.storage.port import Revision, Storage
 from nproxy_mw.storage.series import in_series, stage
+from nproxy_mw.storage.turns import Gather, Turns
 
 _log = logging.getLogger(__name__)
 
 LOCK_SECONDS = 15.0
 """How long a change waits for others of the same package on this host."""
-
-Needs: TypeAlias = Callable[[PartRef], bool]
-"""Tells which parts of a record a change needs."""
-
-
-class _Series(NamedTuple):
-    """The storage within a series of writes, and the mark that covers them."""
-
-    storage: Storage
-    cover: Cover
 
 
 class PackageStore(PackageReader):
@@ -80,6 +68,7 @@ class PackageStore(PackageReader):
         self.locks = locks or ThreadLocks()
         self.signers = signers
         self.changed = changed
+        self.turns: Turns[PackageChange] = Turns()
 
     def publish(self, publication: Publication, actor: Actor) -> None:
         """Stores a version: its bytes first, then the record that names them.
@@ -110,8 +99,7 @@ class PackageStore(PackageReader):
             # On the disk before the lock, in which others wait.
             with in_series(self.storage) as ordered:
                 stage(ordered, TARBALL.key(name, file), publication.tarball)
-            with self._covered_series() as series:
-                self._change(series, name, step, actor, needs=needs, ask=known is not None)
+            self._change(name, step, actor, needs=needs, ask=known is not None)
         except StorageUnavailable:
             # The swap may have been written all the same, or be written yet: a request can outlive the wait for its
             # answer. So the bytes stay, and if no record ever names them, `nproxy-mw gc` finds them.
@@ -127,24 +115,24 @@ class PackageStore(PackageReader):
             NotFound: there is no such package.
             Conflict: it was changed since *revision* was read.
         """
-        self._change_alone(name, partial(changes.unpublish, revision=revision), actor)
+        self._change(name, partial(changes.unpublish, revision=revision), actor)
 
     def unpublish_versions(self, name: Name, versions: frozenset[str], revision: str, actor: Actor) -> None:
         """Removes some versions of several, their bytes after the record. Raises as `unpublish` does."""
-        self._change_alone(name, partial(changes.unpublish_versions, versions=versions, revision=revision), actor)
+        self._change(name, partial(changes.unpublish_versions, versions=versions, revision=revision), actor)
 
     def tag(self, name: Name, tag: str, version: str, actor: Actor) -> None:
         """Points a dist-tag at a version. Raises `NotFound`, `BadRequest` (not a tag)."""
-        self._change_alone(name, partial(changes.tag, name=tag, version=version), actor, needs=holding(version))
+        self._change(name, partial(changes.tag, name=tag, version=version), actor, needs=holding(version))
 
     def untag(self, name: Name, tag: str, actor: Actor) -> None:
         """Removes a dist-tag. Raises `NotFound`, `BadRequest` (``latest`` stays)."""
-        self._change_alone(name, partial(changes.untag, name=tag), actor, needs=no_part)
+        self._change(name, partial(changes.untag, name=tag), actor, needs=no_part)
 
     def deprecate(self, name: Name, messages: Mapping[str, str], revision: str, actor: Actor) -> None:
         """Sets each version's deprecation message; an empty one removes it. Raises as `unpublish` does."""
         step = partial(changes.deprecate, messages=messages, revision=revision)
-        self._change_alone(name, step, actor, needs=holding(*messages))
+        self._change(name, step, actor, needs=holding(*messages))
 
     def sign(self, name: Name, actor: Actor) -> list[str]:
         """Signs the versions that have no signature, such as those from before there were keys; returns which.
@@ -155,43 +143,33 @@ class PackageStore(PackageReader):
         versions = self.read(name)[0]["versions"]
         unsigned = [version for version, manifest in versions.items() if not manifest["dist"].get("signatures")]
         if unsigned:
-            self._change_alone(name, partial(changes.sign, signers=self.signers()), actor)
+            self._change(name, partial(changes.sign, signers=self.signers()), actor)
         return unsigned
 
-    @contextmanager
-    def _covered_series(self) -> Iterator[_Series]:
-        """A block in which a change is stored and then shown. At its end, all of it is on the disk."""
-        with self.trail.dirty.covering() as cover, in_series(self.storage) as ordered:
-            yield _Series(ordered, cover)
-
-    def _change_alone(self, name: Name, step: RecordStep, actor: Actor, *, needs: Needs = every_part) -> None:
-        with self._covered_series() as series:
-            self._change(series, name, step, actor, needs=needs)
-
     def _change(
-        self,
-        series: _Series,
-        name: Name,
-        step: RecordStep,
-        actor: Actor,
-        *,
-        needs: Needs,
-        ask: bool = True,
+        self, name: Name, step: RecordStep, actor: Actor, *, needs: Needs = every_part, ask: bool = True
     ) -> None:
-        """Swaps the record for what *step* makes of it, then removes what it no longer names and indexes its events.
+        """Makes a change, together with those of the same package that wait for the same lock in this process.
 
-        *step* is given the record with those of its parts that *needs* accepts. Unless *ask*, the storage was asked for
-        the record a moment ago.
+        Unless *ask*, the storage was asked for the record a moment ago.
         """
-        with self.locks.hold(f"{self.org}/{name}", LOCK_SECONDS):
-            stamp = self.trail.stamp(actor)
-            change = RecordedChange(series.storage, self.records, name, step, needs, stamp, series.cover)
-            change.run(self._remembered(name) if ask else self.records.kept(name) or (None, None))
-        self._remove(change.unnamed(), series.storage)
-        if change.after is not change.before:
-            # The events are safe in the record. The index is derived from it, and completed at the next start.
-            self.trail.index(change.chain, len(change.before.chain), storage=series.storage)
-            self.changed(name, change.stored, change.revision)
+        change = PackageChange(step, needs, actor)
+        self.turns.serve(name, change, LOCK_SECONDS, partial(self._make, name, ask))
+        if change.refusal is not None:
+            raise change.refusal
+
+    def _make(self, name: Name, ask: bool, gather: Gather[PackageChange]) -> None:
+        """Swaps the record, then removes what it no longer names and indexes the events. Then all is on the disk."""
+        with self.trail.dirty.covering() as cover, in_series(self.storage) as ordered:
+            with self.locks.hold(f"{self.org}/{name}", LOCK_SECONDS):
+                changes = gather()
+                made = RecordedChanges(ordered, self.records, name, changes, self.trail.stamp(changes[0].actor), cover)
+                made.run(self._remembered(name) if ask else self.records.kept(name) or (None, None))
+            self._remove(made.unnamed(), ordered)
+            if made.after is not made.before:
+                # The events are safe in the record. The index is derived from it, and completed at the next start.
+                self.trail.index(made.chain, len(made.before.chain), storage=ordered)
+                self.changed(name, made.stored, made.revision)
 
     def _remembered(self, name: Name) -> tuple[Record | None, Revision | None]:
         """Returns the record, which may be a little old, and its revision; nothing when there is none."""

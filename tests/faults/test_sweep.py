@@ -31,7 +31,14 @@ ON_S3 = list(COMMANDS) if FULL else ["publish of a new version", "unpublish", "t
 KILLED_ON_S3 = (
     ON_S3 if FULL else ON_S3[:1]
 )  # what a kill leaves there is what an engine that is down from there on leaves
-OF_PACKAGES = ["publish of a new version", "unpublish", "unpublish of one version", "tag change", "deprecation"]
+OF_PACKAGES = [
+    "publish of a new version",
+    "two publishes in one swap",
+    "unpublish",
+    "unpublish of one version",
+    "tag change",
+    "deprecation",
+]
 KILLED = Path(__file__).parents[1] / "support" / "killed_command.py"
 KINDS = {
     "fail": {"kind": "fail"},

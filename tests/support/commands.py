@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from nproxy_mw.access import Grant
 from nproxy_mw.errors import NotFound
@@ -12,9 +13,11 @@ from nproxy_mw.orgs.organization import Organization, open_organization
 from nproxy_mw.storage.locks import ThreadLocks
 from nproxy_mw.storage.port import Storage
 from support.publications import ACTOR, publication, publish
+from support.together import together
 
 BASE, NEW = parse_name("@acme/base"), parse_name("@acme/new")
 TWO = publication("@acme/base", "2.0.0")  # built once: a command that is repeated brings the same bytes
+THREE = publication("@acme/base", "3.0.0")
 FIRST = publication("@acme/new", "1.0.0")
 
 
@@ -69,6 +72,14 @@ def revoke(organization: Organization) -> None:
     organization.tokens.revoke(ids[0], actor=ACTOR)
 
 
+def publish_together(organization: Organization) -> None:
+    """Two publishers of one package whose versions are stored in one swap."""
+    packages = organization.packages
+    told = together(packages, *(partial(packages.publish, one, ACTOR) for one in (TWO, THREE)))
+    for error in filter(None, told):
+        raise error
+
+
 def has_token(name: str) -> Callable[[Organization], object]:
     return lambda it: any(token.name == name for token in it.tokens.list())
 
@@ -79,6 +90,7 @@ COMMANDS = {
     ),
     "publish of a new package": Command(lambda it: it.packages.publish(FIRST, ACTOR), lambda it: versions(it, NEW)),
     "publish of a new version": Command(lambda it: it.packages.publish(TWO, ACTOR), versions),
+    "two publishes in one swap": Command(publish_together, versions),
     "unpublish": Command(lambda it: it.packages.unpublish(BASE, revision(it), ACTOR), versions),
     "unpublish of one version": Command(
         lambda it: it.packages.unpublish_versions(BASE, frozenset({"1.0.0"}) & versions(it), revision(it), ACTOR),
