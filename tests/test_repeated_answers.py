@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.registry import ACTOR, publish
@@ -23,6 +24,7 @@ from nproxy_mw.middleware.repeat import COMPARED
 from nproxy_mw.npm.names import parse_name
 from nproxy_mw.orgs.tokens import LAST_USE
 from nproxy_mw.restrictions import Restrictions, parse_addresses
+from nproxy_mw.storage import FsspecStorage
 from nproxy_mw.upstream import cache
 from nproxy_mw.upstream.cache_contents import clear
 from nproxy_mw.upstream.observations import taken_away
@@ -31,6 +33,14 @@ from nproxy_mw.upstream.observations import taken_away
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[World]:
     with world(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """The registry in a folder; and where each question costs a request, as on S3."""
+    memory = MemoryFileSystem(global_store=False, skip_instance_cache=True)
+    with world(tmp_path, bucket=FsspecStorage(memory) if request.param == "bucket" else None) as made:
         yield made
 
 
@@ -46,8 +56,9 @@ def same_as_without_memory(
 
 
 @pytest.mark.parametrize(("path", "headers"), ANSWERS)
-def test_answer_is_repeated(registry: World, path: str, headers: dict[str, str]) -> None:
+def test_answer_is_repeated(anywhere: World, path: str, headers: dict[str, str]) -> None:
     """It is the same as that of a process without memory, in each byte and header."""
+    registry = anywhere
     registry.warm(registry.client(), path, headers)
     same_as_without_memory(registry, path, headers)
     etag = registry.client().get(path, **headers).headers["etag"]
@@ -90,8 +101,9 @@ def unpublish(registry: World) -> None:
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_change_is_seen_at_once(registry: World, change: str) -> None:
+def test_change_is_seen_at_once(anywhere: World, change: str) -> None:
     """The next request is answered by what holds now: nothing is repeated that rests on what was changed."""
+    registry = anywhere
     concerned, carry_out = CHANGES[change]
     for path, headers in ANSWERS:
         registry.warm(registry.client(), path, headers)

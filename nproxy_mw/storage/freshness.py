@@ -81,8 +81,7 @@ class FreshnessCache:
 
     def read_if_changed(self, key: str, revision: Revision) -> Stored | None:
         question = self._question(key)
-        last = self._confirmed.kept.get(key)
-        if last is not None and last.revision == revision and self._holds(last.question, question):
+        if self._is_confirmed(key, revision, question):
             return None
         if self.generations is not None:
             self.generations.reopen()
@@ -139,8 +138,15 @@ class FreshnessCache:
         generation = b"" if self.generations is None else self.generations.of(key)
         return _Question(self._monotonic(), self._confirmed.writes, generation)
 
-    def _holds(self, last: _Question, now: _Question) -> bool:
-        return now.asked - last.asked < self.seconds and now.generation == last.generation
+    def confirms(self, key: str, revision: Revision) -> bool:
+        """Whether *key* was at *revision* so lately that nobody needs to be asked. Raises nothing."""
+        return self._is_confirmed(key, revision, self._question(key))
+
+    def _is_confirmed(self, key: str, revision: Revision, now: _Question) -> bool:
+        last = self._confirmed.kept.get(key)
+        if last is None or last.revision != revision:
+            return False
+        return now.asked - last.question.asked < self.seconds and now.generation == last.question.generation
 
     def _confirm(self, key: str, revision: Revision, question: _Question) -> None:
         """Notes an answer, unless a write of ours has ended since the question: the answer may be older than that."""

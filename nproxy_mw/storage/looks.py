@@ -1,4 +1,4 @@
-"""Looks: is an object still at the revision that is known of it? Asked of a file, without anything around the question.
+"""Looks: is an object still at the revision that is known of it? Asked without anything around the question.
 
 Each request looks several times, and the look itself, one `stat`, is a small part of what `Storage.read_if_changed`
 costs. A look that answers no says nothing else: the storage is asked then, and says why.
@@ -15,6 +15,7 @@ from functools import partial
 from time import monotonic
 
 from nproxy_mw.grounds import Look
+from nproxy_mw.storage.freshness import FreshnessCache
 from nproxy_mw.storage.generations import SIZE, offset_of
 from nproxy_mw.storage.local import LocalStorage
 from nproxy_mw.storage.mapped_generations import MappedGenerations
@@ -23,9 +24,14 @@ from nproxy_mw.storage.prefixed import Prefixed
 
 
 def look_at(storage: Storage, key: str, revision: Revision) -> Look | None:
-    """Returns the look at *key* of *storage*, known at *revision*; None where the storage itself must be asked."""
+    """Returns the look at *key* of *storage*, known at *revision*; None where the storage itself must be asked.
+
+    Where each question costs a request, a look says whether the answer to the last one may still be relied on.
+    """
     if isinstance(storage, Prefixed):
         return look_at(storage.storage, storage.outer(key), revision)
+    if isinstance(storage, FreshnessCache):
+        return partial(storage.confirms, key, revision) if storage.seconds else None
     if not isinstance(storage, LocalStorage) or type(storage).read_if_changed is not LocalStorage.read_if_changed:
         return None
     try:

@@ -12,6 +12,7 @@ from support.clocks import Clock
 from nproxy_mw.errors import Missing, StorageUnavailable
 from nproxy_mw.storage import FsspecStorage, freshness
 from nproxy_mw.storage.freshness import FreshnessCache, strict
+from nproxy_mw.storage.looks import look_at
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.prefixed import Prefixed
 from nproxy_mw.testing import StorageContract
@@ -63,6 +64,32 @@ def test_confirmed_revision_is_not_asked_for(
     clock.now += 0.9
     assert storage.read_if_changed("a", revision) is None
     assert counted.operations == 2
+
+
+def test_look_relies_on_what_was_confirmed(storage: FreshnessCache, counted: Faulty, clock: Clock) -> None:
+    """It asks nobody, and says no when the time is over, or after a change through this storage."""
+    Prefixed(storage, "part").create("a", b"1")
+    revision = storage.read("part/a").revision
+    look = look_at(Prefixed(storage, "part"), "a", revision)
+    assert look is not None
+    asked = counted.operations
+    clock.now += 0.9
+    assert look()
+    clock.now += 0.1
+    assert not look()
+    assert counted.operations == asked
+    assert storage.read_if_changed("part/a", revision) is None
+    assert look()
+    storage.replace("part/a", b"2", revision)
+    assert not look()
+    storage.read("part/a")
+    assert not look()
+
+
+def test_no_look_without_freshness(storage: FreshnessCache) -> None:
+    """Where each question is asked, nothing is relied on."""
+    revision = storage.create("a", b"1")
+    assert look_at(storage.strict(), "a", revision) is None
 
 
 def test_change_by_others_is_seen_in_time(storage: FreshnessCache, back: FsspecStorage, clock: Clock) -> None:

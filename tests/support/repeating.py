@@ -16,7 +16,10 @@ from nproxy_mw.middleware.repeat import AnswerMemory, Repeat
 from nproxy_mw.orgs.organization import Organization, open_organization
 from nproxy_mw.stack import front_page, layers, stack
 from nproxy_mw.storage import open_storage
+from nproxy_mw.storage.freshness import FreshnessCache
+from nproxy_mw.storage.generations import Generations
 from nproxy_mw.storage.locks import ThreadLocks
+from nproxy_mw.storage.port import Storage
 from nproxy_mw.testing.upstream import RecordingUpstream
 from nproxy_mw.times import utc_now
 from nproxy_mw.upstream.cache import open_cache
@@ -44,8 +47,7 @@ class Process:
     """One process: *app* with the objects that it is made of. *requests* counts those that no answer was kept for."""
 
     def __init__(self, world: World, *, repeats: bool) -> None:
-        storage = open_storage(str(world.folder / "store"))
-        self.organization: Organization = open_organization(storage, ThreadLocks(), clock=world.clock)
+        self.organization: Organization = open_organization(world.storage(), ThreadLocks(), clock=world.clock)
         cache = open_cache(str(world.folder / "cache"), world.upstream.url, ttl=world.ttl)
         transport = Urllib3Transport(world.upstream.url)
         self.gateway: Gateway = open_gateway(transport, cache=cache, intelligence=world.intelligence)
@@ -71,9 +73,16 @@ class World:
     """The registry: an upstream with ``left-pad``, an internal ``@acme/utils``, and a clock that is set by hand."""
 
     def __init__(
-        self, folder: Path, upstream: RecordingUpstream, *, ttl: float = 300.0, intelligence: Intelligence | None = None
+        self,
+        folder: Path,
+        upstream: RecordingUpstream,
+        *,
+        ttl: float = 300.0,
+        intelligence: Intelligence | None = None,
+        bucket: Storage | None = None,
     ) -> None:
         self.folder = folder
+        self.bucket = bucket
         self.upstream = upstream
         self.ttl = ttl
         self.intelligence = intelligence
@@ -85,6 +94,12 @@ class World:
         self.token, self.record = self.organization.tokens.create("ann", ["proxy", "publish"], actor=ACTOR)
         for version in ("1.0.0", "1.1.0"):
             publish(Client(self.plain.app, self.token), version=version)
+
+    def storage(self) -> Storage:
+        """Returns what a process opens: a folder, or *bucket*, of which processes of one host tell each other."""
+        if self.bucket is None:
+            return open_storage(str(self.folder / "store"))
+        return FreshnessCache(self.bucket, 3600.0, generations=Generations(self.folder / "generations"))
 
     def clock(self) -> datetime:
         """What the processes take for the present."""
