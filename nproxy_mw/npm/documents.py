@@ -17,8 +17,9 @@ from msgspec import Raw
 from nproxy_mw.lazy import lazy
 from nproxy_mw.npm.facts import History
 from nproxy_mw.npm.history import read_history
+from nproxy_mw.npm.quick_history import quick_history
 from nproxy_mw.npm.quick_splits import manifest_of, packument_of
-from nproxy_mw.npm.slices import Members, Packument, outline, split
+from nproxy_mw.npm.slices import Members, Packument, members_in, readable, split
 
 LARGE = 4 * 2**20  # bytes
 
@@ -70,11 +71,11 @@ class Document:
 
         What is built of a large one for that is dropped again. Raises as `packument`.
         """
-        if "packument" in self.__dict__:  # somebody reads it already
+        if self.__dict__.keys() & {"packument", "history"}:  # somebody reads it already
             return
         with self.alone():
             document = Document(self.raw, "", name=self.name) if len(self.raw) > LARGE else self
-            _ = document.packument if self.name else document.members
+            _ = document.history if self.name else document.members
 
     def at(self, revision: str, packument: Packument | None = None) -> Document:
         """Returns this document at another *revision*, and with another *packument* when one is given.
@@ -90,15 +91,22 @@ class Document:
             last_modified=self.last_modified,
         )
         other.is_as_sent = self.is_as_sent and packument is None
+        if "text" in self.__dict__:
+            other.__dict__["text"] = self.text  # where a lazy property keeps its value
         known = packument or self.__dict__.get("packument")
         if known is not None and (known is packument or known.is_light):
-            other.__dict__["packument"] = known  # where a lazy property keeps its value
+            other.__dict__["packument"] = known
         return other
+
+    @lazy
+    def text(self) -> bytes:
+        """The JSON in *raw*. Raises as `nproxy_mw.npm.slices.readable`."""
+        return readable(self.raw)
 
     @lazy
     def members(self) -> dict[str, Raw]:
         """The members of the object. Raises as `nproxy_mw.npm.slices.outline`."""
-        return outline(self.raw)
+        return members_in(self.text)
 
     @lazy
     def packument(self) -> Packument:
@@ -115,7 +123,8 @@ class Document:
     @lazy
     def history(self) -> History:
         """The releases as the packument describes them. Raises as `packument`."""
-        return read_history(self.packument)
+        quick = None if "packument" in self.__dict__ else quick_history(self.text, self.name)
+        return quick or read_history(self.packument)
 
 
 @dataclass(frozen=True, slots=True)

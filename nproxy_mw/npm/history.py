@@ -36,7 +36,9 @@ _FALSY = (b"null", b"false", b'""', b"0")  # what JavaScript takes for false
 T = TypeVar("T")
 
 
-class _Dist(msgspec.Struct, gc=False):
+class Dist(msgspec.Struct, gc=False):
+    """What facts are read of a manifest's ``dist``."""
+
     integrity: str | None = None
     unpackedSize: int | None = None  # noqa: N815 - npm's names
     fileCount: int | None = None  # noqa: N815
@@ -48,6 +50,18 @@ class _LooseDist(msgspec.Struct, gc=False):
     unpackedSize: Raw = ABSENT  # noqa: N815
     fileCount: Raw = ABSENT  # noqa: N815
     attestations: Raw = ABSENT
+
+
+class Described(msgspec.Struct, gc=False):
+    """The members of a manifest that facts are read from; the others are passed over."""
+
+    dist: Dist
+    dependencies: Raw = ABSENT
+    optionalDependencies: Raw = ABSENT  # noqa: N815
+    scripts: Raw = ABSENT
+    gypfile: Raw = ABSENT
+    deprecated: Raw = ABSENT
+    publisher: Raw = msgspec.field(default=ABSENT, name="_npmUser")
 
 
 class _User(msgspec.Struct, gc=False):
@@ -68,7 +82,7 @@ class _Person(msgspec.Struct, frozen=True, gc=False):
     is_trusted: bool = False
 
 
-_DIST, _LOOSE_DIST = msgspec.json.Decoder(_Dist), msgspec.json.Decoder(_LooseDist)
+_DIST, _LOOSE_DIST = msgspec.json.Decoder(Dist), msgspec.json.Decoder(_LooseDist)
 _USER, _ATTESTATIONS = msgspec.json.Decoder(_User), msgspec.json.Decoder(_Attestations)
 _STRINGS = msgspec.json.Decoder(dict[str, str])
 _NOTHING: Mapping[str, str] = {}
@@ -77,20 +91,18 @@ _NO_DIST, _NO_USER, _NO_ATTESTATIONS, _NOBODY = _LooseDist(), _User(), _Attestat
 
 def read_history(packument: Packument) -> History:
     """Returns the releases of a package as *packument* describes them."""
+    return history_of(packument, {version: _described(one) for version, one in packument.versions.items()})
+
+
+def history_of(packument: Packument, versions: Mapping[str, Described]) -> History:
+    """Returns the releases that *versions* are, and what *packument* says above its versions."""
     times = _times(packument.members.get("time"))
     dated = [time for key, time in times.items() if time and key not in _NOT_VERSIONS]
-    versions = packument.versions
-    dists = [_dist(manifest["dist"]) for manifest in versions.values()]
-    tells = any("_npmUser" in manifest for manifest in versions.values()) or any(
-        dist.attestations is not ABSENT for dist in dists
-    )
+    tells = any(one.publisher is not ABSENT or one.dist.attestations is not ABSENT for one in versions.values())
     read = _Reading(tells=tells)
     return History(
         name=packument.name,
-        releases=tuple(
-            read.release(version, manifest, dist, times.get(version))
-            for (version, manifest), dist in zip(versions.items(), dists, strict=True)
-        ),
+        releases=tuple(read.release(version, one, times.get(version)) for version, one in versions.items()),
         tags=packument.tags,
         created=times.get("created") or min(dated, default=None),
         modified=times.get("modified"),
@@ -107,44 +119,39 @@ class _Reading:
 
     def __init__(self, *, tells: bool) -> None:
         self._tells = tells
-        self._strings = _once(_read_strings, _NOTHING)
-        self._scripts = _once(_read_scripts, _NOTHING)
-        self._publisher = _once(_read_publisher, _NOBODY)
+        self._strings = _Once(_read_strings, _NOTHING)
+        self._scripts = _Once(_read_scripts, _NOTHING)
+        self._publisher = _Once(_read_publisher, _NOBODY)
 
-    def release(self, version: str, manifest: Members, dist: _Dist, published: datetime | None) -> Release:
-        """Returns the release that *manifest* describes."""
-        get = manifest.get
-        publisher = self._publisher(get("_npmUser"))
+    def release(self, version: str, one: Described, published: datetime | None) -> Release:
+        """Returns the release that *one* describes."""
+        dist, publisher = one.dist, self._publisher[bytes(one.publisher)]
         return Release(
             version=version,
             published=published,
-            dependencies=self._strings(get("dependencies")),
-            optional_dependencies=self._strings(get("optionalDependencies")),
-            scripts=self._scripts(get("scripts")),
-            gypfile=_is_true(get("gypfile", ABSENT)),
+            dependencies=self._strings[bytes(one.dependencies)],
+            optional_dependencies=self._strings[bytes(one.optionalDependencies)],
+            scripts=self._scripts[bytes(one.scripts)],
+            gypfile=one.gypfile is not ABSENT and _is_true(one.gypfile),
             publisher=publisher.name,
             evidence=_evidence(dist, publisher) if self._tells else None,
             integrity=dist.integrity,
             unpacked_size=dist.unpackedSize,
             file_count=dist.fileCount,
-            deprecated=_is_true(get("deprecated", ABSENT)),
+            deprecated=one.deprecated is not ABSENT and _is_true(one.deprecated),
         )
 
 
-def _once(read: Callable[[Raw], T], none: T) -> Callable[[Raw | None], T]:
-    """Returns *read*, which reads each text once, and returns *none* where there is none."""
-    known: dict[bytes, T] = {}
+class _Once(dict[bytes, T]):
+    """What *read* makes of each text, and *none* of the empty one, which stands for a member that is absent."""
 
-    def once(raw: Raw | None) -> T:
-        if raw is None:
-            return none
-        text = bytes(raw)
-        found = known.get(text)
-        if found is None:
-            found = known[text] = read(raw)
+    def __init__(self, read: Callable[[Raw], T], none: T) -> None:
+        super().__init__({b"": none})
+        self._read = read
+
+    def __missing__(self, text: bytes) -> T:
+        self[text] = found = self._read(Raw(text))
         return found
-
-    return once
 
 
 def _times(raw: Raw | None) -> dict[str, datetime | None]:
@@ -155,13 +162,26 @@ def _times(raw: Raw | None) -> dict[str, datetime | None]:
     return {key: time_in(text) for key, text in texts.items()}
 
 
-def _dist(raw: Raw) -> _Dist:
+def _described(manifest: Members) -> Described:
+    get = manifest.get
+    return Described(
+        _dist(manifest["dist"]),
+        get("dependencies", ABSENT),
+        get("optionalDependencies", ABSENT),
+        get("scripts", ABSENT),
+        get("gypfile", ABSENT),
+        get("deprecated", ABSENT),
+        get("_npmUser", ABSENT),
+    )
+
+
+def _dist(raw: Raw) -> Dist:
     try:
         return _DIST.decode(raw)
     except UNREADABLE:
         loose = fields_of(_LOOSE_DIST, raw, _NO_DIST)
         sizes = as_count(loose.unpackedSize), as_count(loose.fileCount)
-        return _Dist(as_text(loose.integrity), *sizes, loose.attestations)
+        return Dist(as_text(loose.integrity), *sizes, loose.attestations)
 
 
 def _read_scripts(raw: Raw) -> Mapping[str, str]:
@@ -174,7 +194,7 @@ def _read_publisher(raw: Raw) -> _Person:
     return _Person(as_text(user.name), _is_true(user.approver), _is_true(user.trustedPublisher))
 
 
-def _evidence(dist: _Dist, publisher: _Person) -> int:
+def _evidence(dist: Dist, publisher: _Person) -> int:
     # The ranks of pnpm's trust policy (pnpm 11, resolving/npm-resolver).
     if publisher.is_staged:
         return STAGED

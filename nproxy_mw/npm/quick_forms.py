@@ -15,27 +15,28 @@ from msgspec import UNSET, Raw, UnsetType
 from nproxy_mw.npm.documents import Document
 from nproxy_mw.npm.forms import ABBREVIATED, SLIM, TRUE, Form, Places, joined_form, run_at_install, written
 from nproxy_mw.npm.scripts import NO_SCRIPTS, Scripts
-from nproxy_mw.npm.slices import ABSENT, UNREADABLE, as_raw, is_nameable, joined
+from nproxy_mw.npm.slices import ABSENT
+from nproxy_mw.npm.typed_packuments import Whole, read_by_type
 
 
 class _Manifest(msgspec.Struct, omit_defaults=True, gc=False):
     """What is looked at of a manifest. Its subclasses have the other members of a form."""
 
     dist: dict[str, Raw]
-    name: Raw
-    version: Raw
+    name: str
+    version: str
     scripts: Scripts | UnsetType = UNSET
     hasInstallScript: Raw = ABSENT  # noqa: N815 - npm's name
 
 
-def _decoder(members: Sequence[str]) -> msgspec.json.Decoder[dict[str, _Manifest]]:
+def _decoder(members: Sequence[str]) -> msgspec.json.Decoder[Whole[_Manifest]]:
     names = {f"member{index}": name for index, name in enumerate(members) if name not in _Manifest.__struct_fields__}
     fields = [(attribute, Raw, ABSENT) for attribute in names]
     manifest = msgspec.defstruct("Manifest", fields, bases=(_Manifest,), rename=names, omit_defaults=True, gc=False)
-    return msgspec.json.Decoder(dict[str, manifest])  # type: ignore[valid-type]
+    return msgspec.json.Decoder(Whole[manifest])  # type: ignore[valid-type]
 
 
-_VERSIONS = {Form.ABBREVIATED: _decoder(ABBREVIATED), Form.SLIM: _decoder(SLIM)}
+_DECODERS = {Form.ABBREVIATED: _decoder(ABBREVIATED), Form.SLIM: _decoder(SLIM)}
 
 
 def written_document(document: Document, form: Form, base_url: str) -> bytes:
@@ -43,22 +44,18 @@ def written_document(document: Document, form: Form, base_url: str) -> bytes:
 
     Raises as `Document.packument`.
     """
-    quick = _quickly(document, form, base_url) if form in _VERSIONS and document.is_as_sent else None
+    quick = _quickly(document, form, base_url) if form in _DECODERS and document.is_as_sent else None
     return quick or written(document.packument, form, base_url)
 
 
 def _quickly(document: Document, form: Form, base_url: str) -> bytes | None:
-    """The JSON of *document* in *form*; None for one with versions that have to be looked at more closely."""
-    members = dict(document.members)
-    try:
-        versions = _VERSIONS[form].decode(members.pop("versions", ABSENT))
-    except (*UNREADABLE, msgspec.DecodeError):
+    """The JSON of *document* in *form*; None for one that has to be looked at more closely."""
+    found = read_by_type(_DECODERS[form], document.text, document.name)
+    if found is None:
         return None
-    packument = joined(members, {}, document.name)
-    name, place, choose = as_raw(document.name), Places(document.name, base_url), _CHOOSE[form]
+    packument, versions = found
+    place, choose = Places(document.name, base_url), _CHOOSE[form]
     for version, manifest in versions.items():
-        if not is_nameable(version) or manifest.name != name or manifest.version != Raw(b'"%b"' % version.encode()):
-            return None
         place.dist(version, manifest.dist)
         choose(manifest)
     tags = {tag: version for tag, version in packument.tags.items() if version in versions}

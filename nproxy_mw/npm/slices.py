@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
@@ -55,6 +55,7 @@ _SURROGATES = re.compile(
 _HALF = 6  # bytes of one \uXXXX
 # What a segment of an npm URL holds, see `nproxy_mw.npm.routes`.
 _NAMEABLE = re.compile(r"[A-Za-z0-9@_~!$&'()*+,:=-][A-Za-z0-9@._~!$&'()*+,:=-]{0,255}", re.ASCII)
+_NAMEABLE_LINES = re.compile(f"(?:{_NAMEABLE.pattern}\n)*+", re.ASCII)
 MEMBERS = msgspec.json.Decoder(dict[str, Raw])
 VERSIONS = msgspec.json.Decoder(dict[str, dict[str, Raw]])
 _ITEMS = msgspec.json.Decoder(list[Raw])
@@ -209,6 +210,12 @@ def fields_of(decoder: msgspec.json.Decoder[T], raw: Raw | None, none: T) -> T:
 def is_nameable(version: str) -> bool:
     """Returns whether *version* can be asked for: strict semver or not, it can be part of a URL."""
     return bool(_NAMEABLE.fullmatch(version)) and version != _PROTO
+
+
+def are_nameable(versions: Collection[str]) -> bool:
+    """Returns whether `is_nameable` is true of all *versions*: one look for thousands."""
+    lines = "".join(f"{version}\n" for version in versions)
+    return bool(_NAMEABLE_LINES.fullmatch(lines)) and lines.count("\n") == len(versions) and _PROTO not in versions
 
 
 def checked(manifest: dict[str, Raw], name: Raw, version: str) -> Members:

@@ -61,7 +61,7 @@ class Watched:
             self._seen(str(name), None)
         else:
             with document.alone():
-                versions = tuple(document.packument.versions)
+                versions = tuple(release.version for release in document.history.releases)
             self._seen(str(name), versions)
         return document
 
