@@ -7,7 +7,7 @@ Texts of this form sort as their moments do. A duration is a whole number and a 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
@@ -52,6 +52,17 @@ def time_in(value: Any) -> datetime | None:
         return parse_time(value)
     except (TypeError, ValueError):
         return None
+
+
+def times_in(texts: Mapping[str, str]) -> dict[str, datetime | None]:
+    """Returns `time_in` of each text: of thousands, most of which are as npm writes them."""
+    try:
+        found = {key: datetime.fromisoformat(text) for key, text in texts.items()}
+    except ValueError:
+        return {key: time_in(text) for key, text in texts.items()}
+    if all(moment.tzinfo is UTC and 1 < moment.year < 9999 for moment in found.values()):
+        return {**found}
+    return {key: time_in(text) for key, text in texts.items()}
 
 
 def timestamp_or_none(moment: datetime | None) -> str | None:

@@ -58,7 +58,8 @@ def signs(history: History, now: datetime, popular: Iterable[str] = ()) -> dict[
 def next_change(history: History, now: datetime) -> datetime | None:
     """Returns the next moment after *now* at which time alone may change the score, or None."""
     created = _created(history)
-    young = [one.published for one in history.releases if one.published and one.published > now - _MONTH]
+    month_ago = now - _MONTH
+    young = [one.published for one in history.releases if one.published and one.published > month_ago]
     edges = [one + _MONTH for one in young if one < now]
     edges += [created + age for age in (_MONTH, _QUARTER) if created and now - _QUARTER < created < now]
     return min((edge for edge in edges if edge > now), default=None)
@@ -76,7 +77,8 @@ def _newness(history: History, now: datetime) -> float:
 
 
 def _burst(times: list[datetime], now: datetime) -> bool:
-    young = sorted(time for time in times if time > now - _MONTH)
+    month_ago = now - _MONTH
+    young = sorted(time for time in times if time > month_ago)
     return any(late - early <= _HOUR for early, late in zip(young, young[4:], strict=False))
 
 

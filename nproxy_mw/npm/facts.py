@@ -16,7 +16,7 @@ from operator import itemgetter
 import msgspec
 
 from nproxy_mw.lazy import lazy
-from nproxy_mw.npm.versions import Precedence, Version, parse_loose
+from nproxy_mw.npm.versions import SortKey, Version, parse_loose
 
 NO_EVIDENCE, PROVENANCE, TRUSTED_PUBLISHER, STAGED = 0, 1, 2, 3
 """How well a release says who built it: not at all; by a provenance attestation; by one of a trusted publisher; by a
@@ -57,12 +57,14 @@ class Release(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @property
     def major(self) -> int | None:
         """The first number of the version; None for a text that is no version even loosely."""
-        return self.number.release[0] if self.number else None
+        number = self.number
+        return number.release[0] if number is not None else None
 
     @property
     def is_stable(self) -> bool:
         """Whether it is a version, and no prerelease."""
-        return self.number is not None and self.number.is_stable
+        number = self.number
+        return number is not None and not number.prerelease
 
     @lazy
     def install_scripts(self) -> Mapping[str, str]:
@@ -96,6 +98,11 @@ class History:
         return tuple(sorted(self.releases, key=_precedence))
 
     @lazy
+    def _precedences(self) -> tuple[SortKey, ...]:
+        """Of each release of `by_number`: looking at them together spares thousands of questions to each release."""
+        return tuple(map(_precedence, self.by_number))
+
+    @lazy
     def has_import_times(self) -> bool:
         """Whether the times are those at which a mirror imported the versions, and say nothing of their order.
 
@@ -104,14 +111,16 @@ class History:
         """
         last: dict[int | None, datetime] = {}
         neighbors = reversed_ = 0
-        for release in self.by_number:
-            if release.published is None:
+        for release, precedence in zip(self.by_number, self._precedences, strict=True):
+            time = release.published
+            if time is None:
                 continue
-            before = last.get(release.major)
+            major = precedence[0][0] if precedence else None
+            before = last.get(major)
             if before is not None:
                 neighbors += 1
-                reversed_ += before > release.published
-            last[release.major] = release.published
+                reversed_ += before > time
+            last[major] = time
         return reversed_ * 5 > neighbors
 
     @lazy
@@ -127,7 +136,8 @@ class History:
         """
         if self.has_import_times:
             return self.by_number
-        times = accumulate((release.published for release in self.by_number), _filled, initial=_BEFORE_ALL)
+        given = [release.published for release in self.by_number]
+        times = accumulate(given, _filled, initial=_BEFORE_ALL) if None in given else (_BEFORE_ALL, *given)
         pairs = zip(islice(times, 1, None), self.by_number, strict=True)
         return tuple(release for _, release in sorted(pairs, key=itemgetter(0)))
 
@@ -139,12 +149,13 @@ class History:
         """
         highest: Release | None = None
         last: Release | None = None
+        before: SortKey = ()
         found: dict[str, Release | None] = {}
-        for release in self.by_number:
-            if last is not None and last.is_stable and _precedence(last) != _precedence(release):
+        for release, precedence in zip(self.by_number, self._precedences, strict=True):
+            if before and before[1] and before != precedence:  # it was stable
                 highest = last
             found[release.version] = highest
-            last = release
+            last, before = release, precedence
         return found
 
 
@@ -152,5 +163,6 @@ def _filled(last: datetime, time: datetime | None) -> datetime:
     return time or last
 
 
-def _precedence(release: Release) -> Precedence | tuple[()]:
-    return release.number.precedence if release.number else ()
+def _precedence(release: Release) -> SortKey:
+    number = release.number
+    return number.precedence if number is not None else ()

@@ -6,14 +6,14 @@ value whose type differs from npm's documentation counts as absent and does not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TypeVar
 
 import msgspec
 from msgspec import Raw
 
 from nproxy_mw.npm.facts import INSTALL_SCRIPTS, NO_EVIDENCE, PROVENANCE, STAGED, TRUSTED_PUBLISHER, History, Release
+from nproxy_mw.npm.once import Once
 from nproxy_mw.npm.scripts import scripts_in
 from nproxy_mw.npm.slices import (
     ABSENT,
@@ -27,13 +27,11 @@ from nproxy_mw.npm.slices import (
     list_of,
     members_of,
 )
-from nproxy_mw.times import time_in
+from nproxy_mw.times import times_in
 
 _KEPT_SCRIPTS = (*INSTALL_SCRIPTS, "prepare")
 _NOT_VERSIONS = frozenset({"created", "modified", "unpublished"})
 _FALSY = (b"null", b"false", b'""', b"0")  # what JavaScript takes for false
-
-T = TypeVar("T")
 
 
 class Dist(msgspec.Struct, gc=False):
@@ -119,9 +117,9 @@ class _Reading:
 
     def __init__(self, *, tells: bool) -> None:
         self._tells = tells
-        self._strings = _Once(_read_strings, _NOTHING)
-        self._scripts = _Once(_read_scripts, _NOTHING)
-        self._publisher = _Once(_read_publisher, _NOBODY)
+        self._strings = Once(_read_strings, _NOTHING)
+        self._scripts = Once(_read_scripts, _NOTHING)
+        self._publisher = Once(_read_publisher, _NOBODY)
 
     def release(self, version: str, one: Described, published: datetime | None) -> Release:
         """Returns the release that *one* describes."""
@@ -142,24 +140,12 @@ class _Reading:
         )
 
 
-class _Once(dict[bytes, T]):
-    """What *read* makes of each text, and *none* of the empty one, which stands for a member that is absent."""
-
-    def __init__(self, read: Callable[[Raw], T], none: T) -> None:
-        super().__init__({b"": none})
-        self._read = read
-
-    def __missing__(self, text: bytes) -> T:
-        self[text] = found = self._read(Raw(text))
-        return found
-
-
 def _times(raw: Raw | None) -> dict[str, datetime | None]:
     try:
         texts = {} if raw is None else _STRINGS.decode(raw)
     except UNREADABLE:
         return {key: as_time(value) for key, value in members_of(raw).items()}
-    return {key: time_in(text) for key, text in texts.items()}
+    return times_in(texts)
 
 
 def _described(manifest: Members) -> Described:

@@ -8,15 +8,17 @@ read this way are split, as `nproxy_mw.npm.forms` does; both say the same of the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import Raw
 
 from nproxy_mw.npm.documents import Document
 from nproxy_mw.npm.forms import ABBREVIATED, SLIM, TRUE, Form, Places, joined_form, run_at_install, written
-from nproxy_mw.npm.scripts import NO_SCRIPTS, Scripts
+from nproxy_mw.npm.once import Once
+from nproxy_mw.npm.scripts import NO_SCRIPTS, scripts_in
 from nproxy_mw.npm.slices import ABSENT
-from nproxy_mw.npm.typed_packuments import Whole, read_by_type
+from nproxy_mw.npm.typed_packuments import TypedPackument, read_by_type
 
 
 class _Manifest(msgspec.Struct, omit_defaults=True, gc=False):
@@ -25,15 +27,15 @@ class _Manifest(msgspec.Struct, omit_defaults=True, gc=False):
     dist: dict[str, Raw]
     name: str
     version: str
-    scripts: Scripts | UnsetType = UNSET
+    scripts: Raw = ABSENT
     hasInstallScript: Raw = ABSENT  # noqa: N815 - npm's name
 
 
-def _decoder(members: Sequence[str]) -> msgspec.json.Decoder[Whole[_Manifest]]:
+def _decoder(members: Sequence[str]) -> msgspec.json.Decoder[TypedPackument[_Manifest]]:
     names = {f"member{index}": name for index, name in enumerate(members) if name not in _Manifest.__struct_fields__}
     fields = [(attribute, Raw, ABSENT) for attribute in names]
     manifest = msgspec.defstruct("Manifest", fields, bases=(_Manifest,), rename=names, omit_defaults=True, gc=False)
-    return msgspec.json.Decoder(Whole[manifest])  # type: ignore[valid-type]
+    return msgspec.json.Decoder(TypedPackument[manifest])  # type: ignore[valid-type]
 
 
 _DECODERS = {Form.ABBREVIATED: _decoder(ABBREVIATED), Form.SLIM: _decoder(SLIM)}
@@ -54,23 +56,38 @@ def _quickly(document: Document, form: Form, base_url: str) -> bytes | None:
     if found is None:
         return None
     packument, versions = found
-    place, choose = Places(document.name, base_url), _CHOOSE[form]
+    place, finish = Places(document.name, base_url), _FINISH[form]()
     for version, manifest in versions.items():
         place.dist(version, manifest.dist)
-        choose(manifest)
+        finish(manifest)
     tags = {tag: version for tag, version in packument.tags.items() if version in versions}
     return joined_form(form, packument.members, tags, versions)
 
 
-def _abbreviated(manifest: _Manifest) -> None:
-    if manifest.scripts is not UNSET and run_at_install(manifest.scripts):
-        manifest.hasInstallScript = TRUE
-    manifest.scripts = UNSET
+def _abbreviated() -> _Finish:
+    runs = Once(lambda raw: run_at_install(scripts_in(raw)), False)
+
+    def finish(manifest: _Manifest) -> None:
+        if runs[bytes(manifest.scripts)]:
+            manifest.hasInstallScript = TRUE
+        manifest.scripts = ABSENT
+
+    return finish
 
 
-def _slim(manifest: _Manifest) -> None:
-    if manifest.scripts == NO_SCRIPTS:
-        manifest.scripts = UNSET
+def _slim() -> _Finish:
+    short = Once(_short, ABSENT)
+
+    def finish(manifest: _Manifest) -> None:
+        manifest.scripts = short[bytes(manifest.scripts)]
+
+    return finish
 
 
-_CHOOSE: Mapping[Form, Callable[[_Manifest], None]] = {Form.ABBREVIATED: _abbreviated, Form.SLIM: _slim}
+def _short(raw: Raw) -> Raw:
+    scripts = scripts_in(raw)
+    return ABSENT if scripts == NO_SCRIPTS else Raw(msgspec.json.encode(scripts))
+
+
+_Finish: TypeAlias = Callable[[_Manifest], None]
+_FINISH: Mapping[Form, Callable[[], _Finish]] = {Form.ABBREVIATED: _abbreviated, Form.SLIM: _slim}

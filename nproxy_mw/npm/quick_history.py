@@ -10,7 +10,7 @@ import msgspec
 
 from nproxy_mw.npm.facts import History
 from nproxy_mw.npm.history import Described, history_of
-from nproxy_mw.npm.typed_packuments import Whole, read_by_type
+from nproxy_mw.npm.typed_packuments import TypedPackument, read_by_type
 
 
 class _Version(Described, kw_only=True, gc=False):
@@ -18,7 +18,7 @@ class _Version(Described, kw_only=True, gc=False):
     version: str
 
 
-_DECODER = msgspec.json.Decoder(Whole[_Version])
+_DECODER = msgspec.json.Decoder(TypedPackument[_Version])
 
 
 def quick_history(text: bytes, name: str) -> History | None:

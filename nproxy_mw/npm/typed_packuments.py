@@ -1,8 +1,8 @@
 """Packuments that are read by type: what nobody asked for is passed over by the decoder, and never built. Pure.
 
 Most of a packument is of no interest to who reads it. Slices of everything (`nproxy_mw.npm.slices`) take several times
-as long to make as the few members that are wanted. So the text is read once, by a decoder of `Whole` that knows these.
-Packuments that need a closer look are not read this way at all: their reader splits them, and finds the same.
+as long to make as the few members that are wanted. So the text is read once, by a decoder that knows these. Packuments
+that need a closer look are not read this way at all: their reader splits them, and finds the same.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Named(Protocol):
 M = TypeVar("M", bound=Named)
 
 
-class Whole(msgspec.Struct, Generic[M], gc=False):
+class TypedPackument(msgspec.Struct, Generic[M], gc=False):
     """A packument with manifests of a type, and what may be asked of it above them."""
 
     versions: dict[str, M]
@@ -46,7 +46,7 @@ class Whole(msgspec.Struct, Generic[M], gc=False):
 
 
 def read_by_type(
-    decoder: msgspec.json.Decoder[Whole[M]], text: bytes, name: str
+    decoder: msgspec.json.Decoder[TypedPackument[M]], text: bytes, name: str
 ) -> tuple[Packument, Mapping[str, M]] | None:
     """Returns the packument of the package *name* without its versions, and those; None where that is not possible.
 

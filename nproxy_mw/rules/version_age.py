@@ -33,7 +33,8 @@ class VersionAge:
         if not parameters["hours"]:
             return
         age = timedelta(hours=parameters["hours"])
-        young = [one for one in history.releases if one.published and one.published > knowledge.now - age]
+        edge = knowledge.now - age
+        young = [one for one in history.releases if one.published and one.published > edge]
         exempt = _urgent_fixes(history, young, knowledge) if parameters["fixes"] else frozenset()
         reason = f"it is younger than {counted(parameters['hours'], 'hour')}"
         for release in young:

@@ -27,9 +27,7 @@ MAX_FEW = 2
 def new_dependencies(history: History) -> Iterator[tuple[Release, Mapping[str, str]]]:
     """Yields the versions that an install would choose, with the dependencies that the stable version below lacks."""
     chosen = {release.version for release in _chosen(history)} | set(history.tags.values())
-    for release in history.releases:
-        if release.version not in chosen:
-            continue
+    for release in [one for one in history.releases if one.version in chosen]:
         before = history.stable_below[release.version]
         if before is None:
             continue
@@ -79,5 +77,10 @@ def _satisfied(wanted: str, versions: tuple[str, ...], tags: Mapping[str, str]) 
 
 
 def _chosen(history: History) -> list[Release]:
-    highest = {release.major: release for release in history.by_number if release.is_stable}  # majors are in order
-    return list(highest.values())[-MAX_MAJORS:]
+    highest: dict[int | None, Release] = {}
+    for release in reversed(history.by_number):
+        if release.is_stable and release.major not in highest:
+            highest[release.major] = release
+            if len(highest) == MAX_MAJORS:
+                break
+    return list(highest.values())
