@@ -3,8 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from nproxy_mw.times import from_timestamp, from_timestamp_or_none, parse_duration, time_in, timestamp
+from nproxy_mw.times import from_timestamp, from_timestamp_or_none, parse_duration, time_in, times_in, timestamp
 
 
 @pytest.mark.parametrize("moment", [datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, tzinfo=UTC)])
@@ -55,3 +57,13 @@ def test_other_text_is_no_duration(text):
     """Nothing is guessed, and the sentence shows the form."""
     with pytest.raises(ValueError, match="such as 90s, 30m, 12h or 7d"):
         parse_duration(text)
+
+
+SOME = st.datetimes(timezones=st.timezones() | st.none()).map(lambda moment: moment.isoformat())
+WRITTEN = st.sampled_from(["2019-01-01T00:00:00.000Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "never", ""])
+
+
+@given(st.dictionaries(st.text(max_size=3), WRITTEN | SOME, max_size=4))
+def test_many_times_are_read_as_each_one(texts):
+    """Also where one of them is none, has another zone, or lies at an edge of the calendar."""
+    assert times_in(texts) == {key: time_in(text) for key, text in texts.items()}
