@@ -14,19 +14,26 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.client import Client
+from support.clocks import Clock
 from support.registry import ACTOR, publish
 from support.repeating import ALLOWED, ANSWERS, World, world
 
 import nproxy_mw
 from nproxy_mw.errors import NproxyError
+from nproxy_mw.hosting import platform
 from nproxy_mw.intelligence.port import Alert
+from nproxy_mw.middleware.authenticate import Authenticate
 from nproxy_mw.middleware.repeat import COMPARED
+from nproxy_mw.middleware.tenants import ByPath, FixedOrg
 from nproxy_mw.npm.names import parse_name
 from nproxy_mw.orgs.tokens import LAST_USE
 from nproxy_mw.restrictions import Restrictions, parse_addresses
+from nproxy_mw.stack import registry as composed_registry
 from nproxy_mw.storage import FsspecStorage
-from nproxy_mw.upstream import cache
+from nproxy_mw.upstream import cache, tarball_store
 from nproxy_mw.upstream.cache_contents import clear
+from nproxy_mw.upstream.cache_folder import NOTED
 from nproxy_mw.upstream.observations import taken_away
 
 
@@ -154,6 +161,17 @@ def test_what_left_the_cache_is_not_repeated(tmp_path: Path, monkeypatch: pytest
             assert not registry.is_repeated(registry.client(), path, headers)
 
 
+def test_a_tarball_that_is_asked_for_does_not_look_unused(registry: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From time to time the file is opened, which the cache's eviction goes by."""
+    path = "/left-pad/-/left-pad-1.0.0.tgz"
+    clock = Clock()
+    monkeypatch.setattr(tarball_store, "monotonic", clock)
+    registry.warm(registry.client(), path, {})
+    clock.now += NOTED
+    assert not registry.is_repeated(registry.client(), path, {})
+    registry.warm(registry.client(), path, {})
+
+
 class Feed:
     """Intelligence that learns something."""
 
@@ -222,6 +240,35 @@ def test_not_modified_is_no_install(registry: World) -> None:
     for _ in range(4):
         assert registry.client().get(path, if_none_match=etag).status == 304
     assert len(registry.repeating.organization.ledger._gathered) == before
+
+
+def applications(registry: World) -> Iterator[tuple[Any, str]]:
+    """The applications that the library composes, on one store, and the paths that their packages are below."""
+    place, options = str(registry.folder / "store"), {"upstream": registry.upstream.url}
+    yield composed_registry(place, **options), ""
+    yield composed_registry(place, **options, send_files="x-accel-redirect"), ""
+    yield platform(place, resolve=FixedOrg("default"), **options), ""
+    yield platform(place, resolve=ByPath(), **options), "/default"
+
+
+def test_composed_applications_repeat(registry: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`registry` and `platform` put the memory where it sees all that it may repeat, and nothing of a host's."""
+    made: list[str] = []
+    inner = Authenticate.__call__
+
+    def counted(layer: Authenticate, environ: Any, start_response: Any) -> Any:
+        made.append(environ["PATH_INFO"])
+        return inner(layer, environ, start_response)
+
+    monkeypatch.setattr(Authenticate, "__call__", counted)
+    for app, below in applications(registry):
+        client = Client(app, registry.token)
+        for path, headers in ANSWERS:
+            for _ in range(3):
+                expected = client.get(below + path, **headers)
+            before = len(made)
+            assert client.get(below + path, **headers) == expected
+            assert len(made) == before
 
 
 def mentioned_headers() -> list[str]:

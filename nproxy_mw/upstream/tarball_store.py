@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
+from time import monotonic
 from typing import BinaryIO
 
 import msgspec
@@ -27,7 +28,7 @@ from nproxy_mw.storage import LocalStorage
 from nproxy_mw.storage.looks import look_at
 from nproxy_mw.storage.port import Storage, is_key
 from nproxy_mw.storage.swaps import Swap
-from nproxy_mw.upstream.cache_folder import CacheFolder
+from nproxy_mw.upstream.cache_folder import NOTED, CacheFolder
 from nproxy_mw.upstream.cache_units import SEALS, TARBALLS
 from nproxy_mw.upstream.file_states import FileState, state_at, state_of
 from nproxy_mw.upstream.verifications import Verifications, Verified
@@ -87,9 +88,14 @@ class TarballStore:
             raise
 
     def look_at(self, key: str) -> Look | None:
-        """Returns the look at a tarball that was opened; None where the storage itself must be asked."""
+        """Returns the look at a tarball that was opened; None where the storage itself must be asked.
+
+        After `NOTED` it says no: a file that nobody opens would look unused, and the cache would give it up.
+        """
         state, _ = self._verified.get(key) or (None, None)
-        return look_at(self.storage, key, state.revision) if state is not None else None
+        look = look_at(self.storage, key, state.revision) if state is not None else None
+        until = monotonic() + NOTED
+        return None if look is None else lambda: monotonic() < until and look()
 
     def was_looked_into(self, key: str, *, current: bool = False) -> bool:
         """Whether the last look was taken into a tarball that was opened; if *current*, by another process, too."""
