@@ -38,7 +38,7 @@ class Generations:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = _opened(path)
-        weakref.finalize(self, os.close, self._file)
+        weakref.finalize(self, os.close, self._file).atexit = False  # work at the exit may still need it
 
     def __repr__(self) -> str:
         return f"Generations({str(self.path)!r})"

@@ -81,7 +81,7 @@ class Rates:
         """A file for this process alone, where nothing can be shared."""
         with tempfile.TemporaryFile() as file:
             own = os.dup(file.fileno())
-        weakref.finalize(self, os.close, own)
+        weakref.finalize(self, os.close, own).atexit = False  # work at the exit may still need it
         return own
 
 

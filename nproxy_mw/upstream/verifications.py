@@ -94,7 +94,7 @@ class Verifications:
             if self._file is None:
                 self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-                weakref.finalize(self, os.close, self._file)
+                weakref.finalize(self, os.close, self._file).atexit = False  # work at the exit may still need it
             return self._file
 
 

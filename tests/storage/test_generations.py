@@ -160,3 +160,20 @@ def test_host_without_a_place_for_it_goes_on(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "file"))
     assert generations_of("bucket", "npm") is None
     assert "each other's changes late" in caplog.text
+
+
+_AT_EXIT = """
+import sys
+from multiprocessing.util import Finalize
+from pathlib import Path
+from nproxy_mw.storage.generations import Generations
+generations = Generations(Path(sys.argv[1]))
+Finalize(None, lambda: print(generations.of("a")), exitpriority=0)
+"""
+
+
+def test_what_is_written_at_the_exit_is_told(tmp_path: Path) -> None:
+    """The ends of threads write what they hold, after most else has ended."""
+    command = [sys.executable, "-c", _AT_EXIT, str(tmp_path / "generations")]
+    ended = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    assert (ended.stdout.strip(), ended.stderr) == ("b''", "")
