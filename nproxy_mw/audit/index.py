@@ -89,12 +89,14 @@ def changes_in(chain: Iterable[Any]) -> Iterator[list[Json]]:
     """
     change: list[Json] = []
     for event in chain:
-        if not isinstance(event, dict) or not _CURSOR.fullmatch(cursor_of(event)):
+        if not isinstance(event, dict):
             continue
-        if change and (len(change) == MAX_EVENTS or not _follows(event, change[-1])):
-            yield change
-            change = []
-        change.append(event)
+        if change and len(change) < MAX_EVENTS and _follows(event, change[-1]):
+            change.append(event)
+        elif is_cursor(cursor_of(event)):
+            if change:
+                yield change
+            change = [event]
     if change:
         yield change
 
@@ -245,7 +247,7 @@ def entries_of(kind: ObjectKind, found: Iterable[str]) -> Iterator[IndexEntry]:
 
 
 def _follows(event: Json, before: Json) -> bool:
-    return bool(event["time"] == before["time"] and int(event["id"], 16) == int(before["id"], 16) + 1)
+    return event.get("time") == before["time"] and event.get("id") == f"{int(before['id'], 16) + 1:032x}"
 
 
 def _label(change: Sequence[Json]) -> str:

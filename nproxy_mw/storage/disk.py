@@ -1,8 +1,8 @@
 """Files that reach the disk in their order: what LocalStorage writes with. Paths are text: a Path takes longer.
 
 Bytes go into a temporary file in the folder of the object, on to the disk, and only then get the object's name. Before
-the disk is waited for, there is as much to be brought there as possible, because a journal takes all of it in one step:
-a folder with a new name in it waits for the bytes of the next object of its series.
+the disk is waited for, there is as much to be brought there as possible, because all of it takes hardly longer than one
+file: a folder with a new name in it waits for the bytes of the next object of its series.
 """
 
 from __future__ import annotations
@@ -13,19 +13,23 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 from nproxy_mw.errors import Missing
 from nproxy_mw.storage.os_errors import unavailable
 from nproxy_mw.storage.port import Revision
+from nproxy_mw.storage.syncing import sync_together
 
 TEMPORARY = ".new-"
 ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
+_open_folder = partial(os.open, flags=os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
 
 class DiskOrder:
-    """What has its name and is perhaps not on the disk: files and folders, the first ones first.
+    """What has its name and is perhaps not on the disk: files and folders.
 
     At the end of a ``with`` block, it is there. If not *is_durable*, nothing is waited for.
     """
@@ -44,7 +48,8 @@ class DiskOrder:
                 if kind is None:
                     self.wait()
             finally:
-                self._close()
+                if self._files:
+                    self._close()
         except OSError as problem:
             raise unavailable(problem) from problem
 
@@ -59,11 +64,10 @@ class DiskOrder:
     def wait(self, descriptor: int | None = None) -> None:
         """Returns once all of it is on the disk, and the open file *descriptor* with it."""
         if self._is_durable:
-            for file in self._files if descriptor is None else (*self._files, descriptor):
-                os.fsync(file)
-            for folder in self._folders:
-                _sync_folder(folder)
+            # A rename is not safe before its folder is on the disk.
+            self._files.extend(map(_open_folder, self._folders))
             self._folders.clear()
+            sync_together(self._files if descriptor is None else (descriptor, *self._files))
         if self._files:
             self._close()
 
@@ -157,12 +161,3 @@ def _open_new(path: str, order: DiskOrder) -> int:
     except FileNotFoundError:
         make_folder(path.rpartition("/")[0], order)
         return os.open(path, flags, 0o600)
-
-
-def _sync_folder(folder: str) -> None:
-    """Brings the folder's names to the disk: a rename is not safe before its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

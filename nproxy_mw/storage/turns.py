@@ -83,12 +83,14 @@ class Turns(Generic[T]):
                 self._lines[name].clear()
             return [item, *map(_item_of, served)]
 
-        error: NproxyError | None = StorageUnavailable("It may have been stored: look before you try again.")
+        error: NproxyError | None = None
         try:
             work(gather)
-            error = None
         except NproxyError as raised:
             error = raised
+            raise
+        except BaseException:
+            error = StorageUnavailable("It may have been stored: look before you try again.")
             raise
         finally:
             self._leave(name)

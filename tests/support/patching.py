@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from typing import Any
 
 import pytest
@@ -21,3 +22,15 @@ def patch_here(patch: pytest.MonkeyPatch, owner: object, name: str, replacement:
         return (replacement if threading.get_ident() == here else real)(*arguments, **options)
 
     patch.setattr(owner, name, call)
+
+
+class Here(Executor):
+    """An executor without threads: what is submitted is done by the thread that submits it."""
+
+    def submit(self, work: Callable[..., Any], /, *arguments: Any, **options: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(work(*arguments, **options))
+        except BaseException as error:
+            future.set_exception(error)
+        return future
