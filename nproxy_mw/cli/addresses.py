@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from nproxy_mw.cli.npm_config import configured_registry
 from nproxy_mw.cli.options import UsageError
+from nproxy_mw.cli.values import refused_as
 from nproxy_mw.intelligence.web import FetchFailed, checked
 from nproxy_mw.upstream.origins import Origin, check_proxies, parse_origin, parse_upstream
 
@@ -65,10 +66,8 @@ def parse_public_url(text: str) -> str:
     Raises:
         ValueError: it is not an http or https URL of a host, or holds a password.
     """
-    try:
+    with refused_as("is not a URL like https://npm.acme.example, http or https"):
         parsed = parse_upstream(text)
-    except ValueError as error:
-        raise ValueError("is not a URL like https://npm.acme.example, http or https") from error
     if parsed.authorization:
         raise ValueError("holds a password, which clients would see: leave it out") from None
     return str(parsed)
@@ -81,10 +80,8 @@ def parse_upstream_url(text: str) -> str:
         ValueError: it is neither.
     """
     if text != NONE:
-        try:
+        with refused_as("is not a URL like https://upstream.example, http or https, nor none"):
             parse_upstream(text)
-        except ValueError as error:
-            raise ValueError("is not a URL like https://upstream.example, http or https, nor none") from error
     return text
 
 
@@ -94,10 +91,8 @@ def parse_allowed_origin(text: str) -> str:
     Raises:
         ValueError: it is not a scheme and a host.
     """
-    try:
+    with refused_as("is not an origin like https://cdn.example: a scheme, a host, and perhaps a port"):
         parse_origin(text)
-    except ValueError as error:
-        raise ValueError("is not an origin like https://cdn.example: a scheme, a host, and perhaps a port") from error
     return text
 
 
@@ -107,10 +102,8 @@ def parse_proxy(text: str) -> str:
     Raises:
         ValueError: it is not an http or https URL.
     """
-    try:
+    with refused_as("is not a URL like http://proxy.example:3128, http or https"):
         check_proxies({"http": text})
-    except ValueError as error:
-        raise ValueError("is not a URL like http://proxy.example:3128, http or https") from error
     return text
 
 

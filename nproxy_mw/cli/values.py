@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from nproxy_mw.errors import BadRequest
 from nproxy_mw.npm.names import is_internal_scope
 from nproxy_mw.restrictions import AddressRange, parse_pattern, parse_range
 from nproxy_mw.times import parse_duration, parse_moment, utc_now
 from nproxy_mw.whole_numbers import whole_number
 
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
+@contextmanager
+def refused_as(sentence: str) -> Iterator[None]:
+    """Raises `ValueError` with *sentence*, the end of the sentence of refusal, when the block raises one."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(sentence) from error
 
 
 def switch(text: str) -> bool:
@@ -70,10 +79,8 @@ def duration(text: str) -> timedelta:
     Raises:
         ValueError: *text* is none of these.
     """
-    try:
+    with refused_as("is not a duration such as 90s, 30m, 12h or 7d"):
         return parse_duration(text)
-    except ValueError as error:
-        raise ValueError("is not a duration such as 90s, 30m, 12h or 7d") from error
 
 
 def positive_duration(text: str) -> timedelta:
@@ -94,10 +101,8 @@ def moment(text: str) -> datetime:
     Raises:
         ValueError: *text* is none of these.
     """
-    try:
+    with refused_as("is not a time such as 2026-11-26T12:00:00Z, 2026-11-26 or 7d"):
         return parse_moment(text, utc_now())
-    except ValueError as error:
-        raise ValueError("is not a time such as 2026-11-26T12:00:00Z, 2026-11-26 or 7d") from error
 
 
 def scope(text: str) -> str:
@@ -117,10 +122,8 @@ def package_pattern(text: str) -> str:
     Raises:
         ValueError: *text* is none.
     """
-    try:
+    with refused_as("is not @scope, @scope/name or @scope/prefix-*, in lower case"):
         return parse_pattern(text)
-    except BadRequest as error:
-        raise ValueError("is not @scope, @scope/name or @scope/prefix-*, in lower case") from error
 
 
 def address_range(text: str) -> AddressRange:
@@ -129,10 +132,8 @@ def address_range(text: str) -> AddressRange:
     Raises:
         ValueError: *text* is neither.
     """
-    try:
+    with refused_as("is not an address or a range such as 10.0.0.0/8 or 2001:db8::/32"):
         return parse_range(text)
-    except BadRequest as error:
-        raise ValueError("is not an address or a range such as 10.0.0.0/8 or 2001:db8::/32") from error
 
 
 def size(text: str) -> int:

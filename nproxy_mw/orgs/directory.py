@@ -19,14 +19,13 @@ from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import BadRequest, Conflict, Exists, Missing, StorageUnavailable
 from nproxy_mw.json_values import Json
 from nproxy_mw.orgs import settings
+from nproxy_mw.orgs.labels import MAX_NAME, is_name
 from nproxy_mw.storage import documents, layout
 from nproxy_mw.storage.layout import ORGANIZATION, SETTINGS
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.prefixed import Prefixed
 from nproxy_mw.storage.revisions import RevisionCache
 from nproxy_mw.times import Clock, timestamp, utc_now
-
-MAX_NAME = 100  # characters
 
 # RFC 1035 2.3.1, as RFC 1123 relaxed it: one label of a host name. Punycode labels are left out: they show as another.
 _SLUG = re.compile(r"(?!xn--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
@@ -147,7 +146,7 @@ def check_id(org: object) -> str:
 
 def check_name(name: object) -> str:
     """Returns an organization's name when it is valid. Raises `BadRequest`."""
-    if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME or not name.isprintable():
+    if not is_name(name):
         raise BadRequest(f"An organization's name has 1 to {MAX_NAME} printable characters.", code="invalid-name")
     return name
 

@@ -11,11 +11,11 @@ from typing import Any
 from nproxy_mw.access import Grant, Principal
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.json_values import Json
+from nproxy_mw.orgs.labels import MAX_NAME, is_name
 from nproxy_mw.restrictions import UNRESTRICTED, Restrictions, parse_addresses, parse_packages
 from nproxy_mw.storage import documents
 from nproxy_mw.times import from_timestamp, from_timestamp_or_none, timestamp, timestamp_or_none
 
-MAX_NAME = 100  # characters
 ID_LENGTH = 16  # hex digits: 64 bits, so two tokens of one organization do not share one
 
 
@@ -75,7 +75,7 @@ class TokenRecord:
 
 def check_name(name: object) -> str:
     """Returns a token's name when it is valid. Raises `BadRequest`."""
-    if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME or not name.isprintable():
+    if not is_name(name):
         raise BadRequest(f"A token's name has 1 to {MAX_NAME} printable characters.", code="invalid-token-name")
     return name
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from nproxy_mw.access import Grant, Role
+from nproxy_mw.orgs.labels import MAX_NAME
 from nproxy_mw.orgs.settings_fields import Settings
-from nproxy_mw.orgs.token_records import MAX_NAME
 from nproxy_mw.restrictions import MAX_ENTRIES
 from nproxy_mw.rules.catalog import Catalog
 from nproxy_mw.rules.exception_documents import request_type_of

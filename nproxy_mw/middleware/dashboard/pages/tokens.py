@@ -12,8 +12,9 @@ from nproxy_mw.middleware.dashboard.forms import SentForm
 from nproxy_mw.middleware.dashboard.paging import page_of
 from nproxy_mw.middleware.dashboard.request import PageRequest
 from nproxy_mw.orgs import revocation
+from nproxy_mw.orgs.labels import MAX_NAME
 from nproxy_mw.orgs.revocation import Revocation
-from nproxy_mw.orgs.token_records import MAX_NAME, TokenRecord
+from nproxy_mw.orgs.token_records import TokenRecord
 from nproxy_mw.restrictions import Restrictions, parse_addresses, parse_packages
 from nproxy_mw.times import utc_now
 
