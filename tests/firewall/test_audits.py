@@ -15,15 +15,18 @@ from support.osv import malware
 from support.registry import ACTOR
 
 from nproxy_mw.firewall.advisories import PATIENCE, advised
+from nproxy_mw.firewall.gateway import open_gateway
 from nproxy_mw.intelligence.osv_build import build
 from nproxy_mw.intelligence.osv_database import OsvDatabase
 from nproxy_mw.intelligence.osv_records import parse_record
+from nproxy_mw.intelligence.port import Alert
 from nproxy_mw.npm.audits import OwnAdvisory
-from nproxy_mw.orgs.organization import open_organization
+from nproxy_mw.orgs.organization import Organization, open_organization
 from nproxy_mw.stack import front_page, layers
 from nproxy_mw.storage import open_storage
 from nproxy_mw.storage.locks import ThreadLocks
 from nproxy_mw.testing.upstream import RecordingUpstream
+from nproxy_mw.upstream.transport import Urllib3Transport
 
 BULK = "/-/npm/v1/security/advisories/bulk"
 QUICK = "/-/npm/v1/security/audits/quick"
@@ -91,6 +94,40 @@ def test_without_an_upstream_what_is_known_here(database: OsvDatabase) -> None:
     assert "has no upstream" in answer.headers["npm-notice"]
     quick = client.post(QUICK, TREE).json
     assert quick["metadata"]["vulnerabilities"]["critical"] == 1
+
+
+class Elsewhere:
+    """Intelligence on the network that knows nothing, and remembers who wanted to know."""
+
+    revision = ""
+
+    def __init__(self) -> None:
+        self.asked: list[bool] = []
+
+    @property
+    def kept(self) -> Elsewhere:
+        return self
+
+    def alerts(self, name: str, releases: Any) -> tuple[Alert, ...]:
+        return ()
+
+    def learn(self, names: Any, *, of_stranger: bool) -> None:
+        self.asked.append(of_stranger)
+
+
+@pytest.mark.parametrize("has_upstream", [False, True], ids=["alone", "with an upstream"])
+def test_audits_of_strangers_are_told_from_those_of_members(
+    upstream: RecordingUpstream, organization: Organization, has_upstream: bool
+) -> None:
+    """Whoever keeps the answers asks less for somebody who is nobody: anyone could use up what it may ask."""
+    elsewhere = Elsewhere()
+    gateway = open_gateway(Urllib3Transport(upstream.url), intelligence=elsewhere) if has_upstream else None
+    secret, _ = organization.tokens.create("ann", ["proxy"], actor=ACTOR)
+    app = validated(layers(organization, gateway, intelligence=elsewhere), on=front_page)
+    for client in (Client(app), Client(app, secret)):
+        assert client.post(BULK, {"left-pad": ["1.1.0"]}).status == 200
+        assert client.post(QUICK, TREE).status == 200
+    assert elsewhere.asked == [True, True, False, False]
 
 
 def test_audit_does_not_wait_for_ever() -> None:
