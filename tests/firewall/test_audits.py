@@ -91,9 +91,21 @@ def test_without_an_upstream_what_is_known_here(database: OsvDatabase) -> None:
     client = Client(validated(layers(organization, None, intelligence=database), on=front_page))
     answer = client.post(BULK, {"evil": ["1.0.0"], "@acme/x": ["1.0.0"]})
     assert [one["severity"] for one in answer.json["evil"]] == ["critical"]
-    assert "has no upstream" in answer.headers["npm-notice"]
+    assert "has no upstream: only its own advisories" in answer.headers["npm-notice"]
     quick = client.post(QUICK, TREE).json
     assert quick["metadata"]["vulnerabilities"]["critical"] == 1
+
+
+def test_rules_without_intelligence_know_no_advisories(
+    upstream: RecordingUpstream, process: Callable[..., Client], organization: Organization
+) -> None:
+    """What they hold is told, and an upstream without audits is one all the same."""
+    upstream.state.is_poor = True
+    answer = process().post(BULK, {"left-pad": ["1.1.0"]})
+    assert (answer.status, answer.json) == (200, {})
+    assert "nothing was checked" in answer.headers["npm-notice"]
+    organization.settings.change({"auditWithoutAdvisories": "not-found"}, actor=ACTOR)
+    assert process().post(BULK, {"left-pad": ["1.1.0"]}).code == "no-audit"
 
 
 class Elsewhere:

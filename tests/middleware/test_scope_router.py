@@ -219,6 +219,13 @@ def test_public_reads(public, principal, status, method, path):
     assert bool(router.left) is (status == 200)
 
 
+@pytest.mark.parametrize("path", ["/", "/-/ping", "/-/whoami", "/@acme/utils", "/@acme/utils/-/utils-1.0.0.tgz"])
+def test_what_is_not_the_upstreams_is_for_the_layers_below_to_decide(path):
+    """A token that may only publish, or none, is asked for nothing here, however private the public packages are."""
+    for principal in (ANONYMOUS, Principal(name="ci", token_hash="00", grants=frozenset({Grant.PUBLISH}))):
+        assert Router(FixedSettings(public_reads=False), principal).client.get(path).status == 200
+
+
 def test_publishing_upstream_needs_no_token_of_ours():
     """A public publish stands on the upstream's own token, whatever publicReads says."""
     assert Router(FixedSettings(public_reads=False)).client.put("/lodash", {}).status == 200

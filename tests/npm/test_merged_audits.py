@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,6 +49,43 @@ def test_quick_is_always_readable(theirs: Any) -> None:
     assert found["actions"][-1]["resolves"][0]["id"] == 12
     assert set(found["metadata"]["vulnerabilities"]) == set(SEVERITIES)
     assert found["metadata"]["vulnerabilities"]["critical"] >= len(OURS.versions)
+
+
+def test_what_the_upstream_reports_stays_beside_ours() -> None:
+    """Its advisories, its actions, and its counts, to which ours are added."""
+    theirs = {
+        "advisories": {"9": {"id": 9}},
+        "actions": [{"action": "install"}],
+        "metadata": {"totalDependencies": 5, "vulnerabilities": {"critical": 1, "low": 2, "high": "many"}},
+        "muted": [1],
+    }
+    found = read(merged_quick(outline(json.dumps(theirs).encode()), {"x": [OURS]}))
+    assert (set(found["advisories"]), found["advisories"]["9"]) == ({"9", "12"}, {"id": 9})
+    assert [one["action"] for one in found["actions"]] == ["install", "review"]
+    counts = {"info": 0, "low": 2, "moderate": 0, "high": 0, "critical": 1 + len(OURS.versions)}
+    assert found["metadata"] == {"totalDependencies": 5, "vulnerabilities": counts}
+    assert found["muted"] == [1]
+
+
+def test_report_to_which_nothing_is_added_stays_as_it_is() -> None:
+    """Whatever it has and lacks: clients know their upstream."""
+    theirs = outline(b'{"advisories": {}, "strange": 1}')
+    assert merged_quick(theirs, {}) == merged_quick(theirs, {"x": []}) == theirs
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        pytest.param({"github_advisory_id": "GHSA-1"}, id="by its label"),
+        pytest.param({"url": "https://upstream.example/advisories/GHSA-1"}, id="by its address"),
+    ],
+)
+def test_what_the_upstream_knows_is_not_said_twice(known: dict[str, str]) -> None:
+    """The same record has several names."""
+    report = outline(json.dumps({"advisories": {"9": known}}).encode())
+    assert merged_quick(report, {"x": [OURS]}) == report
+    answer = outline(json.dumps({"x": [known]}).encode())
+    assert read(merged_bulk(answer, {"x": [OURS]}, {"x": ["1.0.0"]})) == {"x": [known]}
 
 
 def test_answer_about_what_nobody_asked_is_left_out() -> None:

@@ -9,6 +9,7 @@ import pytest
 from support.sources import ScriptedSource
 
 from nproxy_mw.errors import NotFound
+from nproxy_mw.npm.documents import ByteRange
 from nproxy_mw.npm.names import Name, parse_name
 from nproxy_mw.npm.routes import Kind, Route
 from nproxy_mw.upstream.public_only import PublicOnly
@@ -48,6 +49,33 @@ def test_public_name_is_asked_for(inner: ScriptedSource, verb: str, name: str) -
     assert ASK[verb](source, parse_name(name)) is not None
     assert source.document(Route(Kind.KEYS)) is not None
     assert inner.asked.total() == 2
+
+
+class Noting:
+    """A source that has nothing, and notes every call as it came."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+
+    def __getattr__(self, verb: str) -> Callable[..., None]:
+        return lambda *arguments, **named: self.calls.append((verb, arguments, named))
+
+
+def test_question_is_passed_on_as_it_is() -> None:
+    """What the one who asks has already, which part it wants, and what for."""
+    inner, name = Noting(), parse_name("utils")
+    source: Any = PublicOnly(inner, lambda: ("@acme",))  # type: ignore[arg-type]
+    attestations, part = Route(Kind.ATTESTATIONS, name, "1.0.0"), ByteRange(0, 9)
+    source.packument(name, unless="7", for_write=True)
+    source.dist_tags(name)
+    source.tarball(name, "utils-1.0.0.tgz", part)
+    source.document(attestations, unless="7")
+    assert inner.calls == [
+        ("packument", (name,), {"unless": "7", "for_write": True}),
+        ("dist_tags", (name,), {}),
+        ("tarball", (name, "utils-1.0.0.tgz", part), {}),
+        ("document", (attestations,), {"unless": "7"}),
+    ]
 
 
 def test_scope_is_internal_from_the_moment_on_that_it_is_set(inner: ScriptedSource) -> None:
