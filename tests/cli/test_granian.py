@@ -75,6 +75,7 @@ def test_request_under_way_is_finished(tmp_path: Path) -> None:
             assert server.process.wait(timeout=60) == 0
 
 
+@pytest.mark.usefixtures("hangup_as_usual")
 def test_hangup_replaces_workers_and_drops_no_request(tmp_path: Path) -> None:
     """Clients that connect all the time notice nothing: old and new workers share one socket."""
     with granian(tmp_path, "--workers", "2") as server:

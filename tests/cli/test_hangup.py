@@ -84,6 +84,7 @@ def terminal():
         os.close(master)
 
 
+@pytest.mark.usefixtures("hangup_as_usual")
 def test_hangup_reloads_while_the_terminal_is_open(tmp_path, terminal):
     """It was sent by hand: new workers take the place of the old ones."""
     with serving(tmp_path, terminal[1]) as process:

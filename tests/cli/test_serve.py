@@ -211,6 +211,7 @@ def is_listening(port):
 
 
 @pytest.mark.e2e
+@pytest.mark.usefixtures("hangup_as_usual")
 def test_closed_terminal_leaves_no_orphan(tmp_path):
     """The server ends with the terminal it was started in, as every other program there does."""
     port = free_port()
@@ -229,6 +230,7 @@ def test_closed_terminal_leaves_no_orphan(tmp_path):
 
 
 @pytest.mark.e2e
+@pytest.mark.usefixtures("hangup_as_usual")
 def test_hangup_without_a_terminal_is_a_reload(tmp_path):
     """As service managers expect: another worker serves on."""
     with Running(tmp_path) as server:
