@@ -31,6 +31,8 @@ COMPARED = (
 )
 """What two requests must agree in, beside their token, to get the same answer."""
 
+_READS = ("GET", "HEAD")
+
 LARGEST = 1024 * 1024
 """Bytes of an answer that is kept."""
 
@@ -99,7 +101,7 @@ class Repeat:
         self.owner = owner
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if not _is_plain_read(environ):
+        if environ["REQUEST_METHOD"] not in _READS or not _is_plain(environ):
             return self.app(environ, start_response)
         key = (self.owner, _digest(environ.get("HTTP_AUTHORIZATION")), *map(environ.get, COMPARED))
         answer = self.answers.find(key)
@@ -139,14 +141,9 @@ def _answer(began: _Began, body: list[bytes], context: Context, grounds: Grounds
     return _Answer(began.status, began.headers, body.copy(), copy(context), tuple(grounds.looks), tuple(grounds.acts))
 
 
-def _is_plain_read(environ: WSGIEnvironment) -> bool:
-    """Whether the request reads a whole thing, with no condition but an ETag."""
-    return (
-        environ["REQUEST_METHOD"] in ("GET", "HEAD")
-        and not environ.get("QUERY_STRING")
-        and "HTTP_RANGE" not in environ
-        and "HTTP_IF_MODIFIED_SINCE" not in environ
-    )
+def _is_plain(environ: WSGIEnvironment) -> bool:
+    """Whether a read asks for a whole thing, with no condition but an ETag."""
+    return not environ.get("QUERY_STRING") and "HTTP_RANGE" not in environ and "HTTP_IF_MODIFIED_SINCE" not in environ
 
 
 def _digest(authorization: str | None) -> bytes | None:

@@ -27,6 +27,7 @@ MAX_PACKAGE_JSON = 4 * 1024 * 1024
 _LONGEST_TWIN = 64  # characters of a name that may be taken for package.json: dots and spaces may follow it
 
 _REFUSED_CHARACTER = re.compile(r"[\\\x00-\x1f\x7f-\x9f]")  # a backslash, or of the category Cc
+_GYP = re.compile(r"\.gyp\Z")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -48,7 +49,7 @@ class Contents:
     @property
     def has_gyp(self) -> bool:
         """Whether npm would build the package by node-gyp when it has no install script."""
-        return any(name.endswith(".gyp") for name in self.root_files)
+        return any(map(_GYP.search, self.root_files))
 
 
 Folder = dict[str, "Folder | None"]  # None is a file
