@@ -1,5 +1,7 @@
 """What an API token looks like."""
 
+import base64
+import re
 import string
 
 import pytest
@@ -73,3 +75,65 @@ def test_redact_cuts_every_secret():
     token, session = token_format.make_secret(), token_format.make_session_secret()
     text = f"npm/11 ({token}) {session}, nproxy_mw"
     assert token_format.redact(text) == "npm/11 (nproxy_[redacted]) session_[redacted], nproxy_mw"
+
+
+def encoded(text: str) -> str:
+    """Base64 of *text*, whose padding nobody needs."""
+    return base64.b64encode(text.encode()).decode().rstrip("=")
+
+
+def as_percents(text: str) -> str:
+    return "".join(f"%{ord(character):02X}" for character in text)
+
+
+def interrupted(text: str) -> str:
+    """*text* with a percent sign before what then reads like an encoded character; a lenient reader skips the sign."""
+    return re.sub("(?=[0-9A-Fa-f]{2})", "%", text, count=1)
+
+
+HIDDEN = [
+    pytest.param(str, id="plain"),
+    pytest.param(as_percents, id="percent-encoded"),
+    *(pytest.param(lambda text, n=n: encoded("x" * n + text), id=f"base64 behind {n}") for n in range(3)),
+    *(pytest.param(lambda text, n=n: "A" * n + encoded(text), id=f"behind {n} characters") for n in range(1, 4)),
+    pytest.param(lambda text: encoded("???" + text).replace("/", "_").replace("+", "-"), id="url-safe base64"),
+    pytest.param(lambda text: as_percents(encoded(text)), id="percent-encoded base64"),
+    pytest.param(lambda text: interrupted(encoded(text)), id="base64 with a percent sign within"),
+    pytest.param(lambda text: " ".join(re.findall(".{1,7}", encoded(text))), id="base64 with spaces"),
+]
+
+
+@pytest.mark.parametrize("make", [token_format.make_secret, token_format.make_session_secret], ids=["token", "session"])
+@pytest.mark.parametrize("hide", HIDDEN)
+def test_secret_is_found_however_it_is_written(make, hide):
+    """What the upstream might decode is looked through."""
+    for _ in range(20):
+        assert token_format.mentions_ours(hide(make()))
+
+
+@pytest.mark.parametrize("text", ["", "Bearer npm_abcdef", "Basic am9lOnNlY3JldA==", "session_short", "nproxy"])
+def test_what_is_no_secret_of_ours_is_mentioned_nowhere(text):
+    """Tokens of others, and words that begin alike."""
+    assert not token_format.mentions_ours(text)
+    assert not token_format.holds_secret(text)
+
+
+@pytest.mark.parametrize("make", [token_format.make_secret, token_format.make_session_secret], ids=["token", "session"])
+def test_whole_secret_in_a_path_is_held(make):
+    """Wherever in it, and behind names that begin alike."""
+    secret = make()
+    for path in (secret, f"/{secret}", f"/nproxy_helpers/-/x-{secret}.tgz", f"/{secret}x"):
+        assert token_format.holds_secret(path)
+
+
+def test_name_that_begins_like_a_token_holds_none():
+    """Nor does a token with one wrong character: this answer is sure."""
+    secret = token_format.make_secret()
+    wrong = secret[:-1] + ("a" if secret[-1] != "a" else "b")
+    for text in ("/nproxy_helpers", f"/{wrong}", f"/{secret[:-1]}", f"/{token_format.make_session_secret()[:-1]}"):
+        assert not token_format.holds_secret(text)
+
+
+def test_text_that_is_no_unicode_has_a_digest():
+    """A lone surrogate comes in JSON, or out of a header."""
+    assert token_format.digest("nproxy_\ud800") == token_format.digest("nproxy_?")

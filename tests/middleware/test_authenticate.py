@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.client import Client, validated
-from support.layers import say
+from support.layers import say, with_context
 from support.registry import ACTOR, RegistryFixture, publish
 
 from nproxy_mw import token_format
 from nproxy_mw.access import ANONYMOUS, Grant, Principal
 from nproxy_mw.errors import Unauthenticated
 from nproxy_mw.http.context import PRINCIPAL
-from nproxy_mw.middleware.authenticate import Authenticate
+from nproxy_mw.middleware.authenticate import LONGEST, Authenticate
 from nproxy_mw.middleware.error_responses import ErrorResponses
 from nproxy_mw.orgs.tokens import StaticTokens
 
@@ -107,10 +107,48 @@ class HostsTokens:
 
     def __init__(self):
         self.asked = []
+        self.known = {
+            "glpat-7": Principal("ci", frozenset({Grant.PUBLISH})),
+            "glpat-8": Principal("ci", frozenset({Grant.PUBLISH}), token_hash="the host's"),
+        }
 
     def find(self, secret):
         self.asked.append(secret)
-        return Principal("ci", frozenset({Grant.PUBLISH})) if secret == "glpat-7" else None
+        return self.known.get(secret)
+
+
+@pytest.mark.parametrize(
+    ("header", "asked"),
+    [
+        pytest.param("Basic am9l", "am9l", id="Basic without a colon"),
+        pytest.param("Bearer " + basic("ci", "glpat-7")[6:], basic("ci", "glpat-7")[6:], id="Bearer of a Basic value"),
+        pytest.param(basic("ci", "glpat-7") + ".", basic("ci", "glpat-7")[6:] + ".", id="Basic that is no base64"),
+        pytest.param(f"Bearer {'x' * (LONGEST - 7)}", "x" * (LONGEST - 7), id="as long as may be"),
+    ],
+)
+def test_what_is_not_read_as_a_password_is_asked_for_as_it_is(header, asked):
+    """A host's tokens are of any form, so nothing is guessed; what the host does not know is the upstream's."""
+    tokens = HostsTokens()
+    door = Door(tokens)
+    assert door.open(header).status == 200
+    assert (tokens.asked, door.principals[0].upstream_authorization) == ([asked], header)
+
+
+def test_hosts_own_hash_of_a_token_is_kept():
+    """By it the host, and the audit trail, know the token."""
+    door = Door(HostsTokens())
+    assert door.open("Bearer glpat-8").status == 200
+    assert door.principals[0].token_hash == "the host's"
+
+
+def test_environ_of_the_layers_above_keeps_the_header():
+    """They may look at it after the call."""
+    request = {"HTTP_AUTHORIZATION": f"Bearer {TOKEN}", "REQUEST_METHOD": "GET", "PATH_INFO": "/x"}
+    environ = with_context(request, request_id="1")
+    door = Door()
+    door.layer(environ, lambda status, headers, exc_info=None: lambda data: None)
+    assert environ["HTTP_AUTHORIZATION"] == f"Bearer {TOKEN}"
+    assert "HTTP_AUTHORIZATION" not in door.environs[0]
 
 
 @pytest.mark.parametrize("header", ["Bearer glpat-7", basic("ci", "glpat-7"), basic("", "glpat-7")])
@@ -170,6 +208,7 @@ def mistyped(token: str) -> str:
         pytest.param(basic(OTHER, "x"), id="user of Basic"),
         pytest.param(basic("ann", f"x{TOKEN}"), id="inside a password"),
         pytest.param("Bearer " + basic("ann", OTHER)[6:], id="Bearer of a Basic value"),
+        pytest.param("Bearer " + basic(TOKEN, "")[6:], id="user of a Basic value as Bearer"),
         pytest.param(f"Bearer npm_abcdef,{basic('u', TOKEN)}", id="two headers joined by a server"),
         *(pytest.param(f"Bearer npm_{'a' * n}, {basic('u', TOKEN)}", id=f"behind {n} others") for n in range(1, 5)),
         pytest.param(f"Bearer {TOKEN.replace('_', '%5F')}", id="percent-encoded"),
