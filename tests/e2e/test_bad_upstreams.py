@@ -10,12 +10,12 @@ import json
 import os
 import subprocess
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -34,16 +34,16 @@ PNPM = Path(os.environ.get("NPROXY_TEST_CLIENTS", "/none")) / "pnpm10" / "node_m
 
 @dataclass
 class Installer:
-    """A client without retries that installs an application with some dependencies."""
+    """A client without retries that installs an application with one dependency."""
 
     npm: Npm
     name: str
 
-    def __call__(self, *dependencies: str) -> tuple[bool, str]:
+    def __call__(self, dependency: str) -> tuple[bool, str]:
         """Whether it went well, and what the client said."""
         app = self.npm.folder / "app"
         app.mkdir(exist_ok=True)
-        document = {"name": "app", "version": "1.0.0", "dependencies": dict.fromkeys(dependencies, "*")}
+        document = {"name": "app", "version": "1.0.0", "dependencies": {dependency: "*"}}
         (app / "package.json").write_text(json.dumps(document))
         done = self.npm.run("install", cwd=app) if self.name == "npm" else self._pnpm(app)
         return done.returncode == 0, done.stdout + done.stderr
@@ -146,72 +146,77 @@ def test_install_succeeds(
 
 
 WRONG, NO_JSON = "other bytes than its packument promises", "not the JSON that its protocol promises"
+OF_TARBALLS = [
+    pytest.param(moods.wrong_bytes, WRONG, id="tarball of wrong bytes"),
+    pytest.param(moods.too_long, "did not answer", id="tarball that says it is longer"),
+    pytest.param(moods.too_short, WRONG, id="tarball that says it is shorter"),
+    pytest.param(moods.web_page, "something else than the tarball", id="page for a tarball"),
+]
+OF_PACKUMENTS = [
+    pytest.param(moods.too_long, "did not answer", id="packument that says it is longer"),
+    pytest.param(moods.too_short, NO_JSON, id="packument that says it is shorter"),
+    pytest.param(moods.truncated_gzip, "broke off", id="truncated gzip"),
+    pytest.param(moods.web_page, NO_JSON, id="page for a packument"),
+    pytest.param(moods.other_name, "another package than the one asked for", id="packument of another name"),
+]
 
 
-class Told(NamedTuple):
-    """A lie about one package of a tree: about its tarball, or its packument; and what a client hears of it."""
-
-    lie: moods.Lie
-    sentence: str
-    is_asked_for: str = "packument"
-    is_about: str = "packument"
+def told_to(cases: list[Any]) -> Any:
+    """Each lie told to npm, and the first to pnpm, too: what is kept and what is said does not depend on who asks."""
+    clients = [pytest.param("npm", *case.values, id=f"npm-{case.id}") for case in cases]
+    clients.append(pytest.param("pnpm", *cases[0].values, id=f"pnpm-{cases[0].id}"))
+    return pytest.mark.parametrize(("installer", "lie", "sentence"), clients, indirect=["installer"])
 
 
-OF_TARBALLS = {
-    "wrong bytes": Told(moods.wrong_bytes, WRONG, "tarball", "tarball"),
-    "says it is longer": Told(moods.too_long, "did not answer", "tarball", "tarball"),
-    "says it is shorter": Told(moods.too_short, WRONG, "tarball", "tarball"),
-    "page": Told(moods.web_page, "something else than the tarball", "tarball", "tarball"),
-}
-OF_PACKUMENTS = {
-    "says it is longer": Told(moods.too_long, "did not answer"),
-    "says it is shorter": Told(moods.too_short, NO_JSON),
-    "truncated gzip": Told(moods.truncated_gzip, "broke off"),
-    "page": Told(moods.web_page, NO_JSON),
-    "other name": Told(moods.other_name, "another package than the one asked for"),
-    "wrong integrity": Told(moods.wrong_integrity, WRONG, "tarball"),  # no tarball is what it promises
-}
-
-
-@pytest.mark.parametrize("lies", [OF_TARBALLS, OF_PACKUMENTS], ids=["tarballs", "packuments"])
-@pytest.mark.parametrize(("installer", "most"), [("npm", 10), ("pnpm", 1)], indirect=["installer"], ids=["npm", "pnpm"])
-def test_lies(
-    request: pytest.FixtureRequest,
-    rich: tuple[MoodyUpstream, Served],
-    installer: Callable[[str], Installer],
-    most: int,
-    lies: Mapping[str, Told],
+@told_to(OF_TARBALLS)
+def test_lie_about_a_tarball(
+    request: pytest.FixtureRequest, installer: Callable[[str], Installer], lie: moods.Lie, sentence: str
 ) -> None:
-    """The client is told what the upstream did, and nothing is kept of it; the next honest answer is all it takes.
-
-    Each lie is told to npm, and the first to pnpm, too: what is kept and what is said does not depend on who asks.
-    """
-    upstream, served = rich
-    install, trees = installer(served.url), list[list[str]]()
-    for name, told in list(lies.items())[:most]:
-        trees.append(publish_tree(upstream, f"{slug(request)}-{name.replace(' ', '-')}"))
-        assert_lie(served, install, trees[-1], told)
-    upstream.mood = None
-    succeeded, said = install(*(tree[0] for tree in trees))
-    assert succeeded, said
-    for tree in trees:
-        found = kept(served, tree)
-        assert sorted(found["packuments"]) == sorted(found["tarballs"]) == sorted(tree)
+    """The client is told what the upstream did, and nothing is kept; the next honest answer is all it takes."""
+    upstream, served = request.getfixturevalue("rich")
+    tree = publish_tree(upstream, slug(request))
+    path = f"/{tree[1]}/-/{tree[1]}-1.0.0.tgz"
+    assert_lie(served, installer(served.url), tree, path, moods.lying_about(path, lie), sentence)
 
 
-def assert_lie(served: Served, install: Installer, tree: Sequence[str], told: Told) -> None:
+@told_to(OF_PACKUMENTS)
+def test_lie_about_a_packument(
+    request: pytest.FixtureRequest, installer: Callable[[str], Installer], lie: moods.Lie, sentence: str
+) -> None:
+    """As with a tarball: nothing is kept of what is not the packument."""
+    upstream, served = request.getfixturevalue("rich")
+    tree = publish_tree(upstream, slug(request))
+    assert_lie(served, installer(served.url), tree, f"/{tree[1]}", moods.lying_about(f"/{tree[1]}", lie), sentence)
+
+
+@pytest.mark.parametrize("installer", ["npm"], indirect=True)
+def test_packument_with_a_wrong_integrity(
+    request: pytest.FixtureRequest, installer: Callable[[str], Installer]
+) -> None:
+    """No tarball is what it promises, so none is kept; and the packument is asked for again."""
+    upstream, served = request.getfixturevalue("rich")
+    tree = publish_tree(upstream, f"{slug(request)}-wrong-integrity")
+    path, mood = f"/{tree[1]}/-/{tree[1]}-1.0.0.tgz", moods.lying_about(f"/{tree[1]}", moods.wrong_integrity)
+    assert_lie(served, installer(served.url), tree, path, mood, WRONG)
+
+
+def assert_lie(served: Served, install: Installer, tree: Sequence[str], path: str, mood: Mood, sentence: str) -> None:
     upstream = served.upstream
     assert isinstance(upstream, MoodyUpstream)
-    paths = {"packument": f"/{tree[1]}", "tarball": f"/{tree[1]}/-/{tree[1]}-1.0.0.tgz"}
-    upstream.mood = moods.lying_about(paths[told.is_about], told.lie)
+    upstream.mood = mood
     succeeded, said = install(tree[0])
     assert not succeeded
-    assert told.sentence in said_about(served, paths[told.is_asked_for])
-    assert install.name != "npm" or told.sentence in said, said
-    assert tree[1] not in kept(served, tree, but=tree[1])[f"{told.is_asked_for}s"]
+    assert sentence in told(served, path)
+    assert install.name != "npm" or sentence in said, said
+    assert tree[1] not in kept(served, tree, but=tree[1])["tarballs" if path.endswith(".tgz") else "packuments"]
+    upstream.mood = None
+    succeeded, said = install(tree[0])
+    assert succeeded, said
+    found = kept(served, tree)
+    assert sorted(found["packuments"]) == sorted(found["tarballs"]) == sorted(tree)
 
 
-def said_about(served: Served, path: str) -> str:
+def told(served: Served, path: str) -> str:
     """What a client is told that asks for *path*."""
     connection = HTTPConnection(urlsplit(served.url).netloc, timeout=60)
     connection.request("GET", path)
