@@ -134,6 +134,12 @@ def test_name_that_begins_like_a_token_holds_none():
         assert not token_format.holds_secret(text)
 
 
+@pytest.mark.parametrize("text", ["Pz8/Pj4+", "Pz8_Pj4-", "Pz8/ Pj4+\t", "Pz8/Pj4+A"])
+def test_base64_is_read_leniently(text):
+    """In both alphabets, with what belongs to neither, and with a character too many."""
+    assert token_format.decode_base64(text) == "???>>>"
+
+
 def test_text_that_is_no_unicode_has_a_digest():
     """A lone surrogate comes in JSON, or out of a header."""
     assert token_format.digest("nproxy_\ud800") == token_format.digest("nproxy_?")

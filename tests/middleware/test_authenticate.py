@@ -57,6 +57,7 @@ class Door:
         pytest.param(basic("ann", TOKEN), id="password of Basic"),
         pytest.param(basic("", TOKEN), id="password of Basic without a user"),
         pytest.param(basic("ann", TOKEN).replace("Basic", "BASIC"), id="BASIC in upper case"),
+        pytest.param(basic("???", TOKEN).replace("/", "_"), id="password of Basic in the url-safe alphabet"),
         pytest.param(basic(TOKEN, ""), id="user of Basic"),
         pytest.param(basic("user", TOKEN).rstrip("="), id="Basic without padding"),
         pytest.param(f"Basic {TOKEN}", id="Basic not encoded"),
