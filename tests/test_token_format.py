@@ -96,6 +96,7 @@ HIDDEN = [
     pytest.param(as_percents, id="percent-encoded"),
     *(pytest.param(lambda text, n=n: encoded("x" * n + text), id=f"base64 behind {n}") for n in range(3)),
     *(pytest.param(lambda text, n=n: "A" * n + encoded(text), id=f"behind {n} characters") for n in range(1, 4)),
+    pytest.param(lambda text: "....A" + encoded(text), id="behind other characters and one"),
     pytest.param(lambda text: encoded("???" + text).replace("/", "_").replace("+", "-"), id="url-safe base64"),
     pytest.param(lambda text: as_percents(encoded(text)), id="percent-encoded base64"),
     pytest.param(lambda text: interrupted(encoded(text)), id="base64 with a percent sign within"),
