@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from itertools import repeat
 
@@ -33,9 +33,9 @@ def sync_together(descriptors: Sequence[int]) -> None:
     try:
         os.fsync(first)
     finally:
-        wait(begun)
-    for future in begun:
-        future.result()
+        failures = list(map(Future.exception, begun))  # waits for each
+    for failure in filter(None, failures):
+        raise failure
 
 
 @lru_cache(maxsize=1)
