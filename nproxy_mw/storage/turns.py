@@ -23,11 +23,11 @@ Gather: TypeAlias = Callable[[], Sequence[T]]
 
 @dataclass(eq=False, slots=True)
 class _Place(Generic[T]):
-    """One thread's place in line. Its *gate* opens when it is the first, or when it *is_served*."""
+    """One thread's place in line. Its *gate* opens when it *is_first*, or when it was served."""
 
     item: T
     gate: threading.Lock = field(default_factory=threading.Lock)
-    is_served: bool = False
+    is_first: bool = False
     error: NproxyError | None = None
 
 
@@ -50,21 +50,25 @@ class Turns(Generic[T]):
             NproxyError: whatever *work* raised, in this thread or in that one.
         """
         place = _Place(item)
-        with self._guard:
-            line = self._lines.get(name)
-            if line is None:
-                self._lines[name] = []
-            else:
-                place.gate.acquire()
-                line.append(place)
-        if line is not None:
-            self._wait(line, place, timeout)
-        if not place.is_served:
+        try:
+            self._stand_in_line(name, place, timeout)
+        except BaseException:  # such as what a signal's handler raises
+            self._give_up(name, place)
+            raise
+        if place.is_first:
             self._lead(name, item, work)
         elif place.error is not None:
             raise place.error
 
-    def _wait(self, line: list[_Place[T]], place: _Place[T], timeout: float) -> None:
+    def _stand_in_line(self, name: Hashable, place: _Place[T], timeout: float) -> None:
+        """Returns when *place* is the first, or was served."""
+        with self._guard:
+            line = self._lines.get(name)
+            if line is None:
+                self._lines[name], place.is_first = [], True
+                return
+            place.gate.acquire()
+            line.append(place)
         if place.gate.acquire(timeout=timeout):
             return
         with self._guard:
@@ -72,6 +76,15 @@ class Turns(Generic[T]):
                 line.remove(place)
                 raise Busy(BUSY)
         place.gate.acquire()  # somebody is at work on it
+
+    def _give_up(self, name: Hashable, place: _Place[T]) -> None:
+        """Leaves the line. Those behind would wait in vain for a thread that is gone."""
+        with self._guard:
+            line = self._lines.get(name, [])
+            if place in line:
+                line.remove(place)
+        if place.is_first:
+            self._leave(name)
 
     def _lead(self, name: Hashable, item: T, work: Callable[[Gather[T]], None]) -> None:
         """Does the work of this thread, and of those who wait in line when *work* gathers them."""
@@ -95,7 +108,7 @@ class Turns(Generic[T]):
         finally:
             self._leave(name)
             for place in served:
-                place.is_served, place.error = True, error
+                place.error = error
                 place.gate.release()
 
     def _leave(self, name: Hashable) -> None:
@@ -103,6 +116,8 @@ class Turns(Generic[T]):
         with self._guard:
             line = self._lines[name]
             if line:
-                line.pop(0).gate.release()
+                first = line.pop(0)
+                first.is_first = True
+                first.gate.release()
             else:
                 del self._lines[name]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Timer
 
 import pytest
 
@@ -58,6 +60,14 @@ def begun(pool: ThreadPoolExecutor, works: Works, items: Sequence[str]) -> list[
     first = pool.submit(works.serve, items[0])
     assert works.began.wait(PATIENCE)
     return [first, *(pool.submit(works.serve, item) for item in items[1:])]
+
+
+class _Interrupted(BaseException):
+    pass
+
+
+def _interrupt(*_: object) -> None:
+    raise _Interrupted
 
 
 def error_of(future: Future[None]) -> type[BaseException] | None:
@@ -145,6 +155,26 @@ def test_who_was_gathered_is_told_the_outcome_however_late() -> None:
         works.may_end.set()
         assert [error_of(first), error_of(second)] == [None, None]
     assert works.done == [["a", "b"]]
+
+
+def test_who_is_interrupted_leaves_the_line() -> None:
+    """A signal's handler raises in a thread that waits: those behind it are served all the same."""
+    works = Held()
+    main = threading.get_ident()
+    before = signal.signal(signal.SIGUSR1, _interrupt)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            (first,) = begun(pool, works, "a")
+            assert works.gathered.wait(PATIENCE)
+            Timer(0.3, signal.pthread_kill, (main, signal.SIGUSR1)).start()
+            with pytest.raises(_Interrupted):
+                works.serve("b")
+            behind = pool.submit(works.serve, "c")
+            works.may_end.set()
+            assert [error_of(first), error_of(behind)] == [None, None]
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert works.done == [["a"], ["c"]]
 
 
 def test_other_names_do_not_wait() -> None:
