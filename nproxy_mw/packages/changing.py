@@ -12,7 +12,7 @@ from nproxy_mw.access import Actor
 from nproxy_mw.audit import events
 from nproxy_mw.audit.dirty import Cover
 from nproxy_mw.audit.events import Stamp
-from nproxy_mw.errors import ClientError, StorageUnavailable
+from nproxy_mw.errors import Changed, StorageUnavailable
 from nproxy_mw.json_values import Json
 from nproxy_mw.npm.names import Name
 from nproxy_mw.packages.changes import RecordChange
@@ -35,13 +35,13 @@ Needs: TypeAlias = Callable[[PartRef], bool]
 class PackageChange:
     """A change that *actor* asks for: *step* is given the record with the parts that it *needs*.
 
-    *refusal* is why the last attempt left it out.
+    *refusal* is why the last attempt left it out: the record does not allow it, or it has a bug.
     """
 
     step: RecordStep
     needs: Needs
     actor: Actor
-    refusal: ClientError | None = None
+    refusal: Exception | None = None
 
 
 @dataclass(slots=True)
@@ -125,15 +125,19 @@ class RecordedChanges:
         return any(change.needs(ref) for change in self.changes)
 
     def _changed(self, *, is_remembered: bool) -> Sequence[Json]:
-        """Makes the changes that are not refused; returns their events. Raises a refusal of what *is_remembered*."""
+        """Makes the changes that are not refused; returns their events.
+
+        Raises:
+            Changed: one is refused because of what *is_remembered*.
+        """
         new: list[Json] = []
         for change in self.changes:
             change.refusal = None
             try:
                 made = change.step(self.after, self.stamp.time)
-            except ClientError as error:
+            except Exception as error:
                 if is_remembered:
-                    raise
+                    raise Changed("What is stored may allow it.") from error
                 change.refusal = error
                 continue
             if made.after is not self.after:

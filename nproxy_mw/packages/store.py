@@ -16,6 +16,7 @@ from __future__ import annotations
 import base64
 import logging
 import secrets
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
@@ -154,14 +155,15 @@ class PackageStore(PackageReader):
         Unless *ask*, the storage was asked for the record a moment ago.
         """
         change = PackageChange(step, needs, actor)
-        self.turns.serve(name, change, LOCK_SECONDS, partial(self._make, name, ask))
+        deadline = time.monotonic() + LOCK_SECONDS
+        self.turns.serve(name, change, LOCK_SECONDS, partial(self._make, name, ask, deadline))
         if change.refusal is not None:
             raise change.refusal
 
-    def _make(self, name: Name, ask: bool, gather: Gather[PackageChange]) -> None:
+    def _make(self, name: Name, ask: bool, deadline: float, gather: Gather[PackageChange]) -> None:
         """Swaps the record, then removes what it no longer names and indexes the events. Then all is on the disk."""
         with self.trail.dirty.covering() as cover, in_series(self.storage) as ordered:
-            with self.locks.hold(f"{self.org}/{name}", LOCK_SECONDS):
+            with self.locks.hold(f"{self.org}/{name}", max(0.0, deadline - time.monotonic())):
                 changes = gather()
                 made = RecordedChanges(ordered, self.records, name, changes, self.trail.stamp(changes[0].actor), cover)
                 made.run(self._remembered(name) if ask else self.records.kept(name) or (None, None))

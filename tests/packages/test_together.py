@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,7 +17,7 @@ from support.packages import ANN, NAME, NoLocks, assert_whole, keys, memory, pac
 from support.together import together
 
 from nproxy_mw.access import Actor
-from nproxy_mw.errors import Changed, Conflict, NotFound, StorageUnavailable
+from nproxy_mw.errors import Busy, Changed, Conflict, NotFound, StorageUnavailable
 from nproxy_mw.packages.store import PackageStore
 from nproxy_mw.storage.freshness import FreshnessCache
 from nproxy_mw.storage.layout import INDEX, RECORD
@@ -42,6 +48,31 @@ class Counting:
         if fails and self.reply is not None:
             raise self.reply
         return revision
+
+
+class Given:
+    """Locks that tell how long each one who leads would wait. The first does not get its own."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+        self.timeouts: list[float] = []
+        self.began = threading.Event()
+
+    @contextmanager
+    def hold(self, name: str, timeout: float) -> Iterator[None]:
+        self.timeouts.append(timeout)
+        if len(self.timeouts) == 1:
+            self.began.set()
+            self._wait_for_the_second()
+            raise Busy("Another process has it.")
+        yield
+
+    def _wait_for_the_second(self) -> None:
+        """Returns some time after its bytes are stored, which it does right before it stands in line."""
+        deadline = time.monotonic() + 30
+        while len([key for key in keys(self.storage) if key.endswith(".tgz")]) < 2 and time.monotonic() < deadline:
+            time.sleep(0.001)
+        time.sleep(0.5)
 
 
 @pytest.fixture
@@ -96,6 +127,24 @@ def test_one_that_is_refused_fails_alone(storage: Storage, base: PackageStore) -
     events = base.trail.page(package=str(NAME))[0]
     assert sorted(event["version"] for event in events) == ["1.0.0", "1.1.0", "1.2.0"]
     assert len([key for key in keys(storage) if key.endswith(".tgz")]) == 3
+    assert_whole(storage)
+
+
+def test_bug_of_one_is_not_told_to_the_others(storage: Storage, base: PackageStore) -> None:
+    """A publication that no code makes, without a `dist`, breaks its own caller; the others are stored."""
+    broken = replace(publication("2.0.0"), manifest={})
+    bugs: list[KeyError] = []
+
+    def publish_broken() -> None:
+        try:
+            base.publish(broken, ANN)
+        except KeyError as error:
+            bugs.append(error)
+
+    told = together(base, *(partial(base.publish, one, ANN) for one in PUBLICATIONS), publish_broken)
+    assert told == [None] * 4
+    assert len(bugs) == 1
+    assert packages_on(storage).read(NAME)[0]["versions"].keys() == {"1.0.0", *VERSIONS}
     assert_whole(storage)
 
 
@@ -159,3 +208,16 @@ def test_storage_that_fails_is_told_to_all(storage: Storage, base: PackageStore)
     assert packages_on(storage).read(NAME)[0]["versions"].keys() == {"1.0.0"}
     assert len([key for key in keys(storage) if key.endswith(".tgz")]) == 4
     assert_whole(storage)
+
+
+def test_time_in_line_counts_for_the_lock(storage: Storage) -> None:
+    """Who leads after another one gave up waits for the rest of its own time, and not for all of it again."""
+    locks = Given(storage)
+    packages = packages_on(storage, locks=locks)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(packages.publish, PUBLICATIONS[0], ANN)
+        assert locks.began.wait(30)
+        second = pool.submit(packages.publish, PUBLICATIONS[1], ANN)
+        assert isinstance(first.exception(30), Busy)
+        assert second.exception(30) is None
+    assert locks.timeouts[1] < locks.timeouts[0]
