@@ -6,6 +6,7 @@ once; the threads that come meanwhile stand in line, and then the first of them 
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
@@ -49,6 +50,7 @@ class Turns(Generic[T]):
             StorageUnavailable: the thread that did it broke off. It may have been done.
             NproxyError: whatever *work* raised, in this thread or in that one.
         """
+        name = (os.getpid(), name)  # the child of a fork has none of the threads that it would wait for
         place = _Place(item)
         try:
             self._stand_in_line(name, place, timeout)

@@ -7,9 +7,11 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from threading import Timer
 
 import pytest
+from support.forks import holds_in_child
 
 from nproxy_mw.errors import Busy, Conflict, StorageUnavailable
 from nproxy_mw.storage.turns import Gather, Turns
@@ -60,6 +62,12 @@ def begun(pool: ThreadPoolExecutor, works: Works, items: Sequence[str]) -> list[
     first = pool.submit(works.serve, items[0])
     assert works.began.wait(PATIENCE)
     return [first, *(pool.submit(works.serve, item) for item in items[1:])]
+
+
+def _is_served(works: Works) -> bool:
+    done: list[Sequence[str]] = []
+    works.turns.serve("name", "b", 0.01, lambda gather: done.append(gather()))
+    return done == [["b"]]
 
 
 class _Interrupted(BaseException):
@@ -175,6 +183,19 @@ def test_who_is_interrupted_leaves_the_line() -> None:
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert works.done == [["a"], ["c"]]
+
+
+def test_child_of_a_fork_does_not_wait_for_the_threads_of_its_parent() -> None:
+    """A thread is at work when the process forks: the child has no such thread, and is served at once."""
+    works = Held()
+    with ThreadPoolExecutor(1) as pool:
+        (first,) = begun(pool, works, "a")
+        assert works.gathered.wait(PATIENCE)
+        try:
+            assert holds_in_child(partial(_is_served, works))
+        finally:
+            works.may_end.set()
+        assert error_of(first) is None
 
 
 def test_other_names_do_not_wait() -> None:
