@@ -35,7 +35,8 @@ def unpublish(packages: PackageStore, name: Name, version: str, *, is_allowed: b
 
     Raises:
         MethodNotAllowed: a version is named, and that is not allowed.
-        BadRequest, NotFound, Conflict: as the store's own changes.
+        BadRequest: there is no such version, or no other one.
+        NotFound, Conflict: as the store's own changes.
     """
     packument, _ = packages.read(name, for_write=True)
     if not version:
@@ -47,4 +48,8 @@ def unpublish(packages: PackageStore, name: Name, version: str, *, is_allowed: b
             allow=(),
             code="version-unpublish-not-allowed",
         )
+    if version not in packument["versions"]:
+        raise BadRequest("There is no such version: choose another.", code="version-not-found")
+    if len(packument["versions"]) == 1:
+        raise BadRequest("That is the only version: unpublish the package instead.", code="only-version")
     packages.unpublish_versions(name, frozenset({version}), packument["_rev"], actor)

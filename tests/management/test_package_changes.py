@@ -54,6 +54,18 @@ def test_a_version_is_unpublished_where_that_is_allowed(filled: PlatformFixture)
     assert [one["version"] for one in shown(filled)["versions"]] == ["1.1.0"]
 
 
+def test_a_version_that_cannot_be_unpublished_is_refused(filled: PlatformFixture) -> None:
+    """One that is not there is not made unavailable, and the only one goes with its package alone."""
+    manager = filled.manager()
+    assert manager.put("/api/v1/orgs/acme/settings", {"versionUnpublish": True}).status == 200
+    assert manager.delete(f"{PATH}/versions/9.9.9").code == "version-not-found"
+    publish(filled.platform.organization("acme"), "@acme/utils", "9.9.9")
+    for version in ("1.0.0", "1.1.0"):
+        assert manager.delete(f"{PATH}/versions/{version}").status == 204
+    assert manager.delete(f"{PATH}/versions/9.9.9").code == "only-version"
+    assert [one["version"] for one in shown(filled)["versions"]] == ["9.9.9"]
+
+
 def test_a_package_is_unpublished(filled: PlatformFixture) -> None:
     """404 from then on, for this call as well."""
     manager = filled.manager()

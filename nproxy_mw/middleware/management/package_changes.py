@@ -107,6 +107,6 @@ OPERATIONS = (
         "Unpublishes one version, where the setting `versionUnpublish` allows it",
         OfOrganization(unpublish),
         status="204",
-        refusals="405 409",
+        refusals="400 405 409",
     ),
 )
