@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -22,6 +23,7 @@ from support.repeating import ALLOWED, ANSWERS, World, world
 import nproxy_mw
 from nproxy_mw.errors import NproxyError
 from nproxy_mw.hosting import platform
+from nproxy_mw.errors import NproxyError, StorageUnavailable
 from nproxy_mw.intelligence.port import Alert
 from nproxy_mw.middleware.authenticate import Authenticate
 from nproxy_mw.middleware.repeat import COMPARED
@@ -34,7 +36,12 @@ from nproxy_mw.storage import FsspecStorage
 from nproxy_mw.upstream import cache, tarball_store
 from nproxy_mw.upstream.cache_contents import clear
 from nproxy_mw.upstream.cache_folder import NOTED
+from nproxy_mw.upstream.cached import Cached
+from nproxy_mw.upstream.kept_documents import RECHECK
 from nproxy_mw.upstream.observations import taken_away
+from nproxy_mw.upstream.ruled import TRUST
+
+TARBALL = "/left-pad/-/left-pad-1.0.0.tgz"
 
 
 @pytest.fixture
@@ -269,6 +276,87 @@ def test_composed_applications_repeat(registry: World, monkeypatch: pytest.Monke
             before = len(made)
             assert client.get(below + path, **headers) == expected
             assert len(made) == before
+def test_answer_without_a_token_is_repeated(registry: World) -> None:
+    """Where reads are public, what nobody in particular asked for is given again, and no longer than they are."""
+    set_(registry, publicReads=True)
+    for path in ("/left-pad", TARBALL):
+        registry.warm(registry.client(token=""), path, {})
+        same_as_without_memory(registry, path, {}, "")
+    set_(registry, publicReads=False)
+    assert [registry.client(token="").get(path).status for path in ("/left-pad", TARBALL)] == [401, 401]
+
+
+def test_requests_are_counted_where_they_are_limited(registry: World) -> None:
+    """No answer is given without being counted."""
+    set_(registry, rateLimit={"requestsPerMinute": 5})
+    assert [registry.client().get("/left-pad").status for _ in range(6)] == [200] * 5 + [429]
+
+
+def test_tarball_is_judged_again_when_its_decision_is_no_longer_trusted(registry: World) -> None:
+    """The packument is looked at again after `TRUST`, for a tarball that is in memory as well."""
+    registry.warm(registry.client(), TARBALL, {})
+    registry.warm(registry.client(), "/left-pad", {})
+    registry.ahead = TRUST + timedelta(minutes=1)
+    assert registry.is_repeated(registry.client(), "/left-pad", {})
+    assert not registry.is_repeated(registry.client(), TARBALL, {})
+
+
+def test_kept_tarball_that_is_gone_is_not_repeated(tmp_path: Path) -> None:
+    """What was removed from the cache is fetched again."""
+    with world(tmp_path) as registry:
+        cached(registry).storage.freshness = 0.0  # type: ignore[attr-defined]
+        registry.warm(registry.client(), TARBALL, {})
+        for kept in list((tmp_path / "cache").rglob("left-pad-1.0.0.tgz")):  # the tarball and its seal
+            kept.unlink()
+        assert not registry.is_repeated(registry.client(), TARBALL, {})
+        same_as_without_memory(registry, TARBALL, {})
+
+
+def test_packument_is_repeated_as_long_as_it_is_fresh(registry: World) -> None:
+    """From then on the upstream is asked, and what it says is what a client gets."""
+    kept, later = cached(registry)._kept, 0.0
+    kept.now = lambda: time.time() + later
+    registry.warm(registry.client(), "/left-pad", {})
+    registry.upstream.publish("left-pad", "1.2.0")
+    later = kept.ttl - 30
+    assert registry.is_repeated(registry.client(), "/left-pad", {})
+    later = kept.ttl + 1
+    assert "1.2.0" in registry.client().get("/left-pad").json["versions"]
+
+
+def test_what_a_full_disk_did_not_take_counts_in_its_process(registry: World) -> None:
+    """A packument that was fetched and not stored takes the place of the one that was repeated."""
+    kept, later = cached(registry)._kept, 0.0
+    kept.now = lambda: time.time() + later
+    registry.warm(registry.client(), "/left-pad", {})
+    registry.upstream.publish("left-pad", "1.2.0")
+    later = RECHECK + 1
+    storage = cached(registry).storage
+    storage.create = storage.replace = full  # type: ignore[method-assign]
+    registry.client().get("/left-pad", query="write=true")
+    assert "1.2.0" in registry.client().get("/left-pad").json["versions"]
+
+
+def test_observation_that_cannot_be_stored_counts_in_its_process(registry: World) -> None:
+    """A version that was found out is held, though nobody else can be told."""
+    for path in ("/left-pad", TARBALL):
+        registry.warm(registry.client(), path, {})
+    observations = registry.repeating.gateway.observations
+    assert observations is not None
+    observations.storage.create = observations.storage.replace = full  # type: ignore[method-assign]
+    observations.note("left-pad", taken_away(["1.0.0"], []))
+    assert list(registry.client().get("/left-pad").json["versions"]) == ["1.1.0"]
+    assert registry.client().get(TARBALL).status == 403
+
+
+def cached(registry: World) -> Cached:
+    found = registry.repeating.gateway.cached
+    assert found is not None
+    return found
+
+
+def full(*_: object) -> Any:
+    raise StorageUnavailable("No space left on device.")
 
 
 def mentioned_headers() -> list[str]:

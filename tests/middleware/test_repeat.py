@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from copy import copy
 from functools import partial
@@ -118,7 +119,7 @@ def test_a_refusal_is_not_repeated(app: App, client: Client) -> None:
 def test_streams_and_large_answers_are_not_kept(app: App, client: Client, answers: AnswerMemory) -> None:
     """What is kept is whole and small."""
     app.is_stream = True
-    client.get("/utils")
+    assert client.get("/utils").body == b"1"
     app.is_stream, app.body = False, lambda number: b"x" * (LARGEST + 1)
     client.get("/utils")
     assert not len(answers)
@@ -153,6 +154,7 @@ def test_the_memory_is_bounded(app: App) -> None:
         {"environ": {"SCRIPT_NAME": "/npm"}},
         {"environ": {"HTTP_HOST": "other.example"}},
         {"environ": {"wsgi.url_scheme": "https"}},
+        {"environ": {"nproxy.send_file": print}},
     ],
     ids=str,
 )
@@ -162,6 +164,15 @@ def test_another_request_gets_an_answer_of_its_own(app: App, client: Client, oth
     client.ask(**usual)
     assert number(client.ask(**{**usual, **other})) == 2
     assert number(client.ask(**usual)) == 1
+
+
+@pytest.mark.parametrize("other", [{"SERVER_NAME": "other.example"}, {"SERVER_PORT": "8080"}], ids=str)
+def test_the_servers_own_name_counts_where_no_host_is_named(app: App, client: Client, other: dict[str, str]) -> None:
+    """URLs in an answer to a client that sends no Host are made of it."""
+    usual = {"HTTP_HOST": None, "SERVER_NAME": "registry.example", "SERVER_PORT": "80"}
+    client.get("/utils", environ=usual)
+    assert number(client.get("/utils", environ={**usual, **other})) == 2
+    assert number(client.get("/utils", environ=usual)) == 1
 
 
 @pytest.mark.parametrize(
@@ -217,6 +228,63 @@ def test_outer_layers_learn_of_a_repeated_request_what_they_learn_of_the_first(a
     assert first.request_id != second.request_id
     first.request_id = second.request_id
     assert first == second
+
+
+def test_an_outer_layer_may_write_into_the_context(app: App) -> None:
+    """What it writes after the call is told of this request alone, and is not told of the next one."""
+    seen: list[Context] = []
+
+    def look(inner: Any) -> Any:
+        def layer(environ: Any, start_response: Any) -> Any:
+            environ, context = opened(environ)
+            body = inner(environ, start_response)
+            seen.append(copy(context))
+            context.cache, context.versions_blocked = "mine", 99
+            return body
+
+        return layer
+
+    client = client_of(app, Answers(), look)
+    for _ in range(3):
+        client.get("/utils")
+    assert app.requests == 1
+    assert {(context.cache, context.versions_blocked) for context in seen} == {(None, 0)}
+
+
+def test_an_answer_that_replaces_another_says_so(app: App) -> None:
+    """The server is told of the exception for which the headers are given once more."""
+    seen: list[Any] = []
+
+    def start(status: str, headers: Any, exc_info: Any = None) -> Any:
+        seen.append(exc_info)
+
+    def again(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [])
+        try:
+            raise ValueError
+        except ValueError:
+            start_response("500 Internal Server Error", [], sys.exc_info())
+        return [b"failed"]
+
+    answers = Answers()
+    context = {"nproxy.context": Context(request_id="1")}
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/utils", **context}
+    assert list(Repeat(again, answers=answers, owner="acme")(environ, start)) == [b"failed"]
+    assert [exc_info and exc_info[0] for exc_info in seen] == [None, ValueError]
+    assert not len(answers)
+
+
+def test_a_registry_that_is_asked_on_the_way_notes_for_itself(app: App, client: Client) -> None:
+    """An answer within which another Repeat answers rests on its own looks alone, before and after."""
+    inner = App()
+    inner.witnesses = set()
+    asks = client_of(inner, Answers())
+    app.on_the_way = lambda environ: asks.get("/inner")
+    client.get("/utils")
+    inner.holds = False
+    assert number(client.get("/utils")) == 1
+    app.holds = False
+    assert number(client.get("/utils")) == 2
 
 
 def test_an_outer_layer_may_change_headers_and_body(app: App) -> None:
