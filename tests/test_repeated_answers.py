@@ -24,6 +24,7 @@ import nproxy_mw
 from nproxy_mw.errors import NproxyError
 from nproxy_mw.hosting import platform
 from nproxy_mw.errors import NproxyError, StorageUnavailable
+from nproxy_mw.grounds import noted
 from nproxy_mw.intelligence.port import Alert
 from nproxy_mw.middleware.authenticate import Authenticate
 from nproxy_mw.middleware.repeat import COMPARED
@@ -294,8 +295,10 @@ def test_requests_are_counted_where_they_are_limited(registry: World) -> None:
 
 def test_tarball_is_judged_again_when_its_decision_is_no_longer_trusted(registry: World) -> None:
     """The packument is looked at again after `TRUST`, for a tarball that is in memory as well."""
-    registry.warm(registry.client(), TARBALL, {})
     registry.warm(registry.client(), "/left-pad", {})
+    registry.warm(registry.client(), TARBALL, {})
+    registry.ahead = TRUST - timedelta(minutes=1)
+    assert registry.is_repeated(registry.client(), TARBALL, {})
     registry.ahead = TRUST + timedelta(minutes=1)
     assert registry.is_repeated(registry.client(), "/left-pad", {})
     assert not registry.is_repeated(registry.client(), TARBALL, {})
@@ -332,9 +335,27 @@ def test_what_a_full_disk_did_not_take_counts_in_its_process(registry: World) ->
     registry.upstream.publish("left-pad", "1.2.0")
     later = RECHECK + 1
     storage = cached(registry).storage
-    storage.create = storage.replace = full  # type: ignore[method-assign]
+    storage.create = storage.replace = full  # type: ignore[method-assign, assignment]
     registry.client().get("/left-pad", query="write=true")
     assert "1.2.0" in registry.client().get("/left-pad").json["versions"]
+
+
+def test_look_at_the_cache_tells_of_it_alone(registry: World) -> None:
+    """It needs no decision of the rules beside it: an entry that could not be stored ends it."""
+    kept, later, name = cached(registry)._kept, 0.0, parse_name("left-pad")
+    kept.now = lambda: time.time() + later
+    cached(registry).packument(name)
+    with noted() as grounds:
+        cached(registry).packument(name)
+    assert grounds.looks
+    assert all(look() for look in grounds.looks)
+    registry.upstream.publish("left-pad", "1.2.0")
+    later = RECHECK + 1
+    assert all(look() for look in grounds.looks)
+    storage = cached(registry).storage
+    storage.create = storage.replace = full  # type: ignore[method-assign, assignment]
+    cached(registry).packument(name, for_write=True)
+    assert not all(look() for look in grounds.looks)
 
 
 def test_observation_that_cannot_be_stored_counts_in_its_process(registry: World) -> None:
@@ -343,7 +364,7 @@ def test_observation_that_cannot_be_stored_counts_in_its_process(registry: World
         registry.warm(registry.client(), path, {})
     observations = registry.repeating.gateway.observations
     assert observations is not None
-    observations.storage.create = observations.storage.replace = full  # type: ignore[method-assign]
+    observations.storage.create = observations.storage.replace = full  # type: ignore[method-assign, assignment]
     observations.note("left-pad", taken_away(["1.0.0"], []))
     assert list(registry.client().get("/left-pad").json["versions"]) == ["1.1.0"]
     assert registry.client().get(TARBALL).status == 403
