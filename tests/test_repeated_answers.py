@@ -129,6 +129,16 @@ def test_change_is_seen_at_once(anywhere: World, change: str) -> None:
         same_as_without_memory(registry, path, headers)
 
 
+@pytest.mark.parametrize("change", sorted(set(CHANGES) - {"cache cleared"}))
+def test_one_answer_alone_sees_the_change(registry: World, change: str) -> None:
+    """Nothing that is asked for in between makes it anew first."""
+    concerned, carry_out = CHANGES[change]
+    path, headers = next((path, headers) for path, headers in reversed(ANSWERS) if re.match(concerned, path))
+    registry.warm(registry.client(), path, headers)
+    carry_out(registry)
+    assert not registry.is_repeated(registry.client(), path, headers)
+
+
 def test_token_expires(registry: World) -> None:
     """A repeated answer does not outlive the token that it was made for."""
     soon = registry.clock() + timedelta(minutes=30)
