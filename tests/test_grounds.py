@@ -34,6 +34,7 @@ def test_first_reads_of_a_public_package_are_unique(registry: World) -> None:
     """Nothing that was fetched or decided for the request itself is given again."""
     source, cached = registry.repeating.firewall.source, registry.repeating.gateway.cached
     assert cached is not None
+    cached.packument(PUBLIC), source.observed(str(PUBLIC))
     with noted() as decision:
         source.decision(PUBLIC)
     with noted() as tarball:
@@ -44,8 +45,10 @@ def test_first_reads_of_a_public_package_are_unique(registry: World) -> None:
 
 def test_first_packument_is_unique(registry: World) -> None:
     """There was no decision about it that could still be the one."""
+    source = registry.repeating.firewall.source
+    source.source.packument(PUBLIC), source.observed(str(PUBLIC))
     with noted() as grounds:
-        registry.repeating.firewall.source.packument(PUBLIC)
+        source.packument(PUBLIC)
     assert grounds.is_unique
 
 

@@ -140,6 +140,16 @@ def test_the_memory_is_bounded(app: App) -> None:
     assert 0 < len(answers) < 10
 
 
+def test_bodies_count_by_their_bytes(app: App) -> None:
+    """Large answers push more out than small ones."""
+    answers = Answers(capacity=40_000)
+    client = client_of(app, answers)
+    app.body = lambda number: b"x" * 15_000
+    for place in range(10):
+        client.get(f"/package-{place}")
+    assert len(answers) == 2
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -219,6 +229,8 @@ def test_outer_layers_learn_of_a_repeated_request_what_they_learn_of_the_first(a
         context = environ["nproxy.context"]
         context.cache, context.verdicts, context.versions_blocked = "hit", (("block", "malware"),), 3
         context.versions_warned = 2
+        for each in ("principal", "route", "destination", "settings"):
+            setattr(context, each, f"the {each}")
 
     app.on_the_way = learn
     client = client_of(app, AnswerMemory(), look)
