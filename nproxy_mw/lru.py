@@ -29,6 +29,11 @@ class Lru(Generic[K, V]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def keys(self) -> list[K]:
+        """Returns the keys of this moment, the least recently used first."""
+        with self._guard:
+            return list(self._values)
+
     def get(self, key: K) -> V | None:
         """Returns the value of *key*, which thereby counts as used last; None when there is none."""
         try:  # without the lock: each step is whole by itself, and what is dropped in between counts as absent

@@ -236,7 +236,7 @@ def registry(
     known = known_by(intelligence, osv_api)
     gateway = gateway_to(transport, url, intelligence=known, catalog=catalog) if transport else None
     own = layers(organization, gateway, intelligence=known, tokens=tokens, public_url=public_url, views=views)
-    repeat = partial(Repeat, answers=AnswerMemory(), owner=organization.id)
+    repeat = partial(Repeat, answers=AnswerMemory())
     application = stack(*own.above("authenticate", repeat=repeat), on=on or partial(front_page, public_url=public_url))
     return application if send_files is None else sending_files(application, send_files, organization.storage, url)
 

@@ -58,7 +58,7 @@ def test_what_is_absent_is_unique(tmp_path: Path) -> None:
     with noted() as grounds, suppress(Missing):
         cache.get("absent")
     assert grounds.is_unique
-    assert TarballStore(open_storage(str(tmp_path))).look_at("tarballs/absent/absent-1.0.0.tgz") is None
+    assert TarballStore(open_storage(str(tmp_path))).look_at("tarballs/absent/absent-1.0.0.tgz", None) is None
 
 
 def test_nobody_vouches_for_reads_past_what_is_kept(registry: World) -> None:
@@ -81,13 +81,13 @@ def test_nobody_vouches_for_parts(registry: World) -> None:
     assert Witness.SOURCE not in grounds.vouched
 
 
-def test_settings_that_were_never_stored_are_vouched_for_by_nobody(tmp_path: Path) -> None:
+def test_settings_that_were_never_stored_are_unique(tmp_path: Path) -> None:
     """Defaults end when somebody stores settings, and nothing tells of that."""
     settings = open_organization(open_storage(str(tmp_path)), ThreadLocks()).settings
     with noted() as grounds:
         settings.get()
-    assert Witness.SETTINGS not in grounds.vouched
+    assert grounds.is_unique
     settings.change({"internalScopes": ["@acme"]}, actor=ACTOR)
     with noted() as grounds:
         settings.get()
-    assert Witness.SETTINGS in grounds.vouched
+    assert not grounds.is_unique

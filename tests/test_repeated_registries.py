@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.client import Client
 from support.registry import ACTOR, publish
+from support.repeating import ANSWERS, World, world
 
-from nproxy_mw.hosting import Platform
-from nproxy_mw.middleware.tenants import ByHost, FixedOrg
+from nproxy_mw.access import Principal
+from nproxy_mw.hosting import Platform, platform
+from nproxy_mw.middleware.authenticate import Authenticate
+from nproxy_mw.middleware.repeat import AnswerMemory, Repeat
+from nproxy_mw.middleware.scope_router import ScopeRouter
+from nproxy_mw.middleware.tenants import ByHost, ByPath, FixedOrg
 from nproxy_mw.orgs.organization import Organization, Organizations
-from nproxy_mw.stack import registry
+from nproxy_mw.stack import front_page, layers, registry, stack
+from nproxy_mw.upstream.public_only import PublicOnly
 
 PACKUMENT = "/@acme/utils"
-TARBALL = "/@acme/utils/-/utils-1.0.0.tgz"
-
-
-def counted(organization: Organization) -> Callable[[], int]:
-    """Returns how often the settings of *organization* were asked for, which the layers below Repeat do each time."""
-    asked: list[None] = []
-    real = organization.settings.get
-
-    def get() -> Any:
-        asked.append(None)
-        return real()
-
-    organization.settings.get = get  # type: ignore[method-assign]
-    return lambda: len(asked)
 
 
 def made(organizations: Organizations, org: str, *versions: str) -> str:
@@ -47,31 +40,34 @@ def organizations(tmp_path: Path) -> Organizations:
     return Organizations.at(str(tmp_path))
 
 
-def test_a_registry_repeats(organizations: Organizations) -> None:
-    """Of many equal requests, few reach the layers below."""
-    token = made(organizations, "acme", "1.0.0")
-    organization = organizations.open("acme", is_made=True)
-    asked = counted(organization)
-    client = Client(registry(organization), token)
-    for path in (PACKUMENT, TARBALL):
-        for _ in range(3):
-            client.get(path)
-        before = asked()
-        assert client.get(path).status == 200
-        assert asked() == before
+def applications(made_of: World) -> Iterator[tuple[Any, str]]:
+    """The applications that the library composes, on one store, and the paths that their packages are below."""
+    place, options = str(made_of.folder / "store"), {"upstream": made_of.upstream.url}
+    yield registry(place, **options), ""
+    yield registry(place, **options, send_files="x-accel-redirect"), ""
+    yield platform(place, resolve=FixedOrg("default"), **options), ""
+    yield platform(place, resolve=ByPath(), **options), "/default"
 
 
-def test_a_platform_repeats(organizations: Organizations) -> None:
-    """So does the stack of each of its organizations."""
-    token = made(organizations, "acme", "1.0.0")
-    platform = Platform(organizations, resolve=FixedOrg("acme"))
-    asked = counted(platform.organization("acme"))
-    client = Client(platform, token)
-    for _ in range(3):
-        client.get(PACKUMENT)
-    before = asked()
-    assert client.get(PACKUMENT).status == 200
-    assert asked() == before
+def test_composed_applications_repeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`registry` and `platform` put the memory where it sees all that it may repeat, and nothing of a host's."""
+    seen: list[str] = []
+    inner = Authenticate.__call__
+
+    def counted(layer: Authenticate, environ: Any, start_response: Any) -> Any:
+        seen.append(environ["PATH_INFO"])
+        return inner(layer, environ, start_response)
+
+    monkeypatch.setattr(Authenticate, "__call__", counted)
+    with world(tmp_path) as made_of:
+        for app, below in applications(made_of):
+            client = Client(app, made_of.token)
+            for path, headers in ANSWERS:
+                for _ in range(3):
+                    expected = client.get(below + path, **headers)
+                before = len(seen)
+                assert client.get(below + path, **headers) == expected
+                assert len(seen) == before
 
 
 class ByHeader:
@@ -108,3 +104,55 @@ def test_a_name_of_no_organization_gets_nothing(organizations: Organizations) ->
     for _ in range(3):
         assert client.get(PACKUMENT, host="acme.registry.example").status == 200
         assert client.get(PACKUMENT, host="nobody.registry.example").status == 404
+
+
+class OwnTokens:
+    """Tokens of a host that asks the registry's own, and then decides for itself."""
+
+    def __init__(self, organization: Organization) -> None:
+        self.organization = organization
+        self.left: set[str] = set()
+
+    def find(self, secret: str) -> Principal | None:
+        principal = self.organization.tokens.find(secret)
+        return None if principal is None or principal.name in self.left else principal
+
+
+def test_tokens_of_a_hosts_own_are_asked_each_time(organizations: Organizations) -> None:
+    """Whatever they go by, somebody who has left gets nothing more."""
+    token = made(organizations, "acme", "1.0.0")
+    organization = organizations.open("acme", is_made=True)
+    tokens = OwnTokens(organization)
+    client = Client(registry(organization, tokens=tokens), token)
+    for _ in range(3):
+        assert client.get(PACKUMENT).status == 200
+    tokens.left.add("ann")
+    assert client.get(PACKUMENT).status == 401
+
+
+def test_settings_and_sources_of_a_hosts_own_are_asked_each_time(tmp_path: Path) -> None:
+    """Also where a host puts Repeat into a stack of its own."""
+    with world(tmp_path) as made_of:
+        process = made_of.repeating
+        organization, gateway, firewall = process.organization, process.gateway, process.firewall
+        settings: list[object] = []
+
+        def own_settings() -> Any:
+            settings.append(organization.settings.get())
+            return settings[-1]
+
+        for own in (
+            layers(organization, gateway, firewall=firewall).replace(
+                scope_router=partial(ScopeRouter, settings=own_settings)
+            ),
+            layers(organization, gateway, firewall=firewall, source=PublicOnly(firewall.source, tuple)),
+        ):
+            memory = AnswerMemory()
+            client = Client(
+                stack(*own.above("authenticate", repeat=partial(Repeat, answers=memory)), on=front_page),
+                made_of.token,
+            )
+            for _ in range(4):
+                assert client.get("/left-pad").status == 200
+            assert not len(memory)
+        assert len(settings) == 4

@@ -24,6 +24,7 @@ from nproxy_mw.rules.explain import explain_package, explain_version
 from nproxy_mw.rules.port import Knowledge
 from nproxy_mw.rules.replay import Change, changes, history_at, knowledge_at
 from nproxy_mw.times import Clock, utc_now
+from nproxy_mw.upstream.cached import Cached
 from nproxy_mw.upstream.judged import Judged, Judgments
 from nproxy_mw.upstream.observations import Observations, nothing_seen
 from nproxy_mw.upstream.policy import Policy
@@ -64,6 +65,8 @@ class Firewall:
         log: DecisionLog | None = None,
         clock: Clock = utc_now,
     ) -> None:
+        self.notes_grounds = type(inner) is Cached
+        """Whether answers made of `source` may be repeated (`nproxy_mw.grounds`): a host's own may go by more."""
         self.unruled = PublicOnly(inner, lambda: policies.settings().internal_scopes)
         self.policies = policies
         self.judgments = judgments or Judgments()

@@ -179,7 +179,7 @@ class Platform:
             public_url=public_url,
             views=self._views,
         ).without("error_responses")
-        own = own.above("authenticate", repeat=partial(Repeat, answers=self._answers, owner=org))
+        own = own.above("authenticate", repeat=partial(Repeat, answers=self._answers))
         if self.tokens is None:
             own = own.below("scope_router", own_tokens=partial(OwnTokens, tokens=organization.tokens))
         if self.administrators is not None:

@@ -18,6 +18,7 @@ from nproxy_mw.access import ANONYMOUS, Principal, Tokens, check_address
 from nproxy_mw.errors import Unauthenticated
 from nproxy_mw.grounds import Witness, rest_on, vouch
 from nproxy_mw.http.context import context_of
+from nproxy_mw.orgs.tokens import TokenStore
 from nproxy_mw.token_format import decode_base64, digest, looks_like_ours, mentions_ours
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Authenticate:
             raise TypeError("tokens= has no find(secret): wrap a mapping of tokens in StaticTokens.")
         self.app = app
         self.tokens = tokens
+        self._notes_grounds = type(tokens) is TokenStore  # a host's own may go by more than it
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         context = context_of(environ, by="Authenticate")
@@ -61,6 +63,8 @@ class Authenticate:
         if len(header) > LONGEST:
             raise Unauthenticated("The Authorization header is longer than any token.", code="invalid-token")
         secret = _secret(header)
+        if self._notes_grounds:
+            vouch(Witness.CALLER)
         principal = self.tokens.find(secret)
         if principal is not None:
             # The hash is what makes a caller known. A host's own tokens may leave it out.

@@ -33,11 +33,13 @@ COMPARED = (
 
 _READS = ("GET", "HEAD")
 
-LARGEST = 1024 * 1024
-"""Bytes of an answer that is kept."""
+LARGEST = 64 * 1024
+"""Bytes of an answer that is kept. A larger one costs more to send than to find again."""
 
-CAPACITY = 16 * 2**20  # bytes of all that one process keeps
-MAX_ANSWERS = 16_384
+CAPACITY = 24 * 2**20
+"""Bytes of all that one process keeps: enough for a tree of 1,000 packages that is installed again and again."""
+
+MAX_ANSWERS = 8_192
 _ANSWER = 3_000  # bytes of one beside its body: its headers, its looks, and the texts that requests are compared by
 _LONGEST = 2_000  # characters of those texts
 
@@ -91,19 +93,29 @@ class AnswerMemory:
         if size <= LARGEST and sum(len(part) for part in key if isinstance(part, str)) <= _LONGEST:
             self._answers.put(key, answer, size + _ANSWER)
 
+    def forget(self, owner: object) -> None:
+        """Forgets the answers of *owner*, whose keys begin with it."""
+        for key in self._answers.keys():  # noqa: SIM118 - no mapping
+            if key[0] is owner:
+                self._answers.discard(key)
+
 
 class Repeat:
-    """Answers from *answers* what *app* answered before to the organization *owner*, as long as nothing has changed."""
+    """Answers from *answers* what *app* answered before, as long as nothing has changed.
 
-    def __init__(self, app: WSGIApplication, *, answers: AnswerMemory, owner: str) -> None:
+    Others may keep theirs in the same *answers*: what one of them keeps, no other finds.
+    """
+
+    def __init__(self, app: WSGIApplication, *, answers: AnswerMemory) -> None:
         self.app = app
         self.answers = answers
-        self.owner = owner
+        self._owner = object()
+        self._settings: object = None  # those that the last answer was made by
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] not in _READS or not _is_plain(environ):
             return self.app(environ, start_response)
-        key = (self.owner, _digest(environ.get("HTTP_AUTHORIZATION")), *map(environ.get, COMPARED))
+        key = (self._owner, _digest(environ.get("HTTP_AUTHORIZATION")), *map(environ.get, COMPARED))
         answer = self.answers.find(key)
         if answer is not None:
             return answer.repeat(environ, start_response)
@@ -113,9 +125,17 @@ class Repeat:
         began = _Began(start_response)
         with noted() as grounds:
             body = self.app(environ, began)
-        if isinstance(body, list) and began.is_success and grounds.are_known:
-            self.answers.keep(key, _answer(began, body, context_of(environ, by="Repeat"), grounds))
+        if isinstance(body, list) and began.is_kept(environ) and grounds.are_known:
+            context = context_of(environ, by="Repeat")
+            self._forget_other_settings(context.settings)
+            self.answers.keep(key, _answer(began, body, context, grounds))
         return body
+
+    def _forget_other_settings(self, settings: object) -> None:
+        """Forgets what was answered by other settings: it holds no longer, and holds on to them in memory."""
+        if settings is not self._settings:
+            self._settings = settings
+            self.answers.forget(self._owner)
 
 
 class _Began:
@@ -131,10 +151,12 @@ class _Began:
         start = self._start_response
         return start(status, headers, exc_info) if exc_info else start(status, headers)
 
-    @property
-    def is_success(self) -> bool:
-        """Whether the answer is what was asked for, or that the client has it already."""
-        return self.status.startswith(("200", "304"))
+    def is_kept(self, environ: WSGIEnvironment) -> bool:
+        """Whether the answer is what was asked for, or that the client has it already.
+
+        Not what replaces another ETag: there are as many of them as a client can think of.
+        """
+        return self.status.startswith("304" if "HTTP_IF_NONE_MATCH" in environ else "200")
 
 
 def _answer(began: _Began, body: list[bytes], context: Context, grounds: Grounds) -> _Answer:

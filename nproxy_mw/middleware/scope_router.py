@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 from nproxy_mw.access import Grant, require
 from nproxy_mw.errors import BadRequest
+from nproxy_mw.grounds import Witness, vouch
 from nproxy_mw.http.context import CONTEXT, PRINCIPAL, Context, Destination, RoutingSettings
 from nproxy_mw.http.messages import is_read
 from nproxy_mw.npm.routes import Kind, Route, parse_route
+from nproxy_mw.orgs.settings import SettingsStore
 from nproxy_mw.token_format import holds_secret
 
 if TYPE_CHECKING:
@@ -36,12 +38,16 @@ class ScopeRouter:
             raise TypeError("settings= is called at each request: give organization.settings.get, not its result.")
         self.app = app
         self.settings = settings
+        # A host's own may go by more than what is stored.
+        self._notes_grounds = getattr(settings, "__func__", None) is SettingsStore.get
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         context = environ.get(CONTEXT) or Context()
         principal = context.principal or PRINCIPAL.require(environ, by="ScopeRouter")
         context.route = route = parse_route(environ.get("PATH_INFO", ""))
         context.settings = settings = self.settings()
+        if self._notes_grounds:
+            vouch(Witness.SETTINGS)
         context.destination = destination = _destination(route, settings.internal_scopes)
         if destination is Destination.UPSTREAM and _holds_secret(environ["PATH_INFO"]):
             raise BadRequest(

@@ -12,7 +12,6 @@ from nproxy_mw.audit.audited import AuditedObject
 from nproxy_mw.audit.events import AuditedChange
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Missing, StorageUnavailable
-from nproxy_mw.grounds import Witness, vouch
 from nproxy_mw.json_values import Json
 from nproxy_mw.orgs.settings_fields import Settings, SettingsError
 from nproxy_mw.rules.catalog import Catalog
@@ -71,7 +70,6 @@ class SettingsStore:
                 raise StorageUnavailable(GONE, retry_after=10) from error
             return Settings.defaults(self.catalog)
         self._were_there = True
-        vouch(Witness.SETTINGS)
         return settings
 
     def change(self, document: object, *, actor: Actor) -> Settings:

@@ -22,7 +22,7 @@ from nproxy_mw.audit.audited import AuditedObject, changing_many
 from nproxy_mw.audit.events import AuditedChange
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Changed, Conflict, Missing, NotFound, NproxyError
-from nproxy_mw.grounds import Witness, vouch
+from nproxy_mw.grounds import rest_on
 from nproxy_mw.json_values import Json
 from nproxy_mw.orgs import token_records
 from nproxy_mw.orgs.settings import SettingsStore
@@ -174,7 +174,7 @@ class TokenStore:
             return None
         if self._is_use_due(record, now):
             self._note_use(record, revision, now)
-        vouch(Witness.CALLER, partial(self._is_as_good, record))
+        rest_on(partial(self._is_as_good, record))
         return record.principal
 
     def _is_as_good(self, record: TokenRecord) -> bool:

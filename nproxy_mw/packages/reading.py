@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from nproxy_mw.errors import Missing, NotFound
+from nproxy_mw.grounds import rest_on
 from nproxy_mw.json_values import Json
 from nproxy_mw.npm.names import Name, parse_name
 from nproxy_mw.packages import changes
@@ -19,6 +20,7 @@ from nproxy_mw.packages.record import Record
 from nproxy_mw.packages.records import RecordStore
 from nproxy_mw.storage.documents import UnreadableObject
 from nproxy_mw.storage.layout import RECORD, TARBALL
+from nproxy_mw.storage.looks import look_at_open
 from nproxy_mw.storage.port import Revision, Storage
 
 _log = logging.getLogger(__name__)
@@ -131,8 +133,10 @@ class PackageReader:
             return None
         if filename != name.tarball(version):
             return None
+        key = TARBALL.key(name, entry["key"])
         try:
-            stream = self.storage.open(TARBALL.key(name, entry["key"]))
+            stream = self.storage.open(key)
         except Missing:  # unpublished between the two reads
             return None
+        rest_on(look_at_open(self.storage, key, stream))
         return OpenTarball(stream, entry["size"], manifest["dist"]["integrity"])

@@ -13,8 +13,10 @@ from __future__ import annotations
 import os
 from functools import partial
 from time import monotonic
+from typing import BinaryIO
 
 from nproxy_mw.grounds import Look
+from nproxy_mw.storage.disk import revision_of
 from nproxy_mw.storage.freshness import FreshnessCache
 from nproxy_mw.storage.generations import SIZE, offset_of
 from nproxy_mw.storage.local import LocalStorage
@@ -40,6 +42,14 @@ def look_at(storage: Storage, key: str, revision: Revision) -> Look | None:
         return None
     look = FileLook(storage.path_of(key), modified, inode, size)
     return RecentLook(look, storage.generations, key, storage.freshness) if storage.freshness else look
+
+
+def look_at_open(storage: Storage, key: str, file: BinaryIO | None) -> Look | None:
+    """Returns the look at *key* of *storage*, whose *file* was opened; None where the storage itself must be asked."""
+    try:
+        return look_at(storage, key, revision_of(file.fileno())) if file is not None else None
+    except (OSError, AttributeError):  # no file of the operating system
+        return None
 
 
 _FROM_HEX = partial(int, base=16)

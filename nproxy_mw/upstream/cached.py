@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from hashlib import blake2b
 
 from nproxy_mw.errors import Busy, NotFound, NproxyError, StorageUnavailable, UpstreamUnavailable
-from nproxy_mw.grounds import Witness, rest_on, vouch
+from nproxy_mw.grounds import Witness, each_time, rest_on, vouch
 from nproxy_mw.npm.documents import Blob, ByteRange, Document
 from nproxy_mw.npm.forms import pointing_tags
 from nproxy_mw.npm.names import Name
@@ -110,9 +110,11 @@ class Cached:
         if blob is not None:
             self._kept.count("hit", "tarball ")
             if self._tarballs.needs_look(name, filename):
+                rest_on(None)
                 self._look_into(name, filename)
-            rest_on(self._tarballs.found_again(name, filename))
+            rest_on(self._tarballs.found_again(name, filename, blob))
             vouch(Witness.SOURCE)
+            each_time(self._count_repeated)
             return blob
         self._kept.count("miss", "tarball ")
         rest_on(None)
@@ -125,6 +127,9 @@ class Cached:
             if error.code == WRONG_BYTES:  # or it is the packument that is wrong
                 self.changed(name)
             raise
+
+    def _count_repeated(self, environ: object) -> None:
+        self._kept.count("hit", "tarball ")
 
     def _look_into(self, name: Name, filename: str) -> None:
         """Has a kept tarball looked into. Where that is not possible now, it is served, and looked into later."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from typing import BinaryIO, NamedTuple
 
-from nproxy_mw.storage.port import Revision
-
 
 class FileState(NamedTuple):
     """A file as it was when it was verified."""
@@ -14,11 +12,6 @@ class FileState(NamedTuple):
     inode: int
     modified: int  # nanoseconds
     size: int
-
-    @property
-    def revision(self) -> Revision:
-        """The file's revision in a folder (`nproxy_mw.storage.local`)."""
-        return Revision(f"{self.modified:x}-{self.inode:x}-{self.size:x}")
 
 
 def state_of(file: BinaryIO) -> FileState | None:

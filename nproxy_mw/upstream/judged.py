@@ -89,6 +89,9 @@ class Judgments:
             return None
         if found is None:
             return None
+        known = self._memory.get(package)
+        if known == found:  # the same object stays: what rests on it goes on
+            return known
         self._memory.put(package, found)
         return found
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from nproxy_mw.errors import Busy, ClientError, ServerError, StorageUnavailable
-from nproxy_mw.grounds import Witness, vouch
+from nproxy_mw.grounds import Witness, each_time, vouch
 from nproxy_mw.http.context import CURRENT
 from nproxy_mw.lru import Lru
 from nproxy_mw.npm.documents import Document
@@ -115,10 +115,14 @@ class Documents:
             self.count("negative" if known.found.entry.refusal else "hit")
             if not past:
                 vouch(Witness.SOURCE, partial(self._is_found_again, asked, known))
+                each_time(self._count_repeated)
         known.found.entry.raise_refusal()
         if known.found.entry.revision == unless:
             return None
         return self._loaded(asked, known.found.entry)
+
+    def _count_repeated(self, environ: object) -> None:
+        self.count("hit")
 
     def _is_found_again(self, asked: Asked, known: _Known) -> bool:
         look = known.found.look

@@ -108,9 +108,9 @@ class Tarballs:
         except Missing:
             return None
 
-    def found_again(self, name: Name, filename: str) -> Look | None:
-        """Returns the look whether a tarball that was found is still kept as it was; None where nobody can tell."""
-        return self.store.look_at(key_of(name, filename))
+    def found_again(self, name: Name, filename: str, found: Blob) -> Look | None:
+        """Returns the look whether a tarball is still kept as it was *found*; None where nobody can tell."""
+        return self.store.look_at(key_of(name, filename), found.file)
 
     @property
     def look(self) -> int:

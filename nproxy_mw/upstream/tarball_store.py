@@ -25,7 +25,7 @@ from nproxy_mw.lru import Lru
 from nproxy_mw.npm.documents import Blob, ByteRange, Part
 from nproxy_mw.npm.names import Name
 from nproxy_mw.storage import LocalStorage
-from nproxy_mw.storage.looks import look_at
+from nproxy_mw.storage.looks import look_at_open
 from nproxy_mw.storage.port import Storage, is_key
 from nproxy_mw.storage.swaps import Swap
 from nproxy_mw.upstream.cache_folder import NOTED, CacheFolder
@@ -87,13 +87,12 @@ class TarballStore:
             file.close()
             raise
 
-    def look_at(self, key: str) -> Look | None:
-        """Returns the look at a tarball that was opened; None where the storage itself must be asked.
+    def look_at(self, key: str, file: BinaryIO | None) -> Look | None:
+        """Returns the look at a tarball whose *file* was opened; None where the storage itself must be asked.
 
         After `NOTED` it says no: a file that nobody opens would look unused, and the cache would give it up.
         """
-        state, _ = self._verified.get(key) or (None, None)
-        look = look_at(self.storage, key, state.revision) if state is not None else None
+        look = look_at_open(self.storage, key, file)
         until = monotonic() + NOTED
         return None if look is None else lambda: monotonic() < until and look()
 

@@ -61,9 +61,9 @@ def client(app: App, answers: AnswerMemory) -> Client:
     return client_of(app, answers)
 
 
-def client_of(app: App, answers: AnswerMemory, *outer: Layer, owner: str = "acme") -> Client:
+def client_of(app: App, answers: AnswerMemory, *outer: Layer) -> Client:
     """A client of *app* behind Repeat; the layers *outer* stand outside it."""
-    return Client(stack(ErrorResponses, *outer, partial(Repeat, answers=answers, owner=owner), on=app))
+    return Client(stack(ErrorResponses, *outer, partial(Repeat, answers=answers), on=app))
 
 
 def number(response: Response) -> int:
@@ -142,7 +142,7 @@ def test_the_memory_is_bounded(app: App) -> None:
 
 def test_bodies_count_by_their_bytes(app: App) -> None:
     """Large answers push more out than small ones."""
-    answers = Answers(capacity=40_000)
+    answers = AnswerMemory(capacity=40_000)
     client = client_of(app, answers)
     app.body = lambda number: b"x" * 15_000
     for place in range(10):
@@ -157,7 +157,6 @@ def test_bodies_count_by_their_bytes(app: App) -> None:
         {"method": "HEAD"},
         {"accept": "text/html"},
         {"accept_encoding": "gzip"},
-        {"if_none_match": '"1"'},
         {"npm_command": "install"},
         {"authorization": "Bearer other"},
         {"authorization": ""},
@@ -197,10 +196,10 @@ def test_reads_of_parts_and_changes_pass(
     assert not len(answers)
 
 
-def test_two_organizations_share_no_answer(app: App, answers: AnswerMemory) -> None:
-    """Not even when they keep theirs in one place, and a path and a token are the same."""
-    for owner in ("acme", "other"):
-        client_of(app, answers, owner=owner).get("/utils")
+def test_two_stacks_share_no_answer(app: App, answers: AnswerMemory) -> None:
+    """Not even when they keep theirs in one place, and a path and a token are the same: organizations are apart."""
+    for _ in range(2):
+        client_of(app, answers).get("/utils")
     assert app.requests == 2
 
 
@@ -256,7 +255,7 @@ def test_an_outer_layer_may_write_into_the_context(app: App) -> None:
 
         return layer
 
-    client = client_of(app, Answers(), look)
+    client = client_of(app, AnswerMemory(), look)
     for _ in range(3):
         client.get("/utils")
     assert app.requests == 1
@@ -278,10 +277,10 @@ def test_an_answer_that_replaces_another_says_so(app: App) -> None:
             start_response("500 Internal Server Error", [], sys.exc_info())
         return [b"failed"]
 
-    answers = Answers()
+    answers = AnswerMemory()
     context = {"nproxy.context": Context(request_id="1")}
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/utils", **context}
-    assert list(Repeat(again, answers=answers, owner="acme")(environ, start)) == [b"failed"]
+    assert list(Repeat(again, answers=answers)(environ, start)) == [b"failed"]
     assert [exc_info and exc_info[0] for exc_info in seen] == [None, ValueError]
     assert not len(answers)
 
@@ -290,7 +289,7 @@ def test_a_registry_that_is_asked_on_the_way_notes_for_itself(app: App, client: 
     """An answer within which another Repeat answers rests on its own looks alone, before and after."""
     inner = App()
     inner.witnesses = set()
-    asks = client_of(inner, Answers())
+    asks = client_of(inner, AnswerMemory())
     app.on_the_way = lambda environ: asks.get("/inner")
     client.get("/utils")
     inner.holds = False
@@ -305,19 +304,40 @@ def test_an_outer_layer_may_change_headers_and_body(app: App) -> None:
     def spoil(inner: Any) -> Any:
         def layer(environ: Any, start_response: Any) -> Any:
             def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-                headers.append(("X-Spoiled", "yes"))
+                if "HTTP_X_SPOIL" in environ:
+                    headers.append(("X-Spoiled", "yes"))
                 return start_response(status, headers)
 
             body = inner(environ, start)
-            body[:] = [b"?"]
+            if "HTTP_X_SPOIL" in environ:
+                body[:] = [b"?"]
             return body
 
         return layer
 
-    answers = AnswerMemory()
-    client = client_of(app, answers, spoil)
-    assert client.get("/utils") == client.get("/utils")
-    assert client_of(app, answers).get("/utils").body == b"1"
+    client = client_of(app, AnswerMemory(), spoil)
+    for _ in range(2):
+        assert client.get("/utils", x_spoil="yes").body == b"?"
+    assert client.get("/utils").body == b"1"
+    assert "x-spoiled" not in client.get("/utils").headers
+
+
+def test_an_etag_that_a_client_makes_up_fills_nothing(client: Client, answers: AnswerMemory) -> None:
+    """An answer that replaces another ETag is not kept: there is no end of those."""
+    for place in range(3):
+        client.get("/utils", if_none_match=f'"{place}"')
+    assert not len(answers)
+
+
+def test_answers_by_other_settings_are_forgotten(app: App, client: Client, answers: AnswerMemory) -> None:
+    """They hold no longer, and would keep the settings of before in memory."""
+    before, after = object(), object()
+    app.on_the_way = lambda environ: setattr(environ["nproxy.context"], "settings", before)
+    client.get("/utils"), client.get("/others")
+    assert len(answers) == 2
+    app.on_the_way = lambda environ: setattr(environ["nproxy.context"], "settings", after)
+    client.get("/more")
+    assert len(answers) == 1
 
 
 def test_no_token_is_kept(client: Client, answers: AnswerMemory) -> None:

@@ -58,7 +58,7 @@ class Process:
             "authenticate", counted=self._counted
         )
         if repeats:
-            own = own.above("counted", repeat=partial(Repeat, answers=AnswerMemory(), owner="default"))
+            own = own.above("counted", repeat=partial(Repeat, answers=AnswerMemory()))
         self.app = stack(*own, on=front_page)
 
     def _counted(self, app: Any) -> Any:
@@ -100,6 +100,11 @@ class World:
         if self.bucket is None:
             return open_storage(str(self.folder / "store"))
         return FreshnessCache(self.bucket, 3600.0, generations=Generations(self.folder / "generations"))
+
+    @property
+    def repeated(self) -> list[tuple[str, dict[str, str]]]:
+        """What of `ANSWERS` is repeated: a bucket is asked for each internal tarball."""
+        return [each for each in ANSWERS if self.bucket is None or not each[0].startswith("/@acme/utils/-/")]
 
     def clock(self) -> datetime:
         """What the processes take for the present."""

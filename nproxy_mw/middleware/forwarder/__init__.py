@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING
 from nproxy_mw.errors import MissingLayer, NotFound, ServerError, Unauthenticated
 from nproxy_mw.firewall.auditing import Audits
 from nproxy_mw.firewall.firewall import Firewall
+from nproxy_mw.grounds import rest_on
 from nproxy_mw.http import messages
 from nproxy_mw.http.bodies import PUBLISH_LIMIT
 from nproxy_mw.http.context import CURRENT, Destination
@@ -102,6 +103,7 @@ class Forwarder:
             finish=self._without_upstream,
         )
         self._tables = self._offered()
+        self._notes_grounds = firewall is not None and firewall.source is self.source and firewall.notes_grounds
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = routed(environ, by="Forwarder")
@@ -116,6 +118,8 @@ class Forwarder:
         return send(environ, start_response, self._response(table.find(environ), request))
 
     def _response(self, handler: Handler, request: Request) -> Response:
+        if not self._notes_grounds:
+            rest_on(None)
         token = CURRENT.set(request.context)
         try:
             return with_verdicts(handler(request), request.context)
