@@ -13,6 +13,7 @@ from support.registry import ACTOR, publish
 from support.repeating import ANSWERS, World, world
 
 from nproxy_mw.access import Principal
+from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.hosting import Platform, platform
 from nproxy_mw.middleware.authenticate import Authenticate
 from nproxy_mw.middleware.repeat import AnswerMemory, Repeat
@@ -146,6 +147,7 @@ def test_settings_and_sources_of_a_hosts_own_are_asked_each_time(tmp_path: Path)
                 scope_router=partial(ScopeRouter, settings=own_settings)
             ),
             layers(organization, gateway, firewall=firewall, source=PublicOnly(firewall.source, tuple)),
+            layers(organization, gateway, firewall=Firewall(PublicOnly(gateway.source, tuple), firewall.policies)),
         ):
             memory = AnswerMemory()
             client = Client(
