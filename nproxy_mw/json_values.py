@@ -87,7 +87,7 @@ def parse_value(
         text = _ATTACHMENT.sub(partial(_cut, cut, secrets.token_hex(16)), text)
     skeleton = b"".join(_outside_strings(text))
     long_at = [at for at in range(0, len(skeleton), _PIECE) if _has_digits(_LONG, skeleton, at)]
-    if any(_has_digits(MAX_DIGITS + 1, skeleton, at) for at in long_at):
+    if long_at and any(_has_digits(MAX_DIGITS + 1, skeleton, at) for at in long_at):
         raise BadRequest(f"{what} has a number of more than {MAX_DIGITS} digits.", code="invalid-json")
     value = _loaded(text, what)
     keys = _count_keys(value, what, max_depth)
