@@ -17,6 +17,7 @@ from support.patience import lengthen
 from support.registry import RegistryFixture
 from support.scratch import use_memory
 
+from nproxy_mw.audit.dirty import settle_all
 from nproxy_mw.testing.engines import Engine, EngineFailed, find_weed, seaweedfs
 
 _FOREIGN = ("NPROXY_", "AWS_", "NPM_CONFIG_", "NODE_", "XDG_")
@@ -50,6 +51,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(item.path).parent.name in _QUICK and not any(map(item.get_closest_marker, ("e2e", "live"))):
             item.add_marker("quick")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _settled() -> Iterator[None]:
+    """Lets go of the stores that a module made: each has files open, and a process may have only so many."""
+    yield
+    settle_all()
 
 
 class NetworkRefused(RuntimeError):

@@ -14,6 +14,7 @@ import os
 from functools import partial
 from time import monotonic
 from typing import BinaryIO
+from weakref import ref
 
 from nproxy_mw.grounds import Look
 from nproxy_mw.storage.disk import revision_of
@@ -33,7 +34,7 @@ def look_at(storage: Storage, key: str, revision: Revision) -> Look | None:
     if isinstance(storage, Prefixed):
         return look_at(storage.storage, storage.outer(key), revision)
     if isinstance(storage, FreshnessCache):
-        return partial(storage.confirms, key, revision) if storage.seconds else None
+        return ConfirmedLook(storage, key, revision) if storage.seconds else None
     if not isinstance(storage, LocalStorage) or type(storage).read_if_changed is not LocalStorage.read_if_changed:
         return None
     try:
@@ -74,14 +75,29 @@ class FileLook:
         return status.st_mtime_ns == self.modified and status.st_ino == self.inode and status.st_size == self.size
 
 
+class ConfirmedLook:
+    """Whether *storage* has confirmed *key* at *revision* so lately that it need not be asked."""
+
+    __slots__ = ("_storage", "key", "revision")
+
+    def __init__(self, storage: FreshnessCache, key: str, revision: Revision) -> None:
+        self._storage = ref(storage)  # a look that is kept somewhere keeps no storage open
+        self.key = key
+        self.revision = revision
+
+    def __call__(self) -> bool:
+        storage = self._storage()
+        return storage is not None and storage.confirms(self.key, self.revision)
+
+
 class RecentLook:
     """*look*, believed for so many *seconds* while *generations* tell of no change of *key*."""
 
-    __slots__ = ("_noted", "_place", "_until", "generations", "look", "seconds")
+    __slots__ = ("_generations", "_noted", "_place", "_until", "look", "seconds")
 
     def __init__(self, look: Look, generations: MappedGenerations, key: str, seconds: float) -> None:
         self.look = look
-        self.generations = generations
+        self._generations = ref(generations)  # a look that is kept somewhere keeps no file mapped
         self.seconds = seconds
         begin = offset_of(key)
         self._place = slice(begin, begin + SIZE)
@@ -89,14 +105,17 @@ class RecentLook:
         self._until = 0.0
 
     def __call__(self) -> bool:
-        now, slots = monotonic(), self.generations.slots
+        now, generations = monotonic(), self._generations()
+        if generations is None:  # of a storage that nobody uses any more
+            return self.look()
+        slots = generations.slots
         if now < self._until and slots is not None and slots[self._place] == self._noted:
             return True
-        return self._looked(now)
+        return self._looked(now, generations)
 
-    def _looked(self, now: float) -> bool:
-        self.generations.refresh(now)
-        slots = self.generations.slots
+    def _looked(self, now: float, generations: MappedGenerations) -> bool:
+        generations.refresh(now)
+        slots = generations.slots
         noted = slots[self._place] if slots is not None else b""  # before the look: a change may come in between
         if not self.look():
             return False

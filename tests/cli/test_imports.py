@@ -31,7 +31,7 @@ def run(self):
 server.Server.run = run
 sys.exit(main(sys.argv[1:]))
 """
-MOST = 730
+MOST = 740
 HTTP = ("urllib3", "http.client", "ssl", "werkzeug", "gunicorn", "granian")
 PAGES = ("jinja2", "markdown_it", "nh3", "nproxy_mw.middleware.dashboard")
 CRYPTOGRAPHY = ("argon2", "cryptography", "nacl")

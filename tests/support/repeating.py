@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+from nproxy_mw.background import Periodic
 from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.firewall.gateway import Gateway, open_gateway
 from nproxy_mw.intelligence.port import Intelligence
@@ -128,8 +130,11 @@ class World:
 
 @contextmanager
 def world(folder: Path, **how: Any) -> Iterator[World]:
-    """A world, and its upstream for as long as it is needed."""
-    with RecordingUpstream() as upstream:
+    """A world, and its upstream for as long as it is needed. Nothing outlives it, with its open files."""
+    with RecordingUpstream() as upstream, patch.object(Periodic, "ensure", return_value=False):
         for version in ("1.0.0", "1.1.0"):
             upstream.publish("left-pad", version)
-        yield World(folder, upstream, **how)
+        made = World(folder, upstream, **how)
+        yield made
+        for process in (made.repeating, made.plain):
+            process.organization.trail.dirty.settle()
