@@ -21,6 +21,7 @@ from nproxy_mw.grounds import Act, Grounds, Look, noted
 from nproxy_mw.http.context import Context, context_of
 from nproxy_mw.http.messages import SEND_FILE
 from nproxy_mw.lru import Lru
+from nproxy_mw.npm.routes import Kind
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -33,10 +34,13 @@ COMPARED = (
 
 _READS = ("GET", "HEAD")
 
-LARGEST = 64 * 1024
-"""Bytes of an answer that is kept. A larger one costs more to send than to find again."""
+LARGEST = 1024 * 1024
+"""Bytes of an answer that is kept."""
 
-CAPACITY = 24 * 2**20
+LARGEST_TARBALL = 64 * 1024
+"""The same for a tarball: there are many, and a large one costs more to send than to find again."""
+
+CAPACITY = 40 * 2**20
 """Bytes of all that one process keeps: enough for a tree of 1,000 packages that is installed again and again."""
 
 MAX_ANSWERS = 8_192
@@ -89,8 +93,8 @@ class AnswerMemory:
 
     def keep(self, key: _Key, answer: _Answer) -> None:
         """Keeps *answer* under *key*, unless it is too large."""
-        size = sum(map(len, answer.body))
-        if size <= LARGEST and sum(len(part) for part in key if isinstance(part, str)) <= _LONGEST:
+        size, compared = sum(map(len, answer.body)), sum(len(part) for part in key if isinstance(part, str))
+        if size <= _largest(answer.known) and compared <= _LONGEST:
             self._answers.put(key, answer, size + _ANSWER)
 
     def forget(self, owner: object) -> None:
@@ -161,6 +165,11 @@ class _Began:
 
 def _answer(began: _Began, body: list[bytes], context: Context, grounds: Grounds) -> _Answer:
     return _Answer(began.status, began.headers, body.copy(), copy(context), tuple(grounds.looks), tuple(grounds.acts))
+
+
+def _largest(context: Context) -> int:
+    route = context.route
+    return LARGEST_TARBALL if route is not None and route.kind is Kind.TARBALL else LARGEST
 
 
 def _is_plain(environ: WSGIEnvironment) -> bool:

@@ -12,7 +12,7 @@ from count_calls import Application, table
 MOST = {
     "hot internal GET": (23, 10),
     "install-hot tarball": (28, 14),
-    "the same, made anew": (92, 31),
+    "the same, made anew": (94, 31),
     "second publish": (450, 71),
 }
 """Calls of the package's functions, and the files they are in: what there are today, and a little more."""

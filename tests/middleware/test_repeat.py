@@ -15,7 +15,8 @@ from nproxy_mw.errors import NotFound
 from nproxy_mw.grounds import Witness, each_time, rest_on, vouch
 from nproxy_mw.http.context import Context, opened
 from nproxy_mw.middleware.error_responses import ErrorResponses
-from nproxy_mw.middleware.repeat import COMPARED, LARGEST, AnswerMemory, Repeat
+from nproxy_mw.middleware.repeat import COMPARED, LARGEST, LARGEST_TARBALL, AnswerMemory, Repeat
+from nproxy_mw.npm.routes import parse_route
 from nproxy_mw.stack import Layer, stack
 
 
@@ -125,6 +126,19 @@ def test_streams_and_large_answers_are_not_kept(app: App, client: Client, answer
     assert not len(answers)
 
 
+def test_large_tarballs_are_not_kept(app: App, client: Client, answers: AnswerMemory) -> None:
+    """There are many, and what takes time is to send them."""
+    app.on_the_way = lambda environ: setattr(
+        environ["nproxy.context"], "route", parse_route("/left-pad/-/left-pad-1.0.0.tgz")
+    )
+    app.body = lambda number: b"x" * (LARGEST_TARBALL + 1)
+    client.get("/utils")
+    assert not len(answers)
+    app.body = lambda number: b"x" * LARGEST_TARBALL
+    client.get("/utils")
+    assert len(answers) == 1
+
+
 def test_a_request_with_long_headers_is_not_kept(client: Client, answers: AnswerMemory) -> None:
     """What a client can make up does not fill the memory."""
     client.get("/utils", if_none_match='"' + "x" * 3_000 + '"')
@@ -228,7 +242,8 @@ def test_outer_layers_learn_of_a_repeated_request_what_they_learn_of_the_first(a
         context = environ["nproxy.context"]
         context.cache, context.verdicts, context.versions_blocked = "hit", (("block", "malware"),), 3
         context.versions_warned = 2
-        for each in ("principal", "route", "destination", "settings"):
+        context.route = parse_route("/left-pad")
+        for each in ("principal", "destination", "settings"):
             setattr(context, each, f"the {each}")
 
     app.on_the_way = learn
