@@ -1,8 +1,8 @@
 """Grounds: what an answer rests on, noted while it is made, so that it can be given again as long as they hold.
 
-Whoever looks something up for a request rests the answer on a `Look`: a question that takes next to nothing, and says
+Code that looks something up for a request rests the answer on a `Look`: a question that takes next to nothing, and says
 whether the same would be found again. Before an answer is repeated, each of its looks is asked. So a repeated answer is
-what a new one would be, and whoever changes something needs to know nothing of answers.
+what a new one would be, and code that changes something needs to know nothing of answers.
 
 This denies by default. Each `Witness` must vouch that all it went by has been noted. Where a host puts in something of
 its own, such as its own tokens, nobody vouches for it, and each answer is made anew.

@@ -66,10 +66,11 @@ def same_as_without_memory(
 
 @pytest.mark.parametrize(("path", "headers"), ANSWERS)
 def test_answer_is_repeated(anywhere: World, path: str, headers: dict[str, str]) -> None:
-    """It is the same as that of a process without memory, in each byte and header."""
+    """It is the same as that of a process without memory, in each byte and header; what is not repeated never is."""
     registry = anywhere
     if (path, headers) not in registry.repeated:
-        pytest.skip("A bucket is asked for each internal tarball.")
+        assert not any(registry.is_repeated(registry.client(), path, headers) for _ in range(4))
+        return
     registry.warm(registry.client(), path, headers)
     same_as_without_memory(registry, path, headers)
     etag = registry.client().get(path, **headers).headers["etag"]

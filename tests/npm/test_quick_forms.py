@@ -9,7 +9,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.full_packument import BASE, MANIFEST, PACKUMENT
+from support.full_packument import BASE, MANIFEST, MISFILED, PACKUMENT, with_manifest
 from support.outcomes import outcome
 
 from nproxy_mw.npm import quick_forms
@@ -19,12 +19,6 @@ from nproxy_mw.npm.quick_forms import written_document
 
 NAME = "@types/node"
 INSTALLED = [Form.ABBREVIATED, Form.SLIM]
-
-
-def with_manifest(**members: Any) -> bytes:
-    """The packument whose version has these *members*, too; None takes one away."""
-    manifest = {key: value for key, value in {**MANIFEST, **members}.items() if value is not None}
-    return orjson.dumps({**PACKUMENT, "versions": {"1.0.0": manifest}})
 
 
 def quickly(raw: bytes, form: Form) -> Any:
@@ -71,14 +65,8 @@ def test_usual_packument_is_not_split(raw: bytes, form: Form) -> None:
 @pytest.mark.parametrize(
     "raw",
     [
-        pytest.param(with_manifest(name=None), id="no name"),
-        pytest.param(with_manifest(version=None), id="no number"),
-        pytest.param(with_manifest(version="2.0.0"), id="another number"),
-        pytest.param(with_manifest(name="b"), id="another name"),
-        pytest.param(with_manifest(dist=None), id="no dist"),
-        pytest.param(with_manifest(dist=[1]), id="a list as dist"),
+        *MISFILED,
         pytest.param(with_manifest(scripts="make"), id="a text as scripts"),
-        pytest.param(orjson.dumps({**PACKUMENT, "versions": {"1.0.0": MANIFEST, "a/b": {}}}), id="no number for a URL"),
         pytest.param(orjson.dumps({**PACKUMENT, "versions": {"1.0.0": MANIFEST, "__proto__": {}}}), id="proto"),
         pytest.param(orjson.dumps({**PACKUMENT, "versions": [1]}), id="no versions"),
         pytest.param(orjson.dumps({**PACKUMENT, "name": "b"}), id="another package"),

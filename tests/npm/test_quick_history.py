@@ -9,7 +9,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.full_packument import MANIFEST, PACKUMENT
+from support.full_packument import MANIFEST, MISFILED, PACKUMENT, with_manifest
 from support.outcomes import outcome
 
 from nproxy_mw.npm.documents import Document
@@ -18,12 +18,6 @@ from nproxy_mw.npm.history import read_history
 from nproxy_mw.npm.quick_history import quick_history
 
 NAME = "@types/node"
-
-
-def with_manifest(**members: Any) -> bytes:
-    """The packument whose version has these *members*, too; None takes one away."""
-    manifest = {key: value for key, value in {**MANIFEST, **members}.items() if value is not None}
-    return orjson.dumps({**PACKUMENT, "versions": {"1.0.0": manifest}})
 
 
 def slowly(raw: bytes) -> History:
@@ -55,14 +49,8 @@ def test_usual_packument_is_read_by_type(raw: bytes) -> None:
 @pytest.mark.parametrize(
     "raw",
     [
-        pytest.param(with_manifest(name=None), id="no name"),
-        pytest.param(with_manifest(version=None), id="no number"),
-        pytest.param(with_manifest(version="2.0.0"), id="another number"),
-        pytest.param(with_manifest(name="b"), id="another name"),
-        pytest.param(with_manifest(dist=None), id="no dist"),
-        pytest.param(with_manifest(dist=[1]), id="a list as dist"),
+        *MISFILED,
         pytest.param(with_manifest(dist={"unpackedSize": "7", "integrity": "x"}), id="a size of another type"),
-        pytest.param(orjson.dumps({**PACKUMENT, "versions": {"1.0.0": MANIFEST, "a/b": {}}}), id="no number for a URL"),
         pytest.param(
             orjson.dumps({**PACKUMENT, "versions": {"1.0.0\n2.0.0": {**MANIFEST, "version": "1.0.0\n2.0.0"}}}),
             id="two numbers in one",

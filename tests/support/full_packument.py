@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+import pytest
+
 BASE = "https://npm.acme.example/npm"
 MANIFEST: dict[str, Any] = {
     "_id": "@types/node@1.0.0",
@@ -46,3 +49,21 @@ PACKUMENT: dict[str, Any] = {
     "policyRestrictions": {"message": "held", "versions": {}},
     "stagedVersions": {},
 }
+
+
+def with_manifest(**members: Any) -> bytes:
+    """The packument whose version has these *members*, too; None takes one away."""
+    manifest = {key: value for key, value in {**MANIFEST, **members}.items() if value is not None}
+    return orjson.dumps({**PACKUMENT, "versions": {"1.0.0": manifest}})
+
+
+MISFILED = (
+    pytest.param(with_manifest(name=None), id="no name"),
+    pytest.param(with_manifest(version=None), id="no number"),
+    pytest.param(with_manifest(version="2.0.0"), id="another number"),
+    pytest.param(with_manifest(name="b"), id="another name"),
+    pytest.param(with_manifest(dist=None), id="no dist"),
+    pytest.param(with_manifest(dist=[1]), id="a list as dist"),
+    pytest.param(orjson.dumps({**PACKUMENT, "versions": {"1.0.0": MANIFEST, "a/b": {}}}), id="no number for a URL"),
+)
+"""Packuments with a version that cannot be what it is filed under, each with a name for a test."""
