@@ -136,7 +136,7 @@ class Repeat:
         return body
 
     def _forget_other_settings(self, settings: object) -> None:
-        """Forgets what was answered by other settings: it holds no longer, and holds on to them in memory."""
+        """Forgets what was answered by other settings: it is never given again, and would keep them in memory."""
         if settings is not self._settings:
             self._settings = settings
             self.answers.forget(self._owner)
