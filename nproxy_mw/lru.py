@@ -29,10 +29,10 @@ class Lru(Generic[K, V]):
     def __len__(self) -> int:
         return len(self._values)
 
-    def keys(self) -> list[K]:
-        """Returns the keys of this moment, the least recently used first."""
+    def items(self) -> list[tuple[K, V]]:
+        """Returns the keys and values of this moment, the least recently used first."""
         with self._guard:
-            return list(self._values)
+            return [(key, value) for key, (value, _) in self._values.items()]
 
     def get(self, key: K) -> V | None:
         """Returns the value of *key*, which thereby counts as used last; None when there is none."""

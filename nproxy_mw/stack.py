@@ -2,8 +2,8 @@
 
 A request enters at the top and goes down until a layer answers it. The standard stack of one organization::
 
-    ErrorResponses    every error becomes npm's JSON          fills in the request's id
     Repeat            asked before, and nothing has changed?
+    ErrorResponses    every error becomes npm's JSON          fills in the request's id
     Authenticate      who is asking?                          fills in PRINCIPAL
     ScopeRouter       whose package is it?                    fills in ROUTE, DESTINATION and SETTINGS
     RateLimit         too often?
@@ -39,7 +39,7 @@ from nproxy_mw.middleware.internal_store import InternalStore
 from nproxy_mw.middleware.no_upstream import NoUpstream
 from nproxy_mw.middleware.rate_limit import RateLimit
 from nproxy_mw.middleware.record_installs import RecordInstalls
-from nproxy_mw.middleware.repeat import AnswerMemory, Repeat
+from nproxy_mw.middleware.repeat import Repeat
 from nproxy_mw.middleware.scope_router import ScopeRouter
 from nproxy_mw.middleware.send_files import SendFiles
 from nproxy_mw.npm.source import PackageSource
@@ -236,8 +236,7 @@ def registry(
     known = known_by(intelligence, osv_api)
     gateway = gateway_to(transport, url, intelligence=known, catalog=catalog) if transport else None
     own = layers(organization, gateway, intelligence=known, tokens=tokens, public_url=public_url, views=views)
-    repeat = partial(Repeat, answers=AnswerMemory())
-    application = stack(*own.above("authenticate", repeat=repeat), on=on or partial(front_page, public_url=public_url))
+    application = stack(Repeat, *own, on=on or partial(front_page, public_url=public_url))
     return application if send_files is None else sending_files(application, send_files, organization.storage, url)
 
 

@@ -43,15 +43,6 @@ def test_first_reads_of_a_public_package_are_unique(registry: World) -> None:
     assert tarball.is_unique
 
 
-def test_first_packument_is_unique(registry: World) -> None:
-    """There was no decision about it that could still be the one."""
-    source = registry.repeating.firewall.source
-    source.source.packument(PUBLIC), source.observed(str(PUBLIC))
-    with noted() as grounds:
-        source.packument(PUBLIC)
-    assert grounds.is_unique
-
-
 def test_what_is_absent_is_unique(tmp_path: Path) -> None:
     """An object that is not there has no look."""
     cache = RevisionCache(open_storage(str(tmp_path)), bytes)

@@ -15,6 +15,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.client import Client
 from support.clocks import Clock
 from support.registry import ACTOR, publish
 from support.repeating import ALLOWED, ANSWERS, World, world
@@ -22,6 +23,7 @@ from support.repeating import ALLOWED, ANSWERS, World, world
 import nproxy_mw
 from nproxy_mw.errors import NproxyError, StorageUnavailable
 from nproxy_mw.grounds import noted
+from nproxy_mw.http.context import opened
 from nproxy_mw.intelligence.port import Alert
 from nproxy_mw.middleware.repeat import COMPARED
 from nproxy_mw.npm.names import parse_name
@@ -76,6 +78,25 @@ def test_answer_is_repeated(anywhere: World, path: str, headers: dict[str, str])
     etag = registry.client().get(path, **headers).headers["etag"]
     registry.warm(registry.client(), path, {**headers, "if_none_match": etag})
     same_as_without_memory(registry, path, {**headers, "if_none_match": etag})
+
+
+def test_an_answer_that_was_fetched_for_is_repeated(registry: World) -> None:
+    """The first client fills the memory of its process; what the next one gets counts as found in the cache."""
+    registry.repeating.firewall.source.observed("left-pad")  # what is written for the first package of all is there
+    caches: list[str | None] = []
+
+    def look(environ: Any, start_response: Any) -> Any:
+        environ, context = opened(environ)
+        body = registry.repeating.app(environ, start_response)
+        caches.append(context.cache)
+        return body
+
+    client = Client(look, registry.token)
+    first, second = (client.get("/left-pad", accept_encoding="gzip") for _ in range(2))
+    assert (first.body, first.headers["etag"]) == (second.body, second.headers["etag"])
+    assert registry.repeating.requests == 1
+    assert caches == ["miss", "hit"]
+    same_as_without_memory(registry, "/left-pad", {"accept_encoding": "gzip"})
 
 
 # What somebody does, most often in another process, and the paths whose answers are made anew then.

@@ -2,11 +2,11 @@
 
 ::
 
+    Repeat            asked before, and nothing has changed?
     ErrorResponses    every error becomes npm's JSON; the request gets an id
     Dashboard         /-/dashboard, where one is given
     Management        /api/v1, by sessions or the host's own login
     TenantRouter      whose registry is it?                   fills in ORG
-      Repeat          asked before, and nothing has changed?
       Login           npm login, where there are administrators
       Authenticate ... the organization's own stack, as in `nproxy_mw.stack`
       OwnTokens       npm token, npm logout
@@ -32,7 +32,7 @@ from nproxy_mw.lru import Lru
 from nproxy_mw.middleware.error_responses import ErrorResponses
 from nproxy_mw.middleware.login import Login
 from nproxy_mw.middleware.own_tokens import OwnTokens
-from nproxy_mw.middleware.repeat import AnswerMemory, Repeat
+from nproxy_mw.middleware.repeat import Repeat
 from nproxy_mw.middleware.tenants import Resolve, TenantRouter
 from nproxy_mw.orgs.organization import Organization, Organizations
 from nproxy_mw.orgs.seal import Seal
@@ -99,7 +99,6 @@ class Platform:
         self._registries: Lru[str, WSGIApplication] = Lru(max_items=CAPACITY)
         self._firewalls: Lru[str, Firewall] = Lru(max_items=CAPACITY)
         self._views = Views()
-        self._answers = AnswerMemory()
         self._app = stack(*self._outer(users, dashboard), on=no_registry)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -137,6 +136,7 @@ class Platform:
         domain = self.resolve.management_domain
         if domain is not None:
             check_domain(domain)
+        yield Repeat
         yield ErrorResponses
         if dashboard is not None:
             yield partial(
@@ -179,7 +179,6 @@ class Platform:
             public_url=public_url,
             views=self._views,
         ).without("error_responses")
-        own = own.above("authenticate", repeat=partial(Repeat, answers=self._answers))
         if self.tokens is None:
             own = own.below("scope_router", own_tokens=partial(OwnTokens, tokens=organization.tokens))
         if self.administrators is not None:

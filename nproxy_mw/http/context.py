@@ -107,8 +107,10 @@ class Context:
 
     def learn(self, other: Context) -> None:
         """Takes over what became known of *other*, the context of an equal request whose answer is given again."""
-        self.principal, self.route, self.destination = other.principal, other.route, other.destination
-        self.settings, self.verdicts, self.cache = other.settings, other.verdicts, other.cache
+        self.org, self.principal = other.org, other.principal
+        self.route, self.destination = other.route, other.destination
+        self.settings, self.verdicts = other.settings, other.verdicts
+        self.cache = None if other.cache is None else "hit"
         self.versions_blocked, self.versions_warned = other.versions_blocked, other.versions_warned
 
 

@@ -18,8 +18,6 @@ tarball: it ends the connection, so that the client sees a broken download.
 from __future__ import annotations
 
 import logging
-import os
-import random
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -28,6 +26,7 @@ from nproxy_mw.errors import ClientError, MissingLayer, NotFound, NproxyError, S
 from nproxy_mw.http.bodies import CountedInput, count_input, finish
 from nproxy_mw.http.context import opened
 from nproxy_mw.http.messages import NO_STORE, Headers, Response, json_response, send
+from nproxy_mw.http.request_ids import REQUEST_ID_HEADER, new_request_id
 from nproxy_mw.observability.logs import REQUEST
 
 if TYPE_CHECKING:
@@ -37,8 +36,6 @@ _log = logging.getLogger(__name__)
 
 LONGEST_NOTICE = 500  # characters
 LONGEST_REASON = 200
-_ids = random.Random()  # an id has to be new, not secret; and the system's own numbers cost a call each
-os.register_at_fork(after_in_child=_ids.seed)
 _STRANGERS = (401, 403, 429)  # statuses of clients whose uploads are not read to the end
 
 
@@ -50,7 +47,7 @@ class ErrorResponses:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         environ, context = opened(environ)
-        request_id = context.request_id = context.request_id or _new_id()
+        request_id = context.request_id = context.request_id or new_request_id()
         token = REQUEST.set(request_id)
         start = _with_id(start_response, request_id)
         counted: CountedInput | None = None
@@ -66,15 +63,11 @@ class ErrorResponses:
         return body
 
 
-def _new_id() -> str:
-    return f"{_ids.getrandbits(128):032x}"
-
-
 def _with_id(start_response: StartResponse, request_id: str) -> StartResponse:
     def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
         # A host application below, or another ErrorResponses, may have named the request already.
-        if "x-request-id" not in map(str.lower, dict(headers)):
-            headers = [*headers, ("X-Request-Id", request_id)]
+        if REQUEST_ID_HEADER.lower() not in map(str.lower, dict(headers)):
+            headers = [*headers, (REQUEST_ID_HEADER, request_id)]
         return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
     return start

@@ -5,12 +5,15 @@ morning. An answer is kept with what it rests on (`nproxy_mw.grounds`), and give
 the token is as valid, the settings are the same, the package and the decision of the security rules are. Each of them
 is looked at for each request, so nothing is answered that the layers below would not answer.
 
-Only small answers of successful reads are kept. Two requests are the same when they agree in all that an answer of this
-registry depends on; what a client sends besides makes no difference. Of an API token, a digest is kept.
+It stands outside all other layers, ErrorResponses included, so that a repeated answer enters none of them; what a layer
+further out reads of the request's context is there all the same. Only small answers of successful reads are kept. Two
+requests are the same when they agree in all that an answer of this registry depends on; what a client sends besides
+makes no difference. Of an API token, a digest is kept.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import dataclass
@@ -18,17 +21,23 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nproxy_mw.grounds import Act, Grounds, Look, noted
-from nproxy_mw.http.context import Context, context_of
+from nproxy_mw.http.context import CONTEXT, Context, opened
 from nproxy_mw.http.messages import SEND_FILE
+from nproxy_mw.http.request_ids import REQUEST_ID_HEADER, new_request_id
 from nproxy_mw.lru import Lru
 from nproxy_mw.npm.routes import Kind
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+_log = logging.getLogger(__name__)
+
+_SPECIAL = ("QUERY_STRING", "HTTP_RANGE", "HTTP_IF_MODIFIED_SINCE")
+"""What makes a read one that is never kept."""
+
 COMPARED = (
     *("REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "wsgi.url_scheme", "SERVER_NAME", "SERVER_PORT", "HTTP_HOST"),
-    *("HTTP_ACCEPT", "HTTP_ACCEPT_ENCODING", "HTTP_IF_NONE_MATCH", "HTTP_NPM_COMMAND", SEND_FILE),
+    *("HTTP_ACCEPT", "HTTP_ACCEPT_ENCODING", "HTTP_IF_NONE_MATCH", "HTTP_NPM_COMMAND", SEND_FILE, *_SPECIAL),
 )
 """What two requests must agree in, beside their token, to get the same answer."""
 
@@ -46,13 +55,17 @@ CAPACITY = 40 * 2**20
 MAX_ANSWERS = 8_192
 _ANSWER = 3_000  # bytes of one beside its body: its headers, its looks, and the texts that requests are compared by
 _LONGEST = 2_000  # characters of those texts
+_MAX_ORGS = 256
 
 _Key: TypeAlias = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What was answered, what became *known* of the request, and what the answer rests on."""
+    """What was answered, what became *known* of the request, and what the answer rests on.
+
+    *headers* have no request id.
+    """
 
     status: str
     headers: tuple[tuple[str, str], ...]
@@ -61,85 +74,54 @@ class _Answer:
     looks: tuple[Look, ...]
     acts: tuple[Act, ...]
 
-    def holds(self) -> bool:
-        """Whether a new answer would be the same."""
-        for look in self.looks:  # noqa: SIM110 - all() takes twice as long
-            if not look():
-                return False
-        return True
 
-    def repeat(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answers a request with it."""
-        context_of(environ, by="Repeat").learn(self.known)
-        for act in self.acts:
-            act(environ)
-        start_response(self.status, list(self.headers))
-        return self.body.copy()
+class Repeat:
+    """Answers again what *app* answered before, as long as nothing has changed; keeps at most *capacity* bytes."""
 
-
-class AnswerMemory:
-    """The answers that one process keeps, of all organizations: at most *capacity* bytes."""
-
-    def __init__(self, capacity: int = CAPACITY) -> None:
+    def __init__(self, app: WSGIApplication, *, capacity: int = CAPACITY) -> None:
+        self.app = app
         self._answers: Lru[_Key, _Answer] = Lru(max_items=MAX_ANSWERS, max_weight=capacity)
+        self._settings: Lru[str | None, object] = Lru(max_items=_MAX_ORGS)  # by which each org was answered last
 
     def __len__(self) -> int:
         return len(self._answers)
 
-    def find(self, key: _Key) -> _Answer | None:
-        """Returns the answer under *key* if it still holds."""
-        answer = self._answers.get(key)
-        return answer if answer is not None and answer.holds() else None
-
-    def keep(self, key: _Key, answer: _Answer) -> None:
-        """Keeps *answer* under *key*, unless it is too large."""
-        size, compared = sum(map(len, answer.body)), sum(len(part) for part in key if isinstance(part, str))
-        if size <= _largest(answer.known) and compared <= _LONGEST:
-            self._answers.put(key, answer, size + _ANSWER)
-
-    def forget(self, owner: object) -> None:
-        """Forgets the answers of *owner*, whose keys begin with it."""
-        for key in self._answers.keys():  # noqa: SIM118 - no mapping
-            if key[0] is owner:
-                self._answers.discard(key)
-
-
-class Repeat:
-    """Answers from *answers* what *app* answered before, as long as nothing has changed.
-
-    Others may keep theirs in the same *answers*: what one of them keeps, no other finds.
-    """
-
-    def __init__(self, app: WSGIApplication, *, answers: AnswerMemory) -> None:
-        self.app = app
-        self.answers = answers
-        self._owner = object()
-        self._settings: object = None  # those that the last answer was made by
-
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["REQUEST_METHOD"] not in _READS or not _is_plain(environ):
-            return self.app(environ, start_response)
-        key = (self._owner, _digest(environ.get("HTTP_AUTHORIZATION")), *map(environ.get, COMPARED))
-        answer = self.answers.find(key)
-        if answer is not None:
-            return answer.repeat(environ, start_response)
-        return self._made(key, environ, start_response)
+        authorization = environ.get("HTTP_AUTHORIZATION")
+        key = (_digest(authorization) if authorization else None, *map(environ.get, COMPARED))
+        answer = self._answers.get(key)
+        if answer is None or not _still_holds(answer, environ):
+            return self._made(key, environ, start_response)
+        context = environ.get(CONTEXT)
+        request_id = new_request_id() if context is None else _told(context, answer.known)
+        start_response(answer.status, [*answer.headers, (REQUEST_ID_HEADER, request_id)])
+        return answer.body.copy()
 
     def _made(self, key: _Key, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if not _is_plain_read(environ):
+            return self.app(environ, start_response)
+        environ, context = opened(environ)
         began = _Began(start_response)
         with noted() as grounds:
             body = self.app(environ, began)
         if isinstance(body, list) and began.is_kept(environ) and grounds.are_known:
-            context = context_of(environ, by="Repeat")
-            self._forget_other_settings(context.settings)
-            self.answers.keep(key, _answer(began, body, context, grounds))
+            self._keep(key, _answer(began, body, context, grounds))
         return body
 
-    def _forget_other_settings(self, settings: object) -> None:
-        """Forgets what was answered by other settings: it is never given again, and would keep them in memory."""
-        if settings is not self._settings:
-            self._settings = settings
-            self.answers.forget(self._owner)
+    def _keep(self, key: _Key, answer: _Answer) -> None:
+        """Keeps *answer* under *key*, unless it is too large."""
+        self._forget_other_settings(answer.known)
+        size, compared = sum(map(len, answer.body)), sum(len(part) for part in key if isinstance(part, str))
+        if size <= _largest(answer.known) and compared <= _LONGEST:
+            self._answers.put(key, answer, size + _ANSWER)
+
+    def _forget_other_settings(self, known: Context) -> None:
+        """Forgets what the organization was answered by other settings: nobody gets it, and it keeps them in memory."""
+        if self._settings.get(known.org) is not known.settings:
+            self._settings.put(known.org, known.settings)
+            for key, answer in self._answers.items():
+                if answer.known.org == known.org:
+                    self._answers.discard(key)
 
 
 class _Began:
@@ -164,7 +146,32 @@ class _Began:
 
 
 def _answer(began: _Began, body: list[bytes], context: Context, grounds: Grounds) -> _Answer:
-    return _Answer(began.status, began.headers, body.copy(), copy(context), tuple(grounds.looks), tuple(grounds.acts))
+    headers = tuple(header for header in began.headers if header[0].lower() != REQUEST_ID_HEADER.lower())
+    return _Answer(began.status, headers, body.copy(), copy(context), tuple(grounds.looks), tuple(grounds.acts))
+
+
+def _still_holds(answer: _Answer, environ: WSGIEnvironment) -> bool:
+    """Whether a new answer would be the same; if so, what goes with it is done. Raises nothing.
+
+    An error here would pass by ErrorResponses. Where the new answer meets it, too, it becomes one that npm can read.
+    """
+    try:
+        for look in answer.looks:
+            if not look():
+                return False
+        for act in answer.acts:
+            act(environ)
+    except Exception:
+        _log.exception("an answer was not repeated")
+        return False
+    return True
+
+
+def _told(context: Context, known: Context) -> str:
+    """Returns the id of a request whose *context* a layer further out will read: it gets what is *known* of it."""
+    context.learn(known)
+    context.request_id = context.request_id or new_request_id()
+    return context.request_id
 
 
 def _largest(context: Context) -> int:
@@ -172,10 +179,10 @@ def _largest(context: Context) -> int:
     return LARGEST_TARBALL if route is not None and route.kind is Kind.TARBALL else LARGEST
 
 
-def _is_plain(environ: WSGIEnvironment) -> bool:
-    """Whether a read asks for a whole thing, with no condition but an ETag."""
-    return not environ.get("QUERY_STRING") and "HTTP_RANGE" not in environ and "HTTP_IF_MODIFIED_SINCE" not in environ
+def _is_plain_read(environ: WSGIEnvironment) -> bool:
+    """Whether a request asks for a whole thing, with no condition but an ETag."""
+    return environ["REQUEST_METHOD"] in _READS and not any(map(environ.get, _SPECIAL))
 
 
-def _digest(authorization: str | None) -> bytes | None:
-    return blake2b(authorization.encode("utf-8", "surrogatepass"), digest_size=32).digest() if authorization else None
+def _digest(authorization: str) -> bytes:
+    return blake2b(authorization.encode("utf-8", "surrogatepass"), digest_size=32).digest()

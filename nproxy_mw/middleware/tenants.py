@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from nproxy_mw.errors import NotFound
+from nproxy_mw.grounds import rest_on
 from nproxy_mw.http.context import context_of
 from nproxy_mw.http.sites import check_domain, host_name
 
@@ -160,6 +161,10 @@ class ByPath:
         return f"{base}/ID/"
 
 
+_SHIPPED = (FixedOrg, ByHost, ByPath)
+"""Those that go by nothing but what `nproxy_mw.middleware.repeat` compares."""
+
+
 class TenantRouter:
     """Hands each request to the stack that *registry_of* returns for its organization; None where there is none.
 
@@ -176,8 +181,11 @@ class TenantRouter:
         self.app = app
         self.resolve = resolve
         self.registry_of = registry_of
+        self._notes_grounds = type(resolve) in _SHIPPED  # a host's own may go by anything
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if not self._notes_grounds:
+            rest_on(None)
         found = self.resolve(environ)
         if found is None:
             return self.app(environ, start_response)

@@ -22,7 +22,7 @@ from nproxy_mw.audit.audited import AuditedObject, changing_many
 from nproxy_mw.audit.events import AuditedChange
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Changed, Conflict, Missing, NotFound, NproxyError
-from nproxy_mw.grounds import rest_on
+from nproxy_mw.grounds import Look, rest_on
 from nproxy_mw.json_values import Json
 from nproxy_mw.orgs import token_records
 from nproxy_mw.orgs.settings import SettingsStore
@@ -174,18 +174,21 @@ class TokenStore:
             return None
         if self._is_use_due(record, now):
             self._note_use(record, revision, now)
-        rest_on(partial(self._is_as_good, record))
+        rest_on(self._look_at_time(record))
         return record.principal
 
-    def _is_as_good(self, record: TokenRecord) -> bool:
-        """Whether `find` would return the holder of *record*, unchanged, and do nothing else."""
-        now = self.clock()
-        return record.is_valid(now) and not self._is_use_due(record, now)
+    def _look_at_time(self, record: TokenRecord) -> Look:
+        """Returns the look whether `find` would return the holder of *record*, unchanged, and do nothing else."""
+        clock, until = self.clock, min(filter(None, (record.expires_at, self._use_due(record))))
+        return lambda: clock() < until
 
     def _is_use_due(self, record: TokenRecord, now: datetime) -> bool:
-        """Whether the last use is to be written again: at most once in `LAST_USE`."""
+        return now >= self._use_due(record)
+
+    def _use_due(self, record: TokenRecord) -> datetime:
+        """When the last use is to be written again: at most once in `LAST_USE`."""
         last = max(filter(None, (record.last_used_at, self._used.get(record.hash))), default=None)
-        return last is None or now >= last + LAST_USE
+        return last + LAST_USE if last is not None else record.created_at
 
     def _note_use(self, record: TokenRecord, revision: Revision, now: datetime) -> None:
         """Writes the last use. A failure is no reason to refuse the request."""

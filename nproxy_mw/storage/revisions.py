@@ -61,7 +61,7 @@ class RevisionCache(Generic[T]):
 
     def get(self, key: str, *, current: bool = False) -> T:
         """Returns the decoded object: see `get_with_revision`."""
-        return self.get_with_revision(key, current=current)[0]
+        return self._current(key, current=current).value
 
     def get_with_revision(self, key: str, *, current: bool = False) -> tuple[T, Revision]:
         """Returns the decoded object, and the revision to replace it by.
@@ -72,11 +72,23 @@ class RevisionCache(Generic[T]):
             Missing: there is no such object.
             StorageUnavailable: the object cannot be read, or whatever *decode* raises.
         """
+        entry = self._current(key, current=current)
+        return entry.value, entry.revision
+
+    def get_with_look(self, key: str, *, current: bool = False) -> tuple[T, Look | None]:
+        """Returns the decoded object, and the look that says whether it would be found again; None for none.
+
+        For the rest see `get_with_revision`.
+        """
+        entry = self._current(key, current=current)
+        return entry.value, entry.look
+
+    def _current(self, key: str, *, current: bool) -> _CachedObject[T]:
         entry: _CachedObject[T] | None = self._memory.get((self._owner, key))
         if entry is None or entry.look is None or current or not entry.look():
             entry = self._asked(key, entry, self._strict if current else self._storage)
         rest_on(entry.look)
-        return entry.value, entry.revision
+        return entry
 
     def _asked(self, key: str, entry: _CachedObject[T] | None, storage: Storage) -> _CachedObject[T]:
         try:

@@ -11,13 +11,12 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from nproxy_mw.errors import Busy, ClientError, ServerError, StorageUnavailable
-from nproxy_mw.grounds import Witness, each_time, vouch
+from nproxy_mw.grounds import Look, Witness, each_time, rest_on, vouch
 from nproxy_mw.http.context import CURRENT
 from nproxy_mw.lru import Lru
 from nproxy_mw.npm.documents import Document
@@ -109,24 +108,41 @@ class Documents:
         known = self._current(asked)
         if known is None or not self._is_fresh(known, past=past):
             known = self._learned(asked, past=past)
-            if known.document is not None:
-                return known.document if known.document.revision != unless else None
         else:
             self.count("negative" if known.found.entry.refusal else "hit")
-            if not past:
-                vouch(Witness.SOURCE, partial(self._is_found_again, asked, known))
-                each_time(self._count_repeated)
+        if not past:
+            vouch(Witness.SOURCE)
+            rest_on(self._look_at(asked, known))
+            each_time(self._count_repeated)
+        if known.document is not None:
+            return known.document if known.document.revision != unless else None
         known.found.entry.raise_refusal()
         if known.found.entry.revision == unless:
             return None
         return self._loaded(asked, known.found.entry)
 
     def _count_repeated(self, environ: object) -> None:
-        self.count("hit")
+        self.counts["hit"] += 1
 
-    def _is_found_again(self, asked: Asked, known: _Known) -> bool:
-        look = known.found.look
-        return self._known.get(asked.id) is known and look is not None and look() and self._is_fresh(known, past=False)
+    def _look_at(self, asked: Asked, known: _Known) -> Look | None:
+        """Returns the look whether *known* would be found again, and still be fresh; None where nobody can tell."""
+        find, key, found, look = self._known.get, asked.id, known.found, known.found.look
+        if look is None:
+            return None
+        begin, end = self._fresh_within(known)
+
+        def is_found_again() -> bool:
+            current = find(key)
+            return current is not None and current.found is found and begin <= self.now() < end and look()
+
+        return is_found_again
+
+    def _fresh_within(self, known: _Known) -> tuple[float, float]:
+        """From when until when *known* is fresh, for who does not ask past what is kept."""
+        if known.stale_until:
+            return known.stale_until - STALE, known.stale_until
+        checked = known.found.entry.checked
+        return checked, checked + self._lifetime(known.found.entry, past=False)
 
     def _current(self, asked: Asked) -> _Known | None:
         """What this process knows, or what another one has learned since then."""

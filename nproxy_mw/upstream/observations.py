@@ -17,6 +17,7 @@ from typing import Protocol
 import msgspec
 
 from nproxy_mw.errors import Missing, NproxyError, StorageUnavailable
+from nproxy_mw.grounds import Look, rest_on
 from nproxy_mw.lru import Lru
 from nproxy_mw.npm.mismatches import mismatch
 from nproxy_mw.npm.slices import as_text
@@ -92,6 +93,7 @@ class Observations:
         self.storage = storage
         self._bell = RevisionCache(storage, bytes)
         self._known: Lru[str, tuple[bytes, Observation]] = Lru(max_items=50_000)
+        self._heard: tuple[bytes, Look | None] = b"", None
         self._listed: tuple[bytes, frozenset[str] | None] = b"", None
 
     def of(self, package: str, *, current: bool = False) -> Observation:
@@ -162,11 +164,16 @@ class Observations:
 
     def _rung(self, current: bool) -> bytes:
         """What the bell says. It is written when it is not there: a look at what is absent costs more."""
+        rung, look = self._heard
+        if not current and look is not None and look():
+            rest_on(look)
+            return rung
         try:
-            return self._bell.get(_BELL, current=current)
+            self._heard = heard = self._bell.get_with_look(_BELL, current=current)
         except Missing:
             self._ring()
-            return self._bell.get(_BELL)
+            self._heard = heard = self._bell.get_with_look(_BELL)
+        return heard[0]
 
     def _ring(self) -> None:
         overwrite(self.storage, _BELL, secrets.token_hex(8).encode())

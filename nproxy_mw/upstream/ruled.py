@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 
 import msgspec
 from msgspec import Raw
@@ -35,6 +34,7 @@ from nproxy_mw.rules.held import Held
 from nproxy_mw.rules.port import Knowledge
 from nproxy_mw.rules.sentences import finding_document, held_package, held_version
 from nproxy_mw.times import Clock, utc_now
+from nproxy_mw.upstream.decision_look import DecisionLook, state_of
 from nproxy_mw.upstream.dependencies import Dependencies
 from nproxy_mw.upstream.judged import Judged, Judgments, verdicts_in
 from nproxy_mw.upstream.observations import Observation, Observe, nothing_seen
@@ -86,12 +86,13 @@ class Ruled:
         judged = self.holding(name, policy)
         known = inner if judged is not None and (judged.revision, judged.state) == (inner, state) else ""
         document = self.source.packument(name, unless=known, for_write=for_write)
-        rest_on(partial(self._stands, name, policy, judged) if judged is not None else None)
-        if document is None:
-            if judged is not None:
-                _tell(judged.decision, judged.verdicts)
+        if document is None and judged is not None:
+            rest_on(self._look_at(name, policy, judged))
+            _tell(judged.decision, judged.verdicts)
             return None
+        assert document is not None  # noqa: S101 - no condition was set
         judged = self._judged(name, document, policy, now)
+        rest_on(self._look_at(name, policy, judged))
         _tell(judged.decision, judged.verdicts)
         revision = f"{document.revision}\r{judged.state}"
         if revision == unless:
@@ -158,7 +159,7 @@ class Ruled:
         policy, now = self.policy(), self.clock()
         judged = self.holding(name, policy, seen)
         if judged is not None and not past and now - judged.made < trust:
-            rest_on(partial(self._stands, name, policy, judged, trust))
+            rest_on(self._look_at(name, policy, judged, trust))
             return judged.decision
         rest_on(None)
         document = self.source.packument(name, unless=judged.revision if judged else "", for_write=past)
@@ -182,18 +183,23 @@ class Ruled:
 
     def state(self, name: Name, policy: Policy, seen: Observation | None = None) -> str:
         """Names all that a decision is made from beside the packument. *seen*: see `decision`."""
-        observed = (self.observed(str(name)) if seen is None else seen).state
-        return f"{policy.state}/{observed}" if observed else policy.state
+        return state_of(policy, self.observed(str(name)) if seen is None else seen)
 
     def holding(self, name: Name, policy: Policy, seen: Observation | None = None) -> Judged | None:
         """Returns the last decision about a package if it still holds, of whatever revision. *seen*: see `decision`."""
         judged = self.judgments.find(str(name))
         return judged if judged is not None and judged.holds(self.state(name, policy, seen), self.clock()) else None
 
-    def _stands(self, name: Name, policy: Policy, judged: Judged, trust: timedelta | None = None) -> bool:
-        """Whether *judged* is still the decision about a package, and younger than *trust*."""
-        is_trusted = trust is None or self.clock() - judged.made < trust
-        return is_trusted and self.holding(name, policy) is judged
+    def _look_at(self, name: Name, policy: Policy, judged: Judged, trust: timedelta | None = None) -> DecisionLook:
+        return DecisionLook(
+            str(name),
+            judged,
+            policy,
+            trust=trust,
+            judgments=self.judgments,
+            observed=self.observed,
+            clock=self.clock,
+        )
 
     def _judged(self, name: Name, document: Document, policy: Policy, now: datetime) -> Judged:
         """Returns the decision about *document*: one that is kept, or a new one."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from copy import copy
-from functools import partial
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from nproxy_mw.errors import NotFound
 from nproxy_mw.grounds import Witness, each_time, rest_on, vouch
 from nproxy_mw.http.context import Context, opened
 from nproxy_mw.middleware.error_responses import ErrorResponses
-from nproxy_mw.middleware.repeat import COMPARED, LARGEST, LARGEST_TARBALL, AnswerMemory, Repeat
+from nproxy_mw.middleware.repeat import COMPARED, LARGEST, LARGEST_TARBALL, Repeat
 from nproxy_mw.npm.routes import parse_route
 from nproxy_mw.stack import Layer, stack
 
@@ -53,18 +52,22 @@ def app() -> App:
 
 
 @pytest.fixture
-def answers() -> AnswerMemory:
-    return AnswerMemory()
+def answers(app: App) -> Repeat:
+    return repeating(app)
 
 
 @pytest.fixture
-def client(app: App, answers: AnswerMemory) -> Client:
-    return client_of(app, answers)
+def client(answers: Repeat) -> Client:
+    return Client(answers)
 
 
-def client_of(app: App, answers: AnswerMemory, *outer: Layer) -> Client:
+def repeating(app: App, **how: Any) -> Repeat:
+    return Repeat(ErrorResponses(app), **how)
+
+
+def client_of(app: App, *outer: Layer) -> Client:
     """A client of *app* behind Repeat; the layers *outer* stand outside it."""
-    return Client(stack(ErrorResponses, *outer, partial(Repeat, answers=answers), on=app))
+    return Client(stack(*outer, on=repeating(app)))
 
 
 def number(response: Response) -> int:
@@ -117,7 +120,7 @@ def test_a_refusal_is_not_repeated(app: App, client: Client) -> None:
     assert [client.get("/utils").status for _ in range(2)] == [404, 200]
 
 
-def test_streams_and_large_answers_are_not_kept(app: App, client: Client, answers: AnswerMemory) -> None:
+def test_streams_and_large_answers_are_not_kept(app: App, client: Client, answers: Repeat) -> None:
     """What is kept is whole and small."""
     app.is_stream = True
     assert client.get("/utils").body == b"1"
@@ -126,7 +129,7 @@ def test_streams_and_large_answers_are_not_kept(app: App, client: Client, answer
     assert not len(answers)
 
 
-def test_large_tarballs_are_not_kept(app: App, client: Client, answers: AnswerMemory) -> None:
+def test_large_tarballs_are_not_kept(app: App, client: Client, answers: Repeat) -> None:
     """There are many, and what takes time is to send them."""
     app.on_the_way = lambda environ: setattr(
         environ["nproxy.context"], "route", parse_route("/left-pad/-/left-pad-1.0.0.tgz")
@@ -139,7 +142,7 @@ def test_large_tarballs_are_not_kept(app: App, client: Client, answers: AnswerMe
     assert len(answers) == 1
 
 
-def test_a_request_with_long_headers_is_not_kept(client: Client, answers: AnswerMemory) -> None:
+def test_a_request_with_long_headers_is_not_kept(client: Client, answers: Repeat) -> None:
     """What a client can make up does not fill the memory."""
     client.get("/utils", if_none_match='"' + "x" * 3_000 + '"')
     assert not len(answers)
@@ -147,8 +150,8 @@ def test_a_request_with_long_headers_is_not_kept(client: Client, answers: Answer
 
 def test_the_memory_is_bounded(app: App) -> None:
     """The oldest answers go."""
-    answers = AnswerMemory(capacity=20_000)
-    client = client_of(app, answers)
+    answers = repeating(app, capacity=20_000)
+    client = Client(answers)
     for place in range(50):
         client.get(f"/package-{place}")
     assert 0 < len(answers) < 10
@@ -156,8 +159,8 @@ def test_the_memory_is_bounded(app: App) -> None:
 
 def test_bodies_count_by_their_bytes(app: App) -> None:
     """Large answers push more out than small ones."""
-    answers = AnswerMemory(capacity=40_000)
-    client = client_of(app, answers)
+    answers = repeating(app, capacity=40_000)
+    client = Client(answers)
     app.body = lambda number: b"x" * 15_000
     for place in range(10):
         client.get(f"/package-{place}")
@@ -201,20 +204,11 @@ def test_the_servers_own_name_counts_where_no_host_is_named(app: App, client: Cl
 @pytest.mark.parametrize(
     "unusual", [{"query": "write=true"}, {"range": "bytes=0-1"}, {"if_modified_since": "yesterday"}, {"method": "PUT"}]
 )
-def test_reads_of_parts_and_changes_pass(
-    app: App, client: Client, answers: AnswerMemory, unusual: dict[str, Any]
-) -> None:
+def test_reads_of_parts_and_changes_pass(app: App, client: Client, answers: Repeat, unusual: dict[str, Any]) -> None:
     """They are neither repeated nor kept."""
     asked = {"method": "GET", "path": "/utils", **unusual}
     assert [number(client.ask(**asked)) for _ in range(2)] == [1, 2]
     assert not len(answers)
-
-
-def test_two_stacks_share_no_answer(app: App, answers: AnswerMemory) -> None:
-    """Not even when they keep theirs in one place, and a path and a token are the same: organizations are apart."""
-    for _ in range(2):
-        client_of(app, answers).get("/utils")
-    assert app.requests == 2
 
 
 def test_acts_are_done_for_each_request(app: App, client: Client) -> None:
@@ -243,17 +237,46 @@ def test_outer_layers_learn_of_a_repeated_request_what_they_learn_of_the_first(a
         context.cache, context.verdicts, context.versions_blocked = "hit", (("block", "malware"),), 3
         context.versions_warned = 2
         context.route = parse_route("/left-pad")
-        for each in ("principal", "destination", "settings"):
+        for each in ("org", "principal", "destination", "settings"):
             setattr(context, each, f"the {each}")
 
     app.on_the_way = learn
-    client = client_of(app, AnswerMemory(), look)
+    client = client_of(app, look)
     client.get("/utils"), client.get("/utils")
     first, second = map(copy, seen)
     assert app.requests == 1
     assert first.request_id != second.request_id
     first.request_id = second.request_id
     assert first == second
+
+
+def test_a_repeated_answer_has_the_id_of_a_layer_further_out(app: App) -> None:
+    """Such as the access log of a host, which names requests by itself."""
+
+    def named(inner: Any) -> Any:
+        def layer(environ: Any, start_response: Any) -> Any:
+            return inner({**environ, "nproxy.context": Context(request_id=environ["HTTP_X_TRACE"])}, start_response)
+
+        return layer
+
+    client = client_of(app, named)
+    answers = [client.get("/utils", x_trace=trace) for trace in ("one", "two")]
+    assert app.requests == 1
+    assert [answer.request_id for answer in answers] == ["one", "two"]
+
+
+@pytest.mark.parametrize("what", ["look", "act"])
+def test_an_error_is_answered_by_the_layers_below(app: App, client: Client, what: str) -> None:
+    """Outside ErrorResponses nobody would make an answer of it that a client can read."""
+
+    def fail(*_: Any) -> bool:
+        raise OSError("The disk is gone.")
+
+    if what == "act":
+        app.on_the_way = lambda environ: each_time(fail)
+    else:
+        app.on_the_way = lambda environ: rest_on(fail)
+    assert [number(client.get("/utils")) for _ in range(2)] == [1, 2]
 
 
 def test_an_outer_layer_may_write_into_the_context(app: App) -> None:
@@ -270,7 +293,7 @@ def test_an_outer_layer_may_write_into_the_context(app: App) -> None:
 
         return layer
 
-    client = client_of(app, AnswerMemory(), look)
+    client = client_of(app, look)
     for _ in range(3):
         client.get("/utils")
     assert app.requests == 1
@@ -292,10 +315,8 @@ def test_an_answer_that_replaces_another_says_so(app: App) -> None:
             start_response("500 Internal Server Error", [], sys.exc_info())
         return [b"failed"]
 
-    answers = AnswerMemory()
-    context = {"nproxy.context": Context(request_id="1")}
-    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/utils", **context}
-    assert list(Repeat(again, answers=answers)(environ, start)) == [b"failed"]
+    answers = Repeat(again)
+    assert list(answers({"REQUEST_METHOD": "GET", "PATH_INFO": "/utils"}, start)) == [b"failed"]
     assert [exc_info and exc_info[0] for exc_info in seen] == [None, ValueError]
     assert not len(answers)
 
@@ -304,7 +325,7 @@ def test_a_registry_that_is_asked_on_the_way_notes_for_itself(app: App, client: 
     """An answer within which another Repeat answers rests on its own looks alone, before and after."""
     inner = App()
     inner.witnesses = set()
-    asks = client_of(inner, AnswerMemory())
+    asks = client_of(inner)
     app.on_the_way = lambda environ: asks.get("/inner")
     client.get("/utils")
     inner.holds = False
@@ -330,32 +351,42 @@ def test_an_outer_layer_may_change_headers_and_body(app: App) -> None:
 
         return layer
 
-    client = client_of(app, AnswerMemory(), spoil)
+    client = client_of(app, spoil)
     for _ in range(2):
         assert client.get("/utils", x_spoil="yes").body == b"?"
     assert client.get("/utils").body == b"1"
     assert "x-spoiled" not in client.get("/utils").headers
 
 
-def test_an_etag_that_a_client_makes_up_fills_nothing(client: Client, answers: AnswerMemory) -> None:
+def test_an_etag_that_a_client_makes_up_fills_nothing(client: Client, answers: Repeat) -> None:
     """An answer that replaces another ETag is not kept: there is no end of those."""
     for place in range(3):
         client.get("/utils", if_none_match=f'"{place}"')
     assert not len(answers)
 
 
-def test_answers_by_other_settings_are_forgotten(app: App, client: Client, answers: AnswerMemory) -> None:
+def test_answers_by_other_settings_are_forgotten(app: App, client: Client, answers: Repeat) -> None:
     """They hold no longer, and would keep the settings of before in memory."""
-    before, after = object(), object()
-    app.on_the_way = lambda environ: setattr(environ["nproxy.context"], "settings", before)
-    client.get("/utils"), client.get("/others")
+
+    def answered_by(org: str, settings: object) -> None:
+        def learn(environ: Any) -> None:
+            environ["nproxy.context"].org, environ["nproxy.context"].settings = org, settings
+
+        app.on_the_way = learn
+
+    before, others, after = object(), object(), object()
+    answered_by("acme", before)
+    client.get("/acme/utils"), client.get("/acme/others")
+    answered_by("other", others)
+    client.get("/other/utils")
+    assert len(answers) == 3
+    answered_by("acme", after)
+    client.get("/acme/more")
     assert len(answers) == 2
-    app.on_the_way = lambda environ: setattr(environ["nproxy.context"], "settings", after)
-    client.get("/more")
-    assert len(answers) == 1
+    assert [number(client.get(path)) for path in ("/other/utils", "/acme/more")] == [3, 4]
 
 
-def test_no_token_is_kept(client: Client, answers: AnswerMemory) -> None:
+def test_no_token_is_kept(client: Client, answers: Repeat) -> None:
     """Requests are told apart by a digest."""
     client.get("/utils", authorization="Bearer nproxy_secret")
     assert len(answers) == 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -14,7 +13,7 @@ from nproxy_mw.background import Periodic
 from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.firewall.gateway import Gateway, open_gateway
 from nproxy_mw.intelligence.port import Intelligence
-from nproxy_mw.middleware.repeat import AnswerMemory, Repeat
+from nproxy_mw.middleware.repeat import Repeat
 from nproxy_mw.orgs.organization import Organization, open_organization
 from nproxy_mw.stack import front_page, layers, stack
 from nproxy_mw.storage import open_storage
@@ -56,12 +55,9 @@ class Process:
         self.firewall: Firewall = self.gateway.firewall(self.organization)
         self.firewall.source.clock = world.clock
         self.requests = 0
-        own = layers(self.organization, self.gateway, firewall=self.firewall).above(
-            "authenticate", counted=self._counted
-        )
-        if repeats:
-            own = own.above("counted", repeat=partial(Repeat, answers=AnswerMemory()))
-        self.app = stack(*own, on=front_page)
+        own = layers(self.organization, self.gateway, firewall=self.firewall)
+        outer = [Repeat] if repeats else []
+        self.app = stack(*outer, self._counted, *own, on=front_page)
 
     def _counted(self, app: Any) -> Any:
         def counted(environ: Any, start_response: Any) -> Any:
