@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from support.client import Client
+from support.hosting import PlatformFixture
 from support.registry import ACTOR, publish
 from support.repeating import ANSWERS, World, world
 
@@ -16,11 +17,13 @@ from nproxy_mw.access import Principal
 from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.hosting import Platform, platform
 from nproxy_mw.middleware.authenticate import Authenticate
-from nproxy_mw.middleware.repeat import AnswerMemory, Repeat
+from nproxy_mw.middleware.repeat import Repeat
 from nproxy_mw.middleware.scope_router import ScopeRouter
 from nproxy_mw.middleware.tenants import ByHost, ByPath, FixedOrg
 from nproxy_mw.orgs.organization import Organization, Organizations
 from nproxy_mw.stack import front_page, layers, registry, stack
+from nproxy_mw.storage import open_storage
+from nproxy_mw.storage.layout import ORGANIZATION
 from nproxy_mw.upstream.public_only import PublicOnly
 
 PACKUMENT = "/@acme/utils"
@@ -107,6 +110,27 @@ def test_a_name_of_no_organization_gets_nothing(organizations: Organizations) ->
         assert client.get(PACKUMENT, host="nobody.registry.example").status == 404
 
 
+def test_an_organization_that_is_gone_gets_nothing(tmp_path: Path) -> None:
+    """What it was answered before ends with it, though nobody touched its packages."""
+    token = made(Organizations.at(str(tmp_path)), "acme", "1.0.0")
+    client = Client(Platform(Organizations.at(str(tmp_path), freshness=0.0), resolve=ByPath()), token)
+    assert [client.get(f"/acme{PACKUMENT}").status for _ in range(3)] == [200] * 3
+    open_storage(str(tmp_path)).delete(ORGANIZATION.key("acme"))
+    assert client.get(f"/acme{PACKUMENT}").status == 404
+
+
+def test_what_is_asked_with_a_session_is_not_repeated() -> None:
+    """The dashboard and the management API answer by what is no part of a comparison."""
+    fixture = PlatformFixture()
+    fixture.token("acme", "proxy")
+    client = fixture.manager()
+    for path in ("/api/v1/orgs", "/api/v1/orgs/acme/settings", "/api/v1/orgs/acme/tokens", "/-/dashboard", "/"):
+        for _ in range(3):
+            assert client.get(path, accept="text/html" if "/api" not in path else "*/*").status < 400
+    assert isinstance(fixture.platform._app, Repeat)
+    assert not len(fixture.platform._app)
+
+
 class OwnTokens:
     """Tokens of a host that asks the registry's own, and then decides for itself."""
 
@@ -149,12 +173,9 @@ def test_settings_and_sources_of_a_hosts_own_are_asked_each_time(tmp_path: Path)
             layers(organization, gateway, firewall=firewall, source=PublicOnly(firewall.source, tuple)),
             layers(organization, gateway, firewall=Firewall(PublicOnly(gateway.source, tuple), firewall.policies)),
         ):
-            memory = AnswerMemory()
-            client = Client(
-                stack(*own.above("authenticate", repeat=partial(Repeat, answers=memory)), on=front_page),
-                made_of.token,
-            )
+            repeat = Repeat(stack(*own, on=front_page))
+            client = Client(repeat, made_of.token)
             for _ in range(4):
                 assert client.get("/left-pad").status == 200
-            assert not len(memory)
+            assert not len(repeat)
         assert len(settings) == 4

@@ -192,8 +192,8 @@ class SessionStore:
         if session.last_used_at is None or now < session.last_used_at + LAST_USE:
             return
         try:
-            stored, revision = self._sessions.get_with_revision(key, current=True)
-            self.storage.replace(key, session_records.encode(replace(stored, last_used_at=now)), revision)
+            entry = self._sessions.entry(key, current=True)
+            self.storage.replace(key, session_records.encode(replace(entry.value, last_used_at=now)), entry.revision)
         except NproxyError as error:  # another process was quicker, or the session has just ended
             _log.debug("the last use of session %s was not written: %s", session.id, error)
 

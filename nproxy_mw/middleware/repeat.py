@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _SPECIAL = ("QUERY_STRING", "HTTP_RANGE", "HTTP_IF_MODIFIED_SINCE")
-"""What makes a read one that is never kept."""
+"""What asks for something else than a whole thing, or on a condition beside an ETag: its answer is never kept."""
 
 COMPARED = (
     *("REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "wsgi.url_scheme", "SERVER_NAME", "SERVER_PORT", "HTTP_HOST"),
@@ -87,6 +87,8 @@ class Repeat:
         return len(self._answers)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] not in _READS:
+            return self.app(environ, start_response)
         authorization = environ.get("HTTP_AUTHORIZATION")
         key = (_digest(authorization) if authorization else None, *map(environ.get, COMPARED))
         answer = self._answers.get(key)
@@ -98,7 +100,7 @@ class Repeat:
         return answer.body.copy()
 
     def _made(self, key: _Key, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if not _is_plain_read(environ):
+        if any(map(environ.get, _SPECIAL)):
             return self.app(environ, start_response)
         environ, context = opened(environ)
         began = _Began(start_response)
@@ -111,7 +113,7 @@ class Repeat:
     def _keep(self, key: _Key, answer: _Answer) -> None:
         """Keeps *answer* under *key*, unless it is too large."""
         self._forget_other_settings(answer.known)
-        size, compared = sum(map(len, answer.body)), sum(len(part) for part in key if isinstance(part, str))
+        size, compared = sum(map(len, answer.body)), sum([len(part) for part in key if isinstance(part, str)])
         if size <= _largest(answer.known) and compared <= _LONGEST:
             self._answers.put(key, answer, size + _ANSWER)
 
@@ -146,8 +148,8 @@ class _Began:
 
 
 def _answer(began: _Began, body: list[bytes], context: Context, grounds: Grounds) -> _Answer:
-    headers = tuple(header for header in began.headers if header[0].lower() != REQUEST_ID_HEADER.lower())
-    return _Answer(began.status, headers, body.copy(), copy(context), tuple(grounds.looks), tuple(grounds.acts))
+    headers = [header for header in began.headers if header[0].lower() != REQUEST_ID_HEADER.lower()]
+    return _Answer(began.status, tuple(headers), body.copy(), copy(context), tuple(grounds.looks), tuple(grounds.acts))
 
 
 def _still_holds(answer: _Answer, environ: WSGIEnvironment) -> bool:
@@ -177,11 +179,6 @@ def _told(context: Context, known: Context) -> str:
 def _largest(context: Context) -> int:
     route = context.route
     return LARGEST_TARBALL if route is not None and route.kind is Kind.TARBALL else LARGEST
-
-
-def _is_plain_read(environ: WSGIEnvironment) -> bool:
-    """Whether a request asks for a whole thing, with no condition but an ETag."""
-    return environ["REQUEST_METHOD"] in _READS and not any(map(environ.get, _SPECIAL))
 
 
 def _digest(authorization: str) -> bytes:

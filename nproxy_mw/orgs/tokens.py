@@ -22,7 +22,7 @@ from nproxy_mw.audit.audited import AuditedObject, changing_many
 from nproxy_mw.audit.events import AuditedChange
 from nproxy_mw.audit.trail import Trail
 from nproxy_mw.errors import Changed, Conflict, Missing, NotFound, NproxyError
-from nproxy_mw.grounds import Look, rest_on
+from nproxy_mw.grounds import rest_on
 from nproxy_mw.json_values import Json
 from nproxy_mw.orgs import token_records
 from nproxy_mw.orgs.settings import SettingsStore
@@ -163,27 +163,22 @@ class TokenStore:
         if key not in self._records and not token_format.is_wellformed(secret):
             return None
         try:
-            record, revision = self._records.get_with_revision(key)
+            entry = self._records.entry(key)
         except Missing:
             if self._settings is not None:
                 self._settings.get()
             return None
-        now = self.clock()
+        record, now = entry.value, self.clock()
         # The key is the hash, so a record that was moved to another token's key opens nothing.
         if not compare_digest(record.hash, digest) or not record.is_valid(now):
             return None
-        if self._is_use_due(record, now):
-            self._note_use(record, revision, now)
-        rest_on(self._look_at_time(record))
+        use_due = self._use_due(record)
+        if now >= use_due:
+            self._note_use(record, entry.revision, now)
+            use_due = now + LAST_USE
+        end = min(use_due, record.expires_at or use_due)
+        rest_on(lambda: self.clock() < end)
         return record.principal
-
-    def _look_at_time(self, record: TokenRecord) -> Look:
-        """Returns the look whether `find` would return the holder of *record*, unchanged, and do nothing else."""
-        clock, until = self.clock, min(filter(None, (record.expires_at, self._use_due(record))))
-        return lambda: clock() < until
-
-    def _is_use_due(self, record: TokenRecord, now: datetime) -> bool:
-        return now >= self._use_due(record)
 
     def _use_due(self, record: TokenRecord) -> datetime:
         """When the last use is to be written again: at most once in `LAST_USE`."""

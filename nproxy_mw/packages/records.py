@@ -53,9 +53,10 @@ class RecordStore:
             NotFound: nothing was ever published under that name.
         """
         try:
-            return self._records.get_with_revision(RECORD.key(name), current=current)
+            entry = self._records.entry(RECORD.key(name), current=current)
         except Missing:
             absent()
+        return entry.value, entry.revision
 
     def kept(self, name: Name) -> tuple[Record, Revision] | None:
         """Returns the record as this process knows it, which may be old; None when it does not. Nothing is asked."""

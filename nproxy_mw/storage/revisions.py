@@ -27,8 +27,8 @@ _ENTRY = 1_100  # bytes of an entry itself: the key, the tuple, the revision, th
 
 
 @dataclass(frozen=True, slots=True)
-class _CachedObject(Generic[T]):
-    """A decoded object, and the revision it was decoded from."""
+class CachedObject(Generic[T]):
+    """A decoded object, the revision it was decoded from, and the look whether it still has that; None for no look."""
 
     value: T
     revision: Revision
@@ -60,11 +60,11 @@ class RevisionCache(Generic[T]):
         return self._memory.get((self._owner, key)) is not None
 
     def get(self, key: str, *, current: bool = False) -> T:
-        """Returns the decoded object: see `get_with_revision`."""
-        return self._current(key, current=current).value
+        """Returns the decoded object alone: see `entry`."""
+        return self.entry(key, current=current).value
 
-    def get_with_revision(self, key: str, *, current: bool = False) -> tuple[T, Revision]:
-        """Returns the decoded object, and the revision to replace it by.
+    def entry(self, key: str, *, current: bool = False) -> CachedObject[T]:
+        """Returns the decoded object, with the revision to replace it by.
 
         *current* asks for the object as it is this moment, even where the storage may answer from memory.
 
@@ -72,25 +72,13 @@ class RevisionCache(Generic[T]):
             Missing: there is no such object.
             StorageUnavailable: the object cannot be read, or whatever *decode* raises.
         """
-        entry = self._current(key, current=current)
-        return entry.value, entry.revision
-
-    def get_with_look(self, key: str, *, current: bool = False) -> tuple[T, Look | None]:
-        """Returns the decoded object, and the look that says whether it would be found again; None for none.
-
-        For the rest see `get_with_revision`.
-        """
-        entry = self._current(key, current=current)
-        return entry.value, entry.look
-
-    def _current(self, key: str, *, current: bool) -> _CachedObject[T]:
-        entry: _CachedObject[T] | None = self._memory.get((self._owner, key))
+        entry: CachedObject[T] | None = self._memory.get((self._owner, key))
         if entry is None or entry.look is None or current or not entry.look():
             entry = self._asked(key, entry, self._strict if current else self._storage)
         rest_on(entry.look)
         return entry
 
-    def _asked(self, key: str, entry: _CachedObject[T] | None, storage: Storage) -> _CachedObject[T]:
+    def _asked(self, key: str, entry: CachedObject[T] | None, storage: Storage) -> CachedObject[T]:
         try:
             stored = storage.read_if_changed(key, entry.revision) if entry else storage.read(key)
         except Exception as error:
@@ -105,12 +93,12 @@ class RevisionCache(Generic[T]):
 
     def kept(self, key: str) -> tuple[T, Revision] | None:
         """Returns what is kept of *key*, however old, and its revision. The storage is not asked."""
-        entry: _CachedObject[T] | None = self._memory.get((self._owner, key))
+        entry: CachedObject[T] | None = self._memory.get((self._owner, key))
         return (entry.value, entry.revision) if entry else None
 
-    def put(self, key: str, value: T, stored: Stored) -> _CachedObject[T]:
+    def put(self, key: str, value: T, stored: Stored) -> CachedObject[T]:
         """Keeps *value*, which is what *stored* decodes to: what was just written needs no reading."""
-        entry = _CachedObject(value, stored.revision, look_at(self._storage, key, stored.revision))
+        entry = CachedObject(value, stored.revision, look_at(self._storage, key, stored.revision))
         self._memory.put((self._owner, key), entry, _ENTRY + held_bytes(stored.data))
         return entry
 

@@ -17,14 +17,14 @@ from typing import Protocol
 import msgspec
 
 from nproxy_mw.errors import Missing, NproxyError, StorageUnavailable
-from nproxy_mw.grounds import Look, rest_on
+from nproxy_mw.grounds import rest_on
 from nproxy_mw.lru import Lru
 from nproxy_mw.npm.mismatches import mismatch
 from nproxy_mw.npm.slices import as_text
 from nproxy_mw.npm.tarballs import Whole
 from nproxy_mw.storage.listing import list_names
 from nproxy_mw.storage.port import Storage
-from nproxy_mw.storage.revisions import RevisionCache
+from nproxy_mw.storage.revisions import CachedObject, RevisionCache
 from nproxy_mw.storage.swaps import Swap, overwrite
 from nproxy_mw.upstream.kept_tarballs import Wanted
 
@@ -93,7 +93,7 @@ class Observations:
         self.storage = storage
         self._bell = RevisionCache(storage, bytes)
         self._known: Lru[str, tuple[bytes, Observation]] = Lru(max_items=50_000)
-        self._heard: tuple[bytes, Look | None] = b"", None
+        self._heard: CachedObject[bytes] | None = None  # without the way to it: each repeated answer asks
         self._listed: tuple[bytes, frozenset[str] | None] = b"", None
 
     def of(self, package: str, *, current: bool = False) -> Observation:
@@ -164,16 +164,16 @@ class Observations:
 
     def _rung(self, current: bool) -> bytes:
         """What the bell says. It is written when it is not there: a look at what is absent costs more."""
-        rung, look = self._heard
-        if not current and look is not None and look():
-            rest_on(look)
-            return rung
+        heard = self._heard
+        if heard is not None and not current and heard.look is not None and heard.look():
+            rest_on(heard.look)
+            return heard.value
         try:
-            self._heard = heard = self._bell.get_with_look(_BELL, current=current)
+            self._heard = heard = self._bell.entry(_BELL, current=current)
         except Missing:
             self._ring()
-            self._heard = heard = self._bell.get_with_look(_BELL)
-        return heard[0]
+            self._heard = heard = self._bell.entry(_BELL)
+        return heard.value
 
     def _ring(self) -> None:
         overwrite(self.storage, _BELL, secrets.token_hex(8).encode())

@@ -46,7 +46,7 @@ def test_unchanged_object_is_decoded_once(storage: FsspecStorage, decoder: Decod
     revision = storage.create("a", b"[1]")
     cache = RevisionCache(storage, decoder)
     assert cache.get("a") is cache.get("a")
-    assert cache.get_with_revision("a") == ([1], revision)
+    assert (cache.get("a"), cache.entry("a").revision) == ([1], revision)
     assert decoder.calls == 1
 
 
@@ -56,7 +56,7 @@ def test_change_is_seen_at_once(storage: FsspecStorage, decoder: Decoder) -> Non
     cache = RevisionCache(storage, decoder)
     cache.get("a")
     second = storage.replace("a", b"2", first)
-    assert cache.get_with_revision("a") == (2, second)
+    assert (cache.get("a"), cache.entry("a").revision) == (2, second)
 
 
 def test_missing_object_is_missing(storage: FsspecStorage, decoder: Decoder) -> None:
@@ -124,7 +124,7 @@ def test_what_was_written_is_not_read(storage: FsspecStorage, decoder: Decoder) 
     cache = RevisionCache(storage, decoder)
     first = storage.create("a", b"1")
     cache.put("a", 1, Stored(b"1", first))
-    assert cache.get_with_revision("a") == (1, first)
+    assert (cache.get("a"), cache.entry("a").revision) == (1, first)
     assert decoder.calls == 0
     storage.replace("a", b"2", first)
     assert cache.get("a") == 2
@@ -192,8 +192,8 @@ def test_threads_share_and_never_see_an_older_value(storage: FsspecStorage, deco
     def count() -> None:
         nonlocal done
         for _ in range(200):
-            value, revision = cache.get_with_revision("a")
-            storage.replace("a", json.dumps(value + 1).encode(), revision)
+            entry = cache.entry("a")
+            storage.replace("a", json.dumps(entry.value + 1).encode(), entry.revision)
         done = True
 
     def watch() -> None:
