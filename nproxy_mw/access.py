@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from msgspec import Struct
+
 from nproxy_mw.errors import Forbidden, Unauthenticated
 from nproxy_mw.restrictions import UNRESTRICTED, Restrictions, parse_address
 
@@ -49,8 +51,7 @@ class Principal:
 ANONYMOUS = Principal()
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(Struct, frozen=True):
     """Who changed something and from where. Every audit event has these fields in addition to its own."""
 
     token_hash: str = ""
@@ -82,8 +83,7 @@ class Role(StrEnum):
     """See the packages and the audit trail, and change nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(Struct, frozen=True):
     """A user of the management API and of the dashboard.
 
     *organizations* are those that the user sees; None means all of them.

@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -43,8 +44,7 @@ class Witness(Enum):
 _ALL = frozenset(Witness)
 
 
-@dataclass(slots=True)
-class Grounds:
+class Grounds(Struct):
     """The *looks* that one answer rests on, the *acts* that go with it, and what else it takes to repeat it."""
 
     looks: dict[Look, None] = field(default_factory=dict)  # each once, in the order in which they came

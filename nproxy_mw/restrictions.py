@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TypeAlias, TypeVar
+
+from msgspec import Struct
 
 from nproxy_mw.errors import BadRequest
 
@@ -32,8 +33,7 @@ Address: TypeAlias = IPv4Address | IPv6Address
 AddressRange: TypeAlias = IPv4Network | IPv6Network
 
 
-@dataclass(frozen=True, slots=True)
-class Restrictions:
+class Restrictions(Struct, frozen=True):
     """What a token is for. An empty field restricts nothing."""
 
     packages: tuple[str, ...] = ()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from functools import partial
 
 import pytest
+from msgspec import structs
 from support.client import Client, validated
 from support.layers import FixedSettings, say, with_context
 from support.registry import RegistryFixture, publish
@@ -126,7 +126,7 @@ def test_context_of_another_request_opens_nothing():
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: key.field)
 def test_key_names_a_field_and_the_layer_that_fills_it(key):
     """Each key reads a field that exists; without the layer, the sentence says which one to put where."""
-    assert key.field in {field.name for field in dataclasses.fields(Context)}
+    assert key.field in {field.name for field in structs.fields(Context)}
     with pytest.raises(MissingLayer, match=rf"^Own found no {key.field}: put {key.layer} outside Own \(see "):
         key.require(with_context({}), by="Own")
     with pytest.raises(MissingLayer):

@@ -18,10 +18,11 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import math
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+
+from msgspec import Struct
 
 from nproxy_mw.errors import Busy, TooManyRequests
 from nproxy_mw.json_values import Json
@@ -41,8 +42,7 @@ _REMEMBER = timedelta(days=1)  # a known network is noted anew at most so often
 _DIGITS = 3  # hex digits of a counter's key: 4096 counters of each kind
 
 
-@dataclass(frozen=True, slots=True)
-class Slowdown:
+class Slowdown(Struct, frozen=True):
     """How attempts of one kind are slowed: *free* ones first, then 1, 2, 4 ... seconds apart, up to *longest*."""
 
     free: int
@@ -61,8 +61,7 @@ BY_NETWORK = Slowdown(free=20, longest=900)
 """Of all names from one network that none of them knows. More are free, because an office may share one address."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """An attempt by *name* from *network* that was counted. *failures* are those counted there, with this one."""
 
     name: str

@@ -12,9 +12,10 @@ import re
 import secrets
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec import Struct
 
 from nproxy_mw.access import Actor, Grant
 from nproxy_mw.accounts.attempts import network_of
@@ -40,8 +41,7 @@ that strangers from many networks cannot keep others from logging in.
 _NAME = re.compile(r"(?P<begin>(?P<expires>[0-9a-f]{8,12})-[0-9a-f]{8}-)(?P<rest>[0-9a-f]{64})", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class PendingLogin:
+class PendingLogin(Struct, frozen=True):
     """A login that waits, and who began it."""
 
     ip: str
@@ -49,8 +49,7 @@ class PendingLogin:
     created_at: str
 
 
-@dataclass(frozen=True, slots=True)
-class GrantedLogin:
+class GrantedLogin(Struct, frozen=True):
     """What an administrator granted: a token with that name and those scopes."""
 
     administrator: str

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec import Struct
 
 from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
@@ -15,8 +16,7 @@ SKEW = timedelta(hours=1)
 """How far behind the clock of another host may be: there, an expired session still opens something."""
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Struct, frozen=True):
     """What is stored of one session. *epoch* is the password's at sign-in: with another one the session has ended."""
 
     hash: str

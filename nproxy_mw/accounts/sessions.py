@@ -11,7 +11,6 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from hmac import compare_digest
 from typing import Protocol
@@ -22,6 +21,7 @@ from nproxy_mw.accounts import session_records
 from nproxy_mw.accounts.session_marks import mark, marked, place_of, unmark
 from nproxy_mw.accounts.session_records import ID_LENGTH, Session
 from nproxy_mw.audit.trail import Trail
+from nproxy_mw.copies import replace
 from nproxy_mw.errors import Missing, NotFound, NproxyError, StorageUnavailable, invalid_cursor
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.layout import SESSION

@@ -11,16 +11,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
 from operator import itemgetter
 from typing import Any, TypeAlias
 
+from msgspec import Struct, field
+
 from nproxy_mw.access import Actor
 from nproxy_mw.audit.dirty import Cover
 from nproxy_mw.audit.events import AuditedChange, Stamp
 from nproxy_mw.audit.trail import Trail
+from nproxy_mw.copies import replace
 from nproxy_mw.errors import NproxyError, StorageUnavailable
 from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
@@ -36,8 +38,7 @@ anything of the attempt before. It raises a `ClientError` when the change is ref
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class AuditedObject:
+class AuditedObject(Struct, frozen=True):
     """The object under *key*, whose changes *trail* records. Fields that a newer version added to it are kept."""
 
     storage: Storage
@@ -118,8 +119,7 @@ def _append_together(trail: Trail, events: Sequence[Json]) -> None:
         _log.warning("events that the audit trail does not show yet: %d: %s", len(events), error)
 
 
-@dataclass(slots=True)
-class _RecordedChange:
+class _RecordedChange(Struct):
     """The attempts of one change. *after* and *events* are those of the last attempt.
 
     *append_pending* is given the events of the object before; it returns how many of them it appended.

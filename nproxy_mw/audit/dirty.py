@@ -22,8 +22,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct, field
 
 from nproxy_mw.errors import Busy, Changed, ClientError, Exists, Missing, NproxyError, StorageUnavailable
 from nproxy_mw.storage import documents
@@ -48,8 +49,7 @@ _open: set[DirtyMarks] = set()
 _opening = threading.Lock()
 
 
-@dataclass(eq=False, slots=True)
-class _Mark:
+class _Mark(Struct, eq=False):
     """One mark of this process. *changes* are under way; *is_clean* while all that have ended are shown."""
 
     key: str
@@ -60,8 +60,7 @@ class _Mark:
     owner: int = field(default_factory=os.getpid)
 
 
-@dataclass(frozen=True, slots=True)
-class Unshown:
+class Unshown(Struct, frozen=True):
     """What a start has to look at: what was stored since the moment *since*; everything when that is None.
 
     *dead* are the marks that nobody relies on any more. They can go when that was done.

@@ -11,13 +11,13 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from itertools import takewhile
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import orjson
+from msgspec import Struct, field
 
 from nproxy_mw.access import Actor
 from nproxy_mw.json_values import Json
@@ -34,8 +34,7 @@ MAX_LENGTH = 256  # characters kept of what a client says of itself
 _RANDOM_BITS = 80  # of an event's id
 
 
-@dataclass(frozen=True, slots=True)
-class CheckFinding:
+class CheckFinding(Struct, frozen=True):
     """Something that is not as it was written. *where* is a chain's name or a storage key; *index* counts from 0."""
 
     where: str
@@ -47,21 +46,18 @@ class CheckFinding:
         return f"{self.where}{place}: {self.what}"
 
 
-@dataclass(frozen=True, slots=True)
-class NewerFinding(CheckFinding):
+class NewerFinding(CheckFinding, frozen=True):
     """Something that a newer version wrote: this version cannot say whether it is sound."""
 
 
-@dataclass(frozen=True, slots=True)
-class AuditedChange(Generic[T]):
+class AuditedChange(Struct, Generic[T], frozen=True):
     """What one step makes of an object: its next state, and the facts that the audit trail records of it."""
 
     after: T
     facts: Sequence[Fact] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(Struct, frozen=True):
     """What the events of one change share: *org*, *actor* and *time*, and identifiers that begin at *nonce*.
 
     A stamp is made once for a change. However often the change is tried, its events then have the same identifiers, so

@@ -13,12 +13,12 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from nproxy_mw.errors import Exists, Missing
 from nproxy_mw.json_values import Json
@@ -38,8 +38,7 @@ _KIND = re.compile(r"[a-z0-9.-]+", re.ASCII)
 _MAX_LABEL = 120  # characters
 
 
-@dataclass(frozen=True, slots=True)
-class IndexEntry:
+class IndexEntry(Struct, frozen=True):
     """What the *key* of one object of the index says. *cursor* is that of the first event in it.
 
     *label* names the kinds of its events: see `kinds`. *package* and *by* are digests, or ``various``.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import dropwhile
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from nproxy_mw.audit import index
 from nproxy_mw.audit.index import IndexEntry, cursor_of
@@ -34,8 +35,7 @@ AHEAD = timedelta(hours=1)
 """How far the clock of another host may be ahead of ours. What it wrote is shown all the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class EventFilter:
+class EventFilter(Struct, frozen=True):
     """Which events are wanted: all that fit everything that is given. *since* belongs to them, *until* does not.
 
     Those of a *package* are about it, or name it among others.

@@ -11,9 +11,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from nproxy_mw.access import Actor
 from nproxy_mw.audit import events, index, pages
@@ -45,8 +46,7 @@ _SKEW = 24 * 60 * 60 * 1000  # milliseconds
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Struct, frozen=True):
     """One object of the administration's chain. *previous* is the last hash of the segment before it."""
 
     number: int = 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from nproxy_mw.audit import events, index
@@ -23,8 +22,7 @@ Chains: TypeAlias = Iterable[tuple[str, Sequence[Any]]]
 _REPAIR = "repair it with 'nproxy-mw check --repair'"
 
 
-@dataclass(frozen=True, slots=True)
-class IndexFinding(CheckFinding):
+class IndexFinding(CheckFinding, frozen=True):
     """A difference between the derived index and a sound chain: a crash can leave it, and the chain makes up for it."""
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import socket
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from nproxy_mw.cli.npm_config import configured_registry
 from nproxy_mw.cli.options import UsageError
@@ -19,8 +20,7 @@ NONE = "none"
 _WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not bound to
 
 
-@dataclass(frozen=True, slots=True)
-class Bind:
+class Bind(Struct, frozen=True):
     """A host (a name or an address) and a port; port 0 lets the system choose."""
 
     host: str
@@ -40,8 +40,7 @@ class Bind:
         return Bind({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host), self.port)  # noqa: S104
 
 
-@dataclass(frozen=True, slots=True)
-class ChosenUpstream:
+class ChosenUpstream(Struct, frozen=True):
     """The upstream's URL, or None for internal packages only, and what the operator should know about it."""
 
     url: str | None

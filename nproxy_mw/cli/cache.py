@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 
 from nproxy_mw.cli.command import Argument, Command, Group, Parsed
 from nproxy_mw.cli.options import Option, UsageError
@@ -11,6 +10,7 @@ from nproxy_mw.cli.specifiers import parse_specifier
 from nproxy_mw.cli.stores import WHOLE_STORE
 from nproxy_mw.cli.terminal import count, print_json, print_table
 from nproxy_mw.cli.upstreams import CACHE, CACHE_SIZE, cache_of
+from nproxy_mw.copies import replace
 from nproxy_mw.upstream.cache_contents import amounts, clear
 
 _TEXT = """\

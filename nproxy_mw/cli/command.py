@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from nproxy_mw.cli.config_file import read_config
 from nproxy_mw.cli.options import Option, UsageError
@@ -16,8 +17,7 @@ Parsed: TypeAlias = argparse.Namespace
 """What a command runs with: an attribute for each of its arguments and options."""
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(Struct, frozen=True):
     """A positional argument. *many* stands for one or more; with *optional*, for none, too."""
 
     name: str
@@ -27,8 +27,7 @@ class Argument:
     optional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """One command, or one verb of a `Group`. *run* returns the exit code.
 
     *text* is what ``--help`` teaches, examples included. *help* is the line in the list of a group's verbs; the
@@ -43,8 +42,7 @@ class Command:
     options: Sequence[Option] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """Commands with a common first word."""
 
     name: str

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 MAX_SIZE = 64 * 1024  # bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigFile:
+class ConfigFile(Struct, frozen=True):
     """What a file says: text, numbers, truth values, and lists of text, by the names of options."""
 
     path: Path

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 from pathlib import Path
 
 from nproxy_mw.cli.command import Argument, Command, Parsed
@@ -14,6 +13,7 @@ from nproxy_mw.cli.options import UsageError
 from nproxy_mw.cli.stores import ONE_ORG, organization_of
 from nproxy_mw.cli.terminal import count
 from nproxy_mw.cli.upstreams import OSV
+from nproxy_mw.copies import replace
 from nproxy_mw.firewall.exposure import Suspects, suspects_by, suspects_in
 from nproxy_mw.intelligence.lists import MAX_BYTES
 from nproxy_mw.intelligence.osv_database import OsvDatabase

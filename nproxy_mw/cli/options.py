@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from nproxy_mw.cli.config_file import ConfigFile
 from nproxy_mw.cli.values import switch
@@ -14,8 +15,7 @@ class UsageError(Exception):
     """The program cannot do what it was asked to do. The message is one sentence; the exit code is 2."""
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(Struct, frozen=True):
     """One thing that a user can choose for a command.
 
     Without a *metavar* it is a switch. *parse* turns text into the value, and raises `ValueError` with the end of a

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from nproxy_mw.cli.command import Command, Group, Parsed
@@ -11,6 +10,7 @@ from nproxy_mw.cli.options import Option
 from nproxy_mw.cli.stores import CONFIG
 from nproxy_mw.cli.terminal import count, plain
 from nproxy_mw.cli.upstreams import OSV
+from nproxy_mw.copies import replace
 from nproxy_mw.intelligence.osv_database import Summary, summary_of
 from nproxy_mw.intelligence.osv_update import update
 from nproxy_mw.times import utc_now

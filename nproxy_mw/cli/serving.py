@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from nproxy_mw.accounts.signed_in import SignedIn
@@ -37,8 +37,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 
-@dataclass(frozen=True, slots=True)
-class Serving:
+class Serving(Struct, frozen=True):
     """A registry to be served, as *options* say. Opens nothing by itself: each worker builds its own."""
 
     options: Parsed

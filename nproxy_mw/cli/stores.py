@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from nproxy_mw.access import Actor
 from nproxy_mw.cli.command import Parsed
 from nproxy_mw.cli.options import Option, UsageError
 from nproxy_mw.cli.tenancy import parse_orgs
+from nproxy_mw.copies import replace
 from nproxy_mw.orgs.directory import is_slug
 from nproxy_mw.orgs.organization import DEFAULT_ORG, Organization, Organizations
 from nproxy_mw.orgs.seal import Seal

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from urllib.request import getproxies_environment
 
@@ -19,6 +18,7 @@ from nproxy_mw.cli.command import Parsed
 from nproxy_mw.cli.options import Option, UsageError
 from nproxy_mw.cli.stores import ONE_ORG
 from nproxy_mw.cli.values import size
+from nproxy_mw.copies import replace
 from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.firewall.gateway import Gateway
 from nproxy_mw.intelligence.combined import combined

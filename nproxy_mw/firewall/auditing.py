@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 from msgspec import Raw
 
+from nproxy_mw.copies import replace
 from nproxy_mw.errors import BadRequest, Forbidden, NotFound, ServerError
 from nproxy_mw.firewall.advisories import Advisors
 from nproxy_mw.http.handlers import Request

@@ -8,8 +8,9 @@ have it.
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
 from functools import partial
+
+from msgspec.structs import asdict
 
 from nproxy_mw.access import Actor
 from nproxy_mw.audit.trail import Trail

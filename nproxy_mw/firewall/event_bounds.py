@@ -10,9 +10,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
+
+from msgspec import Struct, field
 
 from nproxy_mw.audit.events import Fact
 from nproxy_mw.json_values import Json
@@ -29,8 +30,7 @@ MAX_NAMED = 200
 _MORE = "there were too many decisions of this kind within an hour for an event about each"
 
 
-@dataclass(slots=True)
-class Rest:
+class Rest(Struct):
     """What one rule decided beyond the bound: the first *packages*, and how many decisions there were."""
 
     packages: dict[str, None] = field(default_factory=dict)

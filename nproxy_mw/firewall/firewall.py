@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias
 
+from nproxy_mw.copies import replace
 from nproxy_mw.errors import NproxyError
 from nproxy_mw.firewall.advisories import NO_FINDINGS, advised, own_advisories
 from nproxy_mw.firewall.policies import Policies

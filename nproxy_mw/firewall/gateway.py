@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from nproxy_mw.firewall.database_events import DatabaseEvents
 from nproxy_mw.firewall.events import RuleEvents
@@ -31,8 +32,7 @@ from nproxy_mw.upstream.transport import Transport
 from nproxy_mw.upstream.watched import Watched
 
 
-@dataclass(frozen=True, slots=True)
-class Gateway:
+class Gateway(Struct, frozen=True):
     """*source* is what the rules are laid over: *cached*, or *guarded* where nothing is kept."""
 
     transport: Transport

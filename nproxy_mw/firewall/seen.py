@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from nproxy_mw.copies import replace
 from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.ledger.seen import SeenIndex
 from nproxy_mw.ledger.seen_tables import SeenPackage, SeenPosition, SeenQuestion

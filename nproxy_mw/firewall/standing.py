@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from nproxy_mw.background import Job
 from nproxy_mw.lru import Lru
@@ -28,8 +29,7 @@ _MOST = 20_000
 """Packages that are remembered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Provisional:
+class Provisional(Struct, frozen=True):
     """A decision by what is kept of a package, or None when nothing is; and what it was made from: *state*."""
 
     state: str

@@ -24,9 +24,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
+
+from msgspec import Struct
 
 from nproxy_mw.access import Actor, Principal
 from nproxy_mw.errors import MissingLayer
@@ -89,8 +90,7 @@ class RoutingSettings(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Context:
+class Context(Struct):
     """What is known of one request. A field is None while the layer that fills it has not been reached."""
 
     request_id: str | None = None  # ErrorResponses
@@ -118,8 +118,7 @@ CURRENT: ContextVar[Context | None] = ContextVar("nproxy-context", default=None)
 """The context of the request that Forwarder is answering, for the components below it, which see no environ."""
 
 
-@dataclass(frozen=True, slots=True)
-class Key(Generic[T]):
+class Key(Struct, Generic[T], frozen=True):
     """A field of the `Context`, and the layer that fills it."""
 
     field: str

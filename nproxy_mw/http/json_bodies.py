@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.http.bodies import PUBLISH_LIMIT, read_body
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 
-@dataclass(frozen=True, slots=True)
-class JsonLimits:
+class JsonLimits(Struct, frozen=True):
     """How much JSON a route takes.
 
     *size* is in bytes, of the body as it came and after its Content-Encoding is undone. *marks* counts quotes, commas,

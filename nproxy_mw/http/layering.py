@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -27,8 +28,7 @@ def stack(*layers: Layer, on: WSGIApplication) -> WSGIApplication:
     return app
 
 
-@dataclass(frozen=True, slots=True)
-class Layers:
+class Layers(Struct, frozen=True):
     """Layers by name, iterable in the order in which a request meets them.
 
     A host puts its own between them by name, never by position::

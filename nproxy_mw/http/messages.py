@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import orjson
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -48,16 +48,14 @@ class Stream(Protocol):
     def close(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Struct, frozen=True):
     """An open file as a body, of *size* bytes: servers can send it without Python in between."""
 
     stream: BinaryIO
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Struct, frozen=True):
     """An answer. `send` adds Content-Length where it can, and leaves the body out where HTTP has none.
 
     A `Stream` brings its Content-Length among *headers* if its length is known. If *reason* is empty, the status line

@@ -12,10 +12,12 @@ A view of a large document takes long to make, so it may be put on a shelf, wher
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias
 
+from msgspec import Struct
+
+from nproxy_mw.copies import replace
 from nproxy_mw.errors import Missing
 from nproxy_mw.http.compressing import gzipped
 from nproxy_mw.http.messages import JSON, File, Headers, Response, is_read
@@ -65,8 +67,7 @@ _SHARED: Headers = (
 _ENCODINGS = {False: "", True: "gzip"}
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """A finished answer, made from a document at *revision*. *etag* has its quotes.
 
     If *open_body* is given, it opens the file with the body, or raises `Missing`.

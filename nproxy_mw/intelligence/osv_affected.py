@@ -16,8 +16,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from msgspec.structs import replace
-
+from nproxy_mw.copies import replace
 from nproxy_mw.intelligence.advisories import Advisory, Events
 from nproxy_mw.intelligence.port import Alert
 from nproxy_mw.npm.facts import Release

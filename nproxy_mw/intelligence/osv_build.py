@@ -6,11 +6,11 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import asdict
 
 from nproxy_mw.intelligence.osv_database import SCHEMA, Summary, readable
 from nproxy_mw.intelligence.osv_records import ParsedRecord

@@ -14,10 +14,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from nproxy_mw.intelligence.advisories import Advisory
 from nproxy_mw.intelligence.osv_affected import alerts_of
@@ -31,8 +31,7 @@ SCHEMA = 2
 """The version of the tables, which the file keeps as its ``user_version``. A file of another version is not read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Struct, frozen=True):
     """What a database holds, and from when.
 
     *records* are those that say something about an npm package, *malware* those of them that report malware. *built*

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
 import orjson
+from msgspec import Struct
 
 from nproxy_mw.errors import invalid_cursor
 from nproxy_mw.npm.names import names_in
@@ -87,8 +87,7 @@ class SeenSort(StrEnum):
     """The last fetched package first."""
 
 
-@dataclass(frozen=True, slots=True)
-class SeenQuestion:
+class SeenQuestion(Struct, frozen=True):
     """A page of *size* packages after *after*, of those that have *text* in their names and none of *scopes*."""
 
     sort: SeenSort = SeenSort.NAME
@@ -98,8 +97,7 @@ class SeenQuestion:
     scopes: Collection[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SeenPage:
+class SeenPage(Struct, frozen=True):
     """A part of what was asked for, and how many there are in all.
 
     *counted* is when the index last followed the ledger, in Unix time; None while it is made for the first time and

@@ -19,9 +19,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from nproxy_mw.copies import replace
 from nproxy_mw.errors import ClientError, MissingLayer, NotFound, NproxyError, StorageError
 from nproxy_mw.http.bodies import CountedInput, count_input, finish
 from nproxy_mw.http.context import opened

@@ -16,9 +16,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from copy import copy
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from msgspec import Struct
 
 from nproxy_mw.grounds import Act, Grounds, Look, noted
 from nproxy_mw.http.context import CONTEXT, Context, opened
@@ -60,8 +61,7 @@ _MAX_ORGS = 256
 _Key: TypeAlias = tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(Struct, frozen=True):
     """What was answered, what became *known* of the request, and what the answer rests on.
 
     *headers* have no request id.

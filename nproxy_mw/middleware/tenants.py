@@ -19,9 +19,10 @@ the upstream could name one organization's packages there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from nproxy_mw.errors import NotFound
 from nproxy_mw.grounds import rest_on
@@ -61,8 +62,7 @@ class Resolve(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class FixedOrg:
+class FixedOrg(Struct, frozen=True):
     """Every request is for *org*."""
 
     org: str
@@ -89,8 +89,7 @@ class FixedOrg:
         return f"{base}/"
 
 
-@dataclass(frozen=True, slots=True)
-class ByHost:
+class ByHost(Struct, frozen=True):
     """``acme.<domain>`` is for acme, whatever the port; *domain* alone is the platform's own.
 
     Raises:
@@ -130,8 +129,7 @@ class ByHost:
         return f"http(s)://ID.{self.domain}/"
 
 
-@dataclass(frozen=True, slots=True)
-class ByPath:
+class ByPath(Struct, frozen=True):
     """``/acme/...`` is for acme; the root alone is the platform's own."""
 
     @property

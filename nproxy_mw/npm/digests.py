@@ -8,16 +8,16 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from nproxy_mw.errors import BadRequest
 
 _SUPPORTED = ("sha512", "sha384", "sha256", "sha1")
 
 
-@dataclass(frozen=True, slots=True)
-class Digests:
+class Digests(Struct, frozen=True):
     """What `digests` found of *data*."""
 
     data: bytes

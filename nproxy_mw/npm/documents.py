@@ -9,10 +9,9 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import BinaryIO, Self
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from nproxy_mw.lazy import lazy
 from nproxy_mw.npm.facts import History
@@ -127,8 +126,7 @@ class Document:
         return quick or read_history(self.packument)
 
 
-@dataclass(frozen=True, slots=True)
-class ByteRange:
+class ByteRange(Struct, frozen=True):
     """A part of a tarball that is asked for: from *first* to *last*, both included, to its end when *last* is None.
 
     If *first* is None, *last* is how many bytes of its end are asked for.
@@ -163,8 +161,7 @@ def parse_range(value: str) -> ByteRange | None:
     return ByteRange(first, last) if last is None or (first is not None and first <= last) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """Where the bytes of a part lie in the whole: positions of the first and last one, and the *size* of the whole."""
 
     first: int

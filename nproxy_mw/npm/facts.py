@@ -8,12 +8,12 @@ from "unknown".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import accumulate, islice
 from operator import itemgetter
 
 import msgspec
+from msgspec import Struct, field
 
 from nproxy_mw.lazy import lazy
 from nproxy_mw.npm.versions import SortKey, Version, parse_loose
@@ -75,8 +75,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return scripts
 
 
-@dataclass(frozen=True, kw_only=True)
-class History:
+class History(Struct, frozen=True, kw_only=True, dict=True):
     """A package as its packument describes it: every version that the upstream lists, strict semver or not.
 
     *releases* keep the packument's order. *created* is the packument's ``time.created``, else the earliest time that it

@@ -7,13 +7,13 @@ with a sentence that names it: npm, pnpm and yarn print the sentence and do not 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from nproxy_mw.npm.routes import Kind, Route
 
 
-@dataclass(frozen=True, slots=True)
-class Feature:
+class Feature(Struct, frozen=True):
     """Something that is not kept here: *name*, in the plural, and *instead*, what to do for an internal package."""
 
     name: str

@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from nproxy_mw.errors import BadRequest
 
@@ -34,8 +35,7 @@ _DEVICES = frozenset({"con", "prn", "aux", "nul"}) | {
 }
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Name:
+class Name(Struct, frozen=True, order=True):
     """A package's name. *scope* keeps its ``@`` (``"@acme"``) and is empty for an unscoped package."""
 
     scope: str

@@ -15,8 +15,9 @@ tags may name only the version that it brings.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.json_values import dumps
@@ -44,8 +45,7 @@ _OURS = frozenset({"_attachments", "_hasShrinkwrap", "_id", "_npmUser", "_rev", 
 _LEAKS = frozenset({"_from", "_integrity", "_resolved", "_where"})  # paths of the publisher's machine
 
 
-@dataclass(frozen=True, slots=True)
-class Publication:
+class Publication(Struct, frozen=True):
     """One new version of a package, and the tags that are to name it."""
 
     name: Name

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from operator import eq, ge, gt, le, lt
 from typing import Any, NamedTuple, TypeAlias
+
+from msgspec import Struct
 
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.npm.range_sugar import NOTHING, comparators_of
@@ -48,8 +49,7 @@ Alternative: TypeAlias = tuple[Comparator, ...]
 """What stands between two ``||``. All comparators must hold; where there are none, any version is in."""
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(Struct, frozen=True):
     """A parsed range. Its `str` is npm's normal form: ``>=1.2.0 <2.0.0-0||>=2.1.0 <3.0.0``, and ``*`` for any version.
 
     *with_prereleases* are the alternatives where prereleases count like other versions; npm reads the text anew for it.

@@ -8,8 +8,9 @@ tries to is refused, because "ok" would mean that it was done.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from nproxy_mw.errors import BadRequest, MethodNotAllowed
 from nproxy_mw.json_values import Json
@@ -18,8 +19,7 @@ MAX_MESSAGE = 16 * 1024
 """Characters of a deprecation message. Every reader of the package is sent it."""
 
 
-@dataclass(frozen=True, slots=True)
-class PackumentRevision:
+class PackumentRevision(Struct, frozen=True):
     """The changes that a packument asks for; none when it is unchanged."""
 
     unpublished: frozenset[str]

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from nproxy_mw.errors import BadRequest, NotFound
 from nproxy_mw.npm.names import Name, parse_name
@@ -70,8 +71,7 @@ class Kind(Enum):
     """No path of the protocol; when it begins like a package's, it still carries the package's name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """A parsed path. *name* is the package it is about; the strings are empty where the path has no such part."""
 
     kind: Kind

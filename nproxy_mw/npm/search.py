@@ -7,7 +7,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 MAX_WORDS = 8
 """Words of a query that are looked for. More would hardly narrow the results."""
@@ -20,8 +21,7 @@ _PART = re.compile(r'(?:([A-Za-z-]+):)?("[^"]*"|\S+)')
 _WORD = re.compile(r"[^\W_]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """A search, taken apart. Upper and lower case are alike, and so are letters with and without accents.
 
     A package must have each of *words*, and fit each of *qualifiers*: a kind, and values of which one must fit. The

@@ -22,12 +22,11 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct, field
 
 from nproxy_mw.errors import NproxyError, UpstreamUnavailable
 from nproxy_mw.times import time_in
@@ -66,8 +65,7 @@ _EMPTY = Raw(b"{}")
 UNREADABLE = (msgspec.ValidationError, RecursionError)
 
 
-@dataclass(frozen=True, slots=True)
-class Packument:
+class Packument(Struct, frozen=True):
     """The packument of the package *name*, split.
 
     *members* are those of the top level but for ``versions`` and ``dist-tags``. *versions* are the manifests by

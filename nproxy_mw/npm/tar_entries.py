@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.npm.gunzip import Gunzip
@@ -56,8 +57,7 @@ _READ = ("path", "size", "hdrcharset")
 _SET_USER_OR_GROUP = 0o6000
 
 
-@dataclass(frozen=True, slots=True)
-class TarEntry:
+class TarEntry(Struct, frozen=True):
     """One file or folder. *path* is as it stands in the archive, without a folder's closing slash."""
 
     path: str

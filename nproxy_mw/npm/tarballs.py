@@ -6,9 +6,10 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from mmap import mmap
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.json_values import parse_object
@@ -31,8 +32,7 @@ _GYP = re.compile(r"\.gyp\Z")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(Struct, frozen=True):
     """What was found. Sizes are bytes."""
 
     package_json: dict[str, Any]

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
+
+from msgspec import Struct
 
 from nproxy_mw.access import Actor
 from nproxy_mw.audit.audited import AuditedObject
@@ -43,8 +44,7 @@ RESERVED = frozenset(
 """Names that a server may want for a host or a path of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class OrganizationRecord:
+class OrganizationRecord(Struct, frozen=True):
     """One tenant. *id* is a label of a host name; *name* is for people."""
 
     id: str

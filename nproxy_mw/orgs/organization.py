@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from nproxy_mw.access import Actor
 from nproxy_mw.audit.day_counts import DayCounts, open_day_counts
@@ -42,8 +43,7 @@ DEFAULT_ORG = "default"
 """The organization of a server, unless another one is chosen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Organization:
+class Organization(Struct, frozen=True):
     """The parts of one organization, each bound to the same storage."""
 
     id: str

@@ -7,9 +7,10 @@ author, and one that stands already keeps its own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
+
+from msgspec import Struct, field
 
 from nproxy_mw.json_values import Json
 from nproxy_mw.rules import exception_documents, exceptions
@@ -18,8 +19,7 @@ from nproxy_mw.rules.exceptions import Exceptions
 from nproxy_mw.rules.values import Problems, ValueType
 
 
-@dataclass(frozen=True, slots=True)
-class ProposedChange:
+class ProposedChange(Struct, frozen=True):
     """One change of settings: who asks for it and when, by which catalog of rules, and what is invalid in it."""
 
     author: str
@@ -52,8 +52,7 @@ class SettingType(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """One setting. *name* is its member in JSON, and *sentence* says to people what it does.
 
     *is_required* says that stored settings without it are damaged; others are at their default where they are not

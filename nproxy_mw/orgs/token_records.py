@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
+
+from msgspec import Struct, field
 
 from nproxy_mw.access import Grant, Principal
 from nproxy_mw.errors import BadRequest
@@ -27,8 +28,7 @@ _FIELDS = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class TokenRecord:
+class TokenRecord(Struct, frozen=True, dict=True):
     """What is known of one API token. *hash* is the SHA-256 of the whole token.
 
     *unknown* holds the fields that another version of this package added: they are kept as they are.

@@ -7,20 +7,23 @@ names it in the audit trail. The record of a revoked token stays, so that old au
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from hmac import compare_digest
+
+from msgspec import Struct
 
 from nproxy_mw import token_format
 from nproxy_mw.access import Actor, Grant, Principal
 from nproxy_mw.audit.audited import AuditedObject, changing_many
 from nproxy_mw.audit.events import AuditedChange
 from nproxy_mw.audit.trail import Trail
+from nproxy_mw.copies import replace
 from nproxy_mw.errors import Changed, Conflict, Missing, NotFound, NproxyError
 from nproxy_mw.grounds import rest_on
 from nproxy_mw.json_values import Json
@@ -41,8 +44,7 @@ _HASH = re.compile("[0-9a-f]{64}", re.ASCII)
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class TokenListing:
+class TokenListing(Struct, frozen=True):
     """The *tokens* of an organization, and the ids of those whose records cannot be understood: they open nothing."""
 
     tokens: list[TokenRecord]
@@ -224,7 +226,7 @@ class StaticTokens:
         if not all(token_format.looks_like_ours(secret) for secret in principals):
             raise ValueError(f"An API token must begin with '{token_format.PREFIX}': others belong to the upstream.")
         self._principals = {
-            digest: replace(principal, token_hash=digest, token_id=principal.token_id or digest[:ID_LENGTH])
+            digest: dataclasses.replace(principal, token_hash=digest, token_id=principal.token_id or digest[:ID_LENGTH])
             for digest, principal in ((token_format.digest(secret), who) for secret, who in principals.items())
         }
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import islice
 from typing import Any
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from nproxy_mw.json_values import Json
 from nproxy_mw.npm.versions import sort_key
@@ -17,8 +16,7 @@ from nproxy_mw.packages.record import Record
 from nproxy_mw.packages.version_parts import VersionPart
 
 
-@dataclass(frozen=True)
-class BrowsedPackage:
+class BrowsedPackage(Struct, frozen=True, dict=True):
     """The package of *record*, with the versions in *parts*, and *events* of its chain as raw JSON, oldest first."""
 
     record: Record

@@ -9,12 +9,12 @@ that won, so it depends on nothing but its arguments. *now* is the time of the c
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import NoReturn, TypeAlias
 
 from nproxy_mw import signing
 from nproxy_mw.audit.events import AuditedChange, Fact
+from nproxy_mw.copies import replace
 from nproxy_mw.errors import Conflict, NotFound
 from nproxy_mw.json_values import Json
 from nproxy_mw.npm import packuments

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 from nproxy_mw.access import Actor
 from nproxy_mw.audit import events
 from nproxy_mw.audit.dirty import Cover
 from nproxy_mw.audit.events import Stamp
+from nproxy_mw.copies import replace
 from nproxy_mw.errors import Changed, StorageUnavailable
 from nproxy_mw.json_values import Json
 from nproxy_mw.npm.names import Name
@@ -31,8 +33,7 @@ Needs: TypeAlias = Callable[[PartRef], bool]
 """Tells which parts of a record a change needs."""
 
 
-@dataclass(slots=True)
-class PackageChange:
+class PackageChange(Struct):
     """A change that *actor* asks for: *step* is given the record with the parts that it *needs*.
 
     *refusal* is why the last attempt left it out: the record does not allow it, or it has a bug.
@@ -44,8 +45,7 @@ class PackageChange:
     refusal: Exception | None = None
 
 
-@dataclass(slots=True)
-class RecordedChanges:
+class RecordedChanges(Struct):
     """The attempts of one swap of the package *name*'s record, which makes *changes*, one on top of the other.
 
     A change that is refused is left out. *stamp* is the first one's; the others' events follow in time and number, so

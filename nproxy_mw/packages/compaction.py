@@ -8,21 +8,20 @@ change writes one kind of part at most, so that it costs few requests where each
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from nproxy_mw.audit.package_chain import EventPart
+from nproxy_mw.copies import replace
 from nproxy_mw.json_values import Json
 from nproxy_mw.packages.record import Record
 from nproxy_mw.packages.version_parts import VersionPart, encoded, pinned, without_versions
 from nproxy_mw.storage.parts import PartRef
 
 
-@dataclass(frozen=True, slots=True)
-class PartBounds:
+class PartBounds(Struct, frozen=True):
     """How large a record grows by itself, and how large its parts are. Manifests are counted in bytes, too."""
 
     own_versions: int = 32

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO, Protocol
+
+from msgspec import Struct
 
 from nproxy_mw.errors import Missing, NotFound
 from nproxy_mw.grounds import rest_on
@@ -32,8 +33,7 @@ class ReadRecord(Protocol):
     def __call__(self, name: Name, *, current: bool = False) -> tuple[Record, Revision]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class OpenTarball:
+class OpenTarball(Struct, frozen=True):
     """A stored tarball, open for reading. Its receiver closes *stream*."""
 
     stream: BinaryIO

@@ -8,12 +8,13 @@ immutable objects with the versions and events of before (docs/decisions/0040-a-
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from operator import attrgetter, itemgetter
 
 import orjson
+from msgspec import Struct, field
 
 from nproxy_mw.audit.package_chain import FORMAT
+from nproxy_mw.copies import replace
 from nproxy_mw.json_values import Json
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.parts import PartRef, parse_refs
@@ -23,8 +24,7 @@ _PARTS = ("versionParts", "eventParts")
 _FIELDS = frozenset({"format", "generation", "nonce", "packument", "tarballs", "burnt", "chain", *_PARTS})
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """What is stored of one package. *packument* is None when the package is unpublished, and it reads as absent.
 
     *tarballs* maps a version to ``{"key", "size"}`` of its bytes. *retired* are the numbers of versions that were

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from nproxy_mw.audit.package_chain import EventPart
+from nproxy_mw.copies import replace
 from nproxy_mw.errors import Missing
 from nproxy_mw.lru import Lru
 from nproxy_mw.npm.names import Name

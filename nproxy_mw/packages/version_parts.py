@@ -10,13 +10,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
 import msgspec
-from msgspec import Raw, field
+from msgspec import Raw, Struct, field
 
+from nproxy_mw.copies import replace
 from nproxy_mw.json_values import Json
 from nproxy_mw.packages.record import Record, bytes_of
 from nproxy_mw.storage.parts import PartRef, StoredPart
@@ -79,8 +79,7 @@ PublishedVersion: TypeAlias = tuple[Json, Json]
 """How a version's tarball is stored, ``{"key", "size"}``, and its manifest."""
 
 
-@dataclass(frozen=True)
-class LoadedPart:
+class LoadedPart(Struct, frozen=True, dict=True):
     """A part as it was read, and how the record names it."""
 
     ref: PartRef

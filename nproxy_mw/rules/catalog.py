@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from nproxy_mw.json_values import Json
 from nproxy_mw.rules.engine import Configured
@@ -30,8 +31,7 @@ ON_OR_OFF = ("on", "off")
 _ID = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """One thing that can be set on a rule: its default, its type, and a sentence that says what it does."""
 
     default: Any
@@ -39,8 +39,7 @@ class Parameter:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
-class RuleDefinition:
+class RuleDefinition(Struct, frozen=True):
     """One rule as organizations can set it.
 
     *mode* is the default and one of *modes*. *sentence* says what the rule does, for people. *parameters* are by name,

@@ -9,12 +9,13 @@ and a note says that it failed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec import Struct, field
 
+from nproxy_mw.copies import replace
 from nproxy_mw.npm.facts import History
 from nproxy_mw.rules.decisions import Decision, Finding, Note
 from nproxy_mw.rules.port import CannotTell, Knowledge, Recheck, Rule, Verdict, Word
@@ -27,8 +28,7 @@ Covers = Callable[[str, str], datetime | None]
 LONGEST_REASON = 500  # characters
 
 
-@dataclass(frozen=True, slots=True)
-class Configured:
+class Configured(Struct, frozen=True):
     """A rule with its mode (``block``, ``warn`` or ``off``) and its parameters."""
 
     rule: Rule
@@ -36,8 +36,7 @@ class Configured:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(Struct):
     """What one rule said, in its own order. *rechecks* are moments from which it may say something else."""
 
     verdicts: list[Verdict] = field(default_factory=list)

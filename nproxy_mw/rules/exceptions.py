@@ -6,10 +6,11 @@ An exception is for one package. Without versions it covers all of them, and wit
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct, field
 
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.json_values import Json
@@ -23,8 +24,7 @@ UNLESS_NAMED = frozenset({"blocklist"})
 _MEMBERS = frozenset({"package", "versions", "rules", "reason", "author", "expiresAt"})
 
 
-@dataclass(frozen=True, slots=True)
-class RuleException:
+class RuleException(Struct, frozen=True):
     """One exception. It is a value, not an error.
 
     *versions* are exact versions and npm ranges; None means all. *rules* are ids; None means every rule. It ends at

@@ -14,11 +14,11 @@ A host's own rule is a class with an *id* and a `check`::
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias
 
 import msgspec
+from msgspec import Struct, field
 
 from nproxy_mw.intelligence.port import Alert
 from nproxy_mw.npm.facts import History
@@ -61,8 +61,7 @@ def _no_flags(rule: str) -> frozenset[str]:
     return frozenset()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Knowledge:
+class Knowledge(Struct, frozen=True, kw_only=True):
     """What a rule may know beyond the packument, gathered before the rules run so that they stay pure.
 
     *now* is aware UTC. *alerts* are those of this package; None when intelligence cannot be asked just now. With

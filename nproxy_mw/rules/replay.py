@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 
+from msgspec import Struct
+
+from nproxy_mw.copies import replace
 from nproxy_mw.npm.facts import History
 from nproxy_mw.npm.versions import sort_key
 from nproxy_mw.rules.decisions import Decision
@@ -14,8 +16,7 @@ from nproxy_mw.rules.port import Knowledge
 HELD, WARNED, ALLOWED = "held", "warned", "allowed"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """A version whose verdict differs. *before* and *after* are ``held``, ``warned`` or ``allowed``.
 
     *rules* are those that flag it on the stricter side, with their reasons. *at* is the moment whose facts were judged;

@@ -6,11 +6,13 @@ Open requests and answered ones are bounded. The audit trail keeps those that ar
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
 
+from msgspec import Struct, field
+
+from nproxy_mw.copies import replace
 from nproxy_mw.errors import Conflict, NotFound
 from nproxy_mw.json_values import Json
 from nproxy_mw.rules.exceptions import texts
@@ -39,8 +41,7 @@ class RequestState(StrEnum):
     DENIED = "denied"
 
 
-@dataclass(frozen=True, slots=True)
-class RequestAnswer:
+class RequestAnswer(Struct, frozen=True):
     """What an administrator answered: *state* is approved or denied, and an approved exception ends at *expires_at*."""
 
     state: RequestState
@@ -55,8 +56,7 @@ class RequestAnswer:
         return dict(zip(_ANSWER, values, strict=True))
 
 
-@dataclass(frozen=True, slots=True)
-class ExceptionRequest:
+class ExceptionRequest(Struct, frozen=True):
     """One request. *versions* and *rules* are those of the exception that is asked for; None means all.
 
     *requested_by* is a name, and *token_id* the identifier of the API token, empty for a session. Times are aware UTC.

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
+from msgspec import Struct
+
+from nproxy_mw.copies import replace
 from nproxy_mw.errors import BadRequest
 from nproxy_mw.json_values import Json
 
@@ -75,8 +77,7 @@ Check: TypeAlias = Callable[[Any, str, Problems], None]
 """Adds what is wrong with a value, found under a path, to the problems."""
 
 
-@dataclass(frozen=True, slots=True)
-class ValueType:
+class ValueType(Struct, frozen=True):
     """A kind of JSON value: *check* finds what is invalid in one, and *schema* describes the valid ones."""
 
     check: Check

@@ -12,10 +12,11 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Self
+
+from msgspec import Struct
 
 from nproxy_mw.errors import Missing
 from nproxy_mw.storage.os_errors import unavailable
@@ -76,8 +77,7 @@ class DiskOrder:
             os.close(self._files.pop())
 
 
-@dataclass(slots=True)
-class NewFile:
+class NewFile(Struct):
     """A temporary file that holds an object's bytes. *path* is emptied when the file was moved to its place."""
 
     path: str

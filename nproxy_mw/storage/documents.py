@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import orjson
+from msgspec import Struct
 
 from nproxy_mw.errors import Missing, StorageUnavailable
 from nproxy_mw.json_values import Json
@@ -100,8 +100,7 @@ def change(
     return made
 
 
-@dataclass(slots=True)
-class Replacement:
+class Replacement(Struct):
     """What `change` did: *step* made *after* of *before*. *after* is None when nothing was written."""
 
     step: ObjectStep

@@ -12,8 +12,9 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from nproxy_mw.errors import Busy
 from nproxy_mw.storage.locks import BUSY, file_name, make_private, unusable
@@ -22,8 +23,7 @@ _FIRST_PAUSE = 0.0005  # seconds, then twice as long each time
 _LONGEST_PAUSE = 0.004
 
 
-@dataclass(frozen=True, slots=True)
-class Flocks:
+class Flocks(Struct, frozen=True):
     """Locks as `FileLocks`, on files in a *folder* of their own."""
 
     folder: Path

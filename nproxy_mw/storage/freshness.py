@@ -6,9 +6,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO
+
+from msgspec import Struct, field
 
 from nproxy_mw.lru import Lru
 from nproxy_mw.storage.generations import Generations
@@ -20,8 +21,7 @@ from nproxy_mw.storage.series import Series, in_series, stage
 _CAPACITY = 16_384  # keys
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
+class _Question(Struct, frozen=True):
     """When a storage was asked for an object, by the monotonic clock; how many *writes* of ours had ended by then; and
     the *generation* of the object, which other processes of the host change with it.
     """
@@ -31,16 +31,14 @@ class _Question:
     generation: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class _Confirmation:
+class _Confirmation(Struct, frozen=True):
     """That an object was at *revision* when the *question* was asked."""
 
     revision: Revision
     question: _Question
 
 
-@dataclass(slots=True)
-class _Confirmations:
+class _Confirmations(Struct):
     """What a storage has confirmed, and how many writes have ended."""
 
     guard: threading.Lock = field(default_factory=threading.Lock)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
 from functools import cached_property
+
+from msgspec import Struct
 
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.prefixed import Prefixed
@@ -52,8 +53,7 @@ class Care(Enum):
     REPORTED = auto()  # nothing of ours is stored there
 
 
-@dataclass(frozen=True, eq=False)
-class ObjectKind:
+class ObjectKind(Struct, frozen=True, eq=False, dict=True):
     """One kind of object. *template* is its key with ``{}`` for each of *parts*, which are regular expressions.
 
     If *copied* is None, ``copy`` leaves it behind. *mirrored* objects let people in, so ``copy`` also removes those
@@ -188,8 +188,7 @@ KINDS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where an object is: *key* within the home of *org*, or within the whole store when *org* is None."""
 
     kind: ObjectKind

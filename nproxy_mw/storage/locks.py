@@ -10,10 +10,11 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 from nproxy_mw.errors import Busy, StorageUnavailable
 from nproxy_mw.storage.urls import local_folder
@@ -35,8 +36,7 @@ class Locks(Protocol):
 BUSY = "Another change of the same thing is under way: try again."
 
 
-@dataclass(frozen=True, slots=True)
-class FileLocks:
+class FileLocks(Struct, frozen=True):
     """Locks between all threads and processes of one machine: files in *folder*, which holds nothing else.
 
     The files are empty, there are at most *names* of them, and they are never deleted: a deleted lock file can have two

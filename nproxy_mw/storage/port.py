@@ -22,16 +22,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import BinaryIO, NewType, Protocol
+
+from msgspec import Struct
 
 Revision = NewType("Revision", str)
 """Names one state of one object. Opaque; only equality has a meaning, and only within one key."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """An object's bytes and the revision they were read at, from one read."""
 
     data: bytes

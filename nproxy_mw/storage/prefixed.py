@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
+
+from msgspec import Struct
 
 from nproxy_mw.storage.listing import list_names, list_with_revisions, list_with_times
 from nproxy_mw.storage.port import Revision, Storage, Stored, check_key
 from nproxy_mw.storage.series import Series, in_series, stage
 
 
-@dataclass(frozen=True, slots=True)
-class Prefixed:
+class Prefixed(Struct, frozen=True):
     """The objects of *storage* below the folder *prefix*. No key leads out of it.
 
     Each key is checked alone first: a part that is no key must not become one when it is joined to the prefix.

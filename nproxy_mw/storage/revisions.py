@@ -8,8 +8,9 @@ encoded size.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
 
 from nproxy_mw.errors import Missing
 from nproxy_mw.grounds import Look, rest_on
@@ -26,8 +27,7 @@ MEMORY: Lru[tuple[object, str], Any] = Lru(max_items=65_536, max_weight=256 * 10
 _ENTRY = 1_100  # bytes of an entry itself: the key, the tuple, the revision, the look and the place in the map
 
 
-@dataclass(frozen=True, slots=True)
-class CachedObject(Generic[T]):
+class CachedObject(Struct, Generic[T], frozen=True):
     """A decoded object, the revision it was decoded from, and the look whether it still has that; None for no look."""
 
     value: T

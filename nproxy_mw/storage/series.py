@@ -8,15 +8,15 @@ stored without what was written before it.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, cast
+
+from msgspec import Struct
 
 from nproxy_mw.storage.port import Storage
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(Struct, frozen=True):
     """A block of writes to *storage*; *order* is entered before the first one, and waits for all at its end."""
 
     storage: Storage

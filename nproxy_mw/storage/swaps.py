@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from nproxy_mw.errors import Busy, Changed, ClientError, Exists, Missing, StorageUnavailable
 from nproxy_mw.storage.port import Revision, Storage, Stored
@@ -22,8 +23,7 @@ ATTEMPTS = 3
 """How often a change is tried before it is Busy."""
 
 
-@dataclass(slots=True)
-class Swap(Generic[T]):
+class Swap(Struct, Generic[T]):
     """One change of the object under *key*, which *decode* and *encode* translate.
 
     *decode* raises `StorageUnavailable` for a damaged object. *next* is called once for each attempt. It is given the

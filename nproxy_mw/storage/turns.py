@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Generic, TypeAlias, TypeVar
+
+from msgspec import Struct, field
 
 from nproxy_mw.errors import Busy, NproxyError, StorageUnavailable
 from nproxy_mw.storage.locks import BUSY
@@ -22,8 +23,7 @@ Gather: TypeAlias = Callable[[], Sequence[T]]
 """Returns everything that is to be done by now, in the order in which it came. Nobody else will do it."""
 
 
-@dataclass(eq=False, slots=True)
-class _Place(Generic[T]):
+class _Place(Struct, Generic[T], eq=False):
     """One thread's place in line. Its *gate* opens when it *is_first*, or when it was served."""
 
     item: T

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,6 +17,7 @@ from nproxy_mw.audit import verify
 from nproxy_mw.audit.checkpoints import Checkpoints
 from nproxy_mw.audit.events import CheckFinding
 from nproxy_mw.audit.trail import ADMINISTRATION, Trail
+from nproxy_mw.copies import replace
 from nproxy_mw.errors import Missing, StorageUnavailable
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.documents import UnreadableObject
@@ -45,8 +45,7 @@ from nproxy_mw.upkeep.repair import repair_trail
 _ORPHANED = "no record names this {}: a change is under way, or was cut short"
 
 
-@dataclass(frozen=True, slots=True)
-class OrphanFinding(CheckFinding):
+class OrphanFinding(CheckFinding, frozen=True):
     """A tarball or part that no record names: harmless, and removed by ``nproxy-mw gc``."""
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+
+from msgspec import Struct
 
 from nproxy_mw.npm.source import PackageSource
 from nproxy_mw.storage import LocalStorage, open_storage
@@ -32,8 +33,7 @@ FOLDER_FRESHNESS = 1.0
 """The same for what nobody of this host tells of, in a folder."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cache:
+class Cache(Struct, frozen=True):
     """An opened cache of one upstream. *eviction* is None where its storage keeps itself within a bound.
 
     *observations* is a storage of its own for what must not be evicted: what was seen of packages (see

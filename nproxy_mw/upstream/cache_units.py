@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 TARBALLS, SEALS, DECISIONS, SPOOL = "tarballs", "seals", "decisions", ".spool"
 BLOCK = 4096  # bytes: what a small file takes on most disks
@@ -30,8 +31,7 @@ class CacheFile(NamedTuple):
     used: float
 
 
-@dataclass(slots=True)
-class Unit:
+class Unit(Struct):
     """A thing that is kept or removed as a whole. It was used when one of its files was.
 
     *package* is what it is about, where it is about one.

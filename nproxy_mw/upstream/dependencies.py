@@ -7,9 +7,9 @@ followed only where few versions of a dependency will do: of many, one is old en
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TypeAlias
 
+from nproxy_mw.copies import replace
 from nproxy_mw.errors import NproxyError
 from nproxy_mw.npm.facts import History
 from nproxy_mw.npm.names import parse_name

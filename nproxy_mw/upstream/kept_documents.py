@@ -10,11 +10,11 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from msgspec.structs import replace
+from msgspec import Struct
 
+from nproxy_mw.copies import replace
 from nproxy_mw.errors import Busy, ClientError, ServerError, StorageUnavailable
 from nproxy_mw.grounds import Look, Witness, each_time, rest_on, vouch
 from nproxy_mw.http.context import CURRENT
@@ -43,8 +43,7 @@ SETTLING = 60.0
 caches of their own. What is read then is asked for again after `RECHECK`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """A document that is asked for: where it is kept, and how the source is asked for it unless it is at a revision.
 
     If *name* is not empty, the document is the packument of that package.

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
+from msgspec import Struct
 from urllib3.exceptions import LocationParseError
 from urllib3.util import make_headers, parse_url
 
@@ -26,8 +27,7 @@ class UpstreamElsewhere(UpstreamUnavailable):
     """502: the upstream sends us where this registry does not go, and would do so again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Scheme, host and port: what a browser calls an origin."""
 
     scheme: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from nproxy_mw.intelligence.port import Alert, Intelligence, IntelligenceUnavailable
 from nproxy_mw.intelligence.score import score
@@ -18,8 +19,7 @@ def _no_exceptions(package: str) -> Covers:
     return lambda version, rule: None
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """*rules* with their modes; *covers* returns the exceptions of a package; *revision* names this state of both.
 
     If *intelligence* is None, nothing is known beyond the packument. *popular* are names that others are confused with.

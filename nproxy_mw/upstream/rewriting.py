@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class UrlRewriter:
+
+class UrlRewriter(Struct, frozen=True):
     """Makes documents of the upstream at *upstream_url* say *base_url* instead; both without a trailing slash."""
 
     upstream_url: str

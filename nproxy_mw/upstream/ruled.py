@@ -12,12 +12,12 @@ tarball is never complete, and its next request is refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import msgspec
 from msgspec import Raw
 
+from nproxy_mw.copies import replace
 from nproxy_mw.errors import NotFound
 from nproxy_mw.grounds import rest_on
 from nproxy_mw.http.context import CURRENT
@@ -164,7 +164,7 @@ class Ruled:
         rest_on(None)
         document = self.source.packument(name, unless=judged.revision if judged else "", for_write=past)
         if document is None and judged is not None:
-            self.judgments.confirm(str(name), msgspec.structs.replace(judged, made=now))
+            self.judgments.confirm(str(name), replace(judged, made=now))
             return judged.decision
         assert document is not None  # noqa: S101 - no condition was set
         return self._judged(name, document, policy, now).decision

@@ -7,7 +7,8 @@ import binascii
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from nproxy_mw.errors import UpstreamUnavailable
 
@@ -22,8 +23,7 @@ _STRENGTHS = ("sha512", "sha384", "sha256", "sha1")
 _WRONG = "The upstream registry sent other bytes than its packument promises (dist.integrity): nothing of it is kept."
 
 
-@dataclass(frozen=True, slots=True)
-class Digest:
+class Digest(Struct, frozen=True):
     """What bytes must hash to: an algorithm of `hashlib`, and the raw digest."""
 
     algorithm: str

@@ -17,9 +17,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from nproxy_mw.copies import replace
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 

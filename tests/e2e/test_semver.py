@@ -7,13 +7,14 @@ makes npm's own code throw (a loose version that is longer than 256 characters w
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import pytest
 from support.semver_cases import READINGS, Cases, ask_npm, make_cases, npm_semver, release_of
 
+from nproxy_mw.copies import replace
 from nproxy_mw.npm.ranges import Range, parse_range
 from nproxy_mw.npm.versions import parse_like_npm, parse_loose, sort_key
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from support.client import Client, validated
 from support.registry import ACTOR
 
+from nproxy_mw.copies import replace
 from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.firewall.gateway import open_gateway
 from nproxy_mw.orgs.organization import Organization, open_organization

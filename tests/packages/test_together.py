@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,6 +16,7 @@ from support.packages import ANN, NAME, NoLocks, assert_whole, keys, memory, pac
 from support.together import together
 
 from nproxy_mw.access import Actor
+from nproxy_mw.copies import replace
 from nproxy_mw.errors import Busy, Changed, Conflict, NotFound, StorageUnavailable
 from nproxy_mw.packages.store import PackageStore
 from nproxy_mw.storage.freshness import FreshnessCache

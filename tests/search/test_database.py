@@ -10,13 +10,13 @@ import subprocess
 import sys
 import threading
 import warnings
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 from support.search import START, Host, SetClock
 
+from nproxy_mw.copies import replace
 from nproxy_mw.errors import Busy, StorageUnavailable
 from nproxy_mw.packages.search.schema import SCHEMA
 from nproxy_mw.storage import LocalStorage

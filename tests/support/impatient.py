@@ -19,7 +19,7 @@ from support.publications import ACTOR
 _PROGRAM = """
 import resource
 import sys
-from dataclasses import replace
+from nproxy_mw.copies import replace
 from nproxy_mw.cli import gunicorn_conf, main
 from nproxy_mw.cli.worker import Worker
 Worker.bounds = replace(Worker.bounds, **{bounds})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import orjson
 import pytest
 from argon2 import PasswordHasher
@@ -13,6 +11,7 @@ from support.stores import UTILS, edit, found, keys_of, overwrite
 from nproxy_mw.access import Grant, User
 from nproxy_mw.accounts.administrators import AdministratorStore
 from nproxy_mw.accounts.sessions import SessionStore
+from nproxy_mw.copies import replace
 from nproxy_mw.npm.names import parse_name
 from nproxy_mw.orgs.directory import OrganizationDirectory
 from nproxy_mw.orgs.settings import SettingsStore

@@ -5,14 +5,14 @@ from __future__ import annotations
 import resource
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 KIB = 1024
 MIB = 1024 * KIB
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """Times are in seconds, sizes in bytes, paces in bytes per second."""
 
     head_seconds: float = 10.0

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import orjson
 from gunicorn.http import errors
+from msgspec import Struct
 
 
 class Overloaded(Exception):
     """There is no room for this request now."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerRefusal:
+class ServerRefusal(Struct, frozen=True):
     """*status* is a status line without its version; *headers* are whole lines."""
 
     status: str

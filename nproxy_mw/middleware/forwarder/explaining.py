@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from nproxy_mw.copies import replace
 from nproxy_mw.firewall.firewall import Firewall
 from nproxy_mw.http.context import Context
 from nproxy_mw.http.handlers import Request

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from hmac import compare_digest
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
+from msgspec import Struct
 from werkzeug.http import dump_cookie
 
 from nproxy_mw.access import Actor, Administrators, Grant, Principal, check_manages
@@ -49,8 +49,7 @@ class LoginRequest(NamedTuple):
 LoginHandler: TypeAlias = Callable[[LoginRequest], Response]
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """The fields that the form sent."""
 
     name: str

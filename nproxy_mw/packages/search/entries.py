@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from nproxy_mw.json_values import Json
 from nproxy_mw.npm.summaries import summary
@@ -13,8 +14,7 @@ from nproxy_mw.storage.port import Revision
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class PackageEntry:
+class PackageEntry(Struct, frozen=True):
     """One package. *summary* is None when there is nothing to show of it.
 
     *revision* names the stored state that this is made from; *generation* counts the changes up to it. *size* is how

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
 import orjson
+from msgspec import Struct
 
 from nproxy_mw.errors import invalid_cursor
 from nproxy_mw.json_values import Json
@@ -59,8 +59,7 @@ class PackageSort(StrEnum):
     """The last changed package first."""
 
 
-@dataclass(frozen=True, slots=True)
-class FoundPackages:
+class FoundPackages(Struct, frozen=True):
     """A part of what was asked for, as summaries, and how many there are in all.
 
     *is_complete* is False while the index is made for the first time and lacks packages.
@@ -71,8 +70,7 @@ class FoundPackages:
     is_complete: bool
 
 
-@dataclass(frozen=True, slots=True)
-class StoredAmount:
+class StoredAmount(Struct, frozen=True):
     """How many *packages* there are, and how many *bytes* their tarballs have.
 
     *counted* is when that was known to hold, in seconds of Unix time; None while the index is made for the first time

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from enum import Enum, auto
+
+from msgspec import Struct
 
 from nproxy_mw.errors import Missing, StorageUnavailable
 from nproxy_mw.lru import Lru
@@ -31,8 +32,7 @@ class _NoEntry(Enum):
     FAILED = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class ReadPackages:
+class ReadPackages(Struct, frozen=True):
     """What was read: *entries* of the packages that changed, None for one without a record; and those that *failed*."""
 
     entries: Mapping[str, PackageEntry | None]

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 
 import orjson
+from msgspec import Struct
 
 from nproxy_mw.packages.search.entries import PackageEntry
 from nproxy_mw.packages.search.terms import base_of, name_terms, tag_terms, text_terms
 from nproxy_mw.storage.port import Revision
 
 
-@dataclass(frozen=True, slots=True)
-class IndexState:
+class IndexState(Struct, frozen=True):
     """When the index was last known to say what the storage says: Unix times, None for never.
 
     *compared* is about all packages, *checked* about those that audit events are about.

@@ -16,11 +16,11 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
 import orjson
+from msgspec import Struct, field
 
 from nproxy_mw.errors import NproxyError, StorageUnavailable
 from nproxy_mw.storage.indexes.connections import IDLE
@@ -39,8 +39,7 @@ class IndexGone(Exception):
     """What was there cannot be used, and was left behind. The next use begins a new index."""
 
 
-@dataclass(slots=True)
-class _Memory:
+class _Memory(Struct):
     """The one connection to an index in memory."""
 
     connection: sqlite3.Connection

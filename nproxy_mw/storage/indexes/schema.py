@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class IndexSchema:
+class IndexSchema(Struct, frozen=True):
     """What an index consists of: SQL *statements*, one of which makes the table ``state`` with the column ``org``.
 
     *version* changes with the tables and with what their columns hold. It stands in the file's name, so two versions of

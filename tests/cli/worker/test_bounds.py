@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import resource
 import sys
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from msgspec.structs import fields
 
 from nproxy_mw.cli.worker import bounds
 from nproxy_mw.cli.worker.bounds import Bounds, connections_allowed, extended, raised_file_limit
