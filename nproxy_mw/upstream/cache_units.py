@@ -2,11 +2,12 @@
 
 A folder holds a part for each upstream, and a part a folder for each kind of thing::
 
-    <part>/packuments/@scope/name/entry, <body>      one thing: what is known of a document, and its text
-    <part>/tarballs/@scope/name/name-1.0.0.tgz       one thing with the file of the same name below seals/
-    <part>/decisions/acme/@scope/name/decision
-    <part>/.spool/                                   what is under way, and locks
+    <part>/packuments/@scope/name.entry, name.<body>   one thing: what is known of a document, and its text
+    <part>/tarballs/@scope/name+1.0.0.tgz              one thing with name+1.0.0.tgz.seal
+    <part>/decisions/acme/@scope/name.decision
+    <part>/.spool/                                     what is under way, and locks
 
+The files of a thing have its name and an ending of their own: a folder for each thing would cost as much as a file.
 Names that begin with a dot belong to no thing.
 """
 
@@ -19,7 +20,8 @@ from typing import NamedTuple
 
 from msgspec import Struct, field
 
-TARBALLS, SEALS, DECISIONS, SPOOL = "tarballs", "seals", "decisions", ".spool"
+TARBALLS, DECISIONS, SPOOL = "tarballs", "decisions", ".spool"
+SEAL = ".seal"
 BLOCK = 4096  # bytes: what a small file takes on most disks
 
 
@@ -66,17 +68,14 @@ def units_in(root: Path) -> list[Unit]:
 
 def unit_of(key: str) -> str:
     """Returns the name of the thing that the object under *key*, below the folder of an upstream, belongs to."""
-    kind, _, path = key.partition("/")
-    return f"{TARBALLS}/{path}" if kind in (TARBALLS, SEALS) else key.rpartition("/")[0]
+    return key.removesuffix(SEAL) if key.startswith(f"{TARBALLS}/") else key.rpartition(".")[0]
 
 
 def described(key: str) -> tuple[str, str]:
     """Returns the kind of the object under *key*, and the package that it is about."""
     kind, _, path = key.partition("/")
-    folder = path.rpartition("/")[0]
-    if kind == DECISIONS:
-        return kind, folder.partition("/")[2]  # behind the organization
-    return TARBALLS if kind == SEALS else kind, folder
+    name = path.partition("+")[0] if kind == TARBALLS else path.rpartition(".")[0]
+    return kind, name.partition("/")[2] if kind == DECISIONS else name  # behind the organization
 
 
 def files_in(folder: Path) -> Iterator[CacheFile]:

@@ -1,7 +1,9 @@
 """What the cache keeps of a document: an entry that says what is known, and the body that it names.
 
-The entry is small and rewritten whenever the upstream was asked; a body is written once, under the digest of its
-revision. So learning that nothing changed rewrites no body, and every process of a host learns it from the entry.
+The entry is small and rewritten whenever the upstream was asked; a large body is written once, under the digest of its
+revision. So learning that nothing changed rewrites no large body, and every process of a host learns it from the entry.
+A body of up to `INLINE` bytes lies behind its entry, in one object with it: most packuments have no more, and each
+object that is made costs as much as writing it anew.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ from nproxy_mw.storage.swaps import Swap
 FORMAT = 1
 """Of an entry. One of another format is passed over, and written anew."""
 
+INLINE = 32 * 1024  # bytes
+
 _REFUSALS: dict[str, type[NproxyError]] = {"NotFound": NotFound, "Forbidden": Forbidden, "BadRequest": BadRequest}
 
 
@@ -34,7 +38,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     *checked* is when the upstream was last asked. Either there is a body, with *revision* and what describes it, or a
     *refusal* with its message: the class of the error that the upstream's answer stands for; or neither, and nothing is
-    known. *checksum* is the CRC-32 of the stored body: a power cut may leave a file shorter than it was.
+    known. *checksum* is the CRC-32 of the stored body: a power cut may leave a file shorter than it was. If it
+    *is_inline*, the body lies behind the entry.
 
     *changed* is when a client last changed the document through this registry: what the upstream was asked before that
     is out of date. *doubted* is since when the upstream refuses what is still served here.
@@ -47,6 +52,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     revision: str = ""
     checksum: int = 0
     is_gzipped: bool = False
+    is_inline: bool = False
     etag: str = ""
     last_modified: str = ""
     refusal: str = ""
@@ -73,6 +79,18 @@ class Found(NamedTuple):
     entry: Entry
     revision: Revision
     look: Look | None = None
+
+
+class _Kept(NamedTuple):
+    """What is stored under the key of an entry: the entry, and its *body* if it is inline."""
+
+    entry: Entry
+    body: bytes = b""
+
+    @property
+    def bodies(self) -> frozenset[str]:
+        """The revision of the body that is an object of its own, if there is one."""
+        return frozenset([self.entry.revision] if self.entry.has_body and not self.entry.is_inline else [])
 
 
 UNSTORED = Revision("")
@@ -115,7 +133,7 @@ class Entries:
         A damaged body is removed.
         """
         try:
-            data = self.storage.read(self._body(key, entry.revision)).data
+            data = self._read_body(key, entry)
         except Missing:
             return None
         raw = _undamaged(data, entry)
@@ -143,66 +161,99 @@ class Entries:
             revision=document.revision,
             checksum=zlib.crc32(data),
             is_gzipped=document.gzipped is not None,
+            is_inline=len(data) <= INLINE,
             etag=document.etag,
             last_modified=document.last_modified,
         )
+        if entry.is_inline:
+            return self._put(key, entry, data, known)
         with suppress(Exists):
             self.storage.create(self._body(key, entry.revision), data)
-        return self.note(key, entry, known)
+        return self._put(key, entry, b"", known)
 
     def note(self, key: str, entry: Entry, known: Found | None = None) -> Found:
         """Stores *entry* in place of the one before, and removes a body that it does not name. Raises as `keep`.
 
-        *known* is what was found before, which may be a little old; it is not read again then.
+        *known* is what was found before, which may be a little old; it is not read again then, unless its body lies
+        behind it and stays.
         """
-        bodies = set[str]()
-
-        def next_to(before: Entry | None) -> Entry:
-            bodies.update([before.revision] if before is not None and before.has_body else [])
-            return entry if before is None else msgspec.structs.replace(entry, changed=before.changed)
-
-        found = self._swapped(key, next_to, known)
-        for revision in bodies - {found.entry.revision}:
-            self.drop(key, revision)
-        return found
+        return self._put(key, entry, None, None if entry.is_inline else known)
 
     def mark(self, key: str, changed: float) -> None:
         """Notes that a client changed the document. Raises as `keep`."""
-        self._swapped(key, lambda before: msgspec.structs.replace(before or Entry(), changed=changed))
+
+        def next_to(before: _Kept | None) -> _Kept:
+            kept = before or _Kept(Entry())
+            return kept._replace(entry=msgspec.structs.replace(kept.entry, changed=changed))
+
+        self._swapped(key, next_to)
 
     def drop(self, key: str, revision: str) -> None:
         """Removes the body at *revision*, if it is there."""
         with suppress(StorageError):
             self.storage.delete(self._body(key, revision))
 
-    def _swapped(self, key: str, next_to: Callable[[Entry | None], Entry], known: Found | None = None) -> Found:
-        swap = Swap(self.storage, self._entry(key), _decoded, _ENCODER.encode, next_to, lambda found: False)
+    def _put(self, key: str, entry: Entry, body: bytes | None, known: Found | None) -> Found:
+        """Stores *entry* with *body* behind it; with the one that lies there if *body* is None."""
+        bodies = set[str]()
+
+        def next_to(before: _Kept | None) -> _Kept:
+            if before is None:
+                return _Kept(entry, body or b"")
+            bodies.update(before.bodies)
+            is_same = entry.is_inline and before.entry.revision == entry.revision
+            behind = before.body if body is None and is_same else body or b""
+            return _Kept(msgspec.structs.replace(entry, changed=before.entry.changed), behind)
+
+        found = self._swapped(key, next_to, known)
+        for revision in bodies - _Kept(found.entry).bodies:
+            self.drop(key, revision)
+        return found
+
+    def _swapped(self, key: str, next_to: Callable[[_Kept | None], _Kept], known: Found | None = None) -> Found:
+        swap = Swap(self.storage, self._entry(key), _decoded, _encoded, next_to, lambda found: False)
         is_stored = known is not None and known.revision
-        swap.run(None if known is None else (known.entry, known.revision) if is_stored else (None, None))
+        swap.run(None if known is None else (_Kept(known.entry), known.revision) if is_stored else (None, None))
         assert swap.written is not None  # noqa: S101 - a swap that writes nothing raises
         return self._found(key, swap.written)
 
     def _found(self, key: str, stored: Stored) -> Found:
-        return Found(_decoded(stored.data), stored.revision, look_at(self.storage, self._entry(key), stored.revision))
+        return Found(
+            _decoded(stored.data).entry, stored.revision, look_at(self.storage, self._entry(key), stored.revision)
+        )
 
     def _entry(self, key: str) -> str:
-        return f"{self.folder}/{key}/entry"
+        return f"{self.folder}/{key}.entry"
 
     def _body(self, key: str, revision: str) -> str:
-        return f"{self.folder}/{key}/{blake2b(revision.encode(), digest_size=16).hexdigest()}"
+        return f"{self.folder}/{key}.{blake2b(revision.encode(), digest_size=16).hexdigest()}"
+
+    def _read_body(self, key: str, entry: Entry) -> bytes:
+        """Returns the stored body of *entry*. Raises `Missing`, also when another process has replaced it."""
+        if not entry.is_inline:
+            return self.storage.read(self._body(key, entry.revision)).data
+        kept = _decoded(self.storage.read(self._entry(key)).data)
+        if not kept.entry.is_inline or kept.entry.revision != entry.revision:
+            raise Missing("The body was replaced.")
+        return kept.body
 
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Entry)
 
 
-def _decoded(data: bytes) -> Entry:
-    """Returns the entry in *data*; one that knows nothing for what is damaged or of another format."""
+def _encoded(kept: _Kept) -> bytes:
+    return b"%b\n%b" % (_ENCODER.encode(kept.entry), kept.body) if kept.entry.is_inline else _ENCODER.encode(kept.entry)
+
+
+def _decoded(data: bytes) -> _Kept:
+    """Returns what *data* says; an entry that knows nothing for what is damaged or of another format."""
+    head, _, body = data.partition(b"\n")  # in JSON it is written otherwise
     try:
-        entry = _DECODER.decode(data)
+        entry = _DECODER.decode(head)
     except msgspec.DecodeError:
-        return Entry()
-    return entry if entry.format == FORMAT else Entry()
+        return _Kept(Entry())
+    return _Kept(entry, body) if entry.format == FORMAT else _Kept(Entry())
 
 
 def _undamaged(data: bytes, entry: Entry) -> bytes | None:

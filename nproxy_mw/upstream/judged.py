@@ -127,7 +127,7 @@ class Judgments:
                 overwrite(self.storage, self._key(package), _ENCODER.encode(judged))
 
     def _key(self, package: str) -> str:
-        return f"{self.folder}/{package}/decision"
+        return f"{self.folder}/{package}.decision"
 
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -78,7 +78,7 @@ class SharedViews:
             before = self._entry(place)
             if is_large:
                 overwrite(self.folder, _body_key(place, entry), body)
-            overwrite(self.folder, f"{place}/entry", _ENCODER.encode(entry))
+            overwrite(self.folder, f"{place}.entry", _ENCODER.encode(entry))
         except StorageUnavailable as error:  # a full disk: served all the same
             _log.warning("a finished answer was not kept: %s", error)
             return view
@@ -89,7 +89,7 @@ class SharedViews:
 
     def _entry(self, place: str) -> ShelfEntry | None:
         try:
-            return _DECODER.decode(self.folder.read(f"{place}/entry").data)
+            return _DECODER.decode(self.folder.read(f"{place}.entry").data)
         except (Missing, StorageUnavailable, msgspec.DecodeError):
             return None
 
@@ -139,7 +139,7 @@ def _place_of(key: ViewKey) -> str:
 
 
 def _body_key(place: str, entry: ShelfEntry) -> str:
-    return f"{place}/{_named(entry.etag)}"
+    return f"{place}.{_named(entry.etag)}"
 
 
 def _named(text: str) -> str:

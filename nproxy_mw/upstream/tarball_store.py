@@ -29,7 +29,7 @@ from nproxy_mw.storage.looks import look_at_open
 from nproxy_mw.storage.port import Storage, is_key
 from nproxy_mw.storage.swaps import Swap
 from nproxy_mw.upstream.cache_folder import NOTED, CacheFolder
-from nproxy_mw.upstream.cache_units import SEALS, TARBALLS
+from nproxy_mw.upstream.cache_units import SEAL, TARBALLS
 from nproxy_mw.upstream.file_states import FileState, state_at, state_of
 from nproxy_mw.upstream.verifications import Verifications, Verified
 from nproxy_mw.upstream.verifying import Digest, Verifier, digest_of
@@ -57,8 +57,12 @@ class TarballSeal(msgspec.Struct, frozen=True):
 
 def key_of(name: Name, filename: str) -> str:
     """Returns where a tarball is kept. What no storage can hold under its own name is kept under a digest of it."""
-    key = f"{TARBALLS}/{name}/{filename}"
-    return key if is_key(key) else f"{TARBALLS}/-/{blake2b(key.encode(), digest_size=32).hexdigest()}.tgz"
+    begin = f"{name.base}-"
+    # No name holds a plus, so no two packages share a key.
+    key = f"{TARBALLS}/{name}+{filename.removeprefix(begin)}"
+    if filename.startswith(begin) and is_key(_seal_key(key)):
+        return key
+    return f"{TARBALLS}/-/{blake2b(f'{name}/{filename}'.encode(), digest_size=32).hexdigest()}.tgz"
 
 
 class TarballStore:
@@ -192,7 +196,7 @@ _DECODER = msgspec.json.Decoder(TarballSeal)
 
 
 def _seal_key(key: str) -> str:
-    return f"{SEALS}/{key.removeprefix(f'{TARBALLS}/')}"
+    return key + SEAL
 
 
 def _size_of(file: BinaryIO) -> int:

@@ -96,7 +96,7 @@ class Watched:
 
 
 def _key(package: str) -> str:
-    return f"listings/{package}/listed"
+    return f"listings/{package}.listed"
 
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,13 +17,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import msgspec
 import pytest
 from support import moods
 from support.moods import Mood, MoodyUpstream
 from support.programs import Npm, Served, gunicorn
 
-from nproxy_mw.upstream.entries import Entry
+from nproxy_mw.storage import LocalStorage
+from nproxy_mw.upstream.entries import Entries
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -102,23 +101,24 @@ def kept(served: Served, tree: Sequence[str], but: str = "") -> dict[str, list[s
     upstream, found = served.upstream, dict[str, list[str]](packuments=[], tarballs=[])
     (part,) = Path(f"{served.storage}-cache").glob("[0-9a-f]*")
     for name in tree:
-        for file in part.glob(f"tarballs/{name}/*.tgz"):
-            assert file.read_bytes() == upstream.state.tarballs[f"/{name}/-/{file.name}"]
+        for file in part.glob(f"tarballs/{name}+*.tgz"):
+            assert file.read_bytes() == upstream.state.tarballs[f"/{name}/-/{file.name.replace('+', '-', 1)}"]
             found["tarballs"].append(name)
-        for body in bodies_of(part / "packuments" / name):
+        for body in bodies_of(part, name):
             assert name == but or json.loads(body) == upstream.state.packuments[name]
             found["packuments"].append(name)
     return found
 
 
-def bodies_of(folder: Path) -> list[bytes]:
-    """The packuments that are kept in the folder of one: none or one."""
-    if not (folder / "entry").exists():
+def bodies_of(part: Path, name: str) -> list[bytes]:
+    """The packuments that are kept of one package: none or one."""
+    kept = Entries(LocalStorage(part), "packuments")
+    found = kept.find(name)
+    if found is None or not found.entry.has_body:
         return []
-    entry = msgspec.json.decode((folder / "entry").read_bytes(), type=Entry)
-    raw = [file.read_bytes() for file in folder.iterdir() if file.name != "entry"]
-    assert len(raw) == entry.has_body
-    return [zlib.decompress(one, wbits=zlib.MAX_WBITS | 32) if entry.is_gzipped else one for one in raw]
+    document = kept.load(name, found.entry, name)
+    assert document is not None
+    return [document.raw]
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def as_of_an_older_version(cache: Path) -> None:
     """The cache as it was before tarballs were looked into: their seals do not say that, and nothing else does."""
     for path in cache.rglob("verified.*"):
         path.unlink()
-    seals = [path for path in cache.rglob("*") if "seals" in path.parts and path.is_file()]
+    seals = list(cache.rglob("*.seal"))
     assert seals
     for path in seals:
         seal = json.loads(path.read_bytes())

@@ -268,7 +268,7 @@ def test_withdrawal_is_believed_when_it_is_said_twice(
         with pytest.raises(type(error)):
             raw(one)
     assert source.asked["packument lodash"] == 3
-    assert [key for key in storage.list("packuments") if not key.endswith("/entry")] == []
+    assert [key for key in storage.list("packuments") if not key.endswith(".entry")] == []
 
 
 def test_withdrawal_that_was_an_error_is_forgotten(make: Any, source: ScriptedSource, time: Time) -> None:
@@ -355,11 +355,67 @@ def test_documents_are_kept_like_packuments(cached: Cached, source: ScriptedSour
     assert source.asked["document KEYS"] == 1
 
 
-def test_damaged_body_is_fetched_again(make: Any, source: ScriptedSource, storage: Storage) -> None:
+def fatten(source: ScriptedSource) -> None:
+    """Makes the packument too large to lie behind its entry."""
+    source.packuments["lodash"]["readme"] = "x" * INLINE
+
+
+def bodies(storage: Storage) -> list[str]:
+    return [key for key in storage.list("packuments") if not key.endswith(".entry")]
+
+
+def test_small_body_lies_in_its_entry(make: Any, source: ScriptedSource, storage: Storage, time: Time) -> None:
+    """It stays when the upstream says that nothing changed, and when a client changed something."""
+    before = raw(make())
+    assert list(storage.list("packuments")) == ["packuments/lodash.entry"]
+    time.now += TTL
+    assert raw(make()) == before
+    assert source.asked["packument lodash"] == 2
+    make().changed(LODASH)
+    source.fail = DOWN
+    assert raw(make()) == before
+
+
+def test_body_that_grows_or_shrinks_moves(make: Any, source: ScriptedSource, storage: Storage, time: Time) -> None:
+    """A large body is an object of its own, which goes when the packument has another one, of whatever size."""
+    small = raw(make())
+    assert bodies(storage) == []
+    fatten(source)
+    time.now += TTL
+    assert len(raw(make())) > len(small)
+    (first,) = bodies(storage)
+    time.now += TTL
+    assert raw(make()) == raw(make())
+    assert bodies(storage) == [first]
+    source.packuments["lodash"]["readme"] += "y"
+    time.now += TTL
+    raw(make())
+    (second,) = bodies(storage)
+    assert second != first
+    del source.packuments["lodash"]["readme"]
+    time.now += TTL
+    assert raw(make()) == small == raw(make())
+    assert bodies(storage) == []
+
+
+def test_large_damaged_body_is_fetched_again(make: Any, source: ScriptedSource, storage: Storage) -> None:
+    """The same for one that is an object of its own."""
+    fatten(source)
+    before = raw(make())
+    (key,) = bodies(storage)
+    storage.replace(key, before[:10], storage.read(key).revision)
+    assert raw(make()) == before
+    assert raw(make()) == before
+    assert source.asked["packument lodash"] == 2
+
+
+@pytest.mark.parametrize("size", [1, 10])
+def test_damaged_body_is_fetched_again(make: Any, source: ScriptedSource, storage: Storage, size: int) -> None:
     """A power cut may leave a body short: it counts as absent."""
     before = raw(make())
-    (key,) = (key for key in storage.list("packuments") if not key.endswith("/entry"))
-    storage.replace(key, before[:10], storage.read(key).revision)
+    (key,) = storage.list("packuments")
+    stored = storage.read(key)
+    storage.replace(key, stored.data[:-size], stored.revision)
     assert raw(make()) == before
     assert raw(make()) == before
     assert source.asked["packument lodash"] == 2
@@ -369,7 +425,7 @@ def test_damaged_body_is_fetched_again(make: Any, source: ScriptedSource, storag
 def test_damaged_entry_is_written_anew(make: Any, source: ScriptedSource, storage: Storage, data: bytes) -> None:
     """What cannot be read is asked for again, never an error."""
     before = raw(make())
-    storage.replace("packuments/lodash/entry", data, storage.read("packuments/lodash/entry").revision)
+    storage.replace("packuments/lodash.entry", data, storage.read("packuments/lodash.entry").revision)
     assert raw(make()) == before
 
 
@@ -453,8 +509,8 @@ def test_damaged_tarball_is_fetched_again(
     data = source.publish("lodash", "1.0.0", data=bytes(size))
     running = make()
     assert [read(running), read(running)] == [data, data]
-    key = f"tarballs/lodash/{FILE}"
-    seal = f"seals/lodash/{FILE}"
+    key = "tarballs/lodash+1.0.0.tgz"
+    seal = f"{key}.seal"
     harmed = {"short": data[:-1], "long": data + b"x", "flipped": b"x" + data[1:], "emptied": b""}
     if damage in harmed:
         storage.replace(key, harmed[damage], storage.read(key).revision)
@@ -471,7 +527,7 @@ def test_damaged_tarball_is_fetched_again(
 def test_damage_while_the_upstream_is_away_is_an_error(make: Any, source: ScriptedSource, storage: Storage) -> None:
     """Nothing else than the whole right bytes is ever presented as the tarball."""
     read(make())
-    key = f"tarballs/lodash/{FILE}"
+    key = "tarballs/lodash+1.0.0.tgz"
     storage.replace(key, storage.read(key).data[:-1], storage.read(key).revision)
     source.fail = DOWN
     with pytest.raises(UpstreamUnavailable):

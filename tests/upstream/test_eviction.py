@@ -22,16 +22,16 @@ PART = "0123456789abcdef"
 def root(tmp_path: Path) -> Path:
     """Ten tarballs of nine blocks, with seals of one block; tarball 0 was used longest ago."""
     for number in range(10):
-        for kind, blocks in (("tarballs", 9), ("seals", 1)):
-            file = tmp_path / PART / kind / f"p{number}" / "a.tgz"
-            file.parent.mkdir(parents=True)
+        for ending, blocks in ((".tgz", 9), (".tgz.seal", 1)):
+            file = tmp_path / PART / "tarballs" / f"p{number}+1.0.0{ending}"
+            file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(bytes(blocks * BLOCK))
             os.utime(file, (1000 + number, 1000 + number))
     return tmp_path
 
 
-def left(root: Path, kind: str = "tarballs") -> list[int]:
-    return sorted(int(file.parent.name[1:]) for file in (root / PART / kind).rglob("*.tgz"))
+def left(root: Path, ending: str = ".tgz") -> list[int]:
+    return sorted(int(file.name[1]) for file in (root / PART / "tarballs").glob(f"*{ending}"))
 
 
 def eviction(root: Path, bound: int) -> Eviction:
@@ -55,8 +55,7 @@ def test_oldest_go_first_until_there_is_room(root: Path) -> None:
     bound = 60 * BLOCK
     keeper = eviction(root, bound)
     assert keeper.run() == 50 * BLOCK
-    assert left(root) == left(root, "seals") == [5, 6, 7, 8, 9]
-    assert not (root / PART / "tarballs" / "p0").exists()
+    assert left(root) == left(root, ".seal") == [5, 6, 7, 8, 9]
     size = keeper.tally.read()
     assert size is not None
     assert size <= bound * LOW
@@ -64,21 +63,26 @@ def test_oldest_go_first_until_there_is_room(root: Path) -> None:
 
 def test_packument_goes_as_a_whole(tmp_path: Path) -> None:
     """An entry that was just written keeps its body."""
-    for name, used in (("old", 1000), ("@types/hot", 1000), ("cold", 1500)):
-        folder = tmp_path / PART / "packuments" / name
-        folder.mkdir(parents=True)
-        for file in ("entry", "0123"):
-            (folder / file).write_bytes(bytes(BLOCK))
-            os.utime(folder / file, (used, used))
-    os.utime(tmp_path / PART / "packuments" / "@types" / "hot" / "entry", (1900, 1900))
-    eviction(tmp_path, 5 * BLOCK).run()
-    kept = sorted(file.parent.name for file in (tmp_path / PART).rglob("0123"))
-    assert kept == ["cold", "hot"]
+    folder = tmp_path / PART / "packuments"
+    (folder / "@types").mkdir(parents=True)
+    for name, used in (("old", 1000), ("@types/hot.js", 1000), ("hot", 1000), ("cold", 1500)):
+        for ending in ("entry", "0123"):
+            file = folder / f"{name}.{ending}"
+            file.write_bytes(bytes(BLOCK))
+            os.utime(file, (used, used))
+    os.utime(folder / "@types" / "hot.js.entry", (1900, 1900))
+    eviction(tmp_path, 6 * BLOCK).run()
+    assert sorted(file.name for file in folder.rglob("*.*")) == [
+        "cold.0123",
+        "cold.entry",
+        "hot.js.0123",
+        "hot.js.entry",
+    ]
 
 
 def test_all_upstreams_share_the_bound(root: Path) -> None:
     """What a former upstream left goes first, because nobody uses it."""
-    other = root / "fedcba9876543210" / "packuments" / "lodash" / "entry"
+    other = root / "fedcba9876543210" / "packuments" / "lodash.entry"
     other.parent.mkdir(parents=True)
     other.write_bytes(b"{}")
     os.utime(other, (10, 10))
@@ -91,35 +95,35 @@ def test_what_was_read_lately_stays(root: Path) -> None:
     """A read counts as use, not only a write, and the object's revision does not change."""
     keeper = Eviction(root, bound=60 * BLOCK)
     folder = CacheFolder(root / PART, keeper)
-    before = folder.read("tarballs/p0/a.tgz").revision
+    before = folder.read("tarballs/p0+1.0.0.tgz").revision
     keeper.run()
     assert 0 in left(root)
-    assert folder.read("tarballs/p0/a.tgz").revision == before
+    assert folder.read("tarballs/p0+1.0.0.tgz").revision == before
 
 
 def test_reads_are_noted_now_and_then(root: Path) -> None:
     """A file that is read all the time is not written to all the time."""
     folder = CacheFolder(root / PART, eviction(root, 60 * BLOCK))
-    folder.open("tarballs/p0/a.tgz").close()
-    file = root / PART / "tarballs" / "p0" / "a.tgz"
+    folder.open("tarballs/p0+1.0.0.tgz").close()
+    file = root / PART / "tarballs" / "p0+1.0.0.tgz"
     noted = file.stat().st_atime_ns
-    folder.open("tarballs/p0/a.tgz").close()
+    folder.open("tarballs/p0+1.0.0.tgz").close()
     assert file.stat().st_atime_ns == noted
     os.utime(file, (file.stat().st_atime - NOTED - 1, 1000))
-    folder.open("tarballs/p0/a.tgz").close()
+    folder.open("tarballs/p0+1.0.0.tgz").close()
     assert file.stat().st_atime_ns >= noted
 
 
 def test_what_is_being_read_is_read_to_its_end(root: Path) -> None:
     """A tarball that is removed under its reader stays whole for it, and counts as not kept for the next one."""
     folder = CacheFolder(root / PART, eviction(root, BLOCK))
-    with folder.open("tarballs/p0/a.tgz") as file:
+    with folder.open("tarballs/p0+1.0.0.tgz") as file:
         head = file.read(BLOCK)
         folder.eviction.run()
         assert left(root) == []
         assert len(head + file.read()) == 9 * BLOCK
     with pytest.raises(Missing):
-        folder.open("tarballs/p0/a.tgz")
+        folder.open("tarballs/p0+1.0.0.tgz")
 
 
 def test_one_process_cleans_up_at_a_time(root: Path) -> None:
@@ -163,7 +167,7 @@ def test_number_that_is_lost_makes_somebody_look(root: Path, text: bytes | None)
         keeper.tally.path.parent.mkdir()
         keeper.tally.path.write_bytes(text)
     assert Tally(keeper.tally.path).add(BLOCK) == float("inf")
-    CacheFolder(root / PART, keeper).create("decisions/acme/lodash/decision", b"{}")
+    CacheFolder(root / PART, keeper).create("decisions/acme/lodash.decision", b"{}")
     wait_for(keeper)
     assert keeper.tally.read() == 101 * BLOCK
 
@@ -181,8 +185,8 @@ def write(root: Path, bound: int, worker: int, count: int) -> None:
     keeper = Eviction(root, bound=bound)
     folder = CacheFolder(root / PART, keeper)
     for number in range(count):
-        folder.create(f"packuments/p{worker}-{number}/entry", bytes(100))
-        folder.create(f"packuments/p{worker}-{number}/body", bytes(5 * BLOCK))
+        folder.create(f"packuments/p{worker}-{number}.entry", bytes(100))
+        folder.create(f"packuments/p{worker}-{number}.body", bytes(5 * BLOCK))
     wait_for(keeper)
 
 
