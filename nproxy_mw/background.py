@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import math
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
-from multiprocessing.util import Finalize
 
 from nproxy_mw.errors import NproxyError
 
@@ -111,5 +112,9 @@ def _finish_at_exit() -> None:
     global _finishes_in
     if _finishes_in != os.getpid():
         _finishes_in = os.getpid()
-        # Unlike atexit, this covers the processes of multiprocessing, which end past atexit.
-        Finalize(None, finish, exitpriority=0)
+        # The processes of multiprocessing end past atexit. They have it imported; others do without.
+        multiprocessing = sys.modules.get("multiprocessing.util")
+        if multiprocessing is None:
+            atexit.register(finish)
+        else:
+            multiprocessing.Finalize(None, finish, exitpriority=0)

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nproxy_mw import signing
+from nproxy_mw.signing import keys
 
-KINDS = [pytest.param(signing.Ed25519Signer, id="ed25519"), pytest.param(signing.P256Signer, id="p256")]
+KINDS = [pytest.param(keys.Ed25519Signer, id="ed25519"), pytest.param(keys.P256Signer, id="p256")]
 MESSAGE = signing.message("@acme/utils", "1.0.0", "sha512-abc")
 
 
@@ -63,7 +64,7 @@ def test_repr_shows_no_private_key(kind):
 
 def test_p256_is_read_by_others():
     """The public key is plain SubjectPublicKeyInfo, and the signature plain DER over SHA-256."""
-    signer = signing.P256Signer()
+    signer = keys.P256Signer()
     public = serialization.load_der_public_key(signer.public)
     assert isinstance(public, ec.EllipticCurvePublicKey)
     public.verify(signer.sign(MESSAGE), MESSAGE, ec.ECDSA(hashes.SHA256()))
@@ -71,7 +72,7 @@ def test_p256_is_read_by_others():
 
 def test_ed25519_is_read_by_others():
     """The public key is plain SubjectPublicKeyInfo, and another library accepts the signature."""
-    signer = signing.Ed25519Signer()
+    signer = keys.Ed25519Signer()
     public = serialization.load_der_public_key(signer.public)
     assert isinstance(public, ed25519.Ed25519PublicKey)
     public.verify(signer.sign(MESSAGE), MESSAGE)
@@ -79,14 +80,14 @@ def test_ed25519_is_read_by_others():
 
 def test_key_id_is_in_npms_form():
     """A key id is SHA256: and the unpadded base64 of the public key's hash."""
-    signer = signing.P256Signer()
+    signer = keys.P256Signer()
     hashed = base64.b64encode(hashlib.sha256(signer.public).digest()).decode().rstrip("=")
     assert signer.key_id == f"SHA256:{hashed}"
 
 
 def test_public_record_is_in_npms_form():
     """A public key is listed as npm and pnpm expect it."""
-    signer = signing.P256Signer()
+    signer = keys.P256Signer()
     assert signing.public_record(signer.algorithm, signer.public, "2027-01-01T00:00:00.000Z") == {
         "expires": "2027-01-01T00:00:00.000Z",
         "keyid": signer.key_id,
@@ -99,7 +100,7 @@ def test_public_record_is_in_npms_form():
 @pytest.mark.parametrize("turned", [False, True])
 def test_ed25519_never_stands_where_npm_verifies(turned):
     """P-256 goes to dist.signatures, Ed25519 to dist.nproxy, whatever the order of the signers."""
-    pair = [signing.P256Signer(), signing.Ed25519Signer()]
+    pair = [keys.P256Signer(), keys.Ed25519Signer()]
     dist = signing.signatures("@acme/utils", "1.0.0", "sha512-abc", reversed(pair) if turned else pair)
     assert [entry["keyid"] for entry in dist["signatures"]] == [pair[0].key_id]
     assert [entry["keyid"] for entry in dist["nproxy"]["signatures"]] == [pair[1].key_id]
@@ -120,7 +121,7 @@ def test_ed25519_never_stands_where_npm_verifies(turned):
 )
 def test_malformed_record_is_refused(changes):
     """A record that is not a key, or not the key it says it is, verifies nothing and raises nothing."""
-    signer = signing.Ed25519Signer()
+    signer = keys.Ed25519Signer()
     assert not signing.verify(record_of(signer, **changes), MESSAGE, signer.sign(MESSAGE))
     assert not signing.verify({}, MESSAGE, signer.sign(MESSAGE))
 
@@ -137,10 +138,10 @@ def test_key_of_another_curve_is_refused():
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     with pytest.raises(ValueError, match="P-256"):
-        signing.P256Signer(private)
+        keys.P256Signer(private)
 
 
-SIGNERS = [signing.Ed25519Signer(), signing.P256Signer()]
+SIGNERS = [keys.Ed25519Signer(), keys.P256Signer()]
 
 
 @given(st.sampled_from(SIGNERS), st.binary(max_size=80) | st.text(max_size=80))

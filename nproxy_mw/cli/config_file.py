@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -46,6 +45,8 @@ def read_config(path: Path, known: Collection[str]) -> ConfigFile:
 
 def _check(path: Path, key: str, value: Any, known: Collection[str]) -> None:
     if key not in known:
+        import difflib  # here because nobody should get here
+
         close = difflib.get_close_matches(key, known, 1)
         hint = f"did you mean {close[0]!r}?" if close else f"the keys are {', '.join(sorted(known))}."
         raise ValueError(f"There is no key {key[:40]!r} in a configuration file ({path}): {hint}")

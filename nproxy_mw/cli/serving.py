@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from nproxy_mw.accounts.signed_in import SignedIn
 from nproxy_mw.audit.dirty import settle_all
@@ -95,6 +95,8 @@ class Serving(Struct, frozen=True):
         hops = options.trusted_proxies
         if not hops:
             return app
+        from werkzeug.middleware.proxy_fix import ProxyFix  # see prepare
+
         host, prefix = options.trust_forwarded_host, options.trust_forwarded_prefix
         return ProxyFix(app, x_for=hops, x_proto=hops, x_host=hops * host, x_prefix=hops * prefix)
 
@@ -119,6 +121,8 @@ def prepare(serving: Serving) -> None:
         )
     if options.trust_forwarded_host + options.trust_forwarded_prefix and not options.trusted_proxies:
         raise UsageError("Give --trusted-proxies, too: how many proxies there are whose headers are to be believed.")
+    if options.trusted_proxies:
+        import_module("werkzeug.middleware.proxy_fix")  # before the workers are forked, so that they share it
     serving.transport()
     serving.organizations()  # is it a storage at all?
     if is_local(options.storage):

@@ -2,15 +2,16 @@
 
 Parsers of headers take time that can grow faster than the header. Each header here is read up to a length that no
 client comes near; one beyond it counts as not sent.
+
+What npm and its like send is read here. werkzeug reads everything else as the RFCs say, and is imported when it comes:
+it brings 60 modules, of which this needs three, and a server that only installs needs none.
 """
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
-
-from werkzeug.datastructures import MIMEAccept
-from werkzeug.http import parse_accept_header, parse_cookie, parse_etags
 
 from nproxy_mw.http.messages import ABBREVIATED, JSON
 from nproxy_mw.npm.forms import Form
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 INSTALLING = frozenset({"install", "ci", "update", "exec", "dedupe", "install-test"})
 """The commands, as npm names them in its header ``npm-command``, that read packuments to install and not to show."""
+
+_USUAL_ABBREVIATED = frozenset({ABBREVIATED, f"{ABBREVIATED}; q=1.0, {JSON}; q=0.8, */*"})
+"""What installers send that want the abbreviated form: npm, pnpm, yarn, bun and deno the longer one."""
+
+_ONE_ETAG = re.compile(r'(?:W/)?"[^"]*"')
 
 LONGEST = 2048
 """Characters of a header that are parsed. Browsers send some 200 in Accept; npm sends one ETag of 40."""
@@ -40,6 +46,10 @@ def cookie(environ: WSGIEnvironment, name: str) -> str:
     Cookies of other applications at this host come along and may hold any bytes. They must not be in the way.
     """
     text = header(environ, "HTTP_COOKIE", LONGEST_COOKIES)
+    if name not in text:
+        return ""
+    from werkzeug.http import parse_cookie
+
     readable = text.encode("latin-1").decode("utf-8", "replace")
     return parse_cookie(readable.encode().decode("latin-1")).get(name) or ""
 
@@ -56,9 +66,16 @@ def form_wanted(environ: WSGIEnvironment, *, slim: bool) -> Form:
 
 @lru_cache(maxsize=256)
 def _form(accept: str, is_install: bool) -> Form:
-    if ABBREVIATED in accept and parse_accept_header(accept, MIMEAccept).best_match([JSON, ABBREVIATED]) == ABBREVIATED:
+    if ABBREVIATED in accept and (accept in _USUAL_ABBREVIATED or _prefers_abbreviated(accept)):
         return Form.ABBREVIATED
     return Form.SLIM if is_install else Form.FULL
+
+
+def _prefers_abbreviated(accept: str) -> bool:
+    from werkzeug.datastructures import MIMEAccept
+    from werkzeug.http import parse_accept_header
+
+    return parse_accept_header(accept, MIMEAccept).best_match([JSON, ABBREVIATED]) == ABBREVIATED
 
 
 def accepts_gzip(environ: WSGIEnvironment) -> bool:
@@ -69,6 +86,10 @@ def accepts_gzip(environ: WSGIEnvironment) -> bool:
 
 @lru_cache(maxsize=256)
 def _takes_gzip(accept: str) -> bool:
+    if ";" not in accept and '"' not in accept:
+        return not {"gzip", "*"}.isdisjoint(part.strip().lower() for part in accept.split(","))
+    from werkzeug.http import parse_accept_header
+
     return float(parse_accept_header(accept)["gzip"]) > 0
 
 
@@ -77,7 +98,11 @@ def etag_matches(environ: WSGIEnvironment, etag: str) -> bool:
     condition = header(environ, "HTTP_IF_NONE_MATCH")
     if not condition:
         return False
-    return condition == etag or parse_etags(condition).contains_weak(etag.strip('"'))
+    if _ONE_ETAG.fullmatch(condition):
+        return condition.removeprefix("W/") == etag
+    from werkzeug.http import parse_etags
+
+    return parse_etags(condition).contains_weak(etag.strip('"'))
 
 
 def is_for_write(environ: WSGIEnvironment) -> bool:

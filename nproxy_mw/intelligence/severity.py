@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from cvss import CVSS2, CVSS3, CVSS4, CVSSError
-
 _LEVELS = {"LOW": "low", "MODERATE": "moderate", "MEDIUM": "moderate", "HIGH": "high", "CRITICAL": "critical"}
 _FROM = ((9.0, "critical"), (7.0, "high"), (4.0, "moderate"), (0.1, "low"), (0.0, "info"))
 """From which base score on a level holds: https://www.first.org/cvss/v4.0/specification-document, section 6.
@@ -15,7 +13,7 @@ _FROM = ((9.0, "critical"), (7.0, "high"), (4.0, "moderate"), (0.1, "low"), (0.0
 Scores of version 2 are read with the same table. FIRST calls a score of 0 "none", npm calls it "info".
 """
 
-_CLASSES = {"CVSS_V2": CVSS2, "CVSS_V3": CVSS3, "CVSS_V4": CVSS4}
+_CLASSES = {"CVSS_V2": "CVSS2", "CVSS_V3": "CVSS3", "CVSS_V4": "CVSS4"}
 _MAX_VECTOR = 512  # characters
 
 
@@ -56,8 +54,11 @@ def _rated(kind: str, vector: str) -> Severity:
     made = _CLASSES.get(kind)
     if made is None:
         return Severity()
+    # Imported here because most advisories say in a word how severe they are.
+    import cvss
+
     try:
-        score = float(made(vector).scores()[0])
-    except (CVSSError, ValueError, TypeError):
+        score = float(getattr(cvss, made)(vector).scores()[0])
+    except (cvss.CVSSError, ValueError, TypeError):
         return Severity()
     return Severity(next(level for least, level in _FROM if score >= least), vector, score)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 
 from nproxy_mw.errors import StorageUnavailable
 from nproxy_mw.json_values import Json
 from nproxy_mw.orgs.seal import Seal
-from nproxy_mw.signing import ED25519, P256, Ed25519Signer, P256Signer, Signer
+from nproxy_mw.signing import ED25519, P256, Signer
 from nproxy_mw.storage import documents
 
-KeyPair: TypeAlias = tuple[Ed25519Signer, P256Signer]
+if TYPE_CHECKING:
+    from nproxy_mw.signing.keys import Ed25519Signer, P256Signer
+
+KeyPair: TypeAlias = "tuple[Ed25519Signer, P256Signer]"
 
 _NO_SEAL = "The signing keys are sealed: set NPROXY_SEAL_KEY to the key they were sealed with."
 _WRONG_SEAL = (
@@ -88,6 +91,8 @@ def open_ring(org: str, document: Json, seal: Seal | None) -> KeyRing:
 
 def _signers(org: str, keys: Sequence[Json], secret: bytes) -> tuple[Signer, ...]:
     """The signers of an opened private part, if it belongs to this organization and these keys. Raises `ValueError`."""
+    from nproxy_mw.signing.keys import Ed25519Signer, P256Signer  # when there are keys
+
     opened = orjson.loads(secret)
     if opened["org"] != org or opened["keys"] != keys:
         raise ValueError("of another organization, or of other keys")

@@ -22,7 +22,7 @@ from nproxy_mw.json_values import Json
 from nproxy_mw.orgs import key_ring
 from nproxy_mw.orgs.key_ring import KeyPair, KeyRing
 from nproxy_mw.orgs.seal import Seal
-from nproxy_mw.signing import ED25519, Ed25519Signer, P256Signer, Signer, public_record
+from nproxy_mw.signing import ED25519, Signer, public_record
 from nproxy_mw.storage import documents
 from nproxy_mw.storage.layout import KEYS
 from nproxy_mw.storage.port import Storage
@@ -106,6 +106,8 @@ class KeyStore:
 
     def _rotated(self, stored: Json | None, now: datetime, *, unseal: bool = False) -> AuditedChange[Json | None]:
         """A new pair in front of the old keys."""
+        from nproxy_mw.signing.keys import Ed25519Signer, P256Signer  # when keys are made
+
         ring = self._open(stored) if stored else KeyRing(())
         if ring.is_sealed and self._seal is None and not unseal:
             raise Conflict(

@@ -6,10 +6,7 @@ import base64
 import binascii
 import re
 
-from nacl.exceptions import CryptoError
-from nacl.secret import SecretBox
-
-SIZE = SecretBox.KEY_SIZE  # bytes: 32
+SIZE = 32  # bytes of a key
 
 _HEX = re.compile(rf"[0-9A-Fa-f]{{{2 * SIZE}}}", re.ASCII)
 
@@ -20,6 +17,8 @@ class Seal:
     def __init__(self, key: bytes) -> None:
         if len(key) != SIZE:
             raise ValueError(f"A seal key has {SIZE} bytes.")
+        from nacl.secret import SecretBox  # here because most servers have no seal
+
         self._box = SecretBox(key)
 
     def __repr__(self) -> str:
@@ -49,6 +48,8 @@ class Seal:
         Raises:
             ValueError: it was sealed with another key, or altered.
         """
+        from nacl.exceptions import CryptoError
+
         try:
             return self._box.decrypt(sealed)
         except CryptoError as error:

@@ -14,7 +14,7 @@ from nproxy_mw.intelligence.port import Alert
 from nproxy_mw.npm.facts import Release
 from nproxy_mw.npm.names import Name
 from nproxy_mw.rules.port import Verdict
-from nproxy_mw.signing import Ed25519Signer
+from nproxy_mw.signing.keys import Ed25519Signer
 from nproxy_mw.testing import (
     AuthenticatorContract,
     IntelligenceContract,

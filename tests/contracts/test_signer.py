@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from nproxy_mw.signing import Ed25519Signer, P256Signer, Signer
+from nproxy_mw.signing import Signer
+from nproxy_mw.signing.keys import Ed25519Signer, P256Signer
 from nproxy_mw.testing import SignerContract
 
 

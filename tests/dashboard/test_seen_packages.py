@@ -14,7 +14,8 @@ from support.publications import publish
 from support.registry import ACTOR
 
 from nproxy_mw import signing
-from nproxy_mw.signing import P256, P256Signer
+from nproxy_mw.signing import P256
+from nproxy_mw.signing.keys import P256Signer
 from nproxy_mw.stack import gateway_to, transport_to
 from nproxy_mw.testing.upstream import RecordingUpstream
 from nproxy_mw.times import timestamp

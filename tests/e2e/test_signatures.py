@@ -13,7 +13,7 @@ import pytest
 from support.programs import PROGRAM, Npm, Served, gunicorn
 
 from nproxy_mw import signing
-from nproxy_mw.signing import P256Signer
+from nproxy_mw.signing.keys import P256Signer
 from nproxy_mw.testing.upstream import RecordingUpstream
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]

@@ -22,7 +22,8 @@ from nproxy_mw.firewall.registry_signatures import (
 )
 from nproxy_mw.firewall.review import reviewed
 from nproxy_mw.npm.names import parse_name
-from nproxy_mw.signing import P256, P256Signer
+from nproxy_mw.signing import P256
+from nproxy_mw.signing.keys import P256Signer
 from nproxy_mw.stack import gateway_to, transport_to
 from nproxy_mw.testing.upstream import RecordingUpstream, Reply
 

@@ -12,7 +12,8 @@ from nproxy_mw.audit.checkpoints import Checkpoints
 from nproxy_mw.audit.trail import ADMINISTRATION
 from nproxy_mw.errors import Missing, StorageUnavailable
 from nproxy_mw.orgs.keys import KeyStore
-from nproxy_mw.signing import Ed25519Signer, P256Signer, public_record
+from nproxy_mw.signing import public_record
+from nproxy_mw.signing.keys import Ed25519Signer, P256Signer
 
 
 class Organization:

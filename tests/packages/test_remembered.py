@@ -10,7 +10,7 @@ from support.packages import ANN, NAME, NoLocks, assert_whole, memory, packages_
 from nproxy_mw.errors import Conflict, NotFound
 from nproxy_mw.packages.record import decode
 from nproxy_mw.packages.store import PackageStore
-from nproxy_mw.signing import P256Signer
+from nproxy_mw.signing.keys import P256Signer
 from nproxy_mw.storage.freshness import FreshnessCache
 from nproxy_mw.storage.layout import RECORD
 from nproxy_mw.storage.port import Storage

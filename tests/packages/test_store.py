@@ -10,7 +10,7 @@ from support.packages import ANN, NAME, keys, packages_on, publication, recorded
 from nproxy_mw.audit.events import verify
 from nproxy_mw.errors import Conflict, NotFound, NproxyError, StorageUnavailable
 from nproxy_mw.npm.names import Name
-from nproxy_mw.signing import Ed25519Signer, P256Signer
+from nproxy_mw.signing.keys import Ed25519Signer, P256Signer
 from nproxy_mw.storage.layout import RECORD
 
 OTHER = publication("2.0.0")

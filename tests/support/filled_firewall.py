@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from nproxy_mw import signing
 from nproxy_mw.ledger.recorder import Ledger
-from nproxy_mw.signing import P256Signer
+from nproxy_mw.signing.keys import P256Signer
 from nproxy_mw.testing.upstream import RecordingUpstream
 from nproxy_mw.times import timestamp
 from support.hosting import PlatformFixture

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
 from msgspec import Struct
-from werkzeug.http import dump_cookie
 
 from nproxy_mw.access import Actor, Administrators, Grant, Principal, check_manages
 from nproxy_mw.accounts.pending_logins import LIFETIME, PendingLogin, PendingLogins
@@ -112,6 +111,9 @@ class LoginPage:
         return Response(status, [*page.HEADERS, *headers, ("Set-Cookie", self._cookie(request.environ, form))], body)
 
     def _cookie(self, environ: WSGIEnvironment, form: str) -> str:
+        # Imported here because few requests are for this page.
+        from werkzeug.http import dump_cookie
+
         base = urlsplit(base_url(environ, self.public_url))
         return dump_cookie(
             COOKIE,
