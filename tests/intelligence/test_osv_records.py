@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+import cvss
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -178,7 +179,6 @@ def test_severity(scores: Any, documents: Any, expected: str | None) -> None:
 )
 def test_levels_of_scores(score: str, level: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Levels begin where FIRST's table says."""
-    from nproxy_mw.intelligence import severity
 
     class Scored:
         def __init__(self, vector: str) -> None:
@@ -187,8 +187,8 @@ def test_levels_of_scores(score: str, level: str, monkeypatch: pytest.MonkeyPatc
         def scores(self) -> tuple[float]:
             return (float(self.vector),)
 
-    monkeypatch.setitem(severity._CLASSES, "TEST", Scored)
-    assert severity_of([scored(TEST=score)], []).level == level
+    monkeypatch.setattr(cvss, "CVSS3", Scored)
+    assert severity_of([scored(CVSS_V3=score)], []).level == level
 
 
 @pytest.mark.parametrize(
