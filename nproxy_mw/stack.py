@@ -30,7 +30,6 @@ from nproxy_mw.http.messages import json_response, send
 from nproxy_mw.http.sites import base_url
 from nproxy_mw.http.views import Views
 from nproxy_mw.intelligence.combined import combined
-from nproxy_mw.intelligence.osv_api import host_osv_api
 from nproxy_mw.intelligence.port import Intelligence
 from nproxy_mw.middleware.authenticate import Authenticate
 from nproxy_mw.middleware.error_responses import ErrorResponses
@@ -279,7 +278,12 @@ def known_by(intelligence: Intelligence | None, osv_api: str | None) -> Intellig
     Raises:
         ValueError: *osv_api* is not a URL of http or https without a password.
     """
-    return combined(intelligence, host_osv_api(osv_api) if osv_api else None)
+    if not osv_api:
+        return intelligence
+    # Imported here because most registries ask none.
+    from nproxy_mw.intelligence.osv_api import host_osv_api
+
+    return combined(intelligence, host_osv_api(osv_api))
 
 
 def _made(url: str, freshness: float, seal: Seal | None, catalog: Catalog) -> Organization:

@@ -1,6 +1,7 @@
 """The administrators of a standalone server and its readers: names, roles and argon2 hashes of passwords.
 
-This is the only module that needs argon2 (the extra ``server``). A host application passes its own login instead.
+This is the only module that needs argon2 (the extra ``server``), which it imports for the first password. A host
+application passes its own login instead.
 """
 
 from __future__ import annotations
@@ -13,10 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, partial
-from typing import Any
-
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
+from typing import TYPE_CHECKING, Any
 
 from nproxy_mw.access import Actor, Role, User
 from nproxy_mw.accounts.account_fields import LONGEST, NAME, check_access, check_name, check_password, normal_password
@@ -31,6 +29,9 @@ from nproxy_mw.storage.layout import ADMINISTRATOR
 from nproxy_mw.storage.port import Storage
 from nproxy_mw.storage.revisions import RevisionCache
 from nproxy_mw.times import Clock, utc_now
+
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
 
 AT_ONCE = 2
 """Passwords that one process hashes at the same time: argon2 takes 64 MiB for each.
@@ -80,7 +81,7 @@ class AdministratorStore:
         self.storage = storage
         self.trail = trail
         self.attempts = Attempts(storage, clock=clock)
-        self._hasher = hasher or PasswordHasher()
+        self._given_hasher = hasher
         self._turns = threading.BoundedSemaphore(AT_ONCE)
         self._known_turns = threading.BoundedSemaphore(AT_ONCE)
         self._records = RevisionCache(storage, _decode)
@@ -168,6 +169,12 @@ class AdministratorStore:
         return [user for name in sorted(ADMINISTRATOR.names(self.storage)) if (user := self.find(name))]
 
     @cached_property
+    def _hasher(self) -> PasswordHasher:
+        from argon2 import PasswordHasher
+
+        return self._given_hasher or PasswordHasher()
+
+    @cached_property
     def _nobody(self) -> str:
         """A hash that no password fits: an attempt by an unknown name takes as long as one by a known name."""
         return self._hasher.hash(secrets.token_hex(16))
@@ -206,6 +213,8 @@ class AdministratorStore:
             _log.warning("a failed sign-in is missing in the audit trail: %s", error)
 
     def _fits(self, hashed: str, password: str) -> bool:
+        from argon2.exceptions import InvalidHashError, VerificationError
+
         try:
             return len(password) <= LONGEST and self._hasher.verify(hashed, normal_password(password))
         except (VerificationError, InvalidHashError):

@@ -21,9 +21,11 @@ def begin(serving: Serving, bind: Bind, age: int) -> threading.Thread:
 
 def _begin(serving: Serving, bind: Bind, age: int) -> None:
     # Imported here because one worker needs them, and it answers already.
-    from nproxy_mw.cli import greeting, repair
-
     if age == 1:
+        from nproxy_mw.cli import greeting
+
         greeting.begin(serving, bind)
     if age == 1 or age > serving.options.workers:
+        from nproxy_mw.cli import repair
+
         repair.begin(serving.options.storage)

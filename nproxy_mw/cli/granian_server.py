@@ -92,6 +92,10 @@ class GranianServer(MPServer):
         self._sso = self._listener
         self._shd = SocketHolder(self._listener.fileno(), False, _BACKLOG)  # type: ignore[assignment, call-arg]
 
+    def _write_pidfile(self) -> None:
+        """Past MPServer's own: it looks at all processes of the machine, for a bound on memory that we do not set."""
+        super(MPServer, self)._write_pidfile()  # type: ignore[no-untyped-call]
+
     def _spawn_worker(self, idx: int, target: Any, callback_loader: Callable[..., Any], *_: Any) -> Any:
         return super()._spawn_worker(idx, target, partial(callback_loader, next(self._ages)))
 

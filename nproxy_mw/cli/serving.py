@@ -95,7 +95,7 @@ class Serving(Struct, frozen=True):
         hops = options.trusted_proxies
         if not hops:
             return app
-        from werkzeug.middleware.proxy_fix import ProxyFix  # see prepare
+        from werkzeug.middleware.proxy_fix import ProxyFix
 
         host, prefix = options.trust_forwarded_host, options.trust_forwarded_prefix
         return ProxyFix(app, x_for=hops, x_proto=hops, x_host=hops * host, x_prefix=hops * prefix)
@@ -121,14 +121,21 @@ def prepare(serving: Serving) -> None:
         )
     if options.trust_forwarded_host + options.trust_forwarded_prefix and not options.trusted_proxies:
         raise UsageError("Give --trusted-proxies, too: how many proxies there are whose headers are to be believed.")
-    if options.trusted_proxies:
-        import_module("werkzeug.middleware.proxy_fix")  # before the workers are forked, so that they share it
+    _import_before_the_fork(options)
     serving.transport()
     serving.organizations()  # is it a storage at all?
     if is_local(options.storage):
         _try_storage(serving)
     else:
         _try_apart(serving)
+
+
+def _import_before_the_fork(options: Parsed) -> None:
+    """Imports what only these options need, so that the workers share it."""
+    if options.trusted_proxies:
+        import_module("werkzeug.middleware.proxy_fix")
+    if options.osv_api:
+        import_module("nproxy_mw.intelligence.osv_api")
 
 
 def _try_storage(serving: Serving) -> None:

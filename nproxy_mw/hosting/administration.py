@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
+from nproxy_mw.accounts.administrators import AdministratorStore
 from nproxy_mw.accounts.sessions import SessionStore
 from nproxy_mw.orgs.directory import OrganizationDirectory
 from nproxy_mw.storage.layout import SYSTEM
 from nproxy_mw.storage.port import Storage
 
-try:
-    from nproxy_mw.accounts.administrators import AdministratorStore
-except ImportError as error:
-    raise ImportError("Administrators need argon2: pip install 'nproxy_mw[server]'.") from error
+if find_spec("argon2") is None:  # said now, and not when somebody signs in
+    raise ImportError("Administrators need argon2: pip install 'nproxy_mw[server]'.")
 
 
 def administrators_of(storage: Storage) -> AdministratorStore:

@@ -42,7 +42,8 @@ HTTP = ("urllib3", "http.client", "ssl", "werkzeug", "gunicorn", "granian")
 PAGES = ("jinja2", "markdown_it", "nh3", "nproxy_mw.middleware.dashboard")
 CRYPTOGRAPHY = ("argon2", "cryptography", "nacl")
 OF_S3 = ("fsspec", "asyncio", "s3fs", "botocore")
-LATE = ("werkzeug", "nacl", "cryptography", "cvss", "difflib", "multiprocessing")
+OSV_API = "nproxy_mw.intelligence.osv_api"
+LATE = ("werkzeug", "argon2", "cryptography", "cvss", "difflib", "multiprocessing", "nacl", OSV_API)
 MANAGING = ("nproxy_mw.middleware.management", "nproxy_mw.upkeep", "tomllib")
 STORE = ("nproxy_mw.orgs", "nproxy_mw.storage", "nproxy_mw.stack", "nproxy_mw.rules.shipped", "sqlite3")
 
