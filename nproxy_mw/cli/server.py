@@ -30,6 +30,7 @@ class Server(BaseApplication):
 
     def __init__(self, serving: Serving) -> None:
         self.serving = serving
+        self.answers_at_once = serving.answers_at_once
         super().__init__()
 
     def load_config(self) -> None:

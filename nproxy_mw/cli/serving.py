@@ -44,6 +44,12 @@ class Serving(Struct, frozen=True):
     resolve: Resolve
     upstream: ChosenUpstream
 
+    @property
+    def answers_at_once(self) -> bool:
+        """Whether an answer from memory waits for nothing but a file: a cache on the network is asked for news."""
+        cache = cache_of(self.options)
+        return cache is None or is_local(cache)
+
     def organizations(self, *, freshness: float = 0) -> Organizations:
         """Returns the organizations on the storage; *freshness* in seconds."""
         options = self.options

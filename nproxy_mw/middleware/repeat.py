@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from msgspec import Struct
 
 from nproxy_mw.grounds import Act, Grounds, Look, noted
+from nproxy_mw.http.at_once import AT_ONCE, NotAtOnce
 from nproxy_mw.http.context import CONTEXT, Context, opened
 from nproxy_mw.http.messages import SEND_FILE
 from nproxy_mw.http.request_ids import REQUEST_ID_HEADER, new_request_id
@@ -88,7 +89,7 @@ class Repeat:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] not in _READS:
-            return self.app(environ, start_response)
+            return self._passed_on(environ, start_response)
         authorization = environ.get("HTTP_AUTHORIZATION")
         key = (_digest(authorization) if authorization else None, *map(environ.get, COMPARED))
         answer = self._answers.get(key)
@@ -100,8 +101,8 @@ class Repeat:
         return answer.body.copy()
 
     def _made(self, key: _Key, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if any(map(environ.get, _SPECIAL)):
-            return self.app(environ, start_response)
+        if AT_ONCE in environ or any(map(environ.get, _SPECIAL)):
+            return self._passed_on(environ, start_response)
         environ, context = opened(environ)
         began = _Began(start_response)
         with noted() as grounds:
@@ -109,6 +110,12 @@ class Repeat:
         if isinstance(body, list) and began.is_kept(environ) and grounds.are_known:
             self._keep(key, _answer(began, body, context, grounds))
         return body
+
+    def _passed_on(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Has *app* answer, unless the server only wants to know what is kept. Raises `NotAtOnce` then."""
+        if AT_ONCE in environ:
+            raise NotAtOnce
+        return self.app(environ, start_response)
 
     def _keep(self, key: _Key, answer: _Answer) -> None:
         """Keeps *answer* under *key*, unless it is too large."""

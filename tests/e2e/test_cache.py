@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -123,6 +124,33 @@ def test_silent_upstream_stops_nothing_internal(
         go_on.set()
         for connection in waiting:
             connection.close()
+
+
+@pytest.mark.parametrize("trusted", [(), ("--trusted-proxies", "1")], ids=["straight", "behind a proxy"])
+def test_what_is_in_memory_needs_no_thread(
+    upstream: RecordingUpstream, tmp_path: Path, trusted: tuple[str, ...]
+) -> None:
+    """A client that asks again is answered although the only thread waits for the upstream."""
+    upstream.publish("changing", "1.0.0")
+    go_on = Event()
+    upstream.on("GET", "/silent", Reply(404, wait=go_on))
+    (tmp_path / "served").mkdir()
+    with gunicorn(tmp_path / "served", upstream, "--workers", "1", "--threads", "1", *trusted) as served:
+        again, waiting = (HTTPConnection(urlsplit(served.url).netloc, timeout=30) for _ in range(2))
+        for _ in range(3):
+            assert tags(again) == {"latest": "1.0.0"}
+        try:
+            waiting.request("GET", "/silent")
+            while not upstream.asked("/silent"):
+                time.sleep(0.01)
+            for _ in range(3):
+                assert tags(again) == {"latest": "1.0.0"}
+            assert not go_on.is_set()
+        finally:
+            go_on.set()
+        assert waiting.getresponse().status == 404
+        for one in (again, waiting):
+            one.close()
 
 
 def test_cold_stampede_asks_the_upstream_once(upstream: RecordingUpstream, served: Served) -> None:

@@ -12,6 +12,7 @@ from support.client import Client, Response
 
 from nproxy_mw.errors import NotFound
 from nproxy_mw.grounds import Witness, each_time, rest_on, vouch
+from nproxy_mw.http.at_once import AT_ONCE, NotAtOnce
 from nproxy_mw.http.context import Context, opened
 from nproxy_mw.middleware.error_responses import ErrorResponses
 from nproxy_mw.middleware.repeat import COMPARED, LARGEST, LARGEST_TARBALL, Repeat
@@ -263,6 +264,24 @@ def test_a_repeated_answer_has_the_id_of_a_layer_further_out(app: App) -> None:
     answers = [client.get("/utils", x_trace=trace) for trace in ("one", "two")]
     assert app.requests == 1
     assert [answer.request_id for answer in answers] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    "other", [{}, {"path": "/others"}, {"method": "PUT"}, {"method": "POST"}, {"query": "write=true"}], ids=str
+)
+def test_a_server_that_cannot_wait_gets_what_is_kept(app: App, client: Client, other: dict[str, Any]) -> None:
+    """And nothing else: no layer below sees such a request."""
+    client.get("/utils")
+    asked = {"method": "GET", "path": "/utils", "environ": {AT_ONCE: True}, **other}
+    if other:
+        with pytest.raises(NotAtOnce):
+            client.ask(**asked)
+    else:
+        assert number(client.ask(**asked)) == 1
+    app.holds = False
+    with pytest.raises(NotAtOnce):
+        client.ask(**asked)
+    assert app.requests == 1
 
 
 @pytest.mark.parametrize("what", ["look", "act"])

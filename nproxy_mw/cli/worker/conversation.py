@@ -23,11 +23,17 @@ Refuse = Callable[[Connection, Exception], None]
 """Writes the response to a request that no thread gets."""
 
 
+def never(connection: Connection) -> bool:
+    """Answers no request: each needs a thread."""
+    return False
+
+
 class Conversation:
     """Reads requests from connections and sends responses. Only the poller's thread calls it.
 
     ``connection.when_ready`` is the state of a connection: `read`, `Dispatcher.read_ahead`, `send`, `discard` or
-    nothing. *keep_alive* returns how many seconds a connection may wait for its next request.
+    nothing. *keep_alive* returns how many seconds a connection may wait for its next request. *answer* writes the
+    response to a request that needs no thread, and returns whether it could.
     """
 
     def __init__(
@@ -39,6 +45,7 @@ class Conversation:
         *,
         write_refusal: Refuse,
         keep_alive: Callable[[], float],
+        answer: Callable[[Connection], bool] = never,
     ) -> None:
         self.poller = poller
         self.dispatcher = dispatcher
@@ -46,6 +53,7 @@ class Conversation:
         self.budget = budget
         self.write_refusal = write_refusal
         self.keep_alive = keep_alive
+        self.answer = answer
         self.pace = bounds.slowest
         self._pipelined: list[Connection] = []  # those whose next request, or part of it, is there already
 
@@ -87,7 +95,10 @@ class Conversation:
         """Decides where the body goes: nowhere, to the poller's store, or to a thread as it comes."""
         length = request.length
         if length == 0:
-            self.dispatcher.hand_over(connection)
+            if self.answer(connection):
+                self.send_rest(connection)
+            else:
+                self.dispatcher.hand_over(connection)
         elif length is not None and length <= max(self.bounds.small_body, len(connection.held)):
             self.store(connection, request, length)
         else:

@@ -92,6 +92,7 @@ class OutputBuffer:
         self.budget = budget
         self.has_begun = False
         self.is_cut = False  # whether a response was given up
+        self.is_polled = False  # whether the poller itself writes the response
         self.lingers = False  # whether the rest of a request may be long
         self._head = b""  # the first piece of a response, which is sent together with the second
         self._waiting: deque[InMemory | InFile] = deque()

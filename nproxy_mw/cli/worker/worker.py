@@ -17,12 +17,13 @@ from nproxy_mw.cli.worker.budget import Budget
 from nproxy_mw.cli.worker.callbacks import Callbacks
 from nproxy_mw.cli.worker.connection import Connection
 from nproxy_mw.cli.worker.connections import Connections, network_of
-from nproxy_mw.cli.worker.conversation import Conversation
+from nproxy_mw.cli.worker.conversation import Conversation, never
 from nproxy_mw.cli.worker.dispatcher import Dispatcher
 from nproxy_mw.cli.worker.heads import Heads
 from nproxy_mw.cli.worker.output import UNSENT, OutputBuffer, limit_unsent
 from nproxy_mw.cli.worker.poller import Poller
 from nproxy_mw.cli.worker.refusals import refusal_for
+from nproxy_mw.http.at_once import AT_ONCE, NotAtOnce
 from nproxy_mw.http.bodies import LINGER
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class Worker(ThreadWorker):
             self.budget,
             write_refusal=self.write_refusal,
             keep_alive=lambda: self.keep_alive if self.alive else _LINGER_AT_END,
+            answer=self.answer_at_once if getattr(self.app, "answers_at_once", False) else never,
         )
         super().run()
 
@@ -109,12 +111,15 @@ class Worker(ThreadWorker):
         self.method_queue.defer(lambda: None)  # wakes the poller
 
     def load_wsgi(self) -> None:
-        """Offers the application `nproxy_mw.http.bodies.LINGER`."""
+        """Offers the application `LINGER`, and says `AT_ONCE` where the poller itself asks it."""
         super().load_wsgi()
         app: Any = self.wsgi
 
         def lingering(environ: Any, start_response: Any) -> Any:
-            environ[LINGER] = environ["gunicorn.socket"].linger
+            output = environ["gunicorn.socket"]
+            environ[LINGER] = output.linger
+            if output.is_polled:
+                environ[AT_ONCE] = True
             return app(environ, start_response)
 
         self.wsgi = lingering
@@ -176,6 +181,21 @@ class Worker(ThreadWorker):
             self.polling.drop(other)
         self.accept_at = time.monotonic() + self.bounds.accept_pause
         self.set_accept_enabled(False)
+
+    def answer_at_once(self, connection: Connection) -> bool:
+        """Answers a request from memory, as a thread would; returns whether that was possible.
+
+        Handing a request to a thread, and taking it back, takes longer than such an answer.
+        """
+        connection.output.is_polled = True
+        try:
+            connection.keeps = bool(self.handle(connection))
+        except NotAtOnce:
+            self.nr -= 1  # it is counted again
+            return False
+        finally:
+            connection.output.is_polled = False
+        return True
 
     # Threads are done
 

@@ -25,7 +25,7 @@ class Desk:
     """A conversation on one connection, whose requests no thread gets."""
 
     def __init__(self, selector, ours):
-        self.handed, self.refused = [], []
+        self.handed, self.refused, self.at_once = [], [], set()
         budget = Budget(1000, 0)
         self.poller = Poller(selector, Connections(10, 10), None)
         self.conversation = Conversation(
@@ -35,10 +35,20 @@ class Desk:
             budget,
             write_refusal=lambda one, error: self.refused.append(type(error).__name__),
             keep_alive=lambda: 30.0,
+            answer=self.answer,
         )
         output = OutputBuffer(ours, budget)
         self.connection = Connection(Config(), ours, "", "", bounds=Bounds(), output=output)
         self.poller.add(self.connection, self.conversation.read, deadline=1.0)
+
+    def answer(self, connection):
+        """Answers what is to be answered at once."""
+        if connection.request.path not in self.at_once:
+            return False
+        connection.output.begin()
+        connection.output.sendall(connection.request.path.encode())
+        connection.keeps = True
+        return True
 
     def responded(self, *, keeps=True):
         self.connection.keeps = keeps
@@ -65,6 +75,20 @@ def test_next_request_that_is_there_already_has_to_wait_for_its_turn(client):
     desk.responded()
     desk.conversation.read_pipelined()
     assert (len(desk.handed), desk.connection.held) == (2, b"GET /-/pi")
+
+
+def test_what_is_answered_at_once_needs_no_thread(client):
+    """The connection goes on as after any other response, and the client's next request has to wait for its turn."""
+    theirs, desk = client
+    desk.at_once = {"/-/ping"}
+    theirs.sendall(PING + PING + PING.replace(b"ping", b"whoami"))
+    desk.conversation.read(desk.connection)
+    assert theirs.recv(100) == b"/-/ping"
+    desk.conversation.read_pipelined()
+    assert theirs.recv(100) == b"/-/ping"
+    assert desk.handed == []
+    desk.conversation.read_pipelined()
+    assert desk.handed == ["/-/whoami"]
 
 
 def test_connection_that_went_on_meanwhile_has_had_its_turn(client):
