@@ -77,7 +77,11 @@ class _Answer(Struct, frozen=True):
 
 
 class Repeat:
-    """Answers again what *app* answered before, as long as nothing has changed; keeps at most *capacity* bytes."""
+    """Answers again what *app* answered before, as long as nothing has changed; keeps at most *capacity* bytes.
+
+    Raises:
+        NotAtOnce: the server says `AT_ONCE`, and *app* would have to be asked.
+    """
 
     def __init__(self, app: WSGIApplication, *, capacity: int = CAPACITY) -> None:
         self.app = app
@@ -88,8 +92,8 @@ class Repeat:
         return len(self._answers)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["REQUEST_METHOD"] not in _READS:
-            return self._passed_on(environ, start_response)
+        if environ["REQUEST_METHOD"] not in _READS and AT_ONCE not in environ:
+            return self.app(environ, start_response)
         authorization = environ.get("HTTP_AUTHORIZATION")
         key = (_digest(authorization) if authorization else None, *map(environ.get, COMPARED))
         answer = self._answers.get(key)
@@ -101,8 +105,10 @@ class Repeat:
         return answer.body.copy()
 
     def _made(self, key: _Key, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if AT_ONCE in environ or any(map(environ.get, _SPECIAL)):
-            return self._passed_on(environ, start_response)
+        if AT_ONCE in environ:
+            raise NotAtOnce
+        if any(map(environ.get, _SPECIAL)):
+            return self.app(environ, start_response)
         environ, context = opened(environ)
         began = _Began(start_response)
         with noted() as grounds:
@@ -110,12 +116,6 @@ class Repeat:
         if isinstance(body, list) and began.is_kept(environ) and grounds.are_known:
             self._keep(key, _answer(began, body, context, grounds))
         return body
-
-    def _passed_on(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Has *app* answer, unless the server only wants to know what is kept. Raises `NotAtOnce` then."""
-        if AT_ONCE in environ:
-            raise NotAtOnce
-        return self.app(environ, start_response)
 
     def _keep(self, key: _Key, answer: _Answer) -> None:
         """Keeps *answer* under *key*, unless it is too large."""

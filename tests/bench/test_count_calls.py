@@ -13,7 +13,7 @@ MOST = {
     "hot internal GET": (11, 7),
     "install-hot tarball": (17, 11),
     "the same, made anew": (86, 32),
-    "second publish": (450, 71),
+    "second publish": (450, 72),
 }
 """Calls of the package's functions, and the files they are in: what there are today, and a little more."""
 
