@@ -88,7 +88,7 @@ class NewFile(Struct):
 def written_beside(path: str, data: bytes, order: DiskOrder, *, stays_open: bool = False) -> Iterator[NewFile]:
     """A temporary file in *path*'s folder that holds *data*; gone at the end of the block.
 
-    It is on the disk, with all that is in *order*. If it *stays_open*, it gets there with that.
+    It is on the disk, with all that is in *order*. If it *stays_open*, it gets there with that; it has no revision yet.
 
     Raises:
         StorageUnavailable: an ``OSError``, also one of the block.
@@ -133,15 +133,19 @@ def make_folder(folder: str, order: DiskOrder) -> None:
 
 
 def _fill(descriptor: int, data: bytes, order: DiskOrder, *, stays_open: bool) -> Revision:
-    """Writes *data* to the new file; returns its revision, with a time that we set ourselves, to the nanosecond."""
+    """Writes *data* to the new file; returns its revision, with a time that we set ourselves, to the nanosecond.
+
+    One that *stays_open* keeps the time that the system sets, and its revision is not asked for.
+    """
+    revision = Revision("")
     try:
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
-        now = time.time_ns()
-        os.utime(descriptor, ns=(now, now))
-        revision = revision_of(descriptor)
         if not stays_open:
+            now = time.time_ns()
+            os.utime(descriptor, ns=(now, now))
+            revision = revision_of(descriptor)
             order.wait(descriptor)
     except BaseException:
         os.close(descriptor)

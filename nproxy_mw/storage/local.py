@@ -62,11 +62,19 @@ class LocalStorage:
             return self._opened(key)
 
     def create(self, key: str, data: bytes) -> Revision:
-        return self._create(key, data)
+        target = self.path_of(key)
+        # What cannot be looked at cannot be written either, and then the write says why.
+        if os.path.exists(target):
+            raise Exists("The key is taken.")
+        with self._ordered() as order, written_beside(target, data, order) as new:
+            _link(new.path, target, order)
+            return new.revision
 
     def stage(self, key: str, data: bytes) -> None:
         """Creates an object that nobody looks for yet: see `nproxy_mw.storage.series.stage`."""
-        self._create(key, data, is_staged=self._order is not None)
+        target = self.path_of(key)
+        with self._ordered() as order, written_beside(target, data, order, stays_open=self._order is not None) as new:
+            _link(new.path, target, order)
 
     def series(self) -> Series:
         """Returns a series of writes that reach the disk together: see `nproxy_mw.storage.series`."""
@@ -151,15 +159,6 @@ class LocalStorage:
                     file.unlink(missing_ok=True)
                 swept += 1
         return swept
-
-    def _create(self, key: str, data: bytes, *, is_staged: bool = False) -> Revision:
-        target = self.path_of(key)
-        # What cannot be looked at cannot be written either, and then the write says why.
-        if os.path.exists(target):
-            raise Exists("The key is taken.")
-        with self._ordered() as order, written_beside(target, data, order, stays_open=is_staged) as new:
-            _link(new.path, target, order)
-            return new.revision
 
     def _ordered(self) -> AbstractContextManager[DiskOrder]:
         """The order of the series that this is, or one of a single write."""

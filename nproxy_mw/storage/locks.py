@@ -9,7 +9,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
@@ -53,7 +53,7 @@ class FileLocks(Struct, frozen=True):
 
         # A new object each time: a shared one is re-entrant, or no lock at all, and breaks in a fork. Where flock is
         # missing, filelock's fallback to lock files would outlive a killed holder.
-        path = self.folder / file_name(name, self.names)
+        path = f"{self.folder}/{file_name(name, self.names)}"
         lock = FileLock(path, timeout=timeout, mode=0o600, poll_interval=0.002, fallback_to_soft=False)
         try:
             make_private(self.folder)
@@ -80,11 +80,12 @@ def unusable() -> StorageUnavailable:
 
 def make_private(folder: Path) -> None:
     """Makes *folder*, and those above it that are missing, for this user alone: others could hold its locks."""
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-    except FileNotFoundError:
-        make_private(folder.parent)
-        folder.mkdir(mode=0o700, exist_ok=True)
+    with suppress(FileExistsError):
+        try:
+            os.mkdir(folder, 0o700)
+        except FileNotFoundError:
+            make_private(folder.parent)
+            os.mkdir(folder, 0o700)
 
 
 class ThreadLocks:
