@@ -98,7 +98,7 @@ def _run(parsed: Parsed) -> int:
     give_back_memory()
     with no_collection():
         server = _prepared(parsed)
-    gc.freeze()  # or the first look for garbage in each worker would copy all that they share
+        gc.freeze()  # or the first look for garbage, here and in each worker, would visit and copy all that they share
     server.run()
     return 0
 

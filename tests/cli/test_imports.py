@@ -36,7 +36,7 @@ def run(self):
 server.Server.run = run
 sys.exit(main(sys.argv[1:]))
 """
-MOST = 740
+MOST = 630
 DATACLASSES = {"AdministratorRecord", "KeyRing", "PartRef", "Principal", "Settings", "UpstreamUrl", "Wanted"}
 HTTP = ("urllib3", "http.client", "ssl", "werkzeug", "gunicorn", "granian")
 PAGES = ("jinja2", "markdown_it", "nh3", "nproxy_mw.middleware.dashboard")
