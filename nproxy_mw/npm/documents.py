@@ -32,7 +32,8 @@ class Document:
 
     *raw* is its text. *revision* names this state of it: two documents of one source with equal revisions are equal.
     *name* is the package that a packument is of. *gzipped* is *raw* as its source compressed it, if it did. *etag* and
-    *last_modified* are the validators that the source's own source gave, empty when it gave none.
+    *last_modified* are the validators that the source's own source gave, empty when it gave none. If *is_text*, it is
+    known that *raw* is what `text` would be.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Document:
         gzipped: bytes | None = None,
         etag: str = "",
         last_modified: str = "",
+        is_text: bool = False,
     ) -> None:
         self.raw = raw
         self.revision = revision
@@ -53,6 +55,8 @@ class Document:
         self.last_modified = last_modified
         self.is_as_sent = True
         """Whether `packument` is what *raw* says; `at` may have given another."""
+        if is_text:
+            self.__dict__["text"] = raw  # where a lazy property keeps its value
 
     def __repr__(self) -> str:
         return f"Document(<{len(self.raw)} bytes>, {self.revision!r}, name={self.name!r})"
@@ -91,7 +95,7 @@ class Document:
         )
         other.is_as_sent = self.is_as_sent and packument is None
         if "text" in self.__dict__:
-            other.__dict__["text"] = self.text  # where a lazy property keeps its value
+            other.__dict__["text"] = self.text
         known = packument or self.__dict__.get("packument")
         if known is not None and (known is packument or known.is_light):
             other.__dict__["packument"] = known
@@ -110,14 +114,14 @@ class Document:
     @lazy
     def packument(self) -> Packument:
         """The document split as a packument of *name*. Raises as `nproxy_mw.npm.slices.split`."""
-        return split(self.members, self.name) if "members" in self.__dict__ else packument_of(self.raw, self.name)
+        return split(self.members, self.name) if "members" in self.__dict__ else packument_of(self.text, self.name)
 
     def manifest(self, version: str) -> Members | None:
         """Returns what the packument says of *version*; None when it does not have it. Raises as `packument`."""
         split_already: Packument | None = self.__dict__.get("packument")
         if split_already is not None:
             return split_already.versions.get(version)
-        return manifest_of(self.raw, self.name, version)
+        return manifest_of(self.text, self.name, version)
 
     @lazy
     def history(self) -> History:

@@ -1,6 +1,7 @@
 """Packuments that are split with fewer looks at them: the large ones, and those of which one version is wanted. Pure.
 
-The results are those of `nproxy_mw.npm.slices.split`, and so are the errors.
+The results are those of `nproxy_mw.npm.slices.split`, and so are the errors. Given is what
+`nproxy_mw.npm.slices.readable` returned.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from nproxy_mw.npm.slices import (
     is_nameable,
     joined,
     members_in,
-    readable,
     split,
 )
 
@@ -40,19 +40,17 @@ class _Versions(msgspec.Struct, gc=False):
 _UNBUILT_VERSIONS = msgspec.json.Decoder(_Versions)
 
 
-def packument_of(raw: bytes, name: str) -> Packument:
+def packument_of(text: bytes, name: str) -> Packument:
     """Splits the packument of the package *name*, in one pass where that works."""
-    text = readable(raw)
     cut = _cut(text) if len(text) >= LARGE else None
     return split(members_in(text), name) if cut is None else joined(*cut, name)
 
 
-def manifest_of(raw: bytes, name: str, version: str) -> Members | None:
+def manifest_of(text: bytes, name: str, version: str) -> Members | None:
     """Returns what the packument of the package *name* says of *version*; None when it does not have it.
 
     Nothing is built of the other versions, nor is anything said of them.
     """
-    text = readable(raw)
     try:
         manifest = _UNBUILT_VERSIONS.decode(text).versions.get(version) if is_nameable(version) else None
         return None if manifest is None else checked(MEMBERS.decode(manifest), as_raw(name), version)

@@ -39,7 +39,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     *checked* is when the upstream was last asked. Either there is a body, with *revision* and what describes it, or a
     *refusal* with its message: the class of the error that the upstream's answer stands for; or neither, and nothing is
     known. *checksum* is the CRC-32 of the stored body: a power cut may leave a file shorter than it was. If it
-    *is_inline*, the body lies behind the entry.
+    *is_inline*, the body lies behind the entry. If it *is_text*, `nproxy_mw.npm.slices.readable` left it as it was, and
+    need not look through it again; `FORMAT` must grow when that becomes stricter.
 
     *changed* is when a client last changed the document through this registry: what the upstream was asked before that
     is out of date. *doubted* is since when the upstream refuses what is still served here.
@@ -53,6 +54,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     checksum: int = 0
     is_gzipped: bool = False
     is_inline: bool = False
+    is_text: bool = False
     etag: str = ""
     last_modified: str = ""
     refusal: str = ""
@@ -147,6 +149,7 @@ class Entries:
             gzipped=data if entry.is_gzipped else None,
             etag=entry.etag,
             last_modified=entry.last_modified,
+            is_text=entry.is_text,
         )
 
     def keep(self, key: str, document: Document, checked: float, known: Found | None = None) -> Found:
@@ -162,6 +165,7 @@ class Entries:
             checksum=zlib.crc32(data),
             is_gzipped=document.gzipped is not None,
             is_inline=len(data) <= INLINE,
+            is_text=document.text == document.raw,
             etag=document.etag,
             last_modified=document.last_modified,
         )

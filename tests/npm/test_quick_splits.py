@@ -13,7 +13,7 @@ from support.outcomes import outcome
 from nproxy_mw.errors import UpstreamUnavailable
 from nproxy_mw.npm import quick_splits
 from nproxy_mw.npm.quick_splits import manifest_of, packument_of
-from nproxy_mw.npm.slices import as_text, outline, split
+from nproxy_mw.npm.slices import as_text, outline, readable, split
 
 PUBLIC = (
     b'{"_id":"a","name":"a","dist-tags":{"latest":"2.0.0"},"versions":{"1.0.0":{"name":"a","version":"1.0.0","dist":{}},'
@@ -40,7 +40,7 @@ def test_public_packument_is_read_in_one_pass(raw: bytes) -> None:
     found = quick_splits._cut(PUBLIC)
     assert found is not None
     assert (list(found[0]), list(found[1])) == (["_id", "name", "dist-tags", "time", "readme"], ["1.0.0", "2.0.0"])
-    assert packument_of(raw, "a") == split(outline(raw), "a")
+    assert packument_of(readable(raw), "a") == split(outline(raw), "a")
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_public_packument_is_read_in_one_pass(raw: bytes) -> None:
 )
 def test_any_order_is_read_as_it_stands(raw: bytes) -> None:
     """What only looks like the versions is not taken for them, and what is refused is refused in the same words."""
-    assert outcome(lambda: packument_of(raw, "a")) == outcome(lambda: split(outline(raw), "a"))
+    assert outcome(lambda: packument_of(readable(raw), "a")) == outcome(lambda: split(outline(raw), "a"))
 
 
 values = st.recursive(
@@ -96,17 +96,17 @@ def test_any_packument_is_the_same(order: list[str], document: dict[str, Any]) -
     """Whatever the order of its members, and whatever they look like."""
     raw = orjson.dumps({key: document[key] for key in order if key in document})
     plain = outcome(lambda: split(outline(raw), "a"))
-    assert outcome(lambda: packument_of(raw, "a")) == plain
+    assert outcome(lambda: packument_of(readable(raw), "a")) == plain
     if not isinstance(plain, str):
         for version in ("1.0.0", "2.0.0", "3.0.0"):
-            assert manifest_of(raw, "a", version) == plain.versions.get(version)
+            assert manifest_of(readable(raw), "a", version) == plain.versions.get(version)
 
 
 @pytest.mark.parametrize("version", ["1.0.0", "2.0.0", "3.0.0", "latest", "__proto__", "a/b"])
 def test_one_manifest_is_that_of_the_packument(version: str) -> None:
     """Nothing is built of the others; what no client can ask for is not there."""
     raw = PUBLIC.replace(b'"1.0.0":{"name":"a","version":"1.0.0","dist":{}}', b'"1.0.0":{},"a/b":{}')
-    assert manifest_of(raw, "a", version) == split(outline(raw), "a").versions.get(version)
+    assert manifest_of(readable(raw), "a", version) == split(outline(raw), "a").versions.get(version)
 
 
 def test_manifest_of_another_version_is_refused() -> None:
@@ -118,6 +118,6 @@ def test_manifest_of_another_version_is_refused() -> None:
 def test_text_that_must_be_repaired_has_its_manifests() -> None:
     """Half a surrogate somewhere is replaced, as in a packument that is split."""
     raw = b'{"name":"a","versions":{"1.0.0":{"d":"\\ud800"}}}'
-    manifest = manifest_of(raw, "a", "1.0.0")
+    manifest = manifest_of(readable(raw), "a", "1.0.0")
     assert manifest is not None
     assert as_text(manifest["d"]) == "\ufffd"
