@@ -15,7 +15,8 @@ from msgspec import Raw, Struct
 
 from nproxy_mw.lazy import lazy
 from nproxy_mw.npm.facts import History
-from nproxy_mw.npm.history import read_history
+from nproxy_mw.npm.history import history_of, read_history
+from nproxy_mw.npm.installed import Installed, read_installed
 from nproxy_mw.npm.quick_history import quick_history
 from nproxy_mw.npm.quick_splits import manifest_of, packument_of
 from nproxy_mw.npm.slices import Members, Packument, members_in, readable, split
@@ -55,6 +56,7 @@ class Document:
         self.last_modified = last_modified
         self.is_as_sent = True
         """Whether `packument` is what *raw* says; `at` may have given another."""
+        self._installed: Installed | None = None
         if is_text:
             self.__dict__["text"] = raw  # where a lazy property keeps its value
 
@@ -96,6 +98,7 @@ class Document:
         other.is_as_sent = self.is_as_sent and packument is None
         if "text" in self.__dict__:
             other.__dict__["text"] = self.text
+        other._installed = self.take_installed() if other.is_as_sent else None
         known = packument or self.__dict__.get("packument")
         if known is not None and (known is packument or known.is_light):
             other.__dict__["packument"] = known
@@ -126,8 +129,18 @@ class Document:
     @lazy
     def history(self) -> History:
         """The releases as the packument describes them. Raises as `packument`."""
-        quick = None if "packument" in self.__dict__ else quick_history(self.text, self.name)
-        return quick or read_history(self.packument)
+        if "packument" in self.__dict__:
+            return read_history(self.packument)
+        if len(self.raw) <= LARGE:
+            self._installed = read_installed(self.text, self.name)
+        if self._installed is not None:
+            return history_of(*self._installed)
+        return quick_history(self.text, self.name) or read_history(self.packument)
+
+    def take_installed(self) -> Installed | None:
+        """Returns what was read of it for facts and forms, if that was: once, for the caller to change."""
+        installed, self._installed = self._installed, None
+        return installed
 
 
 class ByteRange(Struct, frozen=True):

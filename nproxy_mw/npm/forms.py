@@ -118,14 +118,22 @@ class Places:
 
     def dist(self, version: str, dist: dict[str, Any]) -> dict[str, Any]:
         """Puts our URLs into the ``dist`` of *version*, and returns it."""
-        number = version.encode()
-        dist["tarball"] = Raw(b'%b%b.tgz"' % (self._tarball, number))
+        dist["tarball"] = self.tarball(version)
         if "attestations" in dist:
-            attestations = members_of(dist["attestations"])
-            # npm asks for the path of this URL at the registry it is configured with.
-            if "url" in attestations:
-                dist["attestations"] = {**attestations, "url": Raw(b'%b%b"' % (self._attestations, number))}
+            dist["attestations"] = self.attestations(version, dist["attestations"])
         return dist
+
+    def tarball(self, version: str) -> Raw:
+        """Returns the URL of a tarball."""
+        return Raw(b'%b%b.tgz"' % (self._tarball, version.encode()))
+
+    def attestations(self, version: str, raw: Raw) -> Raw:
+        """Returns what a ``dist`` says of attestations with our URL."""
+        attestations = members_of(raw)
+        # npm asks for the path of this URL at the registry it is configured with.
+        if "url" not in attestations:
+            return raw
+        return Raw(_encode({**attestations, "url": Raw(b'%b%b"' % (self._attestations, version.encode()))}))
 
 
 def _abbreviated(manifest: Members) -> Members:

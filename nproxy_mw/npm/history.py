@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TypeVar
 
 import msgspec
-from msgspec import Raw
+from msgspec import UNSET, Raw
 
 from nproxy_mw.npm.facts import INSTALL_SCRIPTS, NO_EVIDENCE, PROVENANCE, STAGED, TRUSTED_PUBLISHER, History, Release
 from nproxy_mw.npm.once import Once
@@ -28,6 +29,8 @@ from nproxy_mw.npm.slices import (
     members_of,
 )
 from nproxy_mw.times import times_in
+
+T = TypeVar("T")
 
 _KEPT_SCRIPTS = (*INSTALL_SCRIPTS, "prepare")
 _NOT_VERSIONS = frozenset({"created", "modified", "unpublished"})
@@ -133,11 +136,15 @@ class _Reading:
             gypfile=one.gypfile is not ABSENT and _is_true(one.gypfile),
             publisher=publisher.name,
             evidence=_evidence(dist, publisher) if self._tells else None,
-            integrity=dist.integrity,
-            unpacked_size=dist.unpackedSize,
-            file_count=dist.fileCount,
+            integrity=dist.integrity or _given(dist.integrity),
+            unpacked_size=dist.unpackedSize or _given(dist.unpackedSize),
+            file_count=dist.fileCount or _given(dist.fileCount),
             deprecated=one.deprecated is not ABSENT and _is_true(one.deprecated),
         )
+
+
+def _given(value: T) -> T | None:
+    return None if value is UNSET else value
 
 
 def _times(raw: Raw | None) -> dict[str, datetime | None]:

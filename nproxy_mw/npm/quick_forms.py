@@ -15,9 +15,10 @@ from msgspec import Raw
 
 from nproxy_mw.npm.documents import Document
 from nproxy_mw.npm.forms import ABBREVIATED, SLIM, TRUE, Form, Places, joined_form, run_at_install, written
+from nproxy_mw.npm.installed import InstalledManifest, attributes_besides
 from nproxy_mw.npm.once import Once
 from nproxy_mw.npm.scripts import NO_SCRIPTS, scripts_in
-from nproxy_mw.npm.slices import ABSENT
+from nproxy_mw.npm.slices import ABSENT, Packument
 from nproxy_mw.npm.typed_packuments import TypedPackument, read_by_type
 
 
@@ -38,6 +39,12 @@ def _decoder(members: Sequence[str]) -> msgspec.json.Decoder[TypedPackument[_Man
     return msgspec.json.Decoder(TypedPackument[manifest])  # type: ignore[valid-type]
 
 
+_OTHERS = {
+    Form.ABBREVIATED: attributes_besides((*ABBREVIATED, "scripts")),
+    Form.SLIM: attributes_besides((*SLIM, "scripts")),
+}
+"""What was read for facts and for the other form."""
+
 _DECODERS = {Form.ABBREVIATED: _decoder(ABBREVIATED), Form.SLIM: _decoder(SLIM)}
 
 
@@ -52,6 +59,9 @@ def written_document(document: Document, form: Form, base_url: str) -> bytes:
 
 def _quickly(document: Document, form: Form, base_url: str) -> bytes | None:
     """The JSON of *document* in *form*; None for one that has to be looked at more closely."""
+    installed = document.take_installed()
+    if installed is not None:
+        return _installed(*installed, form, base_url)
     found = read_by_type(_DECODERS[form], document.text, document.name)
     if found is None:
         return None
@@ -60,6 +70,24 @@ def _quickly(document: Document, form: Form, base_url: str) -> bytes | None:
     for version, manifest in versions.items():
         place.dist(version, manifest.dist)
         finish(manifest)
+    return _joined(packument, versions, form)
+
+
+def _installed(packument: Packument, versions: Mapping[str, InstalledManifest], form: Form, base_url: str) -> bytes:
+    """The JSON of what was read for facts already. It is changed."""
+    place, finish, others = Places(packument.name, base_url), _FINISH[form](), _OTHERS[form]
+    for version, manifest in versions.items():
+        dist = manifest.dist
+        dist.tarball = place.tarball(version)
+        if dist.attestations is not ABSENT:
+            dist.attestations = place.attestations(version, dist.attestations)
+        finish(manifest)
+        for other in others:
+            setattr(manifest, other, ABSENT)
+    return _joined(packument, versions, form)
+
+
+def _joined(packument: Packument, versions: Mapping[str, object], form: Form) -> bytes:
     tags = {tag: version for tag, version in packument.tags.items() if version in versions}
     return joined_form(form, packument.members, tags, versions)
 
@@ -67,7 +95,7 @@ def _quickly(document: Document, form: Form, base_url: str) -> bytes | None:
 def _abbreviated() -> _Finish:
     runs = Once(lambda raw: run_at_install(scripts_in(raw)), False)
 
-    def finish(manifest: _Manifest) -> None:
+    def finish(manifest: _Scripted) -> None:
         if runs[bytes(manifest.scripts)]:
             manifest.hasInstallScript = TRUE
         manifest.scripts = ABSENT
@@ -78,7 +106,7 @@ def _abbreviated() -> _Finish:
 def _slim() -> _Finish:
     short = Once(_short, ABSENT)
 
-    def finish(manifest: _Manifest) -> None:
+    def finish(manifest: _Scripted) -> None:
         manifest.scripts = short[bytes(manifest.scripts)]
 
     return finish
@@ -89,5 +117,6 @@ def _short(raw: Raw) -> Raw:
     return ABSENT if scripts == NO_SCRIPTS else Raw(msgspec.json.encode(scripts))
 
 
-_Finish: TypeAlias = Callable[[_Manifest], None]
+_Scripted: TypeAlias = _Manifest | InstalledManifest
+_Finish: TypeAlias = Callable[[_Scripted], None]
 _FINISH: Mapping[Form, Callable[[], _Finish]] = {Form.ABBREVIATED: _abbreviated, Form.SLIM: _slim}

@@ -13,9 +13,10 @@ from support.full_packument import BASE, MANIFEST, MISFILED, PACKUMENT, with_man
 from support.outcomes import outcome
 
 from nproxy_mw.npm import quick_forms
-from nproxy_mw.npm.documents import Document
+from nproxy_mw.npm.documents import LARGE, Document
 from nproxy_mw.npm.forms import Form, written
 from nproxy_mw.npm.quick_forms import written_document
+from nproxy_mw.npm.typed_packuments import read_by_type
 
 NAME = "@types/node"
 INSTALLED = [Form.ABBREVIATED, Form.SLIM]
@@ -23,6 +24,12 @@ INSTALLED = [Form.ABBREVIATED, Form.SLIM]
 
 def quickly(raw: bytes, form: Form) -> Any:
     return outcome(lambda: orjson.loads(written_document(Document(raw, "1", name=NAME), form, BASE)))
+
+
+def after_facts(raw: bytes, form: Form) -> Any:
+    """The form of a packument whose facts were read first, in the same pass if that was possible."""
+    document = Document(raw, "1", name=NAME)
+    return outcome(lambda: document.history and orjson.loads(written_document(document.at("2"), form, BASE)))
 
 
 def slowly(raw: bytes, form: Form) -> Any:
@@ -59,6 +66,22 @@ def test_usual_packument_is_not_split(raw: bytes, form: Form) -> None:
     """The form has the same members and values."""
     document = Document(raw, "1", name=NAME)
     assert orjson.loads(written_document(document, form, BASE)) == slowly(raw, form)
+    assert after_facts(raw, form) == slowly(raw, form)
+
+
+@pytest.mark.usefixtures("_no_split")
+@pytest.mark.parametrize("form", INSTALLED)
+@pytest.mark.parametrize("size", [LARGE // 2, LARGE])
+def test_facts_and_form_are_read_in_one_pass(monkeypatch: pytest.MonkeyPatch, form: Form, size: int) -> None:
+    """Of a packument that is not large: what is read for its form takes memory until that is written."""
+    read = []
+    monkeypatch.setattr(quick_forms, "read_by_type", lambda *asked: read.append(asked) or read_by_type(*asked))
+    raw = with_manifest(readme="x" * size)
+    document = Document(raw, "1", name=NAME)
+    assert len(document.history.releases) == 1
+    for again in (False, True):
+        assert orjson.loads(written_document(document.at("2"), form, BASE)) == slowly(raw, form)
+        assert len(read) == again + (size == LARGE)
 
 
 @pytest.mark.parametrize("form", INSTALLED)
@@ -81,6 +104,7 @@ def test_usual_packument_is_not_split(raw: bytes, form: Form) -> None:
 def test_any_packument_has_the_same_form(raw: bytes, form: Form) -> None:
     """What is odd is looked at more closely, and what is refused is refused in the same words."""
     assert quickly(raw, form) == slowly(raw, form)
+    assert after_facts(raw, form) == slowly(raw, form)
 
 
 def test_packument_that_was_changed_is_written_as_it_was_changed() -> None:
@@ -92,11 +116,12 @@ def test_packument_that_was_changed_is_written_as_it_was_changed() -> None:
     assert orjson.loads(written_document(document.at("2"), Form.SLIM, BASE))["versions"].keys() == {"1.0.0"}
 
 
+DIST = ["tarball", "attestations", "shasum", "integrity", "unpackedSize", "fileCount", "signatures", "other"]
 odd = st.none() | st.booleans() | st.integers(0, 9) | st.sampled_from(["", "x", "1.0.0"]) | st.just([]) | st.just({})
 manifests: st.SearchStrategy[Mapping[str, Any]] = st.fixed_dictionaries(
     {"name": st.sampled_from([NAME] * 5 + ["b"]), "version": st.just("1.0.0")},
     optional={
-        "dist": odd | st.dictionaries(st.sampled_from(["tarball", "attestations", "shasum"]), odd),
+        "dist": odd | st.dictionaries(st.sampled_from(DIST), odd),
         "scripts": odd | st.dictionaries(st.sampled_from(["install", "prepare", "test"]), odd),
         "hasInstallScript": odd,
         "dependencies": odd,
@@ -118,3 +143,4 @@ def test_whatever_a_packument_holds_its_form_is_the_same(document: dict[str, Any
     """Values of any type in any place."""
     raw = orjson.dumps(document)
     assert quickly(raw, form) == slowly(raw, form)
+    assert after_facts(raw, form) == slowly(raw, form)

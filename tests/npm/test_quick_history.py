@@ -20,6 +20,11 @@ from nproxy_mw.npm.quick_history import quick_history
 NAME = "@types/node"
 
 
+def of_large(raw: bytes) -> History:
+    """What a document does that is too large to be read for its forms in the same pass."""
+    return quick_history(Document(raw, "1", name=NAME).text, NAME) or slowly(raw)
+
+
 def slowly(raw: bytes) -> History:
     return read_history(Document(raw, "1", name=NAME).packument)
 
@@ -44,6 +49,7 @@ def test_usual_packument_is_read_by_type(raw: bytes) -> None:
     found = quick_history(raw, NAME)
     assert found is not None
     assert found == slowly(raw)
+    assert Document(raw, "1", name=NAME).history == found
 
 
 @pytest.mark.parametrize(
@@ -73,6 +79,7 @@ def test_usual_packument_is_read_by_type(raw: bytes) -> None:
 def test_any_packument_has_the_same_history(raw: bytes) -> None:
     """What is odd is looked at more closely, and what is refused is refused in the same words."""
     assert outcome(lambda: Document(raw, "1", name=NAME).history) == outcome(lambda: slowly(raw))
+    assert outcome(lambda: of_large(raw)) == outcome(lambda: slowly(raw))
 
 
 def test_history_of_a_changed_packument_is_what_it_was_changed_to() -> None:
@@ -114,3 +121,4 @@ def test_whatever_a_packument_holds_its_history_is_the_same(document: dict[str, 
     """Values of any type in any place."""
     raw = orjson.dumps(document)
     assert outcome(lambda: Document(raw, "1", name=NAME).history) == outcome(lambda: slowly(raw))
+    assert outcome(lambda: of_large(raw)) == outcome(lambda: slowly(raw))
