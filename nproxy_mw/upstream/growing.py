@@ -128,8 +128,10 @@ class Growing:
 
     def _chunks(self, reader: int) -> Iterator[bytes]:
         at, pause, deadline = 0, PAUSE, time.monotonic() + SILENCE
+        state = _State()
         while True:
-            state = _read_state(self._state_path) or _State(outcome="failed", reason="it was given up")
+            if state.outcome != "done":  # for good: what is said later is said of another file of this name
+                state = _read_state(self._state_path) or _State(outcome="failed", reason="it was given up")
             there = os.fstat(reader).st_size
             if state.outcome == "failed":
                 raise UpstreamUnavailable(f"The tarball could not be fetched whole: {state.reason}")
