@@ -57,7 +57,7 @@ CAPACITY = 64 * 2**20  # bytes of finished bodies in one process
 MAX_VIEWS = 65_536
 GZIP_FROM = 1024  # bytes; below it gzip costs more than it saves
 
-RENDERING = "2"
+RENDERING = "3"
 """Names the way in which bodies are made. It must change with them, or clients keep what an older version made."""
 
 _SHARED: Headers = (

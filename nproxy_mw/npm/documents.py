@@ -98,7 +98,7 @@ class Document:
         other.is_as_sent = self.is_as_sent and packument is None
         if "text" in self.__dict__:
             other.__dict__["text"] = self.text
-        other._installed = self.take_installed() if other.is_as_sent else None
+        other._installed = self._taken_installed() if other.is_as_sent else None
         known = packument or self.__dict__.get("packument")
         if known is not None and (known is packument or known.is_light):
             other.__dict__["packument"] = known
@@ -131,16 +131,25 @@ class Document:
         """The releases as the packument describes them. Raises as `packument`."""
         if "packument" in self.__dict__:
             return read_history(self.packument)
-        if len(self.raw) <= LARGE:
-            self._installed = read_installed(self.text, self.name)
+        self._installed = self._read_installed()
         if self._installed is not None:
             return history_of(*self._installed)
         return quick_history(self.text, self.name) or read_history(self.packument)
 
-    def take_installed(self) -> Installed | None:
-        """Returns what was read of it for facts and forms, if that was: once, for the caller to change."""
+    def installed(self) -> Installed | None:
+        """Returns what facts and forms have of it, for the caller to change; None if it cannot be read so.
+
+        It is read once for both where one follows the other. Whether it can be is up to the text alone: a form that is
+        written without facts is the same to the byte.
+        """
+        return self._taken_installed() or self._read_installed()
+
+    def _taken_installed(self) -> Installed | None:
         installed, self._installed = self._installed, None
         return installed
+
+    def _read_installed(self) -> Installed | None:
+        return read_installed(self.text, self.name) if len(self.raw) <= LARGE else None
 
 
 class ByteRange(Struct, frozen=True):

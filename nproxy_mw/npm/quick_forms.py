@@ -59,7 +59,7 @@ def written_document(document: Document, form: Form, base_url: str) -> bytes:
 
 def _quickly(document: Document, form: Form, base_url: str) -> bytes | None:
     """The JSON of *document* in *form*; None for one that has to be looked at more closely."""
-    installed = document.take_installed()
+    installed = document.installed()
     if installed is not None:
         return _installed(*installed, form, base_url)
     found = read_by_type(_DECODERS[form], document.text, document.name)

@@ -104,9 +104,9 @@ class Documents:
         Raises:
             ClientError, ServerError: what the source raises, or raised a moment ago.
         """
-        known = self._current(asked)
+        known = self._found(asked)
         if known is None or not self._is_fresh(known, past=past):
-            known = self._learned(asked, past=past)
+            known = self._learned(asked, known, past=past)
         else:
             self.count("negative" if known.found.entry.refusal else "hit")
         if not past:
@@ -143,6 +143,10 @@ class Documents:
         checked = known.found.entry.checked
         return checked, checked + self._lifetime(known.found.entry, past=False)
 
+    def _found(self, asked: Asked) -> _Known | None:
+        """What this process knows, or else what is kept."""
+        return self._current(asked) or self._remembered(asked, asked.entries.find(asked.key))
+
     def _current(self, asked: Asked) -> _Known | None:
         """What this process knows, or what another one has learned since then."""
         known = self._known.get(asked.id)
@@ -161,12 +165,11 @@ class Documents:
         self._known.put(asked.id, known)
         return known
 
-    def _learned(self, asked: Asked, *, past: bool) -> _Known:
+    def _learned(self, asked: Asked, before: _Known | None, *, past: bool) -> _Known:
         """What holds now: as another process has learned meanwhile, or as the upstream says.
 
-        Who has something older waits only a moment for somebody else who asks.
+        Who has something older, *before*, waits only a moment for somebody else who asks.
         """
-        before = self._current(asked) or self._remembered(asked, asked.entries.find(asked.key))
         is_kept = before is not None and before.found.entry.has_body
         try:
             with self._room.place(), self._flights.hold(asked.id, MOMENT if is_kept else PATIENCE):
@@ -178,7 +181,7 @@ class Documents:
             return before
 
     def _asked_once(self, asked: Asked, *, past: bool) -> _Known:
-        known = self._current(asked) or self._remembered(asked, asked.entries.find(asked.key))
+        known = self._found(asked)
         if known is not None and self._is_fresh(known, past=past):
             self.count("hit")
             return known

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.full_packument import BASE, MANIFEST, MISFILED, PACKUMENT, with_manifest
 from support.outcomes import outcome
 
-from nproxy_mw.npm import quick_forms
+from nproxy_mw.npm import installed, quick_forms
 from nproxy_mw.npm.documents import LARGE, Document
 from nproxy_mw.npm.forms import Form, written
 from nproxy_mw.npm.quick_forms import written_document
@@ -75,13 +75,25 @@ def test_usual_packument_is_not_split(raw: bytes, form: Form) -> None:
 def test_facts_and_form_are_read_in_one_pass(monkeypatch: pytest.MonkeyPatch, form: Form, size: int) -> None:
     """Of a packument that is not large: what is read for its form takes memory until that is written."""
     read = []
-    monkeypatch.setattr(quick_forms, "read_by_type", lambda *asked: read.append(asked) or read_by_type(*asked))
+    for module in (installed, quick_forms):
+        monkeypatch.setattr(module, "read_by_type", lambda *asked: read.append(asked) or read_by_type(*asked))
     raw = with_manifest(readme="x" * size)
     document = Document(raw, "1", name=NAME)
     assert len(document.history.releases) == 1
     for again in (False, True):
         assert orjson.loads(written_document(document.at("2"), form, BASE)) == slowly(raw, form)
-        assert len(read) == again + (size == LARGE)
+        assert len(read) == 1 + again
+
+
+@pytest.mark.parametrize("form", INSTALLED)
+@pytest.mark.parametrize(
+    "raw", [orjson.dumps(PACKUMENT), with_manifest(readme="x" * LARGE), with_manifest(dist={"other": 1})]
+)
+def test_form_has_the_same_bytes_whether_facts_were_read_before_or_not(raw: bytes, form: Form) -> None:
+    """Its ETag is the same in each process, and only one of them fetched it."""
+    document = Document(raw, "1", name=NAME)
+    assert document.history.releases
+    assert written_document(document, form, BASE) == written_document(Document(raw, "1", name=NAME), form, BASE)
 
 
 @pytest.mark.parametrize("form", INSTALLED)
