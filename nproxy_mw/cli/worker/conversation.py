@@ -57,6 +57,11 @@ class Conversation:
         self.pace = bounds.slowest
         self._pipelined: list[Connection] = []  # those whose next request, or part of it, is there already
 
+    @property
+    def has_pipelined(self) -> bool:
+        """Whether a connection waits for `read_pipelined`, and for nothing that a selector would tell."""
+        return bool(self._pipelined)
+
     # Reading
 
     def read(self, connection: Connection) -> None:
@@ -89,7 +94,12 @@ class Conversation:
         pipelined, self._pipelined = self._pipelined, []
         for connection in pipelined:
             if connection in self.poller.connections and connection.request is None:
-                self.poller.attempt(self.read_head, connection)
+                self.poller.attempt(self._read_next, connection)
+
+    def _read_next(self, connection: Connection) -> None:
+        connection.when_ready = self.read
+        self.poller.watch(connection, EVENT_READ)
+        self.read_head(connection)
 
     def find_place(self, connection: Connection, request: ClientRequest) -> None:
         """Decides where the body goes: nowhere, to the poller's store, or to a thread as it comes."""
@@ -183,6 +193,8 @@ class Conversation:
         connection.deadline = time.monotonic() + self.keep_alive()
         self.poller.watch(connection, EVENT_READ)
         if connection.held:
+            # Until its turn: the client may end what it sends, and still wants answers to what it has sent.
+            connection.when_ready = self.dispatcher.read_ahead
             self._pipelined.append(connection)
 
     def linger(self, connection: Connection) -> None:

@@ -139,7 +139,7 @@ class Worker(ThreadWorker):
         """Takes a turn. It accepts connections after the requests of others, which may hold all threads, and before the
         next requests of clients that send them without waiting, which would always be first.
         """
-        super().wait_for_and_dispatch_events(timeout)
+        super().wait_for_and_dispatch_events(0 if self.conversation.has_pipelined else timeout)
         if self.quits:
             super().handle_quit(signal.SIGQUIT, None)
         while self.ready:

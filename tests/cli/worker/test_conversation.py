@@ -5,7 +5,6 @@ from __future__ import annotations
 import selectors
 import socket
 from contextlib import closing
-from types import SimpleNamespace
 
 import pytest
 from gunicorn.config import Config
@@ -15,6 +14,7 @@ from nproxy_mw.cli.worker.budget import Budget
 from nproxy_mw.cli.worker.connection import Connection
 from nproxy_mw.cli.worker.connections import Connections
 from nproxy_mw.cli.worker.conversation import Conversation
+from nproxy_mw.cli.worker.dispatcher import Dispatcher
 from nproxy_mw.cli.worker.output import OutputBuffer
 from nproxy_mw.cli.worker.poller import Poller
 
@@ -30,7 +30,7 @@ class Desk:
         self.poller = Poller(selector, Connections(10, 10), None)
         self.conversation = Conversation(
             self.poller,
-            SimpleNamespace(hand_over=lambda one: self.handed.append(one.request.path)),
+            Dispatcher(self.poller, Bounds(), 8, lambda one: self.handed.append(one.request.path)),
             Bounds(),
             budget,
             write_refusal=lambda one, error: self.refused.append(type(error).__name__),
@@ -49,6 +49,12 @@ class Desk:
         connection.output.sendall(connection.request.path.encode())
         connection.keeps = True
         return True
+
+    def turn(self):
+        """What the worker does when it is woken."""
+        for key, _ in self.poller.selector.select(0):
+            key.data(key.fileobj)
+        self.conversation.read_pipelined()
 
     def responded(self, *, keeps=True):
         self.connection.keeps = keeps
@@ -89,6 +95,48 @@ def test_what_is_answered_at_once_needs_no_thread(client):
     assert desk.handed == []
     desk.conversation.read_pipelined()
     assert desk.handed == ["/-/whoami"]
+
+
+@pytest.mark.parametrize("at_once", [{"/-/ping"}, set()])
+def test_client_that_ends_what_it_sends_wants_all_answers(client, at_once):
+    """Its end is seen before its requests had their turns. The connection is closed after the last answer."""
+    theirs, desk = client
+    desk.at_once = at_once
+    theirs.sendall(PING * 4)
+    theirs.shutdown(socket.SHUT_WR)
+    turns = 0
+    while len(desk.poller.connections) and turns < 20:
+        desk.turn()
+        turns += 1
+        if desk.connection.request is not None:
+            desk.connection.output.sendall(b"/-/ping")
+            desk.responded()
+    assert theirs.recv(100) == b"/-/ping" * 4
+    assert len(desk.poller.connections) == 0
+
+
+def test_half_a_request_behind_the_others_is_none(client):
+    """Nobody waits for the rest of it when the client has ended."""
+    theirs, desk = client
+    desk.at_once = {"/-/ping"}
+    theirs.sendall(PING * 2 + b"GET /-/pi")
+    theirs.shutdown(socket.SHUT_WR)
+    for _ in range(8):
+        desk.turn()
+    assert theirs.recv(100) == b"/-/ping" * 2
+    assert len(desk.poller.connections) == 0
+
+
+def test_request_that_has_come_waits_for_nothing_but_its_turn(client):
+    """No selector tells of it."""
+    theirs, desk = client
+    desk.at_once = {"/-/ping"}
+    theirs.sendall(PING * 3)
+    desk.turn()
+    assert desk.conversation.has_pipelined
+    desk.turn()
+    assert theirs.recv(100) == b"/-/ping" * 3
+    assert not desk.conversation.has_pipelined
 
 
 def test_connection_that_went_on_meanwhile_has_had_its_turn(client):

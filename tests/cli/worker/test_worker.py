@@ -119,12 +119,23 @@ def test_worker_ends_between_two_turns(worker, monkeypatch):
     monkeypatch.setattr(ThreadWorker, "wait_for_and_dispatch_events", lambda self, timeout: None)
     worker.booted, worker._accepting = True, True
     worker.dispatcher = SimpleNamespace(may_accept=lambda: True)
-    worker.conversation = SimpleNamespace(read_pipelined=lambda: None)
+    worker.conversation = SimpleNamespace(read_pipelined=lambda: None, has_pipelined=False)
     worker.wait_for_and_dispatch_events(1.0)
     worker.handle_quit(signal.SIGQUIT, None)
     assert (len(deferred), ended) == (1, [])
     worker.wait_for_and_dispatch_events(1.0)
     assert ended == [signal.SIGQUIT]
+
+
+@pytest.mark.parametrize(("has_pipelined", "timeout"), [(True, 0), (False, 1.0)])
+def test_worker_waits_only_when_nobody_else_does(worker, monkeypatch, has_pipelined, timeout):
+    """A request that came with the one before wakes nobody."""
+    waited = []
+    monkeypatch.setattr(ThreadWorker, "wait_for_and_dispatch_events", lambda self, timeout: waited.append(timeout))
+    worker._accepting = True
+    worker.conversation = SimpleNamespace(read_pipelined=lambda: None, has_pipelined=has_pipelined)
+    worker.wait_for_and_dispatch_events(1.0)
+    assert waited == [timeout]
 
 
 def test_worker_that_is_still_starting_ends_at_once(worker, monkeypatch):
@@ -209,7 +220,9 @@ def test_turn_has_an_order(worker, monkeypatch):
     monkeypatch.setattr(ThreadWorker, "wait_for_and_dispatch_events", dispatch)
     monkeypatch.setattr(Worker, "take", lambda self, listener: order.append(listener))
     monkeypatch.setattr(Worker, "set_accept_enabled", lambda self, enabled: order.append("accept again"))
-    worker.conversation = SimpleNamespace(read_pipelined=lambda: order.append("pipelined"))
+    worker.conversation = SimpleNamespace(
+        read_pipelined=lambda: order.append("pipelined"), has_pipelined=False
+    )
     worker.wait_for_and_dispatch_events(1.0)
     assert order == ["requests", "listener", "accept again", "pipelined"]
     worker._accepting = True
