@@ -236,6 +236,24 @@ def test_new_knowledge_is_seen_at_once(tmp_path: Path) -> None:
         assert client.get("/left-pad/-/left-pad-1.0.0.tgz").status == 403
 
 
+def test_what_a_client_changed_while_it_was_fetched_is_not_repeated(registry: World) -> None:
+    """The upstream may have answered before the change. Whoever asks next is asked for."""
+    registry.repeating.firewall.source.observed("left-pad")  # what is written for the first package of all is there
+    transport, client = registry.repeating.gateway.transport, registry.client()
+    send = transport.send
+
+    def changed_meanwhile(*asked: Any, **how: Any) -> Any:
+        answer = send(*asked, **how)
+        registry.plain.gateway.changed(parse_name("left-pad"))
+        return answer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transport, "send", changed_meanwhile)
+        client.get("/left-pad")
+    assert not registry.is_repeated(client, "/left-pad", {})
+    same_as_without_memory(registry, "/left-pad", {})
+
+
 def test_answer_belongs_to_one_token(registry: World) -> None:
     """Neither a stranger nor a token that may only publish gets what another one was given."""
     publisher, _ = registry.organization.tokens.create("bob", ["publish"], actor=ACTOR)

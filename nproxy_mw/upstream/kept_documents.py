@@ -138,10 +138,12 @@ class Documents:
 
     def _fresh_within(self, known: _Known) -> tuple[float, float]:
         """From when until when *known* is fresh, for who does not ask past what is kept."""
+        entry = known.found.entry
         if known.stale_until:
             return known.stale_until - STALE, known.stale_until
-        checked = known.found.entry.checked
-        return checked, checked + self._lifetime(known.found.entry, past=False)
+        if entry.checked <= entry.changed:  # a client changed it while it was fetched
+            return entry.checked, entry.checked
+        return entry.checked, entry.checked + self._lifetime(entry, past=False)
 
     def _found(self, asked: Asked) -> _Known | None:
         """What this process knows, or else what is kept."""
