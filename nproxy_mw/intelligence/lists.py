@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from nproxy_mw.http.at_once import about_to_wait
 from nproxy_mw.intelligence.list_entries import ListEntries, ListEntry, parse_list
 from nproxy_mw.intelligence.port import MALWARE, Alert, IntelligenceUnavailable
 from nproxy_mw.npm.facts import Release
@@ -70,6 +71,7 @@ class ListFile:
         now = self.monotonic()
         if now - self._looked_at <= LOOK:
             return
+        about_to_wait()  # a long list takes seconds, if it has changed
         with self._guard:
             self._looked_at = now
             try:

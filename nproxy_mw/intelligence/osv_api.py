@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import NamedTuple, TypeVar
 
+from nproxy_mw.http.at_once import about_to_wait
 from nproxy_mw.intelligence.advisories import Advisory
 from nproxy_mw.intelligence.allowance import Allowance
 from nproxy_mw.intelligence.osv_affected import alerts_of
@@ -96,6 +97,7 @@ class OsvApi:
         """The hour; and the minute while the API is out of reach, so that decisions do not stay blind for an hour."""
         now = self.monotonic()
         if now - self._looked_at > LOOK:
+            about_to_wait()  # others may be writing to the file with the answers
             self._is_failing, self._looked_at = self.answers.failed_at is not None, now
         length = PATIENCE if self._is_failing else _HOUR
         state = "failing" if self._is_failing else "sound"

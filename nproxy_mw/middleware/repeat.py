@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from msgspec import Struct
 
 from nproxy_mw.grounds import Act, Grounds, Look, noted
-from nproxy_mw.http.at_once import AT_ONCE, NotAtOnce
+from nproxy_mw.http.at_once import AT_ONCE, NotAtOnce, without_waiting
 from nproxy_mw.http.context import CONTEXT, Context, opened
 from nproxy_mw.http.messages import SEND_FILE
 from nproxy_mw.http.request_ids import REQUEST_ID_HEADER, new_request_id
@@ -97,7 +97,7 @@ class Repeat:
         authorization = environ.get("HTTP_AUTHORIZATION")
         key = (_digest(authorization) if authorization else None, *map(environ.get, COMPARED))
         answer = self._answers.get(key)
-        if answer is None or not _still_holds(answer, environ):
+        if answer is None or not _may_be_repeated(answer, environ):
             return self._made(key, environ, start_response)
         context = environ.get(CONTEXT)
         request_id = new_request_id() if context is None else _told(context, answer.known)
@@ -157,6 +157,10 @@ class _Began:
 def _answer(began: _Began, body: list[bytes], context: Context, grounds: Grounds) -> _Answer:
     headers = [header for header in began.headers if header[0].lower() != REQUEST_ID_HEADER.lower()]
     return _Answer(began.status, tuple(headers), body.copy(), copy(context), tuple(grounds.looks), tuple(grounds.acts))
+
+
+def _may_be_repeated(answer: _Answer, environ: WSGIEnvironment) -> bool:
+    return without_waiting(_still_holds, answer, environ) if AT_ONCE in environ else _still_holds(answer, environ)
 
 
 def _still_holds(answer: _Answer, environ: WSGIEnvironment) -> bool:

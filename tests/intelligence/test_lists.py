@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from support.histories import releases
 from support.logs import messages_of
 
+from nproxy_mw.http.at_once import NotAtOnce, without_waiting
 from nproxy_mw.intelligence import lists
 from nproxy_mw.intelligence.lists import LOOK, ListFile, parse_list
 from nproxy_mw.intelligence.port import IntelligenceUnavailable
@@ -204,3 +205,16 @@ def test_error_that_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
             watched.condemned()
     watched.wait()
     assert watched.condemned() == ["1.0.0"]
+
+
+def test_a_file_is_not_read_where_nobody_can_wait(tmp_path: Path) -> None:
+    """A long list takes seconds: the thread that serves all connections of a server leaves it to others."""
+    watched = Watched(tmp_path / "bad.txt")
+    watched.write("left-pad@1.0.0")
+    before = watched.list.revision
+    watched.write("left-pad@2.0.0")
+    with pytest.raises(NotAtOnce):
+        without_waiting(lambda: watched.list.revision)
+    after = watched.list.revision
+    assert after != before
+    assert without_waiting(lambda: watched.list.revision) == after

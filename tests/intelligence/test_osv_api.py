@@ -16,6 +16,7 @@ from support.histories import NOW, releases
 from support.osv import affected, events, malware, record
 from support.scripted_web import Reply, ScriptedWeb, as_json, scripted_web
 
+from nproxy_mw.http.at_once import NotAtOnce, without_waiting
 from nproxy_mw.intelligence import osv_questions
 from nproxy_mw.intelligence import web as web_module
 from nproxy_mw.intelligence.osv_answers import Answers
@@ -222,6 +223,14 @@ def test_revision(api: OsvApi, server: ScriptedWeb, time: Time, answers: Answers
     server.pages = {PATH: as_json({})}
     versions(api)
     assert api.revision == sound
+
+
+def test_the_file_is_not_asked_where_nobody_can_wait(api: OsvApi) -> None:
+    """Another process may be writing to it: the thread that serves all connections of a server leaves it to others."""
+    with pytest.raises(NotAtOnce):
+        without_waiting(lambda: api.revision)
+    revision = api.revision
+    assert without_waiting(lambda: api.revision) == revision
 
 
 def test_base(server: ScriptedWeb) -> None:

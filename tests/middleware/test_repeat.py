@@ -12,7 +12,7 @@ from support.client import Client, Response
 
 from nproxy_mw.errors import NotFound
 from nproxy_mw.grounds import Witness, each_time, rest_on, vouch
-from nproxy_mw.http.at_once import AT_ONCE, NotAtOnce
+from nproxy_mw.http.at_once import AT_ONCE, NotAtOnce, about_to_wait
 from nproxy_mw.http.context import Context, opened
 from nproxy_mw.middleware.error_responses import ErrorResponses
 from nproxy_mw.middleware.repeat import COMPARED, LARGEST, LARGEST_TARBALL, Repeat
@@ -282,6 +282,20 @@ def test_a_server_that_cannot_wait_gets_what_is_kept(app: App, client: Client, o
     with pytest.raises(NotAtOnce):
         client.ask(**asked)
     assert app.requests == 1
+
+
+def test_a_server_that_cannot_wait_asks_no_look_that_does(app: App, client: Client) -> None:
+    """What takes long is looked at where it is in nobody's way."""
+
+    def look() -> bool:
+        about_to_wait()
+        return True
+
+    app.on_the_way = lambda environ: rest_on(look)
+    client.get("/utils")
+    with pytest.raises(NotAtOnce):
+        client.get("/utils", environ={AT_ONCE: True})
+    assert number(client.get("/utils")) == 1
 
 
 @pytest.mark.parametrize("what", ["look", "act"])

@@ -220,9 +220,7 @@ def test_turn_has_an_order(worker, monkeypatch):
     monkeypatch.setattr(ThreadWorker, "wait_for_and_dispatch_events", dispatch)
     monkeypatch.setattr(Worker, "take", lambda self, listener: order.append(listener))
     monkeypatch.setattr(Worker, "set_accept_enabled", lambda self, enabled: order.append("accept again"))
-    worker.conversation = SimpleNamespace(
-        read_pipelined=lambda: order.append("pipelined"), has_pipelined=False
-    )
+    worker.conversation = SimpleNamespace(read_pipelined=lambda: order.append("pipelined"), has_pipelined=False)
     worker.wait_for_and_dispatch_events(1.0)
     assert order == ["requests", "listener", "accept again", "pipelined"]
     worker._accepting = True
