@@ -32,7 +32,8 @@ class Lru(Generic[K, V]):
     def items(self) -> list[tuple[K, V]]:
         """Returns the keys and values of this moment, the least recently used first."""
         with self._guard:
-            return [(key, value) for key, (value, _) in self._values.items()]
+            values = list(self._values.items())  # in one step: `get` may come in between any two
+        return [(key, value) for key, (value, _) in values]
 
     def get(self, key: K) -> V | None:
         """Returns the value of *key*, which thereby counts as used last; None when there is none."""
@@ -69,7 +70,7 @@ class Lru(Generic[K, V]):
         self._values[key] = (value, weight)
         self.weight += weight
         while len(self._values) > self.max_items or (self.max_weight is not None and self.weight > self.max_weight):
-            self._drop(next(iter(self._values)))
+            self.weight -= self._values.popitem(last=False)[1][1]  # in one step: see `items`
 
     def _drop(self, key: K) -> None:
         found = self._values.pop(key, None)

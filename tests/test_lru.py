@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -100,3 +103,38 @@ def test_threads_share_it() -> None:
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(use, range(8)))
     assert lru.weight == sum(key % 5 for key in range(60) if lru.get(key) is not None)
+
+
+@pytest.fixture
+def hurried() -> Iterator[None]:
+    """Threads take turns after every few steps."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("hurried")
+def test_reading_is_in_nobodys_way() -> None:
+    """It takes no lock: what is dropped or listed meanwhile is dropped and listed all the same."""
+    lru: Lru[int, int] = Lru(max_items=64)
+    is_done = threading.Event()
+
+    def read() -> None:
+        while not is_done.is_set():
+            for key in range(64):
+                lru.get(key)
+
+    def write() -> None:
+        try:
+            for step in range(30_000):
+                lru.put(step % 80, step, 1)
+                if step % 16 == 0:
+                    lru.items()
+        finally:
+            is_done.set()
+
+    with ThreadPoolExecutor(3) as threads:
+        for done in [threads.submit(work) for work in (read, read, write)]:
+            done.result()
+    assert (len(lru), lru.weight) == (64, 64)
