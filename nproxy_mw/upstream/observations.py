@@ -18,6 +18,7 @@ import msgspec
 
 from nproxy_mw.errors import Missing, NproxyError, StorageUnavailable
 from nproxy_mw.grounds import rest_on
+from nproxy_mw.http.at_once import about_to_wait
 from nproxy_mw.lru import Lru
 from nproxy_mw.npm.mismatches import mismatch
 from nproxy_mw.npm.slices import as_text
@@ -142,6 +143,7 @@ class Observations:
         self.note(package, looked_into(version, reason))
 
     def _read(self, package: str, rung: bytes) -> Observation:
+        about_to_wait()
         if not self._may_have(package, rung):
             return NOTHING
         try:
@@ -168,6 +170,7 @@ class Observations:
         if heard is not None and not current and heard.look is not None and heard.look():
             rest_on(heard.look)
             return heard.value
+        about_to_wait()  # it is read, or written, and what was seen is read after it
         try:
             self._heard = heard = self._bell.entry(_BELL, current=current)
         except Missing:

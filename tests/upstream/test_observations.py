@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
+from nproxy_mw.errors import Missing
+from nproxy_mw.http.at_once import NotAtOnce, without_waiting
 from nproxy_mw.npm.names import parse_name
 from nproxy_mw.storage import LocalStorage, open_storage
 from nproxy_mw.storage.freshness import FreshnessCache
@@ -69,6 +71,29 @@ def test_others_know_at_once(storage: Any) -> None:
     for observations in (first, second, Observations(storage)):
         assert observations.of("left-pad") == expected
         assert observations.of("right-pad") == NOTHING
+
+
+def test_nothing_is_read_where_nobody_can_wait(tmp_path: Path) -> None:
+    """The thread that serves all connections of a server leaves it to others; nor does it write a bell that is gone."""
+    storage = open_storage(str(tmp_path))
+    here, elsewhere = Observations(storage), Observations(storage)
+
+    def seen_at_once() -> Observation:
+        return without_waiting(here.of, "left-pad")
+
+    assert here.of("left-pad") is seen_at_once() is NOTHING
+    elsewhere.note("left-pad", looked_into("1.0.0", "it lies"))
+    with pytest.raises(NotAtOnce):
+        seen_at_once()
+    here.of("right-pad")
+    with pytest.raises(NotAtOnce):
+        seen_at_once()
+    assert here.of("left-pad") is seen_at_once()
+    storage.delete("bell")
+    with pytest.raises(NotAtOnce):
+        seen_at_once()
+    with pytest.raises(Missing):
+        storage.read("bell")
 
 
 def test_bucket_is_asked_when_it_matters(storage: Any) -> None:
