@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
-from msgspec import Struct
-
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
@@ -28,7 +26,7 @@ def stack(*layers: Layer, on: WSGIApplication) -> WSGIApplication:
     return app
 
 
-class Layers(Struct, frozen=True):
+class Layers:
     """Layers by name, iterable in the order in which a request meets them.
 
     A host puts its own between them by name, never by position::
@@ -36,7 +34,8 @@ class Layers(Struct, frozen=True):
         layers(acme, transport).above("scope_router", quota=Quota)
     """
 
-    by_name: Mapping[str, Layer]
+    def __init__(self, by_name: Mapping[str, Layer]) -> None:
+        self.by_name = by_name
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.by_name.values())

@@ -79,8 +79,7 @@ class _Answer(Struct, frozen=True):
 class Repeat:
     """Answers again what *app* answered before, as long as nothing has changed; keeps at most *capacity* bytes.
 
-    Raises:
-        NotAtOnce: the server says `AT_ONCE`, and *app* would have to be asked.
+    A server that says `AT_ONCE` gets what is kept, and `NotAtOnce` where *app* would have to be asked.
     """
 
     def __init__(self, app: WSGIApplication, *, capacity: int = CAPACITY) -> None:
