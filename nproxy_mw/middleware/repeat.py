@@ -125,11 +125,15 @@ class Repeat:
 
     def _forget_other_settings(self, known: Context) -> None:
         """Forgets what the organization was answered by other settings: nobody gets it, and it keeps them in memory."""
-        if self._settings.get(known.org) is not known.settings:
-            self._settings.put(known.org, known.settings)
-            for key, answer in self._answers.items():
-                if answer.known.org == known.org:
-                    self._answers.discard(key)
+        before = self._settings.get(known.org)
+        if before is known.settings:
+            return
+        self._settings.put(known.org, known.settings)
+        if before is None:  # none of its answers is kept, or those of so many organizations that they go soon
+            return
+        for key, answer in self._answers.items():
+            if answer.known.org == known.org:
+                self._answers.discard(key)
 
 
 class _Began:

@@ -419,6 +419,23 @@ def test_answers_by_other_settings_are_forgotten(app: App, client: Client, answe
     assert [number(client.get(path)) for path in ("/other/utils", "/acme/more")] == [3, 4]
 
 
+def test_the_answers_of_many_organizations_stay(app: App, client: Client, answers: Repeat) -> None:
+    """Of more than those whose settings are remembered."""
+
+    settings = {str(org): object() for org in range(300)}
+
+    def learn(environ: Any) -> None:
+        context = environ["nproxy.context"]
+        context.org = environ["PATH_INFO"].split("/")[1]
+        context.settings = settings[context.org]
+
+    app.on_the_way = learn
+    for path in ("/utils", "/others"):
+        for org in settings:
+            client.get(f"/{org}{path}")
+    assert len(answers) == 600
+
+
 def test_no_token_is_kept(client: Client, answers: Repeat) -> None:
     """Requests are told apart by a digest."""
     client.get("/utils", authorization="Bearer nproxy_secret")
