@@ -7,9 +7,8 @@ measured within seconds, and a change of the machine's mood meets all servers al
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -64,20 +63,18 @@ class Run:
     def _start(self, stack: ExitStack, server: Server) -> Running | None:
         """Starts *server* for as long as *stack* is open; None if it does not start."""
         try:
-            folder = stack.enter_context(self._new_folder(server.name))
-            return stack.enter_context(server.running(folder, self.upstream.url))
+            return stack.enter_context(server.running(self._new_folder(server.name), self.upstream.url))
         except BenchmarkError as error:
             self._remark(f"{server.name} did not start: {error}")
             return None
 
-    @contextmanager
-    def _new_folder(self, name: str) -> Iterator[Path]:
+    def _new_folder(self, name: str) -> Path:
+        """Returns a folder for a server. It stays until the run ends: there are file systems that take long to make a
+        file when others have just been removed, and the next server would pay for that.
+        """
         folder = self.folder / f"{name}-{next(self._numbers)}"
         folder.mkdir(parents=True)
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        return folder
 
     def _try(self, measure: Measure, server: Running | None, number: int) -> None:
         if server is None or not measure.fits(server):
