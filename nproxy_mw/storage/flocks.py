@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from nproxy_mw.errors import Busy
+from nproxy_mw.jitter import jitter
 from nproxy_mw.storage.locks import BUSY, file_name, make_private, unusable
 
 _FIRST_PAUSE = 0.0005  # seconds, then twice as long each time
@@ -65,7 +65,7 @@ def _lock(descriptor: int, timeout: float) -> None:
                 raise Busy(BUSY) from error
         except OSError as error:
             raise unusable() from error
-        time.sleep(min(left, pause * random.uniform(0.5, 1.5)))
+        time.sleep(min(left, pause * jitter(0.5, 1.5)))
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 

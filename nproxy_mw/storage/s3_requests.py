@@ -7,7 +7,6 @@ retry five times on top of botocore and hide the status in the cause of an ``OSE
 from __future__ import annotations
 
 import os
-import random
 import time
 from collections.abc import Callable
 from http import HTTPStatus
@@ -28,6 +27,7 @@ from botocore.handlers import add_expect_header
 from fsspec.asyn import sync
 
 from nproxy_mw.errors import StorageUnavailable
+from nproxy_mw.jitter import jitter
 
 # The timeouts bound one request, the deadline bounds all attempts together: in sum less than the 30 seconds after which
 # gunicorn kills a worker.
@@ -104,7 +104,7 @@ class S3Requests:
                 may_help = False
             if not may_help or self._monotonic() > give_up:
                 break
-            self._sleep(random.uniform(0.5, 1.0) * min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt))
+            self._sleep(jitter(0.5, 1.0) * min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt))
         raise _unavailable(failure) from failure
 
     def send_once(self, method: str, arguments: dict[str, object]) -> dict[str, Any]:

@@ -10,13 +10,13 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Hashable, Mapping
 from typing import TypeVar
 
 from nproxy_mw.errors import Busy, UpstreamTimeout, UpstreamUnavailable
 from nproxy_mw.http.context import CURRENT
+from nproxy_mw.jitter import jitter
 from nproxy_mw.npm.documents import Blob, ByteRange, Document
 from nproxy_mw.npm.names import Name
 from nproxy_mw.npm.routes import Route
@@ -125,7 +125,7 @@ class Guarded:
                 wait = error.retry_after if isinstance(error, Busy) else 0
                 if attempt == ATTEMPTS or wait > FAST or self.monotonic() - started > FAST:
                     raise
-                self.sleep(max(wait, PAUSE * attempt * random.uniform(0.5, 1.5)))
+                self.sleep(max(wait, PAUSE * attempt * jitter(0.5, 1.5)))
             except Exception:  # an answer, if not the one that was hoped for
                 self.breaker.succeeded()
                 raise
