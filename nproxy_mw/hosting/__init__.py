@@ -64,7 +64,8 @@ class Platform:
     it is None, there is none. *administrators* are those who may use ``npm login``; if it is None, there is no login.
     *tokens* returns the tokens of an organization by its id; if it is None, they are the organization's own.
     *dashboard* is a partial of `Dashboard` with its login, which needs the extra ``server``; if it is None, there are
-    no pages.
+    no pages. It sees no request whose answer is repeated (`nproxy_mw.middleware.repeat`), and neither does *resolve*.
+    With a *resolve* of another kind, nothing is repeated.
 
     Raises:
         TypeError: one of them is something else.
