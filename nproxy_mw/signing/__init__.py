@@ -12,15 +12,13 @@ cryptography are 57 modules, and a server that only installs needs none of them.
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Iterable
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from nproxy_mw.json_values import Json
+from nproxy_mw.signing.names import ED25519, P256, key_id
 
-ED25519: Final = "ed25519"
-P256: Final = "ecdsa-sha2-nistp256"
-"""npm's name of the algorithm. pnpm takes only keys whose ``keytype`` and ``scheme`` are exactly this."""
+__all__ = ["ED25519", "P256", "Signer", "fits", "key_id", "message", "public_record", "signatures", "verify"]
 
 
 class Signer(Protocol):
@@ -44,11 +42,6 @@ class Signer(Protocol):
     def sign(self, data: bytes) -> bytes:
         """Returns the signature over *data*: 64 bytes for Ed25519, DER for P-256."""
         ...
-
-
-def key_id(public: bytes) -> str:
-    """Returns the identifier of a public key, given as DER SubjectPublicKeyInfo, in the form of npm's own registry."""
-    return "SHA256:" + base64.b64encode(hashlib.sha256(public).digest()).decode().rstrip("=")
 
 
 def public_record(algorithm: str, public: bytes, expires: str | None = None) -> dict[str, str | None]:

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey
 
-from nproxy_mw.signing import ED25519, P256, key_id
+from nproxy_mw.signing.names import ED25519, P256, key_id
 
 # RFC 8410: an Ed25519 SubjectPublicKeyInfo is this, then the 32 bytes of the key.
 _ED25519_SPKI = bytes.fromhex("302a300506032b6570032100")

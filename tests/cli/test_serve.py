@@ -9,7 +9,6 @@ import resource
 import signal
 import socket
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import pytest
 from support.ports import free_port
 from support.publications import ACTOR, publish
 from support.running import PROGRAM, STOPPED, Running
+from support.waiting import wait_until
 
 from nproxy_mw import organization_at
 from nproxy_mw.cli import main
@@ -240,13 +240,6 @@ def test_hangup_without_a_terminal_is_a_reload(tmp_path):
         with urllib.request.urlopen(f"{server.url}-/ping", timeout=60) as response:
             assert response.status == 200
         assert server.stop() == 0
-
-
-def wait_until(is_so):
-    deadline = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.05)
 
 
 def worker_of(pid):

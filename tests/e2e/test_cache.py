@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from support.programs import Npm, Served, gunicorn
+from support.waiting import wait_until
 
 from nproxy_mw.testing.upstream import RecordingUpstream, Reply
 
@@ -141,8 +141,7 @@ def test_what_is_in_memory_needs_no_thread(
             assert tags(again) == {"latest": "1.0.0"}
         try:
             waiting.request("GET", "/silent")
-            while not upstream.asked("/silent"):
-                time.sleep(0.01)
+            wait_until(lambda: upstream.asked("/silent"))
             for _ in range(3):
                 assert tags(again) == {"latest": "1.0.0"}
             assert not go_on.is_set()
